@@ -1,0 +1,92 @@
+"""Augmentation of a batch of features by the recipe: small modules, put together by `Augment`.
+
+Every draw is made once for the whole batch, on the device of the features, from torch's default generator there;
+the four resolutions of a clip share it. Features are `(B, C, F, T)`, targets `(B, num_classes)`.
+
+Source: the winning notebook, class CustomDataset.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def _mask(size: int, max_width: int, batch_size: int, device: torch.device) -> Tensor:
+    """True on one band a clip, `(B, size)`. torchaudio's law: width u1 * max_width, start u2 * (size - width), floored."""
+    u = torch.rand(2, batch_size, 1, device=device)
+    width = u[0] * max_width
+    start = (u[1] * (size - width)).long()
+    position = torch.arange(size, device=device)
+    return (position >= start) & (position < start + width.long())
+
+
+class SpecAugment(nn.Module):
+    """Zeros on `freq_masks` bands of frequency and `time_masks` stretches of time, each narrower than its maximum width.
+
+    Source: arXiv 1904.08779, with the notebook's sizes.
+    """
+
+    def __init__(self, freq_width: int = 32, time_width: int = 12, freq_masks: int = 1, time_masks: int = 2) -> None:
+        super().__init__()
+        self.freq_width, self.time_width = freq_width, time_width
+        self.freq_masks, self.time_masks = freq_masks, time_masks
+
+    def forward(self, features: Tensor) -> Tensor:
+        batch_size, _, num_mels, num_frames = features.shape
+        hidden = torch.zeros(batch_size, 1, num_mels, num_frames, dtype=torch.bool, device=features.device)
+        for _ in range(self.freq_masks):
+            hidden |= _mask(num_mels, self.freq_width, batch_size, features.device)[:, None, :, None]
+        for _ in range(self.time_masks):
+            hidden |= _mask(num_frames, self.time_width, batch_size, features.device)[:, None, None, :]
+        return features.masked_fill(hidden, 0)
+
+
+class RandomCrop(nn.Module):
+    """Zero-pad by `padding` on all four sides and crop to the former size at an offset uniform in 0 .. 2 * padding - 1."""
+
+    def __init__(self, padding: int = 32) -> None:
+        super().__init__()
+        self.padding = padding
+
+    def forward(self, features: Tensor) -> Tensor:
+        batch_size, _, num_mels, num_frames = features.shape
+        padded = F.pad(features, [self.padding] * 4)
+        top, left = torch.randint(2 * self.padding, (2, batch_size), device=features.device)
+        # All crops of a clip as a view, `(B, C, offsets, offsets, F, T)`; picking one copies just that one.
+        crops = padded.unfold(2, num_mels, 1).unfold(3, num_frames, 1)
+        clip = torch.arange(batch_size, device=features.device)
+        return crops[clip, :, top, left]
+
+
+class Mixup(nn.Module):
+    """With probability `p`, mix a clip with another that is itself not augmented: weight uniform in [low, high] for the other.
+
+    The other clip is the neighbour in the batch, before augmentation. Batches are shuffled, so it is as random a
+    clip as one drawn from the whole training set, and its features are there already.
+    """
+
+    def __init__(self, p: float = 0.75, low: float = 0.05, high: float = 0.25) -> None:
+        super().__init__()
+        self.p, self.low, self.high = p, low, high
+
+    def forward(self, augmented: Tensor, clean: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        u = torch.rand(2, len(clean), device=clean.device)
+        weight = (self.low + (self.high - self.low) * u[0]) * (u[1] < self.p)
+        mixed = augmented.lerp(clean.roll(1, dims=0), weight.view(-1, 1, 1, 1))
+        return mixed, targets.lerp(targets.roll(1, dims=0), weight.view(-1, 1))
+
+
+class Augment(nn.Module):
+    """The transforms one after the other, then mixup (None: without): `(features, targets)` -> `(features, targets)`."""
+
+    def __init__(self, transforms: Sequence[nn.Module] = (), mixup: Mixup | None = None) -> None:
+        super().__init__()
+        self.transforms = nn.Sequential(*transforms)
+        self.mixup = mixup
+
+    @torch.no_grad()
+    def forward(self, features: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        augmented = self.transforms(features)
+        return (augmented, targets) if self.mixup is None else self.mixup(augmented, features, targets)

@@ -1,0 +1,75 @@
+"""Data sets of clips that answer a whole batch of indices at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from datamodules.mixing import Mixer, Mixtures, mix
+
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Clips(Dataset[Any]):
+    """Clips that stay the same, each with an id and, where it is known, its answer.
+
+    array: `(N, T)` int16 waveforms or `(N, C, F, T)` float16 features, usually a memory map that other splits share;
+    rows: `(n,)` those of this split; targets: `(n, num_classes)` float32, rows summing to 1, or None; key: names the
+    array's contents in the cache.
+    """
+
+    ids: Sequence[str]
+    array: np.ndarray
+    rows: np.ndarray
+    targets: np.ndarray | None
+    key: str
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitems__(self, numbers: Sequence[int]) -> Batch:
+        """Clips `numbers`, counted through all epochs -> `(clips, targets)`; targets are `(B, 0)` where unknown."""
+        index = np.asarray(numbers) % len(self)
+        clips = torch.from_numpy(self.array[self.rows[index]])
+        return clips, torch.from_numpy(self.targets[index]) if self.targets is not None else torch.empty(len(index), 0)
+
+    def subset(self, index: np.ndarray) -> "Clips":
+        """The clips at positions `index`, in that order, over the same array."""
+        targets = None if self.targets is None else self.targets[index]
+        return replace(self, ids=[self.ids[i] for i in index], rows=self.rows[index], targets=targets)
+
+
+class FreshMixtures(Dataset[Any]):
+    """Mixtures of single words drawn anew every epoch: `size` of them, a function of seed and epoch alone.
+
+    words: `(N, T)` int16 single words.
+    """
+
+    def __init__(self, words: np.ndarray, mixer: Mixer, size: int, seed: int) -> None:
+        self.words, self.mixer, self.size, self.seed = words, mixer, size, seed
+        self._epoch = -1
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitems__(self, numbers: Sequence[int]) -> Batch:
+        """Mixtures `numbers`, counted through all epochs -> waveforms `(B, T)` float32, targets `(B, num_classes)`."""
+        epoch, index = np.divmod(np.asarray(numbers), self.size)
+        if epoch[0] != self._epoch:
+            self._epoch = epoch[0]
+            self._mixtures = self.mixer.draw(self.size, np.random.default_rng([self.seed, self._epoch]))
+        return render(self.words, self._mixtures, index), torch.from_numpy(self._mixtures.targets[index])
+
+
+def render(words: np.ndarray, mixtures: Mixtures, index: np.ndarray) -> Tensor:
+    """Mixtures number `index` as waveforms `(len(index), T)` float32 in [-1, 1]."""
+    return mix(
+        torch.from_numpy(words[mixtures.recordings[index]]),
+        torch.from_numpy(mixtures.gains[index]),
+        torch.from_numpy(mixtures.offsets[index]),
+    )

@@ -1,0 +1,65 @@
+"""Multi-resolution mel spectrograms: the picture of a clip that the network looks at."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchaudio.functional import melscale_fbanks
+
+
+class MultiResolutionMel(nn.Module):
+    """Waveform `(B, T)` in [-1, 1] -> features `(B, len(win_lengths), n_mels, T // hop_length)`, float32.
+
+    One mel spectrogram a window length (samples), all of them sharing FFT size, hop and mel bands, so that the
+    pictures lie on one grid: short windows tell *when*, long ones tell *at which pitch*. Each is in dB, minus its
+    own mean over bands and frames, divided by 20, plus a slope from -0.5 (lowest band) to +0.5 (highest).
+
+    Computed in float32 whatever the autocast context, without gradients. Clips of one second (T = 16,000) give
+    `(B, 4, 160, 160)`.
+
+    Source: the winning notebook, class MRMS.
+    """
+
+    def __init__(
+        self,
+        sample_rate: int = 16_000,
+        n_fft: int = 2048,
+        win_lengths: Sequence[int] = (250, 500, 750, 1000),
+        hop_length: int = 100,
+        pad: int = 50,
+        f_min: float = 25.0,
+        f_max: float = 7500.0,
+        n_mels: int = 160,
+    ) -> None:
+        super().__init__()
+        self.n_fft, self.hop_length, self.pad, self.win_lengths = n_fft, hop_length, pad, tuple(win_lengths)
+        fbanks = melscale_fbanks(n_fft // 2 + 1, f_min, f_max, n_mels, sample_rate, norm=None, mel_scale="htk")
+        # Half of the spectrum's ends never reach a band: only the bins between the first and the last used one count.
+        used = fbanks.sum(dim=1).nonzero().flatten()
+        self.first_bin, self.last_bin = int(used[0]), int(used[-1]) + 1
+        self.register_buffer("fbanks", fbanks[self.first_bin : self.last_bin], persistent=False)
+        self.register_buffer("slope", torch.linspace(-0.5, 0.5, n_mels).view(1, n_mels, 1), persistent=False)
+        for win_length in self.win_lengths:
+            self.register_buffer(f"window_{win_length}", torch.hann_window(win_length), persistent=False)
+
+    @torch.no_grad()
+    def forward(self, waveform: Tensor) -> Tensor:
+        with torch.autocast(waveform.device.type, enabled=False):
+            padded = F.pad(waveform.float(), (self.pad, self.pad))
+            padded = F.pad(padded, (self.n_fft // 2, self.n_fft // 2), mode="reflect")
+            return torch.stack([self._resolution(padded, win_length) for win_length in self.win_lengths], dim=1)
+
+    def _resolution(self, padded: Tensor, win_length: int) -> Tensor:
+        # A short window sits in the middle of its n_fft samples, zeros around it. Zeros in front only turn the
+        # phase, which the power drops, so the windowed samples alone are transformed and the FFT pads behind.
+        # The notebook drops the first and the last frame: start one hop in, stop one frame early.
+        start = (self.n_fft - win_length) // 2 + self.hop_length
+        num_frames = (padded.shape[-1] - self.n_fft) // self.hop_length - 1
+        frames = padded[:, start:].unfold(-1, win_length, self.hop_length)[:, :num_frames]
+        spectrum = torch.fft.rfft(frames * getattr(self, f"window_{win_length}"), n=self.n_fft)
+        spectrum = spectrum[..., self.first_bin : self.last_bin]
+        power = spectrum.real.square() + spectrum.imag.square()
+        mel = (power @ self.fbanks).transpose(1, 2)
+        decibel = 10 * mel.clamp(min=1e-10).log10()
+        return (decibel - decibel.mean(dim=(1, 2), keepdim=True)) / 20 + self.slope

@@ -1,0 +1,155 @@
+"""The data module: recordings in, augmented batches of features out."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.data.distributed import DistributedSampler
+
+from datamodules.augment import Augment
+from datamodules.cache import cache_key, cached_array
+from datamodules.clips import Batch, Clips, FreshMixtures
+from datamodules.features import MultiResolutionMel
+from datamodules.recordings import DataError
+from datamodules.sources import Splits
+
+
+class Source(Protocol):
+    def load(self, cache_dir: Path, seed: int) -> Splits: ...
+
+
+class EpochSampler(DistributedSampler):
+    """A shuffle an epoch that depends on seed and epoch alone; clips are numbered on through the epochs.
+
+    The number tells a data set in a worker process which epoch it is, so that it can draw fresh mixtures.
+    """
+
+    def __iter__(self) -> Iterator[int]:
+        first = self.epoch * len(self.dataset)
+        return (first + index for index in super().__iter__())
+
+
+class OverlapDataModule(LightningDataModule):
+    """Batches `(features (B, C, F, T) float32, targets (B, num_classes))` on the device of the training.
+
+    Args:
+        source: where clips and answers come from.
+        features: arguments of MultiResolutionMel.
+        augment: what happens to a training batch; validation and prediction go without.
+        cache: "waveforms" computes features on the device at every step; "features" reads them from the disk
+            (205 KB a clip), where the clips stay the same. Training mixtures drawn afresh are always computed.
+        cache_dir: holds the arrays; shared by all runs.
+        seed: of shuffling, fresh mixtures and augmentation.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        features: Mapping[str, Any],
+        augment: Augment,
+        batch_size: int = 128,
+        num_workers: int = 0,
+        cache: str = "waveforms",
+        cache_dir: str = "~/.cache/overlapped-words",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if cache not in ("features", "waveforms"):
+            raise ValueError(f"cache is {cache!r}; choose features or waveforms")
+        self.source, self.augment = source, augment
+        self.feature_options, self.features = dict(features), MultiResolutionMel(**features)
+        self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+        self.cache, self.cache_dir = cache, Path(cache_dir).expanduser()
+        self.splits: Splits | None = None
+
+    def prepare_data(self) -> None:
+        """Build the caches, once a machine."""
+        self.setup()
+
+    def setup(self, stage: str | None = None) -> None:
+        if self.splits is not None:
+            return
+        self.splits = self.source.load(self.cache_dir, self.seed)
+        self.class_names = self.splits.class_names
+        if len(self.splits.train) < self.batch_size:
+            raise DataError(
+                f"{len(self.splits.train)} training clips do not fill one batch of {self.batch_size}; "
+                "lower data.batch_size or add clips"
+            )
+        self.train, self.val, self.test = map(
+            self._with_features, (self.splits.train, self.splits.val, self.splits.test)
+        )
+
+    @property
+    def fixed_splits(self) -> dict[str, Clips]:
+        """The splits that are predicted, in the order of their loaders."""
+        return {name: clips for name, clips in (("val", self.val), ("test", self.test)) if clips}
+
+    def _with_features(self, clips: Clips | FreshMixtures | None) -> Clips | FreshMixtures | None:
+        if self.cache == "waveforms" or not isinstance(clips, Clips):
+            return clips
+        key = cache_key("features", clips.key, self.feature_options)
+        waveforms = clips.array
+        shape = self.features(torch.zeros(1, waveforms.shape[1])).shape[1:]
+        array = cached_array(
+            self.cache_dir / f"features-{key}.npy",
+            (len(waveforms), *shape),
+            np.float16,
+            lambda: (
+                self.features(as_float(torch.from_numpy(waveforms[i : i + 64]))).half().numpy()
+                for i in range(0, len(waveforms), 64)
+            ),
+            "features",
+        )
+        return replace(clips, array=array)
+
+    def train_dataloader(self) -> DataLoader:
+        sampler = EpochSampler(
+            self.train, self.trainer.world_size, self.trainer.global_rank, shuffle=True, seed=self.seed, drop_last=True
+        )
+        return self._loader(self.train, sampler=sampler, drop_last=True)
+
+    def val_dataloader(self) -> DataLoader | list:
+        return self._loader(self.val) if self.val else []
+
+    def predict_dataloader(self) -> list[DataLoader]:
+        return [self._loader(clips) for clips in self.fixed_splits.values()]
+
+    def _loader(self, clips: Clips | FreshMixtures, **options: Any) -> DataLoader:
+        return DataLoader(
+            clips,
+            batch_size=self.batch_size,
+            num_workers=self.num_workers,
+            collate_fn=_as_it_is,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.num_workers > 0,
+            **options,
+        )
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """On the device: features where the batch holds waveforms, and augmentation of training batches."""
+        clips, targets = batch
+        features = clips.float() if clips.dim() == 4 else self.features.to(clips.device)(as_float(clips))
+        if self.trainer.training:
+            # Every step has a seed of its own, for these draws and for the dropout after them: a run that was
+            # interrupted goes on as if it had not been.
+            step = [self.seed, self.trainer.global_rank, self.trainer.fit_loop.total_batch_idx + 1]
+            torch.manual_seed(int(np.random.SeedSequence(step).generate_state(1)[0]))
+            features, targets = self.augment(features, targets)
+        return features, targets
+
+
+def as_float(waveforms: Tensor) -> Tensor:
+    """16-bit samples -> float32 in [-1, 1); floating-point ones stay."""
+    return waveforms if waveforms.is_floating_point() else waveforms.float() / 32768
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    """Collates nothing: the data sets answer a whole batch at once."""
+    return batch

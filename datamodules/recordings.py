@@ -1,0 +1,102 @@
+"""Reading any recording as mono at one sample rate, or saying why it cannot be used."""
+
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from torchaudio.transforms import Resample
+
+EXTENSIONS = frozenset(f".{name.lower()}" for name in soundfile.available_formats()) | {".aif", ".aifc", ".oga", ".opus"}
+
+# libsndfile reads what is left of a file that was cut short and only mentions it in its log: "data : 32000 (should be 21318)".
+# A data size near 2^31 or 2^32 is what a program writes that pipes a WAV and cannot know its length: nothing is missing.
+TRUNCATED = re.compile(r"(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)")
+UNKNOWN_SIZE = 0x7FFF0000
+
+
+class DataError(ValueError):
+    """Input that cannot be used; the message names the file, the row and the remedy."""
+
+
+def list_recordings(folder: Path) -> list[Path]:
+    """The recordings directly in `folder` (upper-case extensions too), sorted by name; hidden files are passed over."""
+    return sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
+    )
+
+
+@lru_cache(maxsize=8)
+def _resampler(orig_freq: int, new_freq: int) -> Resample:
+    return Resample(orig_freq, new_freq)
+
+
+def read_recording(path: Path, sample_rate: int = 16_000) -> np.ndarray:
+    """Whatever libsndfile reads -> `(T,)` float32 in [-1, 1] at `sample_rate` Hz; channels are averaged.
+
+    Raises:
+        DataError: not audio, cut short, empty, or with samples that are no numbers.
+    """
+    try:
+        with soundfile.SoundFile(path) as file:
+            log, frames, rate = file.extra_info, file.frames, file.samplerate
+            waveform = file.read(dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise DataError(f"{path}: cannot be read as audio ({error}); replace it or remove it") from error
+    cut = TRUNCATED.search(log)
+    if len(waveform) < frames or (cut and int(cut[2]) < int(cut[1]) < UNKNOWN_SIZE):
+        raise DataError(f"{path}: cut short, its header promises more than it holds; copy it again or remove it")
+    if len(waveform) == 0:
+        raise DataError(f"{path}: empty, not one sample; replace it or remove it")
+    if not np.isfinite(waveform).all():
+        first = int(np.flatnonzero(~np.isfinite(waveform).all(axis=1))[0])
+        raise DataError(f"{path}: sample {first} is not a finite number; export it again or remove it")
+    waveform = waveform.mean(axis=1)
+    if rate != sample_rate:
+        waveform = _resampler(rate, sample_rate)(torch.from_numpy(waveform)).numpy()
+    # Floating-point files may exceed full scale; turning the whole clip down keeps its shape, clipping would not.
+    return waveform / max(1.0, float(np.abs(waveform).max()))
+
+
+def fit_length(waveform: np.ndarray, num_samples: int = 16_000) -> np.ndarray:
+    """`(T,)` -> `(num_samples,)`: zeros behind a shorter clip, the loudest stretch (most energy) of a longer one."""
+    excess = len(waveform) - num_samples
+    if excess <= 0:
+        return np.pad(waveform, (0, -excess))
+    energy = np.concatenate([[0.0], np.cumsum(np.square(waveform, dtype=np.float64))])
+    start = int(np.argmax(energy[num_samples:] - energy[:-num_samples]))
+    return waveform[start : start + num_samples]
+
+
+def to_int16(waveform: np.ndarray) -> np.ndarray:
+    """float in [-1, 1] -> int16, the exact inverse of reading a 16-bit recording."""
+    return np.clip(np.round(waveform * 32768), -32768, 32767).astype(np.int16)
+
+
+def read_clips(
+    paths: Sequence[Path], sample_rate: int, num_samples: int, chunk_size: int = 256
+) -> Iterator[np.ndarray]:
+    """Recordings -> chunks `(chunk_size, num_samples)` int16, in order; decoded by threads (libsndfile frees the GIL).
+
+    Raises:
+        DataError: after reading all of them, naming up to five that cannot be used and saying how many there are.
+    """
+    errors: list[str] = []
+
+    def read(path: Path) -> np.ndarray:
+        try:
+            return to_int16(fit_length(read_recording(path, sample_rate), num_samples))
+        except DataError as error:
+            errors.append(str(error))
+            return np.zeros(num_samples, np.int16)
+
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(paths), chunk_size):
+            yield np.stack(list(pool.map(read, paths[start : start + chunk_size])))
+    if errors:
+        more = f"\n... and {len(errors) - 5} more" if len(errors) > 5 else ""
+        raise DataError(f"{len(errors)} of {len(paths)} recordings cannot be used:\n" + "\n".join(errors[:5]) + more)

@@ -1,0 +1,111 @@
+"""WordClassifier: the learner around a network, and all that a checkpoint needs to predict."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lightning import LightningModule
+from torch import Tensor, nn
+
+from datamodules.features import MultiResolutionMel
+from lightning_modules.mac import MAC
+
+NETWORKS: dict[str, type[nn.Module]] = {"mac": MAC}
+
+
+def kl_divergence(log_probs: Tensor, targets: Tensor) -> Tensor:
+    """Mean over clips of KL(target || prediction) in nats, computed in float32; 0 log 0 is 0."""
+    return F.kl_div(log_probs.float(), targets, reduction="batchmean")
+
+
+def constant_kl(targets: Tensor) -> Tensor:
+    """What answering 1 / num_classes everywhere scores: the yardstick that every model has to beat."""
+    return math.log(targets.shape[1]) + torch.xlogy(targets, targets).sum(dim=1).mean()
+
+
+def topk_recall(log_probs: Tensor, targets: Tensor) -> Tensor:
+    """Share of a clip's k true words that are among its k most probable ones, mean over clips; k is the clip's own."""
+    true = targets > 0
+    k = true.sum(dim=1, keepdim=True)
+    rank = log_probs.argsort(dim=1, descending=True).argsort(dim=1)
+    return ((rank < k) & true).sum(dim=1).div(k.squeeze(1)).mean()
+
+
+class WordClassifier(LightningModule):
+    """Features `(B, C, F, T)` -> log-probabilities `(B, num_classes)`; trained on soft targets by KL divergence.
+
+    All arguments are plain numbers and strings, kept in the checkpoint, which therefore predicts from waveforms alone.
+
+    Args:
+        class_names: the words, in the order of the outputs.
+        network: `name`, one of NETWORKS, and that network's arguments (num_classes comes from class_names).
+        features: arguments of MultiResolutionMel.
+        optimizer: `name`, a class of torch.optim, and its arguments.
+        schedule: `warmup`, the share of all steps in which the learning rate rises from zero, and `final`, the
+            fraction of the learning rate that one cosine falls to at the last step.
+    """
+
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        network: dict[str, Any],
+        features: dict[str, Any],
+        optimizer: dict[str, Any],
+        schedule: dict[str, float],
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(logger=False)
+        self.class_names = list(class_names)
+        self.features = MultiResolutionMel(**features)
+        options = dict(network)
+        name = options.pop("name")
+        if name not in NETWORKS:
+            raise ValueError(f"model.name is {name!r}; choose one of {', '.join(NETWORKS)}")
+        # Convolutions on CPUs and on tensor cores are faster when a pixel's channels lie side by side.
+        self.network = NETWORKS[name](num_classes=len(self.class_names), **options).to(memory_format=torch.channels_last)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.network(features.contiguous(memory_format=torch.channels_last))
+
+    @torch.no_grad()
+    def probs(self, waveforms: Tensor) -> Tensor:
+        """Waveforms `(B, T)` in [-1, 1] at the features' sample rate -> probabilities `(B, num_classes)`, float32."""
+        return self(self.features(waveforms)).float().exp()
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        features, targets = batch
+        loss = kl_divergence(self(features), targets)
+        self.log("train/loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(targets))
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        features, targets = batch
+        log_probs = self(features)
+        values = {
+            "val/kl": kl_divergence(log_probs, targets),
+            "val/recall": topk_recall(log_probs, targets),
+            "val/kl_constant": constant_kl(targets),
+        }
+        self.log_dict(values, prog_bar=True, batch_size=len(targets), sync_dist=True)
+
+    def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int, dataloader_idx: int = 0) -> Tensor:
+        return self(batch[0]).float().exp()
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        options = dict(self.hparams["optimizer"])
+        optimizer = getattr(torch.optim, options.pop("name"))(self.parameters(), **options)
+        steps, schedule = int(self.trainer.estimated_stepping_batches), self.hparams["schedule"]
+        scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: warmup_cosine(step / steps, schedule["warmup"], schedule["final"])
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def warmup_cosine(progress: float, warmup: float, final: float) -> float:
+    """Fraction of the learning rate when `progress` (0 .. 1) of all steps is done: a straight rise, then one cosine down."""
+    if progress < warmup:
+        return progress / warmup
+    phase = min((progress - warmup) / (1 - warmup), 1.0)
+    return final + (1 - final) * (1 + math.cos(math.pi * phase)) / 2

@@ -1,0 +1,120 @@
+"""The folder of one run: what it was asked to do, how far it got, what came out."""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+# What may change between the start of a run and its end without changing what it computes.
+FREE = ("ckpt_path", "overwrite", "data.cache", "data.cache_dir", "data.num_workers", "callbacks", "logger")
+FREE += ("trainer.accelerator", "trainer.precision", "trainer.enable_progress_bar", "trainer.log_every_n_steps")
+MADE = (".hydra", "checkpoints", "tensorboard")  # by a run, beside its *.csv and *.json
+PACKAGES = ("torch", "torchaudio", "lightning", "hydra-core", "numpy")
+
+
+class RunError(ValueError):
+    """A run cannot start in its folder; the message names the folder, the reason and the remedy."""
+
+
+class RunFolder:
+    """`outputs/<name>/<member>`, described in README."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.last_checkpoint = self.path / "checkpoints" / "last.ckpt"
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What metrics.json holds; nothing where the run has not started."""
+        file = self.path / "metrics.json"
+        return json.loads(file.read_text()) if file.exists() else {}
+
+    def claim(self, config: dict[str, Any], overrides: Sequence[str], overwrite: bool) -> None:
+        """Take the folder for a run of `config`: an empty one, or one where the same run was begun before.
+
+        Raises:
+            RunError: another configuration was begun here, and `overwrite` is false.
+        """
+        if overwrite:
+            for name in MADE:
+                shutil.rmtree(self.path / name, ignore_errors=True)
+            for file in [*self.path.glob("*.csv"), *self.path.glob("*.json")]:
+                file.unlink()
+        file = self.path / ".hydra" / "config.yaml"
+        if file.exists():
+            difference = differences(yaml.safe_load(file.read_text()), config)
+            if difference:
+                raise RunError(
+                    f"{self.path} holds a run of another configuration:\n"
+                    + "\n".join(f"  {key}: {old!r} there, {new!r} now" for key, old, new in difference)
+                    + "\nChoose another folder with name=..., or overwrite=true to throw that run away."
+                )
+            return
+        file.parent.mkdir(parents=True, exist_ok=True)
+        (file.parent / "overrides.yaml").write_text(yaml.safe_dump(list(overrides)))
+        write_text(file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+
+    def write_metrics(self, **values: Any) -> None:
+        """Add to metrics.json, keeping what it holds."""
+        write_text(self.path / "metrics.json", json.dumps({**self.metrics, **values}, indent=2) + "\n")
+
+    def write_table(self, name: str, columns: Sequence[str], ids: Sequence[str], values: np.ndarray) -> None:
+        """A table of distributions `(N, num_classes)`; `columns` starts with the id's."""
+        table = pd.DataFrame(values.astype(np.float64), columns=list(columns[1:]))
+        table.insert(0, columns[0], list(ids))
+        write_text(self.path / name, table.to_csv(index=False, float_format="%.9g"))
+
+
+def write_text(path: Path, text: str) -> None:
+    """All or nothing: a reader, or a run that goes on after a kill, never meets half a file."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings -> dotted names."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        flat.update(flatten(value, f"{name}.") if isinstance(value, dict) and value else {name: value})
+    return flat
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    """(name, old value, new value) of every setting that differs and decides what a run computes."""
+    flat_old, flat_new = flatten(old), flatten(new)
+    names = [name for name in {**flat_old, **flat_new} if not any(f"{name}.".startswith(f"{free}.") for free in FREE)]
+    pairs = [(name, flat_old.get(name, "nothing"), flat_new.get(name, "nothing")) for name in names]
+    return [pair for pair in pairs if pair[1] != pair[2]]
+
+
+def provenance() -> dict[str, Any]:
+    """What made a run: command line, commit and whether the tree was dirty, versions, machine."""
+
+    commit = _git("rev-parse", "HEAD")
+    return {
+        "command": sys.argv,
+        "git_commit": commit,
+        "git_dirty": commit and bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "machine": platform.platform(),
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    """What git says of this checkout; None without git or outside a checkout."""
+    if shutil.which("git") is None:
+        return None
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, cwd=Path(__file__).parent, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
