@@ -47,12 +47,14 @@ def train(cfg: DictConfig, run_dir: str, overrides: list[str]) -> float:
 
     from datamodules.overlap import OverlapDataModule
     from lightning_modules.classifier import WordClassifier
-    from lightning_modules.run_folder import RunError, RunFolder, provenance
+    from lightning_modules.predictor import load_member
+    from lightning_modules.run_folder import RunError, RunFolder, flatten, provenance
 
     # What Lightning has to tell of devices and products; its warnings stay.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of torch
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # batches come whole, from memory maps
+    warnings.filterwarnings("ignore", message=".*exists and is not empty.*")  # so it is when a run goes on
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
 
     folder, dry = RunFolder(run_dir), bool(cfg.trainer.fast_dev_run)
@@ -92,6 +94,8 @@ def train(cfg: DictConfig, run_dir: str, overrides: list[str]) -> float:
         log.info("going on from %s", checkpoint)
     elif cfg.ckpt_path not in (None, "last"):
         raise RunError(f"{checkpoint}: no such checkpoint; leave ckpt_path out to start or to go on")
+    if resume and (words := load_member(checkpoint).class_names) != datamodule.class_names:
+        raise RunError(f"{checkpoint} knows the words {words}, the data hold {datamodule.class_names}; use its data")
     trainer.fit(learner, datamodule, ckpt_path=checkpoint if resume else None)
 
     # The recipe predicts in float32, whatever the precision of the training.
@@ -102,6 +106,10 @@ def train(cfg: DictConfig, run_dir: str, overrides: list[str]) -> float:
         return float(trainer.callback_metrics["train/loss_epoch"])
     figures = write_predictions(folder, datamodule, predictions) | cost(folder)
     figures["objective"] = figures.get("val_kl", figures["train_loss"])
+    for logger in trainer.loggers:
+        reached = {f"final/{name}": value for name, value in figures.items() if name.endswith(("kl", "recall", "loss"))}
+        logger.log_hyperparams(flatten(config), reached)
+        logger.finalize("success")
     folder.write_metrics(status="complete", **figures)
     print_summary(folder, figures)
     return figures["objective"]
@@ -150,6 +158,7 @@ def write_predictions(
     import torch
 
     from lightning_modules.classifier import constant_kl, kl_divergence, topk_recall
+    from lightning_modules.run_folder import write_table
 
     figures = {}
     names, columns = datamodule.class_names, datamodule.splits.columns
@@ -163,8 +172,8 @@ def write_predictions(
             figures[f"{split}_kl"] = float(kl_divergence(probs.log(), targets))
             figures[f"{split}_recall"] = float(topk_recall(probs, targets))
             figures[f"{split}_kl_constant"] = float(constant_kl(targets))
-            folder.write_table(f"{split}_answers.csv", header[split], clips.ids, clips.targets[:, order])
-        folder.write_table(f"{prefix}predictions.csv", header[split], clips.ids, probs.numpy()[:, order])
+            write_table(folder.path / f"{split}_answers.csv", header[split], clips.ids, clips.targets[:, order])
+        write_table(folder.path / f"{prefix}predictions.csv", header[split], clips.ids, probs.numpy()[:, order])
     return figures
 
 
@@ -194,7 +203,8 @@ def print_summary(folder: "RunFolder", figures: dict[str, float]) -> None:
                 *(figures[f"{split}_{figure}"] for figure in ("kl", "kl_constant", "recall"))
             )
     minutes, seconds = divmod(round(figures["train_seconds"]), 60)
-    lines["training"] = f"{figures['epochs']} epochs in {minutes} min {seconds} s, {figures['clips_per_second']:.1f} clips/s"
+    lines["training"] = f"{figures['epochs']} epochs in {minutes} min {seconds} s"
+    lines["speed"] = f"{figures['clips_per_second']:.1f} clips/s"
     lines["peak memory"] = f"{figures['peak_memory_gb']:.2f} GB"
     lines["folder"] = str(folder.path)
     print("\n".join(f"{name:>14}  {value}" for name, value in lines.items()), flush=True)

@@ -13,7 +13,7 @@ from datamodules.recordings import DataError
 
 @dataclass(frozen=True)
 class Answers:
-    """`values[i]`, `(N, num_classes)` float32, is the answer of the clip `ids[i]`; row i stands in line i + 2 of the file."""
+    """`values`, `(N, num_classes)` float32: row i is the answer of the clip `ids[i]` line i + 2 of the file."""
 
     path: Path
     columns: list[str]
@@ -28,12 +28,13 @@ class Answers:
         """Raises DataError at the first row that is no distribution: negative, or a sum that is not 1 to 1e-3."""
         negative = (self.values < 0).any(axis=1)
         total = self.values.sum(axis=1)
-        for bad, fault in ((negative, "holds a negative answer"), (np.abs(total - 1) > 1e-3, "sums to {:.4g}, not to 1")):
+        off = np.abs(total - 1) > 1e-3
+        for bad, fault in ((negative, "holds a negative answer"), (off, "sums to {:.4g}, not to 1")):
             if bad.any():
                 i = int(bad.argmax())
                 raise DataError(
-                    f"{self.path}, line {i + 2} ({self.ids[i]}): {fault.format(total[i])}; correct it or remove the clip "
-                    f"({int(bad.sum())} such rows)"
+                    f"{self.path}, line {i + 2} ({self.ids[i]}): {fault.format(total[i])} "
+                    f"({int(bad.sum())} such rows); correct it or remove the clip"
                 )
 
     def check_columns(self, answers: "Answers") -> None:
@@ -71,7 +72,8 @@ def read_answers(path: Path) -> Answers:
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
         with path.open(encoding="utf-8-sig", newline="") as file:
-            header = [name.strip() for name in next(csv.reader(file))]  # as written: pandas renames a second "no" to "no.1"
+            # As written: pandas renames a second column "no" to "no.1".
+            header = [name.strip() for name in next(csv.reader(file))]
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; it holds an id and one column a word") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 def _mask(size: int, max_width: int, batch_size: int, device: torch.device) -> Tensor:
-    """True on one band a clip, `(B, size)`. torchaudio's law: width u1 * max_width, start u2 * (size - width), floored."""
+    """`(B, size)`, True on a band. torchaudio's law: width u * max_width, start v * (size - width), floored."""
     u = torch.rand(2, batch_size, 1, device=device)
     width = u[0] * max_width
     start = (u[1] * (size - width)).long()
@@ -23,7 +23,7 @@ def _mask(size: int, max_width: int, batch_size: int, device: torch.device) -> T
 
 
 class SpecAugment(nn.Module):
-    """Zeros on `freq_masks` bands of frequency and `time_masks` stretches of time, each narrower than its maximum width.
+    """Zeros on `freq_masks` bands of frequency and `time_masks` stretches of time, narrower than their maximum widths.
 
     Source: arXiv 1904.08779, with the notebook's sizes.
     """
@@ -44,7 +44,7 @@ class SpecAugment(nn.Module):
 
 
 class RandomCrop(nn.Module):
-    """Zero-pad by `padding` on all four sides and crop to the former size at an offset uniform in 0 .. 2 * padding - 1."""
+    """Zero-pad all four sides by `padding`, crop to the former size at offsets uniform in 0 .. 2 * padding - 1."""
 
     def __init__(self, padding: int = 32) -> None:
         super().__init__()
@@ -61,10 +61,11 @@ class RandomCrop(nn.Module):
 
 
 class Mixup(nn.Module):
-    """With probability `p`, mix a clip with another that is itself not augmented: weight uniform in [low, high] for the other.
+    """With probability `p`, mix a clip with another that is itself not augmented.
 
-    The other clip is the neighbour in the batch, before augmentation. Batches are shuffled, so it is as random a
-    clip as one drawn from the whole training set, and its features are there already.
+    The other's weight is uniform in [low, high], for features and targets alike. The other is the neighbour in the
+    batch before augmentation: batches are shuffled, so it is as random a clip as one drawn from the whole training
+    set, and its features are there already.
     """
 
     def __init__(self, p: float = 0.75, low: float = 0.05, high: float = 0.25) -> None:
@@ -79,7 +80,7 @@ class Mixup(nn.Module):
 
 
 class Augment(nn.Module):
-    """The transforms one after the other, then mixup (None: without): `(features, targets)` -> `(features, targets)`."""
+    """The transforms one after the other, then mixup, if any: `(features, targets)` -> `(features, targets)`."""
 
     def __init__(self, transforms: Sequence[nn.Module] = (), mixup: Mixup | None = None) -> None:
         super().__init__()

@@ -61,7 +61,8 @@ def cached_array(
                 array = _open(path, shape, dtype)
     except OSError as error:
         reason = error.strerror or error
-        raise CacheError(f"{path.parent}: cannot write the cache ({reason}); choose another folder or make room") from error
+        remedy = "make room or choose another folder with data.cache_dir"
+        raise CacheError(f"{path.parent}: cannot write the cache ({reason}); {remedy}") from error
     assert array is not None
     return array
 

@@ -102,12 +102,17 @@ class OverlapDataModule(LightningDataModule):
             (len(waveforms), *shape),
             np.float16,
             lambda: (
-                self.features(as_float(torch.from_numpy(waveforms[i : i + 64]))).half().numpy()
+                self.features(as_float(torch.tensor(waveforms[i : i + 64]))).half().numpy()
                 for i in range(0, len(waveforms), 64)
             ),
             "features",
         )
         return replace(clips, array=array)
+
+    def examples(self, n: int) -> Batch:
+        """A few clips to look at: waveforms `(n, T)` float32 and targets, from validation where there is one."""
+        waveforms, targets = (self.splits.val or self.splits.train).__getitems__(range(n))
+        return as_float(waveforms), targets
 
     def train_dataloader(self) -> DataLoader:
         sampler = EpochSampler(

@@ -11,9 +11,9 @@ import soundfile
 import torch
 from torchaudio.transforms import Resample
 
-EXTENSIONS = frozenset(f".{name.lower()}" for name in soundfile.available_formats()) | {".aif", ".aifc", ".oga", ".opus"}
+EXTENSIONS = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".aifc", ".oga", ".opus"}
 
-# libsndfile reads what is left of a file that was cut short and only mentions it in its log: "data : 32000 (should be 21318)".
+# libsndfile reads what is left of a file that was cut short, only its log tells: "data : 32000 (should be 21318)".
 # A data size near 2^31 or 2^32 is what a program writes that pipes a WAV and cannot know its length: nothing is missing.
 TRUNCATED = re.compile(r"(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)")
 UNKNOWN_SIZE = 0x7FFF0000

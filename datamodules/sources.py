@@ -50,7 +50,7 @@ def existing_folder(folder: Path, remedy: str) -> Path:
 
 
 class CompetitionFolder:
-    """`root/train/*`, `root/train_answer.csv`, `root/test/*`, `root/submission.csv`: recordings of mixtures and soft answers.
+    """Recordings of mixtures, `root/train/*` and `root/test/*`, `root/train_answer.csv` and `root/submission.csv`.
 
     Recordings and rows belong together by id (the file's name without its extension), never by position. The first
     `val_fraction` of the clips in an order shuffled by `split_seed` are for validation. Without a submission file
@@ -216,7 +216,7 @@ class WordFolder:
 
 
 class SpeechCommands(WordFolder):
-    """Google Speech Commands v0.01 (30 words, arXiv 1804.03209), downloaded to `root` at the first use; see `WordFolder`."""
+    """A `WordFolder` of Google Speech Commands v0.01 (30 words, arXiv 1804.03209), downloaded to `root` at first."""
 
     def load(self, cache_dir: Path, seed: int) -> Splits:
         download = self.root

@@ -64,7 +64,9 @@ class WordClassifier(LightningModule):
         if name not in NETWORKS:
             raise ValueError(f"model.name is {name!r}; choose one of {', '.join(NETWORKS)}")
         # Convolutions on CPUs and on tensor cores are faster when a pixel's channels lie side by side.
-        self.network = NETWORKS[name](num_classes=len(self.class_names), **options).to(memory_format=torch.channels_last)
+        self.network = NETWORKS[name](num_classes=len(self.class_names), **options).to(
+            memory_format=torch.channels_last
+        )
 
     def forward(self, features: Tensor) -> Tensor:
         return self.network(features.contiguous(memory_format=torch.channels_last))
@@ -104,7 +106,7 @@ class WordClassifier(LightningModule):
 
 
 def warmup_cosine(progress: float, warmup: float, final: float) -> float:
-    """Fraction of the learning rate when `progress` (0 .. 1) of all steps is done: a straight rise, then one cosine down."""
+    """Fraction of the learning rate at `progress` (0 .. 1) through all steps: a straight rise, then one cosine down."""
     if progress < warmup:
         return progress / warmup
     phase = min((progress - warmup) / (1 - warmup), 1.0)

@@ -13,8 +13,8 @@ log = logging.getLogger(__name__)
 class History(Callback):
     """Writes `path` after every epoch. A resumed run goes on in the same table, from the epoch it resumes at.
 
-    Columns: epoch, step, the epoch's mean training loss and validation figures, learning rate at its end, clips/s of training
-    (validation not counted) and seconds (validation counted).
+    Columns: epoch, step, the epoch's mean training loss and validation figures, learning rate at its end, clips/s of
+    training (validation not counted) and seconds (validation counted).
     """
 
     def __init__(self, path: str) -> None:

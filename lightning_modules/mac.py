@@ -10,7 +10,7 @@ POOLS = {
 
 
 class ConvBlock(nn.Sequential):
-    """BatchNorm2d -> LeakyReLU(0.1) -> Conv2d with bias and same padding: `(B, in_chans, F, T)` -> `(B, out_chans, F, T)`."""
+    """BatchNorm2d -> LeakyReLU(0.1) -> Conv2d with bias and same padding: of `(B, C, F, T)` only C changes."""
 
     def __init__(self, in_chans: int, out_chans: int, kernel_size: int) -> None:
         super().__init__(

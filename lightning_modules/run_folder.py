@@ -17,6 +17,7 @@ import yaml
 
 # What may change between the start of a run and its end without changing what it computes.
 FREE = ("ckpt_path", "overwrite", "data.cache", "data.cache_dir", "data.num_workers", "callbacks", "logger")
+FREE += ("data.source",)  # repeats what stands in data
 FREE += ("trainer.accelerator", "trainer.precision", "trainer.enable_progress_bar", "trainer.log_every_n_steps")
 MADE = (".hydra", "checkpoints", "tensorboard")  # by a run, beside its *.csv and *.json
 PACKAGES = ("torch", "torchaudio", "lightning", "hydra-core", "numpy")
@@ -68,11 +69,12 @@ class RunFolder:
         """Add to metrics.json, keeping what it holds."""
         write_text(self.path / "metrics.json", json.dumps({**self.metrics, **values}, indent=2) + "\n")
 
-    def write_table(self, name: str, columns: Sequence[str], ids: Sequence[str], values: np.ndarray) -> None:
-        """A table of distributions `(N, num_classes)`; `columns` starts with the id's."""
-        table = pd.DataFrame(values.astype(np.float64), columns=list(columns[1:]))
-        table.insert(0, columns[0], list(ids))
-        write_text(self.path / name, table.to_csv(index=False, float_format="%.9g"))
+
+def write_table(path: Path, columns: Sequence[str], ids: Sequence[str], values: np.ndarray) -> None:
+    """A table of distributions `(N, num_classes)` as CSV; `columns` starts with the id's."""
+    table = pd.DataFrame(values.astype(np.float64), columns=list(columns[1:]))
+    table.insert(0, columns[0], list(ids))
+    write_text(path, table.to_csv(index=False, float_format="%.9g"))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,0 +1,217 @@
+"""The embedded spoken-word corpus: 30 English words in the many voices of eSpeak NG, written once as a word folder.
+
+eSpeak NG is GPL-3.0-or-later. It is used as an installed tool, the wheel `espeakng-loader`; none of its code is here.
+"""
+
+import importlib.metadata
+import inspect
+import io
+import json
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import soundfile
+from filelock import FileLock
+from tqdm import tqdm
+
+from datamodules.cache import CacheError, cache_key
+from datamodules.recordings import DataError
+from datamodules.sources import Splits, WordFolder
+
+log = logging.getLogger(__name__)
+
+# The words of Google Speech Commands v0.01.
+WORDS = [
+    "bed", "bird", "cat", "dog", "down", "eight", "five", "four", "go", "happy",
+    "house", "left", "marvin", "nine", "no", "off", "on", "one", "right", "seven",
+    "sheila", "six", "stop", "three", "tree", "two", "up", "wow", "yes", "zero",
+]  # fmt: skip
+SAMPLE_RATE = 22_050  # the engine's own: whoever reads the corpus resamples anyway
+PITCH = (30, 70)  # of 0 .. 99, 50 being the voice's own
+RATE = (120, 190)  # words a minute
+LEAST_SAMPLES, LEAST_PEAK = 2_205, 655  # 0.1 s and 2 % of full scale: less than that is no word
+REMEDY = "install espeakng-loader again, or mix recordings of your own (data=words)"
+
+
+class Voice(NamedTuple):
+    """speaker: as in the files' names, without an underscore; identifier: an accent and a variant of the engine."""
+
+    speaker: str
+    identifier: str
+
+
+def speak_corpus(cache_dir: Path, num_voices: int = 48, takes: int = 2, seed: int = 0) -> Path:
+    """The folder `cache_dir/synthetic-<key>` with `<word>/<speaker>_<take>.wav`, spoken at the first call.
+
+    Every recording is one second of 16-bit mono at 22,050 Hz with the word in its middle. Pitch and rate are drawn for
+    each one from its own name and `seed`, so a larger corpus of the same seed contains the smaller. Of several
+    processes one builds, the others wait.
+
+    Raises:
+        DataError: espeakng-loader is missing or does not work, or has no such number of voices.
+        CacheError: no room, or no permission to write.
+    """
+    library, data = _engine()
+    voices = draw_voices(data, num_voices, seed)
+    if takes < 1:
+        raise DataError(f"{takes} takes of every word make no corpus; set data.takes to 1 or more")
+    version = importlib.metadata.version("espeakng-loader")
+    key = cache_key("synthetic", version, WORDS, voices, takes, seed, SAMPLE_RATE, PITCH, RATE)
+    folder = cache_dir / f"synthetic-{key}"
+    if folder.is_dir():
+        return folder
+    temporary = folder.with_suffix(".tmp")
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            if not folder.is_dir():  # another process may have built it while this one waited
+                try:
+                    shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
+                    _write(temporary, library, data, voices, takes, seed)
+                    os.replace(temporary, folder)
+                finally:
+                    shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        reason = error.strerror or error
+        message = f"{cache_dir}: cannot write the corpus ({reason}); choose another folder or make room"
+        raise CacheError(message) from error
+    return folder
+
+
+def draw_voices(data: Path, num_voices: int, seed: int) -> list[Voice]:
+    """`num_voices` variants of the engine, each with one of its English accents; more voices begin with the fewer.
+
+    Raises:
+        DataError: there are not so many.
+    """
+    # Names come from the engine's folders: it takes an unknown variant for none and says nothing.
+    accents = sorted(path.name for path in (data / "lang" / "gmw").glob("en*"))
+    names = {path.name for path in (data / "voices" / "!v").iterdir()}
+    # klatt2 is klatt with a touch changed: in two splits they would be one speaker in both. (m2 stays, there is no m.)
+    variants = sorted(name for name in names if (stem := name.rstrip("0123456789")) == name or stem not in names)
+    if not 1 <= num_voices <= len(variants):
+        raise DataError(f"{num_voices} voices asked for, but there are 1 .. {len(variants)}; change data.num_voices")
+    voices = []
+    for variant in np.random.default_rng(seed).permutation(variants)[:num_voices]:
+        accent = np.random.default_rng([seed, *variant.encode()]).choice(accents)
+        voices.append(Voice(re.sub(r"[\s_]+", "-", variant), f"gmw/{accent}+{variant}"))
+    return voices
+
+
+def _engine() -> tuple[Path, Path]:
+    """The engine's library and the folder of its data."""
+    try:
+        import espeakng_loader
+    except ImportError as error:
+        raise DataError(f"the synthetic corpus needs eSpeak NG: pip install espeakng-loader ({error})") from error
+    return Path(espeakng_loader.get_library_path()), Path(espeakng_loader.get_data_path())
+
+
+def _write(folder: Path, library: Path, data: Path, voices: Sequence[Voice], takes: int, seed: int) -> None:
+    names = [(word, take) for word in WORDS for take in range(takes)]
+    for word in WORDS:
+        (folder / word).mkdir(parents=True)
+
+    def write_voice(voice: Voice) -> int:
+        """Writes all recordings of a voice and returns how many there are."""
+        utterances = []
+        for word, take in names:
+            rng = np.random.default_rng([seed, *f"{word}/{voice.speaker}_{take}".encode()])
+            pitch, rate = (int(rng.integers(*bounds, endpoint=True)) for bounds in (PITCH, RATE))
+            utterances.append((word, pitch, rate))
+        written = 0
+        for (word, take), samples in zip(names, speak(library, data, voice.identifier, utterances), strict=True):
+            if len(samples) >= LEAST_SAMPLES and np.abs(samples.astype(np.int32)).max() >= LEAST_PEAK:
+                missing = max(0, SAMPLE_RATE - len(samples))
+                clip = np.pad(samples, (missing // 2, missing - missing // 2))
+                wav = io.BytesIO()  # writing the bytes raises OSError on a full disk, soundfile would not
+                soundfile.write(wav, clip, SAMPLE_RATE, format="WAV")
+                (folder / word / f"{voice.speaker}_{take}.wav").write_bytes(wav.getvalue())
+                written += 1
+        return written
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        done = pool.map(write_voice, voices)
+        written = sum(tqdm(done, total=len(voices), desc="speaking words", unit="voice", disable=None))
+    silent = len(voices) * len(names) - written
+    if not written:
+        raise DataError(f"eSpeak NG says nothing in any of {len(voices)} voices; {REMEDY}")
+    if silent:
+        log.warning("%d of %d utterances were silent and are left out", silent, silent + written)
+
+
+def speak(library: Path, data: Path, voice: str, utterances: Sequence[tuple[str, int, int]]) -> list[np.ndarray]:
+    """(word, pitch, rate) of each utterance -> its sound, `(T,)` int16 at 22,050 Hz; T is 0 where there is none.
+
+    Raises:
+        DataError: the engine does not start, does not know the voice or breaks down.
+    """
+    # What the engine says depends on what it said before, and two threads in it crash: every utterance has a process of
+    # its own. They are forked by a small program, not from here, where a fork would copy torch, its threads and the
+    # lock on the corpus. It runs in the folder of the data because the engine fails on paths beyond 160 characters.
+    program = f"{inspect.getsource(_speak)}\n_speak()"
+    result = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, library, voice],
+        input=json.dumps(utterances),
+        cwd=data,
+        capture_output=True,
+        text=True,
+    )
+    if result.returncode:
+        reason = (result.stderr.strip().splitlines() or [f"exit code {result.returncode}"])[-1]
+        raise DataError(f"eSpeak NG cannot speak as {voice} ({reason}); {REMEDY}")
+    return [np.frombuffer(bytes.fromhex(line), np.int16) for line in result.stdout.splitlines()]
+
+
+def _speak() -> None:
+    """The program behind `speak`: argv is library and voice, stdin the utterances; prints each one's sound in hex."""
+    import ctypes
+    import json
+    import os
+    import sys
+
+    synchronous, dont_exit, utf8, set_rate, set_pitch = 2, 0x8000, 1, 1, 3  # as in speak_lib.h
+    engine = ctypes.CDLL(sys.argv[1])
+    if engine.espeak_Initialize(synchronous, 0, b".", dont_exit) != 22_050:
+        sys.exit("it does not start")
+    if engine.espeak_SetVoiceByName(sys.argv[2].encode()):
+        sys.exit("it does not know this voice")
+    engine.espeak_ng_SetRandSeed(1)  # the noise of breathing voices is otherwise seeded by the time of day
+    sound = bytearray()
+
+    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
+    def hear(samples, count, events):
+        sound.extend(ctypes.string_at(samples, 2 * count) if samples else b"")
+        return 0
+
+    engine.espeak_SetSynthCallback(hear)
+    for word, pitch, rate in json.load(sys.stdin):
+        if not os.fork():
+            engine.espeak_SetParameter(set_rate, rate, 0)
+            engine.espeak_SetParameter(set_pitch, pitch, 0)
+            engine.espeak_Synth(word.encode(), len(word.encode()) + 1, 0, 0, 0, utf8, None, None)
+            print(sound.hex(), flush=True)
+            os._exit(0)
+        if status := os.wait()[1]:
+            sys.exit(f"status {status} at {word!r}")
+
+
+class Synthetic(WordFolder):
+    """30 English words in `num_voices` voices of eSpeak NG, each spoken `takes` times, mixed here; see `WordFolder`."""
+
+    def __init__(self, num_voices: int = 48, takes: int = 2, **mixing: Any) -> None:
+        super().__init__(root="", **mixing)
+        self.num_voices, self.takes = num_voices, takes
+
+    def load(self, cache_dir: Path, seed: int) -> Splits:
+        self.root = speak_corpus(cache_dir, self.num_voices, self.takes)
+        return super().load(cache_dir, seed)

@@ -1,0 +1,101 @@
+"""Averages a sweep's members into its submission, and reports what each of them is worth.
+
+python ensemble.py run_dir=outputs/winner
+python ensemble.py run_dir=outputs/winner expect=16      # refuses unless there are sixteen
+python ensemble.py run_dir=outputs/winner partial=true   # goes on with the members that are there
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hydra
+from hydra.errors import CompactHydraException
+from omegaconf import DictConfig, OmegaConf
+
+# `ensembling` is imported where it is used: pandas takes as long as all the rest of --help or of a mistyped override.
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ensembling.members import Member
+
+FILES = {"predictions": "submission.csv", "val_predictions": "ensemble_val_predictions.csv"}
+
+
+def ensemble(cfg: DictConfig) -> pd.DataFrame:
+    """Writes the averages and the report into `cfg.run_dir`; returns the figures, see `ensembling.report.figures`.
+
+    Raises:
+        MemberError: naming each member that cannot be used, and why; nothing is written then.
+    """
+    from ensembling import report
+    from ensembling.combine import combine, gather
+    from ensembling.members import find_members
+    from ensembling.tables import MemberError, format_table, write_files
+
+    _check_config(cfg)
+    run_dir = Path(cfg.run_dir)
+    found = find_members(run_dir)
+    tables, faults = gather(found)
+    members = [member for member in found if member.name in tables]
+    if not members or (not cfg.partial and (faults or cfg.expect not in (None, len(members)))):
+        raise MemberError(_refusal(run_dir, cfg.expect, found, faults))
+
+    combined = combine(tables)
+    table = report.figures(members, tables)
+    title = f"{run_dir.resolve().name}: ensemble of {len(members)} member{'s' if len(members) > 1 else ''}"
+    texts = {file: format_table(combined[kind]) for kind, file in FILES.items() if kind in combined}
+    texts["members.csv"] = table.to_csv(index=False, lineterminator="\n")
+    texts["report.md"] = report.as_markdown(title, table, faults)
+    texts["ensemble.json"] = report.as_json(members, table, faults)
+    write_files(run_dir, texts)
+
+    print(f"{title}\n\n{report.as_text(table)}\n\n{report.headline(table)}".rstrip())
+    if faults:
+        print(f"Left out {len(faults)} of {len(found)}: {', '.join(faults)} (the report says why)")
+    if cfg.expect not in (None, len(members)):
+        print(f"Expected {cfg.expect} members, went on with {len(members)}")
+    nothing = "none written, the members have no predictions.csv: their source has no test split"
+    print(f"Submission: {run_dir / 'submission.csv' if 'predictions' in combined else nothing}")
+    print(f"Report:     {run_dir / 'report.md'}")
+    return table
+
+
+def _check_config(cfg: DictConfig) -> None:
+    from ensembling.tables import MemberError
+
+    if OmegaConf.is_missing(cfg, "run_dir") or not cfg.run_dir:
+        raise MemberError("run_dir is not set: python ensemble.py run_dir=outputs/<name>")
+    if not isinstance(cfg.partial, bool):
+        raise MemberError(f"partial={cfg.partial}: must be true or false")
+    if cfg.expect is not None and not isinstance(cfg.expect, int):
+        raise MemberError(f"expect={cfg.expect}: must be a number of members, or null")
+
+
+def _refusal(run_dir: Path, expect: int | None, found: list[Member], faults: dict[str, str]) -> str:
+    usable = len(found) - len(faults)
+    reasons = list(faults.values())
+    if expect not in (None, len(found)):
+        names = [member.name for member in found]
+        pools, seeds = sorted({member.pool for member in found}), sorted({member.seed for member in found})
+        absent = [name for pool, seed in product(pools, seeds) if (name := f"{pool}_seed{seed}") not in names]
+        who = f"missing: {', '.join(absent)}" if absent and len(found) < expect else f"there: {', '.join(names)}"
+        reasons.append(f"expect={expect}, but there are {len(found)}; {who}")
+    remedy = f"\nPut that right, or add partial=true to go on with the {usable} that can." if usable else ""
+    return "\n  ".join([f"{run_dir}: {usable} of {len(found)} members can be averaged", *reasons]) + remedy
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="ensemble")
+def main(cfg: DictConfig) -> None:
+    from ensembling.tables import MemberError
+
+    try:
+        ensemble(cfg)
+    except MemberError as error:
+        raise CompactHydraException(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""From members to one table: which of them belong together, and averaging."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ensembling.members import ANSWERS_OF, TABLES, Member, read_tables
+from ensembling.tables import RETRAIN, MemberError, difference
+
+Tables = dict[str, pd.DataFrame]  # a member's tables by file name without `.csv`
+
+
+def average(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """The mean of members' tables, by member name, each row scaled to sum to 1 exactly.
+
+    Raises:
+        MemberError: ids, columns or their order differ from those of the first; the message names the member.
+    """
+    first, *others = tables
+    for name in others:
+        if text := difference(tables[name], tables[first]):
+            raise MemberError(f"{name}: {text} than {first}; {RETRAIN}")
+    mean = np.mean([table.to_numpy() for table in tables.values()], axis=0)
+    mean /= mean.sum(axis=1, keepdims=True)  # tables are rounded, and may be off by as much as read_table allows
+    return pd.DataFrame(mean, index=tables[first].index, columns=tables[first].columns)
+
+
+def combine(tables: dict[str, Tables]) -> Tables:
+    """The averages of members' predictions, for the splits that they have; `tables` as `gather` gives them."""
+    kinds = [kind for kind in ANSWERS_OF if kind in next(iter(tables.values()))]
+    return {kind: average({name: held[kind] for name, held in tables.items()}) for kind in kinds}
+
+
+def gather(members: Sequence[Member]) -> tuple[dict[str, Tables], dict[str, str]]:
+    """The tables of the members that can be averaged, and the faults of the others, both by name.
+
+    Where tables disagree, the most numerous members that agree are right; among as many, the earlier.
+    """
+    faults = {member.name: member.fault for member in members if member.fault}
+    tables: dict[str, Tables] = {}
+    for member in members:
+        if not member.fault:
+            try:
+                tables[member.name] = read_tables(member)
+            except MemberError as error:
+                faults[member.name] = str(error)
+    paths = {member.name: member.path for member in members}
+    for find in (_without_predictions, _outvoted):
+        for name, text in find(tables).items():
+            faults[name] = f"{paths[name]}: {text}; {RETRAIN}"
+            del tables[name]
+    return tables, faults
+
+
+def _without_predictions(tables: dict[str, Tables]) -> dict[str, str]:
+    """Members without predictions.csv where at least one has it: their source has a test split, so it got lost."""
+    lost = [name for name, held in tables.items() if "predictions" not in held]
+    return dict.fromkeys(lost, "no predictions.csv, which others have") if len(lost) < len(tables) else {}
+
+
+def _outvoted(tables: dict[str, Tables]) -> dict[str, str]:
+    """Members outside the largest group of those that agree, and how they differ from it."""
+    groups: list[list[str]] = []
+    for name in tables:
+        for group in groups:
+            if not disagreement(tables[name], tables[group[0]]):
+                group.append(name)
+                break
+        else:
+            groups.append([name])
+    right = max(groups, key=len, default=[])
+    return {
+        name: f"{disagreement(tables[name], tables[right[0]])} than {right[0]}" for name in tables if name not in right
+    }
+
+
+def disagreement(tables: Tables, reference: Tables) -> str:
+    """How a member's tables differ, apart from the probabilities, from those of another; empty where they agree."""
+    for name in TABLES:
+        if (name in tables) != (name in reference):
+            return f"other tables ({name}.csv is {'only here' if name in tables else 'missing'})"
+        if name not in tables:
+            continue
+        if text := difference(tables[name], reference[name]):
+            return f"{name}.csv has {text}"
+        if name in ANSWERS_OF.values():
+            same = np.isclose(tables[name], reference[name], rtol=0, atol=1e-6).all(axis=1)
+            if not same.all():
+                return f"{name}.csv has other answers (the first: {tables[name].index[int(same.argmin())]})"
+    return ""

@@ -1,0 +1,100 @@
+"""Run and sweep folders: what a member is, its state and its tables."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ensembling.tables import RETRAIN, MemberError, difference, read_table, some
+
+# The tables a member may hold, by file name without `.csv`: those of predictions, and of the answers to each.
+ANSWERS_OF = {"predictions": "test_answers", "val_predictions": "val_answers"}
+TABLES = (*ANSWERS_OF.keys(), *ANSWERS_OF.values())
+
+REMEDIES = {
+    "running": "not complete, it is being trained or was interrupted; repeat its train.py command, which resumes it",
+    "failed": "not complete, its training failed (train.log says why); repeat its train.py command",
+    "not started": "not complete, it has no metrics.json; repeat its train.py command",
+}
+
+
+@dataclass(frozen=True)
+class Member:
+    """One trained network's folder, `<pool>_seed<seed>/`.
+
+    `status` is that of metrics.json ("running", "complete" or "failed"), "not started" where there is none, or
+    "unreadable". `fault`, empty for a complete member, is the message that says why it cannot be used.
+    """
+
+    path: Path
+    name: str
+    pool: str
+    seed: int
+    status: str
+    metrics: dict[str, Any] = field(default_factory=dict)
+    fault: str = ""
+
+
+def find_members(run_dir: Path) -> list[Member]:
+    """The members in a sweep's folder, by pool and then by seed; a member's own folder gives a list of one.
+
+    Other folders, such as a launcher's `.submitit`, are passed over.
+
+    Raises:
+        MemberError: no such folder, or no member in it; the message names folders nearby that hold some.
+    """
+    run_dir = Path(run_dir)
+    if run_dir.is_dir():
+        folders = [run_dir] if _is_member(run_dir) else [path for path in run_dir.iterdir() if _is_member(path)]
+        if folders:
+            return sorted(map(_read_member, folders), key=lambda member: member.name)
+    roots = (run_dir, run_dir.parent, Path("outputs"))
+    nearby = (sorted({str(file.parent.parent) for file in root.glob("*/*/metrics.json")}) for root in roots)
+    near = next(filter(None, nearby), [])
+    hint = f"members are in {some(near)}" if near else "train.py makes them"
+    raise MemberError(f"{run_dir}: {'no members in it' if run_dir.is_dir() else 'no such folder'}; {hint}")
+
+
+def _is_member(folder: Path) -> bool:
+    return (folder / "metrics.json").is_file() or (folder / ".hydra" / "config.yaml").is_file()
+
+
+def _read_member(folder: Path) -> Member:
+    name = folder.resolve().name
+    named = re.fullmatch(r"(.+)_seed(\d+)", name)
+    pool, seed = (named[1], int(named[2])) if named else (name, 0)
+    try:
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        status, pool, seed = str(metrics["status"]), str(metrics["pool"]), int(metrics["seed"])
+    except FileNotFoundError:
+        return Member(folder, name, pool, seed, "not started", fault=f"{folder}: {REMEDIES['not started']}")
+    except (ValueError, KeyError, TypeError) as error:
+        fault = f"{folder / 'metrics.json'}: cannot be read ({type(error).__name__}: {error}); {RETRAIN}"
+        return Member(folder, name, pool, seed, "unreadable", fault=fault)
+    if status == "complete":
+        return Member(folder, name, pool, seed, status, metrics)
+    remedy = REMEDIES.get(status, f"not complete, metrics.json gives its status as {status}; {RETRAIN}")
+    return Member(folder, name, pool, seed, status, metrics, f"{folder}: {remedy}")
+
+
+def read_tables(member: Member) -> dict[str, pd.DataFrame]:
+    """Those of TABLES that the member holds, by file name without `.csv`.
+
+    Raises:
+        MemberError: a table that is no table of distributions, no table at all, or predictions and answers that do not
+            belong together.
+    """
+    tables = {name: read_table(path) for name in TABLES if (path := member.path / f"{name}.csv").is_file()}
+    if not tables.keys() & ANSWERS_OF.keys():
+        raise MemberError(f"{member.path}: neither predictions.csv nor val_predictions.csv; {RETRAIN}")
+    if "val_predictions" in tables and "val_answers" not in tables:
+        raise MemberError(f"{member.path}: val_predictions.csv but no val_answers.csv; {RETRAIN}")
+    for predictions, answers in ANSWERS_OF.items():
+        if answers in tables and predictions not in tables:
+            raise MemberError(f"{member.path}: {answers}.csv but no {predictions}.csv; {RETRAIN}")
+        if answers in tables and (text := difference(tables[predictions], tables[answers])):
+            raise MemberError(f"{member.path / predictions}.csv: {text} than {answers}.csv; {RETRAIN}")
+    return tables

@@ -1,0 +1,138 @@
+"""What a person looks at: the figures of members and ensembles, as a table for the terminal, as pages and as JSON."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ensembling.combine import Tables, combine
+from ensembling.members import Member
+from ensembling.metrics import constant_kl, constant_recall, kl_divergence, recall
+
+# Column of the figures -> how a person reads it: its heading and format.
+LAYOUT = {
+    "member": ("member", "{}"),
+    "pool": ("pool", "{}"),
+    "seed": ("seed", "{}"),
+    "val_kl": ("val KL", "{:.4f}"),
+    "val_recall": ("recall", "{:.1%}"),
+    "test_kl": ("test KL", "{:.4f}"),
+    "minutes": ("minutes", "{:.1f}"),
+}
+LEGEND = """\
+- **val KL**, **test KL**: Kullback-Leibler divergence from the answers to the predictions, in nats, the mean over the
+  validation or test clips; lower is better. The test split's is there only where its answers are known.
+- **recall**: of a validation clip's k true words, the share among the k most probable.
+- **minutes**: training time; that of an ensemble is the sum over its members.
+- The **constant answer** gives every word the same probability: what a model that knows nothing scores.
+"""
+
+
+def figures(members: Sequence[Member], tables: dict[str, Tables]) -> pd.DataFrame:
+    """One row a member, one a pool (where there are several), one for the ensemble of all, one for the constant answer.
+
+    Columns: member, pool, seed, members (how many), val_kl, val_recall, test_kl, minutes; NaN where not known.
+    """
+    rows = [{"member": member.name, "seed": member.seed, **_score([member], tables)} for member in members]
+    pools = dict.fromkeys(member.pool for member in members)
+    if len(pools) > 1:
+        for pool in pools:
+            same = [member for member in members if member.pool == pool]
+            rows.append({"member": f"{pool} ensemble ({len(same)})", **_score(same, tables)})
+    rows.append({"member": f"ensemble ({len(members)})", **_score(members, tables)})
+    rows.append({"member": "constant answer", **_score_constant(tables[members[0].name])})
+    table = pd.DataFrame(rows, columns=["member", "pool", "seed", "members", *list(LAYOUT)[3:]])
+    return table.astype({"seed": "Int64", "members": "Int64", **dict.fromkeys(list(LAYOUT)[3:], float)})
+
+
+def _score(members: Sequence[Member], tables: dict[str, Tables]) -> dict[str, object]:
+    probs = combine({member.name: tables[member.name] for member in members})
+    answers = tables[members[0].name]
+    pools = {member.pool for member in members}
+    seconds = [member.metrics.get("train_seconds") or np.nan for member in members]
+    row = {"pool": pools.pop() if len(pools) == 1 else None, "members": len(members), "minutes": np.sum(seconds) / 60}
+    if "val_answers" in answers:
+        pair = answers["val_answers"].to_numpy(), probs["val_predictions"].to_numpy()
+        row |= {"val_kl": kl_divergence(*pair).mean(), "val_recall": recall(*pair).mean()}
+    if "test_answers" in answers:
+        row["test_kl"] = kl_divergence(answers["test_answers"].to_numpy(), probs["predictions"].to_numpy()).mean()
+    return row
+
+
+def _score_constant(answers: Tables) -> dict[str, object]:
+    row = {}
+    if "val_answers" in answers:
+        values = answers["val_answers"].to_numpy()
+        row |= {"val_kl": constant_kl(values).mean(), "val_recall": constant_recall(values).mean()}
+    if "test_answers" in answers:
+        row["test_kl"] = constant_kl(answers["test_answers"].to_numpy()).mean()
+    return row
+
+
+def _cells(table: pd.DataFrame) -> list[list[str]]:
+    """Headings and rows as text, without the columns in which nothing is known."""
+    shown = [column for column in LAYOUT if table[column].notna().any()]
+    rows = [
+        ["" if pd.isna(value) else LAYOUT[column][1].format(value) for column, value in zip(shown, row, strict=True)]
+        for row in table[shown].itertuples(index=False)
+    ]
+    return [[LAYOUT[column][0] for column in shown], *rows]
+
+
+def as_text(table: pd.DataFrame) -> str:
+    """The figures as aligned columns, with rules below the headings and below the members."""
+    cells = _cells(table)
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    aligns = [str.ljust, str.ljust, *[str.rjust] * (len(widths) - 2)]  # the member and its pool are words
+    lines = [
+        "  ".join(align(cell, width) for align, cell, width in zip(aligns, row, widths, strict=True)) for row in cells
+    ]
+    rule = "-" * len(lines[0])
+    num_members = int(table["seed"].notna().sum())
+    return "\n".join([lines[0], rule, *lines[1 : num_members + 1], rule, *lines[num_members + 1 :]])
+
+
+def headline(table: pd.DataFrame) -> str:
+    """The ensemble against its best member and the constant answer, in a sentence; empty where no answers are known."""
+    for column, split in (("val_kl", "Validation"), ("test_kl", "Test")):
+        if table[column].notna().any():
+            ensemble, constant = table[column].iloc[-2:]
+            best = table.loc[table.loc[table["seed"].notna(), column].idxmin()]
+            return (
+                f"{split} KL of the ensemble: {ensemble:.4f} "
+                f"(best member {best['member']} {best[column]:.4f}, constant answer {constant:.4f})"
+            )
+    return ""
+
+
+def as_markdown(title: str, table: pd.DataFrame, left_out: dict[str, str]) -> str:
+    """The page report.md; `left_out` gives the reasons by member name."""
+    header, *rows = _cells(table)
+    marks = [":--", ":--", *["--:"] * (len(header) - 2)]
+    lines = [f"# {title}", ""]
+    if text := headline(table):
+        lines += [text, ""]
+    lines += ["| " + " | ".join(row) + " |" for row in (header, marks, *rows)]
+    if left_out:
+        lines += ["", "## Left out", "", *(f"- {name}: {reason}" for name, reason in left_out.items())]
+    return "\n".join(lines) + "\n\n## What the columns say\n\n" + LEGEND
+
+
+def as_json(members: Sequence[Member], table: pd.DataFrame, left_out: dict[str, str]) -> str:
+    """ensemble.json: which members went in, with the fingerprints of their predictions, and the figures."""
+    content = {
+        "members": [
+            {"name": member.name, "pool": member.pool, "seed": member.seed, "predictions_sha256": _sha256(member)}
+            for member in members
+        ],
+        "left_out": left_out,
+        "figures": json.loads(table.to_json(orient="records", double_precision=10)),
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _sha256(member: Member) -> str | None:
+    path = member.path / "predictions.csv"
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None

@@ -1,0 +1,110 @@
+"""Which words are in a recording?
+
+python predict.py run_dir=outputs/demo input=clip.wav                     # the ensemble's likely words
+python predict.py run_dir=outputs/demo/avg_seed0 input=folder/            # one member, a table
+python predict.py ckpt_path=best.ckpt input=list.txt output=probs.csv     # a checkpoint is enough
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # fewer page faults; see train.py
+
+import hydra
+from hydra.errors import CompactHydraException
+from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from lightning_modules.predictor import Predictor
+
+PATHS = ("run_dir", "ckpt_path", "input", "output")
+
+
+def predict(cfg: DictConfig) -> None:
+    """Recordings -> a table of probabilities, or for one recording its likely words on the screen."""
+    import torch
+
+    from datamodules.recordings import DataError, read_clips
+    from lightning_modules.predictor import load
+    from lightning_modules.run_folder import write_table
+
+    if (cfg.run_dir is None) == (cfg.ckpt_path is None):
+        raise DataError("give either run_dir=FOLDER (a run or a sweep) or ckpt_path=FILE")
+    ids, paths = find_recordings(Path(cfg.input))
+    device = cfg.device if cfg.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    predictor = load(cfg.run_dir or cfg.ckpt_path, device)
+    clips = read_clips(paths, predictor.sample_rate, predictor.num_samples, cfg.batch_size)
+    chunks = [predictor(torch.from_numpy(chunk).to(device).float() / 32768).cpu() for chunk in clips]
+    probs = torch.cat(chunks).numpy()
+
+    if Path(cfg.input).is_file() and len(paths) == 1 and cfg.output is None:
+        print_words(paths[0], probs[0], predictor, cfg.top)
+        return
+    output = Path(cfg.output or "predictions.csv")
+    write_table(output, ["id", *predictor.class_names], ids, probs)
+    print(f"{len(ids)} recordings, {len(predictor.members)} members: {output}")
+
+
+def find_recordings(given: Path) -> tuple[list[str], list[Path]]:
+    """A recording, a folder or a list of paths (.txt) -> ids and paths; a path in a list may be relative to the list.
+
+    Raises:
+        DataError: nothing there.
+    """
+    from datamodules.recordings import DataError, list_recordings
+
+    if not given.exists():
+        raise DataError(f"{given}: no such file or folder; input is a recording, a folder of them or a list (.txt)")
+    if given.is_dir():
+        paths = list_recordings(given)
+        if not paths:
+            raise DataError(f"{given}: holds no recording; give the folder that the recordings are in")
+        return [path.stem for path in paths], paths
+    if given.suffix.lower() != ".txt":
+        return [given.stem], [given]
+    lines = [line.strip() for line in given.read_text(encoding="utf-8-sig").splitlines()]
+    ids = [line for line in lines if line]
+    if not ids:
+        raise DataError(f"{given}: an empty list; write one path a line")
+    return ids, [Path(name) if Path(name).exists() else given.parent / name for name in ids]
+
+
+def print_words(path: Path, probs: "np.ndarray", predictor: "Predictor", top: int) -> None:
+    """The likely words of one recording, most probable first."""
+    print(f"{path}, {len(predictor.members)} member{'s' * (len(predictor.members) > 1)}")
+    width = max(map(len, predictor.class_names))
+    for i in (-probs).argsort()[:top]:
+        print(f"  {predictor.class_names[i]:<{width}}  {probs[i]:6.1%}  {'#' * round(40 * float(probs[i]))}")
+
+
+def quote_paths(arguments: Sequence[str]) -> list[str]:
+    """Paths as the shell gave them, quoted for Hydra, whose grammar stops at '=', ',' and letters outside of ASCII."""
+    quoted = []
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if name in PATHS and equals and value and value[0] not in "'\"" and value != "null":
+            escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+            argument = f"{name}='{escaped}'"
+        quoted.append(argument)
+    return quoted
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="predict")
+def main(cfg: DictConfig) -> None:
+    from datamodules.recordings import DataError
+    from lightning_modules.run_folder import RunError
+
+    try:
+        predict(cfg)
+    except (DataError, RunError, OSError) as error:
+        raise CompactHydraException(str(error)) from error
+
+
+if __name__ == "__main__":
+    sys.argv[1:] = quote_paths(sys.argv[1:])
+    main()

@@ -1,0 +1,101 @@
+"""The learner: loss, metrics and schedule against independent computations."""
+
+from importlib.metadata import version
+
+import numpy as np
+import pytest
+import torch
+from torch.optim.lr_scheduler import LambdaLR
+
+from lightning_modules.classifier import WordClassifier, constant_kl, kl_divergence, topk_recall, warmup_cosine
+from tests.golden import GOLDEN
+
+FEATURES = {"n_mels": 64, "win_lengths": [500, 1000], "hop_length": 250, "pad": 125}
+
+
+def learner(**changes) -> WordClassifier:
+    options = {
+        "class_names": ["no", "on", "ox"],
+        "network": {"name": "mac", "width": 2, "in_chans": 2},
+        "features": FEATURES,
+        "optimizer": {"name": "SGD", "lr": 0.2},
+        "schedule": {"warmup": 0.0, "final": 0.025},
+    }
+    return WordClassifier(**{**options, **changes})
+
+
+def test_kl_by_hand() -> None:
+    targets = torch.tensor([[0.5, 0.5, 0.0], [0.0, 1.0, 0.0]])
+    probs = torch.tensor([[0.25, 0.5, 0.25], [0.1, 0.8, 0.1]])
+    expected = np.mean([0.5 * np.log(0.5 / 0.25), np.log(1 / 0.8)])
+    assert float(kl_divergence(probs.log(), targets)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_kl_is_computed_in_float32() -> None:
+    torch.manual_seed(0)
+    log_probs = torch.randn(64, 30).log_softmax(dim=1)
+    assert kl_divergence(log_probs.bfloat16(), torch.full((64, 30), 1 / 30)).dtype == torch.float32
+
+
+def test_constant_answer_scores_its_yardstick() -> None:
+    targets = torch.zeros(5, 30)
+    targets[:, :4] = 0.25
+    constant = torch.full((5, 30), 1 / 30).log()
+    assert float(constant_kl(targets)) == pytest.approx(np.log(30 / 4))
+    torch.testing.assert_close(constant_kl(targets), kl_divergence(constant, targets))
+
+
+def test_recall_counts_each_clips_own_words() -> None:
+    targets = torch.tensor([[0.5, 0.5, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]])
+    log_probs = torch.tensor([[0.4, 0.1, 0.3, 0.2], [0.2, 0.1, 0.6, 0.1]]).log()
+    assert float(topk_recall(log_probs, targets)) == pytest.approx((1 / 2 + 0 / 1) / 2)
+    assert float(topk_recall(targets + 1e-3, targets)) == 1.0
+
+
+def test_learning_rate_equals_the_notebook_within_a_step() -> None:
+    epochs, steps = 200, 781
+    total, peak = epochs * steps, 0.2
+    largest_step = peak * np.pi / 2 / total  # the cosine's steepest fall in one step
+    rates = [peak * warmup_cosine(epoch * steps / total, 0.0, 1 / 40) for epoch in range(epochs)]
+    np.testing.assert_allclose(rates, GOLDEN["learning_rate"], atol=1.01 * largest_step)
+
+
+def test_warmup_rises_to_the_peak_and_falls_to_the_final_fraction() -> None:
+    rates = [warmup_cosine(step / 100, 0.2, 0.1) for step in range(101)]
+    assert rates[0] == 0 and rates[20] == 1 and rates[100] == pytest.approx(0.1)
+    assert all(np.diff(rates[:21]) > 0) and all(np.diff(rates[20:]) < 0)
+
+
+def test_the_scheduler_steps_every_batch() -> None:
+    model = learner()
+    model._trainer = type("Trainer", (), {"estimated_stepping_batches": 10})()
+    made = model.configure_optimizers()
+    assert isinstance(made["lr_scheduler"]["scheduler"], LambdaLR) and made["lr_scheduler"]["interval"] == "step"
+    rates = []
+    for _ in range(10):
+        rates.append(made["optimizer"].param_groups[0]["lr"])
+        made["optimizer"].step()
+        made["lr_scheduler"]["scheduler"].step()
+    np.testing.assert_allclose(rates, [0.2 * warmup_cosine(i / 10, 0.0, 0.025) for i in range(10)])
+
+
+def test_a_checkpoint_predicts_alone(tmp_path) -> None:
+    model = learner().eval()
+    hyper_parameters = {key: model.hparams[key] for key in model.hparams}
+    checkpoint = {"state_dict": model.state_dict(), "hyper_parameters": hyper_parameters}
+    torch.save({**checkpoint, "pytorch-lightning_version": version("lightning")}, tmp_path / "a.ckpt")
+    assert torch.load(tmp_path / "a.ckpt", weights_only=True)["hyper_parameters"]["class_names"] == ["no", "on", "ox"]
+    waveforms = torch.randn(2, 16_000) / 10
+    loaded = WordClassifier.load_from_checkpoint(tmp_path / "a.ckpt", weights_only=True).eval()
+    assert torch.equal(loaded.probs(waveforms), model.probs(waveforms))
+    torch.testing.assert_close(model.probs(waveforms).sum(dim=1), torch.ones(2))
+
+
+def test_unknown_network_names_the_choices() -> None:
+    with pytest.raises(ValueError, match="choose one of mac"):
+        learner(network={"name": "nix"})
+
+
+def test_weights_lie_channels_last() -> None:
+    convolution = learner().network.stem
+    assert convolution.weight.is_contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,96 @@
+"""Which members belong together, and their average."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ensembling.combine import average, combine, gather
+from ensembling.members import find_members
+from ensembling.tables import MemberError
+from tests.fake_members import IDS, VAL_ANSWERS, VAL_IDS, probabilities, write_csv, write_member
+
+
+def table(values, ids=("y", "x"), columns=("b", "a")) -> pd.DataFrame:
+    return pd.DataFrame(values, index=pd.Index(ids, name="id"), columns=list(columns))
+
+
+def test_the_average_keeps_rows_and_columns_where_they_are():
+    mean = average({"one": table([[0.2, 0.8], [0.5, 0.5]]), "two": table([[0.6, 0.4], [1, 0]])})
+    assert mean.index.tolist() == ["y", "x"] and mean.columns.tolist() == ["b", "a"] and mean.index.name == "id"
+    assert mean.to_numpy() == pytest.approx(np.array([[0.4, 0.6], [0.75, 0.25]]))
+
+
+def test_the_average_of_rounded_tables_sums_to_one():
+    mean = average({"one": table([[0.3333, 0.6663], [0.5, 0.5005]])})
+    assert np.abs(mean.to_numpy().sum(axis=1) - 1).max() < 1e-12
+
+
+@pytest.mark.parametrize(
+    "other",
+    [table([[0, 1], [0, 1]], ids=("x", "y")), table([[0, 1], [0, 1]], columns=("a", "b")), table([[0, 1]], ids=["y"])],
+)
+def test_the_average_of_tables_that_disagree_names_the_member(other):
+    with pytest.raises(MemberError, match="max_seed1: .* than avg_seed0"):
+        average({"avg_seed0": table([[0, 1], [0, 1]]), "max_seed1": other})
+
+
+def test_combine_averages_each_split(tmp_path):
+    for seed in (0, 1):
+        write_member(tmp_path, "avg", seed)
+    tables, faults = gather(find_members(tmp_path))
+    combined = combine(tables)
+    assert faults == {} and list(combined) == ["predictions", "val_predictions"]
+    np.testing.assert_allclose(combined["predictions"], (probabilities(0, 3) + probabilities(1, 3)) / 2)
+    np.testing.assert_allclose(combined["val_predictions"], (probabilities(500, 2) + probabilities(501, 2)) / 2)
+
+
+def faults_of(sweep) -> dict[str, str]:
+    tables, faults = gather(find_members(sweep))
+    assert tables.keys() | faults.keys() == {member.name for member in find_members(sweep)}
+    assert not tables.keys() & faults.keys()
+    return faults
+
+
+def test_the_odd_one_out_is_at_fault_even_if_it_comes_first(tmp_path):
+    for seed in range(3):
+        write_member(tmp_path, "avg", seed)
+    write_csv(tmp_path / "avg_seed0" / "predictions.csv", IDS[::-1], probabilities(0, 3))
+    faults = faults_of(tmp_path)
+    assert list(faults) == ["avg_seed0"]
+    assert "predictions.csv has ids in another order (the first: 0002) than avg_seed1" in faults["avg_seed0"]
+
+
+def test_of_two_that_disagree_the_later_is_at_fault(tmp_path):
+    write_member(tmp_path, "avg", 0)
+    folder = write_member(tmp_path, "avg", 1)
+    write_csv(folder / "predictions.csv", IDS, probabilities(0, 3, 2), words=["yes", "no"])
+    assert "other columns (missing 하나, no, thanks, up; unknown no)" in faults_of(tmp_path)["avg_seed1"]
+
+
+def test_other_validation_answers_or_none(tmp_path):
+    for seed in range(4):
+        write_member(tmp_path, "avg", seed, val=seed != 3)
+    write_csv(tmp_path / "avg_seed2" / "val_answers.csv", VAL_IDS, [VAL_ANSWERS[0], VAL_ANSWERS[0]])
+    faults = faults_of(tmp_path)
+    assert list(faults) == ["avg_seed2", "avg_seed3"]
+    assert "val_answers.csv has other answers (the first: v1) than avg_seed0" in faults["avg_seed2"]
+    assert "other tables (val_predictions.csv is missing) than avg_seed0" in faults["avg_seed3"]
+
+
+def test_every_kind_of_fault_at_once(tmp_path):
+    write_member(tmp_path, "avg", 0)
+    write_member(tmp_path, "avg", 1, status="running")
+    for seed in (2, 3, 4):  # more than have them: a table of predictions decides all the same
+        write_member(tmp_path, "avg", seed, test=False)
+    (write_member(tmp_path, "avg", 5) / "predictions.csv").write_text("id,a\nx,0.5\n")
+    faults = faults_of(tmp_path)
+    assert sorted(faults) == [f"avg_seed{seed}" for seed in range(1, 6)]
+    assert "not complete" in faults["avg_seed1"]
+    assert "no predictions.csv, which others have" in faults["avg_seed2"]
+    assert "line 2 (x): sums to 0.5" in faults["avg_seed5"]
+
+
+def test_no_member_at_all_can_be_used(tmp_path):
+    write_member(tmp_path, "avg", 0, status="failed")
+    tables, faults = gather(find_members(tmp_path))
+    assert tables == {} and list(faults) == ["avg_seed0"]

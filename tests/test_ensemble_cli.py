@@ -1,0 +1,164 @@
+"""ensemble.py: what it writes, what it refuses and how it says so."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+import ensemble as script
+from ensembling.tables import MemberError
+from tests.fake_members import IDS, VAL_IDS, WORDS, probabilities, write_csv, write_member
+
+MADE = {"submission.csv", "ensemble_val_predictions.csv", "members.csv", "report.md", "ensemble.json"}
+
+
+def run(run_dir, expect=None, partial=False):
+    return script.ensemble(OmegaConf.create({"run_dir": str(run_dir), "expect": expect, "partial": partial}))
+
+
+def files_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    for pool in ("avg", "max"):
+        for seed in (0, 1):
+            write_member(tmp_path / "demo", pool, seed)
+    return tmp_path / "demo"
+
+
+def test_the_submission_is_the_mean_in_the_members_own_order(sweep):
+    table = run(sweep, expect=4)
+    assert files_in(sweep) == MADE
+    header, *rows = csv.reader((sweep / "submission.csv").open(encoding="utf-8", newline=""))
+    assert header == ["file name", *WORDS]
+    assert [row[0] for row in rows] == IDS
+    values = np.array([row[1:] for row in rows], float)
+    np.testing.assert_allclose(
+        values, np.mean([probabilities(key, 3) for key in (0, 1, 1000, 1001)], axis=0), rtol=1e-8
+    )
+    assert np.abs(values.sum(axis=1) - 1).max() < 1e-6
+    header, *rows = csv.reader((sweep / "ensemble_val_predictions.csv").open(encoding="utf-8", newline=""))
+    assert header == ["file name", *WORDS] and [row[0] for row in rows] == VAL_IDS
+    saved = list(csv.DictReader((sweep / "members.csv").open(newline="")))
+    assert [row["member"] for row in saved] == table["member"].tolist()
+    assert float(saved[0]["val_kl"]) == pytest.approx(table["val_kl"][0])
+
+
+def test_a_single_member_is_an_ensemble_of_one(sweep):
+    run(sweep / "max_seed1")
+    assert files_in(sweep / "max_seed1") > MADE and files_in(sweep) == set()
+    header, *rows = csv.reader((sweep / "max_seed1" / "submission.csv").open(encoding="utf-8", newline=""))
+    np.testing.assert_allclose(np.array([row[1:] for row in rows], float), probabilities(1001, 3), rtol=1e-8)
+
+
+def test_without_a_test_split_there_are_validation_figures_and_no_submission(tmp_path, capsys):
+    write_member(tmp_path, "avg", 0, test=False)
+    table = run(tmp_path)
+    assert files_in(tmp_path) == MADE - {"submission.csv"}
+    assert table["val_kl"].notna().all()
+    assert "Submission: none written" in capsys.readouterr().out
+    assert json.loads((tmp_path / "ensemble.json").read_text())["members"][0]["predictions_sha256"] is None
+
+
+def test_every_member_at_fault_is_named_and_nothing_written(sweep):
+    write_member(sweep, "max", 2, status="running")
+    (sweep / "avg_seed1" / "predictions.csv").unlink()
+    write_csv(sweep / "max_seed0" / "predictions.csv", IDS[:2], probabilities(0, 2))
+    with pytest.raises(MemberError) as error:
+        run(sweep)
+    first, *faults, remedy = str(error.value).splitlines()
+    assert first == f"{sweep}: 2 of 5 members can be averaged"
+    assert len(faults) == 3
+    for name, reason in {
+        "max_seed2": "not complete",
+        "avg_seed1": "no predictions.csv",
+        "max_seed0": "predictions.csv has other ids (missing 0002; unknown none) than avg_seed0",
+    }.items():
+        assert any(fault.startswith(f"  {sweep / name}: ") and reason in fault for fault in faults)
+    assert "partial=true to go on with the 2" in remedy
+    assert files_in(sweep) == set()
+
+
+def test_partial_goes_on_with_the_rest_and_says_so_in_a_line(sweep, capsys):
+    write_member(sweep, "max", 2, status="failed")
+    (sweep / "avg_seed1" / "predictions.csv").unlink()
+    run(sweep, expect=5, partial=True)
+    out = capsys.readouterr().out
+    assert "Left out 2 of 5: max_seed2, avg_seed1" in out and "Expected 5 members, went on with 3" in out
+    content = json.loads((sweep / "ensemble.json").read_text())
+    assert [member["name"] for member in content["members"]] == ["avg_seed0", "max_seed0", "max_seed1"]
+    assert list(content["left_out"]) == ["max_seed2", "avg_seed1"]
+    submission = np.genfromtxt(sweep / "submission.csv", delimiter=",", skip_header=1, encoding="utf-8")[:, 1:]
+    np.testing.assert_allclose(
+        submission, np.mean([probabilities(key, 3) for key in (0, 1000, 1001)], axis=0), rtol=1e-8
+    )
+
+
+def test_partial_cannot_make_an_ensemble_of_nothing(tmp_path):
+    write_member(tmp_path, "avg", 0, status="running")
+    with pytest.raises(MemberError, match="0 of 1 members can be averaged\n.*avg_seed0: not complete"):
+        run(tmp_path, partial=True)
+
+
+def test_another_number_than_expected_names_who_is_missing_or_there(sweep):
+    write_member(sweep, "avg", 2)
+    with pytest.raises(MemberError, match="expect=6, but there are 5; missing: max_seed2\n"):
+        run(sweep, expect=6)
+    with pytest.raises(MemberError, match="expect=2, but there are 5; there: avg_seed0, .*, max_seed1\n"):
+        run(sweep, expect=2)
+    assert files_in(sweep) == set()
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [({"run_dir": "???"}, "run_dir is not set"), ({"partial": "no"}, "partial=no"), ({"expect": "all"}, "expect=all")],
+)
+def test_settings_that_make_no_sense(tmp_path, setting, message):
+    with pytest.raises(MemberError, match=message):
+        script.ensemble(OmegaConf.create({"run_dir": str(tmp_path), "expect": None, "partial": False, **setting}))
+
+
+def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, script.__file__, *arguments], cwd=folder, capture_output=True, text=True)
+
+
+def test_the_command_says_where_everything_is_and_leaves_nothing_else(sweep):
+    done = command(sweep.parent, "run_dir=demo", "expect=4")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-2:] == ["Submission: demo/submission.csv", "Report:     demo/report.md"]
+    assert [path.name for path in sweep.parent.iterdir()] == ["demo"]
+    assert files_in(sweep) == MADE
+
+
+def test_the_command_refuses_in_a_message_without_a_traceback(sweep):
+    write_member(sweep, "max", 2, status="running")
+    done = command(sweep.parent, "run_dir=demo")
+    assert done.returncode == 1
+    assert "demo/max_seed2: not complete" in done.stderr and "Traceback" not in done.stderr
+    assert files_in(sweep) == set()
+
+
+def test_averaging_imports_neither_torch_nor_what_it_brings(sweep):
+    code = (
+        "import sys, ensemble; from omegaconf import OmegaConf\n"
+        "assert 'pandas' not in sys.modules\n"
+        "ensemble.ensemble(OmegaConf.create({'run_dir': sys.argv[1], 'expect': None, 'partial': False}))\n"
+        "assert not {'torch', 'lightning', 'datamodules', 'lightning_modules'} & sys.modules.keys()"
+    )
+    root = Path(script.__file__).parent
+    done = subprocess.run([sys.executable, "-c", code, str(sweep)], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_help_shows_commands_worth_copying(tmp_path):
+    done = command(tmp_path, "--help")
+    assert done.returncode == 0
+    assert "python ensemble.py run_dir=outputs/winner expect=16" in done.stdout and "partial: false" in done.stdout
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,66 @@
+"""MAC against figures made with the notebook's own network (tests/golden.npz)."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lightning_modules.mac import MAC
+from tests.golden import GOLDEN, SHARED
+
+
+def fill(network: nn.Module) -> nn.Module:
+    """The parameters of the golden figures: parameter i of the module's order from RandomState(i)."""
+    norms = {id(module.weight) for module in network.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)}
+    for i, parameter in enumerate(network.parameters()):
+        value = np.random.RandomState(i).standard_normal(tuple(parameter.shape))
+        if parameter.dim() > 1:
+            value *= np.sqrt(2 / np.prod(parameter.shape[1:]))
+        else:
+            value = 0.1 * value + (1 if id(parameter) in norms else 0)
+        parameter.data = torch.from_numpy(value).float()
+    return network.eval()
+
+
+@pytest.mark.parametrize("pool", ["avg", "max"])
+def test_log_probs_equal_the_notebook(pool: str) -> None:
+    noise = torch.from_numpy(np.random.RandomState(0).standard_normal((1, 4, 160, 160))).float()
+    with torch.no_grad():
+        log_probs = fill(MAC(pool))(noise)
+    np.testing.assert_allclose(log_probs, GOLDEN[f"log_probs_{pool}"], atol=1e-4)
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the reference features are not here")
+@pytest.mark.parametrize("pool", ["avg", "max"])
+def test_log_probs_of_the_reference_features(pool: str) -> None:
+    golden = np.load(SHARED / "reference" / "golden.npz")
+    features = torch.from_numpy(np.stack([golden["features_chirp"], golden["features_test_00001"]]))
+    with torch.no_grad():
+        log_probs = fill(MAC(pool))(features.contiguous(memory_format=torch.channels_last))
+    np.testing.assert_allclose(log_probs, golden[f"log_probs_{pool}"], atol=1e-4)
+
+
+def test_parameters_in_order() -> None:
+    shapes = [str(tuple(parameter.shape)) for parameter in MAC().parameters()]
+    assert shapes == list(GOLDEN["parameter_shapes"])
+    assert sum(parameter.numel() for parameter in MAC().parameters()) == 1_539_918
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "width", "in_chans", "size"), [(2, 4, 1, 64), (35, 8, 4, 160), (300, 2, 3, 96)]
+)
+def test_any_size(num_classes: int, width: int, in_chans: int, size: int) -> None:
+    network = MAC("max", num_classes, width, in_chans)
+    log_probs = network(torch.randn(3, in_chans, size, size))
+    assert log_probs.shape == (3, num_classes)
+    torch.testing.assert_close(log_probs.exp().sum(dim=1), torch.ones(3))
+
+
+def test_log_probs_are_float32_in_16_bit() -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        assert MAC(width=2)(torch.randn(2, 4, 64, 64)).dtype == torch.float32
+
+
+def test_unknown_pool_names_the_choices() -> None:
+    with pytest.raises(ValueError, match="avg, max"):
+        MAC("median")

@@ -1,0 +1,96 @@
+"""What counts as a member, its state, and the tables it holds."""
+
+import pytest
+
+from ensembling.members import MemberError, find_members, read_tables
+from tests.fake_members import IDS, TEST_ANSWERS, VAL_IDS, probabilities, write_csv, write_member
+
+
+def test_members_of_a_sweep_by_pool_and_then_by_seed_as_a_number(tmp_path):
+    for pool, seed in (("max", 0), ("avg", 10), ("avg", 9)):
+        write_member(tmp_path, pool, seed)
+    (tmp_path / ".submitit").mkdir()
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "submission.csv").write_text("id,a\nx,1\n")
+    members = find_members(tmp_path)
+    assert [member.name for member in members] == ["avg_seed9", "avg_seed10", "max_seed0"]
+    assert [(member.pool, member.seed, member.status, member.fault) for member in members[:1]] == [
+        ("avg", 9, "complete", "")
+    ]
+    assert members[0].metrics["train_seconds"] == 99.0
+
+
+def test_a_members_own_folder_is_a_list_of_one(tmp_path, monkeypatch):
+    folder = write_member(tmp_path, "avg", 3)
+    write_member(tmp_path, "avg", 4)
+    assert [member.name for member in find_members(folder)] == ["avg_seed3"]
+    monkeypatch.chdir(folder)
+    assert [member.name for member in find_members(".")] == ["avg_seed3"]
+
+
+@pytest.mark.parametrize(
+    ("status", "message"), [("running", "is being trained or was interrupted"), ("failed", "failed"), ("odd", "odd")]
+)
+def test_a_member_that_is_not_complete_says_so(tmp_path, status, message):
+    folder = write_member(tmp_path, "avg", 3, status=status)
+    (member,) = find_members(tmp_path)
+    assert member.status == status
+    assert member.fault.startswith(f"{folder}: not complete") and message in member.fault
+
+
+def test_a_member_that_never_wrote_its_metrics(tmp_path):
+    (write_member(tmp_path, "max", 12) / "metrics.json").unlink()
+    (member,) = find_members(tmp_path)
+    assert (member.pool, member.seed, member.status) == ("max", 12, "not started")
+    assert "it has no metrics.json" in member.fault
+
+
+@pytest.mark.parametrize("text", ['{"status": "comp', '["complete"]', '{"status": "complete", "pool": "avg"}', ""])
+def test_metrics_that_someone_damaged(tmp_path, text):
+    folder = write_member(tmp_path, "avg", 3)
+    (folder / "metrics.json").write_text(text)
+    (member,) = find_members(tmp_path)
+    assert member.status == "unreadable"
+    assert member.fault.startswith(f"{folder / 'metrics.json'}: cannot be read")
+
+
+def test_no_members_names_the_folders_nearby_that_have_some(tmp_path):
+    write_member(tmp_path / "demo", "avg", 0)
+    with pytest.raises(MemberError, match=f"{tmp_path}: no members in it; members are in {tmp_path / 'demo'}$"):
+        find_members(tmp_path)
+    with pytest.raises(MemberError, match=f"dem: no such folder; members are in {tmp_path / 'demo'}$"):
+        find_members(tmp_path / "dem")
+
+
+def test_tables_are_those_that_are_there(tmp_path):
+    write_csv(write_member(tmp_path, "avg", 0) / "test_answers.csv", IDS, TEST_ANSWERS)
+    write_member(tmp_path, "avg", 1, val=False)
+    write_member(tmp_path, "avg", 2, test=False)
+    kinds = [set(read_tables(member)) for member in find_members(tmp_path)]
+    validation = {"val_predictions", "val_answers"}
+    assert kinds == [{"predictions", "test_answers"} | validation, {"predictions"}, validation]
+
+
+@pytest.mark.parametrize(
+    ("removed", "message"),
+    [
+        (("val_answers",), r"avg_seed0: val_predictions.csv but no val_answers.csv"),
+        (("val_predictions",), r"avg_seed0: val_answers.csv but no val_predictions.csv"),
+        (("predictions",), r"avg_seed0: test_answers.csv but no predictions.csv"),
+        (("predictions", "val_predictions"), r"avg_seed0: neither predictions.csv nor val_predictions.csv"),
+    ],
+)
+def test_tables_that_need_each_other(tmp_path, removed, message):
+    folder = write_member(tmp_path, "avg", 0)
+    write_csv(folder / "test_answers.csv", IDS, TEST_ANSWERS)
+    for name in removed:
+        (folder / f"{name}.csv").unlink()
+    with pytest.raises(MemberError, match=message):
+        read_tables(*find_members(tmp_path))
+
+
+def test_predictions_and_answers_of_other_clips(tmp_path):
+    folder = write_member(tmp_path, "avg", 0)
+    write_csv(folder / "val_predictions.csv", VAL_IDS[::-1], probabilities(1, 2))
+    with pytest.raises(MemberError, match=r"val_predictions.csv: ids in another order .* than val_answers.csv"):
+        read_tables(*find_members(tmp_path))

@@ -1,0 +1,105 @@
+"""The figures of members and ensembles, and how they are shown."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from ensembling import report
+from ensembling.combine import gather
+from ensembling.members import find_members
+from tests.fake_members import IDS, TEST_ANSWERS, VAL_ANSWERS, probabilities, write_csv, write_member
+
+
+def figures(sweep):
+    members = find_members(sweep)
+    return report.figures(members, gather(members)[0])
+
+
+def kl(answers, probs) -> float:
+    answers = np.asarray(answers, float)
+    return float(sum(a * np.log(a / p) for a, p in zip(answers.ravel(), probs.ravel(), strict=True) if a)) / len(
+        answers
+    )
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    for pool, seed in (("avg", 0), ("avg", 1), ("max", 0)):
+        write_member(tmp_path, pool, seed)
+    return tmp_path
+
+
+def test_figures_of_members_pools_ensemble_and_constant(sweep):
+    table = figures(sweep).set_index("member")
+    probs = {
+        name: probabilities(key + 500, 2) for name, key in {"avg_seed0": 0, "avg_seed1": 1, "max_seed0": 1000}.items()
+    }
+    assert table.index.tolist() == [*probs, "avg ensemble (2)", "max ensemble (1)", "ensemble (3)", "constant answer"]
+    expected = [kl(VAL_ANSWERS, values) for values in probs.values()]
+    expected += [
+        kl(VAL_ANSWERS, (probs["avg_seed0"] + probs["avg_seed1"]) / 2),
+        kl(VAL_ANSWERS, probs["max_seed0"]),
+        kl(VAL_ANSWERS, sum(probs.values()) / 3),
+        kl(VAL_ANSWERS, np.full((2, 4), 0.25)),
+    ]
+    assert table["val_kl"].tolist() == pytest.approx(expected)
+    assert table.loc["constant answer", "val_recall"] == 0.5  # two words of four in each clip
+    assert table.loc["avg_seed1", ["pool", "seed", "members"]].tolist() == ["avg", 1, 1]
+    assert table["minutes"].tolist()[:6] == pytest.approx([1.5, 91 / 60, 1.5, 181 / 60, 1.5, 271 / 60])
+    assert table["test_kl"].isna().all()
+
+
+def test_known_test_answers_are_scored(sweep):
+    for folder in sweep.iterdir():
+        write_csv(folder / "test_answers.csv", IDS, TEST_ANSWERS)
+    table = figures(sweep).set_index("member")
+    assert table.loc["max_seed0", "test_kl"] == pytest.approx(kl(TEST_ANSWERS, probabilities(1000, 3)))
+    assert table.loc["constant answer", "test_kl"] == pytest.approx((np.log(4) + np.log(2) + 0) / 3)
+
+
+def test_one_pool_needs_no_row_of_its_own(tmp_path):
+    write_member(tmp_path, "avg", 0)
+    assert figures(tmp_path)["member"].tolist() == ["avg_seed0", "ensemble (1)", "constant answer"]
+
+
+def test_the_text_is_aligned_and_leaves_out_what_nobody_knows(sweep):
+    lines = report.as_text(figures(sweep)).splitlines()
+    assert lines[0].split() == ["member", "pool", "seed", "val", "KL", "recall", "minutes"]
+    assert len({len(line) for line in lines}) == 1
+    assert [i for i, line in enumerate(lines) if set(line) == {"-"}] == [1, 5]
+    column = lines[0].index("val KL")
+    assert float(lines[2][column : column + 6]) == pytest.approx(kl(VAL_ANSWERS, probabilities(500, 2)), abs=5e-5)
+
+
+def test_without_validation_there_is_nothing_to_claim(tmp_path):
+    write_member(tmp_path, "avg", 0, val=False)
+    table = figures(tmp_path)
+    assert report.headline(table) == ""
+    assert report.as_text(table).splitlines()[0].split() == ["member", "pool", "seed", "minutes"]
+
+
+def test_the_headline_names_the_best_member(sweep):
+    table = figures(sweep)
+    members = table.iloc[:3].set_index("member")["val_kl"]
+    assert f"best member {members.idxmin()} {members.min():.4f}, constant answer" in report.headline(table)
+    assert report.headline(table).startswith(f"Validation KL of the ensemble: {table['val_kl'].iloc[-2]:.4f} ")
+
+
+def test_the_page_shows_every_row_and_why_members_were_left_out(sweep):
+    page = report.as_markdown("demo: ensemble", figures(sweep), {"max_seed1": "not complete"})
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    assert len(rows) == 2 + 7 and len({line.count("|") for line in rows}) == 1
+    assert page.startswith("# demo: ensemble\n") and "- max_seed1: not complete" in page
+    assert "Left out" not in report.as_markdown("demo", figures(sweep), {})
+
+
+def test_the_json_tells_what_went_in(sweep):
+    members = find_members(sweep)
+    content = json.loads(report.as_json(members, figures(sweep), {"max_seed1": "not complete"}))
+    digest = hashlib.sha256((sweep / "avg_seed1" / "predictions.csv").read_bytes()).hexdigest()
+    assert content["members"][1] == {"name": "avg_seed1", "pool": "avg", "seed": 1, "predictions_sha256": digest}
+    assert content["left_out"] == {"max_seed1": "not complete"}
+    assert content["figures"][0]["val_kl"] == pytest.approx(kl(VAL_ANSWERS, probabilities(500, 2)))
+    assert content["figures"][-1]["seed"] is None and content["figures"][0]["test_kl"] is None

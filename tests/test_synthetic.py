@@ -1,0 +1,279 @@
+import builtins
+import errno
+import multiprocessing
+import re
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from datamodules import sources, synthetic
+from datamodules.cache import CacheError
+from datamodules.mixing import Mixer
+from datamodules.recordings import DataError
+from datamodules.synthetic import Synthetic, draw_voices, speak, speak_corpus
+
+WORDS = ["no", "seven", "sheila"]
+fork = multiprocessing.get_context("fork")  # so that processes inherit what a test has patched
+
+
+@pytest.fixture(autouse=True)
+def few_words(monkeypatch):
+    monkeypatch.setattr(synthetic, "WORDS", WORDS)
+
+
+@pytest.fixture
+def engine():
+    return synthetic._engine()
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.wav")}
+
+
+def speakers(folder: Path) -> set[str]:
+    return {re.search(r"^([^_]+)_", path.name)[1] for path in folder.rglob("*.wav")}
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_every_voice_says_every_word(tmp_path):
+    folder = speak_corpus(tmp_path, num_voices=4, takes=2)
+    assert names(folder) == set(WORDS)
+    found = speakers(folder)
+    assert len(found) == 4
+    assert set(content(folder)) == {f"{word}/{who}_{take}.wav" for word in WORDS for who in found for take in range(2)}
+    assert len(set(content(folder).values())) == 24  # no two recordings are the same
+
+
+def test_recordings_are_words_in_the_middle_of_a_second(tmp_path):
+    for path in speak_corpus(tmp_path, num_voices=4, takes=1).rglob("*.wav"):
+        info = soundfile.info(path)
+        assert (info.samplerate, info.channels, info.subtype) == (22_050, 1, "PCM_16")
+        samples, _ = soundfile.read(path)
+        assert len(samples) == 22_050
+        loud = np.flatnonzero(np.abs(samples) > 0.1 * np.abs(samples).max())
+        assert np.abs(samples).max() > 0.05
+        assert loud[-1] - loud[0] > 2_205
+        assert loud[0] > 2_205 and loud[-1] < 22_050 - 2_205  # room for the shift by 0.1 s when words are mixed
+
+
+def test_same_seed_same_bytes_other_seed_other_bytes(tmp_path):
+    first, again, other = (speak_corpus(tmp_path / part, 3, 1, seed) for part, seed in (("a", 5), ("b", 5), ("c", 6)))
+    assert content(first) == content(again)
+    assert first.name == again.name != other.name
+    assert not set(content(first).values()) & set(content(other).values())
+
+
+def test_larger_corpus_contains_the_smaller(tmp_path):
+    small, large = content(speak_corpus(tmp_path, 2, 1)), content(speak_corpus(tmp_path, 4, 2))
+    assert small.items() < large.items()
+
+
+def test_utterance_depends_on_nothing_said_before_nor_on_the_time(engine):
+    one, two = ("seven", 50, 150), ("no", 40, 140)
+    voices = ["gmw/en-US+m3", "gmw/en+f5"]  # f5 breathes: its noise comes from a random generator
+    first = [speak(*engine, voice, [one, two]) for voice in voices]
+    time.sleep(1.01 - time.time() % 1)  # into the next second, with which the engine would seed it
+    second = [speak(*engine, voice, [two, one])[::-1] for voice in voices]
+    for sound, repeated in zip(sum(first, []), sum(second, []), strict=True):
+        np.testing.assert_array_equal(sound, repeated)
+
+
+def test_pitch_rate_and_voice_are_heard(engine):
+    def spectrum(voice, pitch):
+        (samples,) = speak(*engine, voice, [("no", pitch, 150)])
+        return np.abs(np.fft.rfft(samples, 22_050))
+
+    slow, fast = speak(*engine, "gmw/en+m3", [("seven", 50, 120), ("seven", 50, 190)])
+    assert len(slow) > 1.2 * len(fast)
+    low, high, other = (spectrum(*drawn) for drawn in (("gmw/en+m3", 30), ("gmw/en+m3", 70), ("gmw/en+f2", 30)))
+    assert low[60:400].argmax() != high[60:400].argmax()
+    assert not np.array_equal(low, other)
+
+
+def test_voices_are_variants_that_the_engine_has(engine):
+    _, data = engine
+    with pytest.raises(DataError, match=r"999 voices.*data\.num_voices") as error:
+        draw_voices(data, 999, seed=0)
+    most = int(re.search(r"1 \.\. (\d+)", str(error.value))[1])
+    voices = draw_voices(data, most, seed=0)
+    assert len({voice.speaker for voice in voices}) == most > 48
+    for voice in voices:
+        accent, variant = voice.identifier.split("+")
+        assert (data / "lang" / accent).is_file() and (data / "voices" / "!v" / variant).is_file()
+        assert re.fullmatch(r"[A-Za-z0-9-]+", voice.speaker)
+    assert {"m1", "m2", "klatt"} < {voice.speaker for voice in voices}
+    assert "klatt2" not in {voice.speaker for voice in voices}
+    assert len({voice.identifier.split("+")[0] for voice in voices}) == 9
+    assert draw_voices(data, 5, seed=0) == voices[:5] != draw_voices(data, 5, seed=1)
+
+
+def test_no_speaker_is_in_two_splits(tmp_path, monkeypatch):
+    drawn_from = []
+
+    def mixer(words, **law):
+        drawn_from.append(np.concatenate(words))
+        return Mixer(words, **law)
+
+    monkeypatch.setattr(sources, "Mixer", mixer)
+    source = Synthetic(num_voices=6, takes=1, k=2, train_size=5, val_size=4)
+    splits = source.load(tmp_path, seed=0)
+    assert splits.class_names == WORDS
+    assert len(splits.val) == 4
+    waveforms, targets = splits.train.__getitems__([0, 1, 2])
+    assert waveforms.shape == (3, 16_000) and waveforms.abs().amax(dim=1).min() > 0.5
+    assert torch.equal(targets.sum(dim=1), torch.ones(3))
+    paths = sorted(source.root.rglob("*.wav"))
+    of_split = [{paths[row].name.split("_")[0] for row in rows} for rows in drawn_from]
+    assert len(of_split) == 3 and all(of_split)
+    assert sum(map(len, of_split)) == len(set.union(*of_split)) == 6
+
+
+def test_second_call_builds_nothing(tmp_path, monkeypatch):
+    folder = speak_corpus(tmp_path, 2, 1)
+    monkeypatch.setattr(synthetic, "speak", lambda *args: pytest.fail("built again"))
+    assert speak_corpus(tmp_path, 2, 1) == folder
+    with pytest.raises(pytest.fail.Exception, match="built again"):
+        speak_corpus(tmp_path, 2, 2)
+
+
+def test_of_two_processes_one_builds(tmp_path, monkeypatch):
+    write = synthetic._write
+
+    def counted(*args):
+        with open(tmp_path / "builds", "a") as file:
+            file.write("x")
+        time.sleep(0.3)  # the other one is certain to come while this one builds
+        write(*args)
+
+    monkeypatch.setattr(synthetic, "_write", counted)
+    processes = [fork.Process(target=speak_corpus, args=(tmp_path / "cache", 3, 1)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(timeout=60)
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert (tmp_path / "builds").read_text() == "x"
+    assert len(content(speak_corpus(tmp_path / "cache", 3, 1))) == 9
+
+
+def test_killed_build_counts_for_nothing(tmp_path, monkeypatch):
+    say = synthetic.speak
+
+    def stops_halfway(library, data, voice, utterances):
+        if list(tmp_path.rglob("*.wav")):
+            time.sleep(60)
+        return say(library, data, voice, utterances)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(synthetic, "speak", stops_halfway)
+        patch.setattr(synthetic.os, "cpu_count", lambda: 1)
+        process = fork.Process(target=speak_corpus, args=(tmp_path, 3, 1))
+        process.start()
+        deadline = time.monotonic() + 30
+        while len(list(tmp_path.rglob("*.wav"))) < len(WORDS) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.kill()
+        process.join()
+    assert process.exitcode == -signal.SIGKILL
+    (half,) = tmp_path.glob("*.tmp")
+    assert len(list(half.rglob("*.wav"))) == len(WORDS)
+    (half / "no" / "stale_0.wav").touch()
+    folder = speak_corpus(tmp_path, 3, 1)
+    assert names(tmp_path) == {folder.name, f"{folder.name}.lock"}
+    assert len(content(folder)) == 9 and "stale" not in speakers(folder)
+
+
+def test_works_beside_busy_torch_threads(tmp_path):
+    done = threading.Event()
+
+    def compute():
+        while not done.is_set():
+            torch.nn.functional.conv1d(torch.randn(8, 4, 4_000), torch.randn(4, 4, 9)).sum()
+
+    compute_too = threading.Thread(target=compute)
+    compute_too.start()
+    try:
+        assert len(content(speak_corpus(tmp_path, 3, 1))) == 9
+    finally:
+        done.set()
+        compute_too.join()
+
+
+def test_silent_utterances_are_left_out(tmp_path, monkeypatch, caplog):
+    say = synthetic.speak
+
+    def partly_silent(*args):
+        sounds = say(*args)
+        return [np.zeros(0, np.int16), sounds[1] // 1000, sounds[2]]
+
+    monkeypatch.setattr(synthetic, "speak", partly_silent)
+    folder = speak_corpus(tmp_path, 2, 1)
+    assert {path.split("/")[0] for path in content(folder)} == {"sheila"}
+    assert "4 of 6 utterances were silent" in caplog.text
+    monkeypatch.setattr(synthetic, "speak", lambda *args: [np.zeros(9_000, np.int16)] * 3)
+    with pytest.raises(DataError, match="says nothing"):
+        speak_corpus(tmp_path, 3, 1)
+    assert len([name for name in names(tmp_path) if not name.endswith(".lock")]) == 1
+
+
+def test_engine_that_breaks_down_is_named(engine, tmp_path):
+    library, data = engine
+    with pytest.raises(DataError, match=r"gmw/nosuch.*does not know this voice.*data=words"):
+        speak(library, data, "gmw/nosuch", [("no", 50, 150)])
+    with pytest.raises(DataError, match="does not start"):
+        speak(library, tmp_path, "gmw/en", [("no", 50, 150)])
+    with pytest.raises(DataError, match="no_library"):
+        speak(tmp_path / "no_library.so", data, "gmw/en", [("no", 50, 150)])
+
+
+def test_engine_reads_its_data_through_a_long_path(engine, tmp_path):
+    library, data = engine
+    link = tmp_path / ("long" * 30) / ("path" * 30)
+    link.parent.mkdir()
+    link.symlink_to(data)
+    (samples,) = speak(library, link, "gmw/en+m3", [("no", 50, 150)])
+    assert len(samples) > 2_205
+
+
+def test_missing_wheel_names_the_remedy(tmp_path, monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name == "espeakng_loader":
+            raise ModuleNotFoundError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(DataError, match="pip install espeakng-loader"):
+        speak_corpus(tmp_path)
+
+
+def test_folder_that_cannot_be_written_is_named(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(CacheError, match=f"{file}.*choose another folder"):
+        speak_corpus(file / "cache", 2, 1)
+
+
+def test_full_disk_leaves_nothing(tmp_path, monkeypatch):
+    def full(self, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(CacheError, match=f"{tmp_path}.*No space left.*make room"):
+        speak_corpus(tmp_path, 2, 1)
+    assert all(name.endswith(".lock") for name in names(tmp_path))
+
+
+def test_no_takes_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"data\.takes"):
+        speak_corpus(tmp_path, 2, 0)

@@ -1,0 +1,99 @@
+"""Reading, comparing and writing tables of distributions."""
+
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ensembling.tables import MemberError, difference, format_table, read_table, write_files
+from tests.fake_members import IDS, WORDS, probabilities, write_csv
+
+HEADER = "id,a,b\n"
+
+
+def test_a_table_keeps_ids_columns_and_their_order(tmp_path):
+    values = probabilities(0, 3)
+    write_csv(tmp_path / "t.csv", IDS, values)
+    table = read_table(tmp_path / "t.csv")
+    assert table.index.tolist() == ["007", "0010", "0002"] and table.index.name == "file name"
+    assert table.columns.tolist() == WORDS
+    np.testing.assert_allclose(table.to_numpy(), values, rtol=1e-12)
+
+
+def test_a_byte_order_mark_and_ids_that_look_like_numbers_or_nothing(tmp_path):
+    (tmp_path / "t.csv").write_text("\ufeffid,a,b\nNA,1,0\n1e3,.5,.5\n1000,0,1\n", encoding="utf-8")
+    table = read_table(tmp_path / "t.csv")
+    assert table.index.tolist() == ["NA", "1e3", "1000"] and table.index.name == "id"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (HEADER + "x,.5,.5\ny,1.5,-0.5\n", r"t\.csv, line 3 \(y\): '-0.5' in column b is not a probability"),
+        (HEADER + "x,.5,half\n", r"line 2 \(x\): 'half' in column b"),
+        (HEADER + "x,nan,1\n", r"line 2 \(x\): 'nan' in column a"),
+        (HEADER + "x,inf,0\n", r"line 2 \(x\): 'inf' in column a"),
+        (HEADER + "x,,1\n", r"line 2 \(x\): '' in column a"),
+        (HEADER + "x,1,0\ny,1\n", r"line 3 \(y\): '(nan)?' in column b"),
+        (HEADER + "x,1,0\ny,.5,.502\n", r"line 3 \(y\): sums to 1.002, not to 1"),
+        (HEADER + "x,1,0\ny,0,1\nx,1,0\n", r"line 4 \(x\): the id stands there a second time"),
+        (HEADER + "x,1,0,0\n", r"t\.csv: cannot be read as a table"),
+        (HEADER + "x,1,0\ny,1,0,0\n", r"t\.csv: cannot be read as a table.* line 3"),
+        (HEADER, r"t\.csv: has no rows"),
+        ("", r"t\.csv: its first line must name"),
+        ("id,a,a\nx,.5,.5\n", r"t\.csv: its first line must name an id and the classes, each once"),
+    ],
+)
+def test_what_is_no_table_of_distributions_is_refused_by_file_and_row(tmp_path, text, message):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(MemberError, match=message):
+        read_table(tmp_path / "t.csv")
+
+
+def test_a_sum_within_the_tolerance_is_taken_as_it_is(tmp_path):
+    (tmp_path / "t.csv").write_text(HEADER + "x,.5,.5009\n")
+    assert read_table(tmp_path / "t.csv").to_numpy().tolist() == [[0.5, 0.5009]]
+
+
+def test_a_file_in_another_encoding_or_none_at_all(tmp_path):
+    (tmp_path / "t.csv").write_bytes("id,하나\nx,1\n".encode("cp949"))
+    for name in ("t.csv", "absent.csv"):
+        with pytest.raises(MemberError, match=f"{name}: cannot be read"):
+            read_table(tmp_path / name)
+
+
+def test_difference_names_what_is_missing_unknown_or_moved():
+    table = pd.DataFrame([[0.2, 0.8], [0.6, 0.4]], index=pd.Index(["x", "y"], name="id"), columns=["a", "b"])
+    assert difference(table, table * 0) == ""
+    assert difference(table.iloc[::-1], table) == "ids in another order (the first: y)"
+    assert difference(table[["b", "a"]], table) == "columns in another order (the first: b)"
+    assert difference(table.rename(columns={"b": "c"}), table) == "other columns (missing b; unknown c)"
+    assert difference(table.iloc[:1], table) == "other ids (missing y; unknown none)"
+    assert difference(table.rename_axis("file"), table) == "other columns (missing id; unknown file)"
+
+
+def test_a_written_table_keeps_small_probabilities_and_sums(tmp_path):
+    values = np.array([[1e-9, 1 - 1e-9], [1 / 3, 2 / 3]])
+    table = pd.DataFrame(values, index=pd.Index(["01", "02"], name="id"), columns=["가", "b,c"])
+    write_files(tmp_path, {"t.csv": format_table(table)})
+    back = read_table(tmp_path / "t.csv")
+    assert difference(back, table) == ""
+    np.testing.assert_allclose(back.to_numpy(), values, rtol=1e-9)
+    assert np.abs(back.to_numpy().sum(axis=1) - 1).max() < 1e-9
+    assert (tmp_path / "t.csv").read_bytes().startswith('id,가,"b,c"\n01,1e-09,'.encode())
+
+
+def test_a_full_disk_leaves_the_old_files_and_no_new_ones(tmp_path, monkeypatch):
+    (tmp_path / "a.csv").write_text("old")
+    with pytest.raises(MemberError, match="cannot be written"):
+        write_files(tmp_path, {"a.csv": "new", "folder/b.csv": "its folder does not exist"})
+
+    def fail(source, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(MemberError, match=f"{tmp_path}: cannot be written.*No space left"):
+        write_files(tmp_path, {"a.csv": "new"})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+    assert (tmp_path / "a.csv").read_text() == "old"
