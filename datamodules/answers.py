@@ -1,24 +1,26 @@
 """Tables of answers: an id and one column a word."""
 
 import csv
+import math
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from datamodules.recordings import DataError
 
 
 @dataclass(frozen=True)
 class Answers:
-    """`values`, `(N, num_classes)` float32: row i is the answer of the clip `ids[i]` line i + 2 of the file."""
+    """`values`, `(N, num_classes)` float32: row i is the answer of the clip `ids[i]`, from line `lines[i]` of it."""
 
     path: Path
     columns: list[str]
     ids: list[str]
     values: np.ndarray
+    lines: list[int]
 
     @property
     def class_names(self) -> list[str]:
@@ -33,7 +35,7 @@ class Answers:
             if bad.any():
                 i = int(bad.argmax())
                 raise DataError(
-                    f"{self.path}, line {i + 2} ({self.ids[i]}): {fault.format(total[i])} "
+                    f"{self.path}, line {self.lines[i]} ({self.ids[i]}): {fault.format(total[i])} "
                     f"({int(bad.sum())} such rows); correct it or remove the clip"
                 )
 
@@ -49,13 +51,12 @@ class Answers:
 
     def check_ids(self, recordings: set[str], folder: Path) -> None:
         """Raises DataError where a row has no recording in `folder`, or a recording there has no row."""
-        for i, clip_id in enumerate(self.ids):
-            if clip_id not in recordings:
-                absent = [other for other in self.ids if other not in recordings]
-                raise DataError(
-                    f"{self.path}, line {i + 2}: {clip_id} has no recording in {folder} ({len(absent)} such rows); "
-                    "add the recording or remove the row"
-                )
+        absent = [i for i, clip_id in enumerate(self.ids) if clip_id not in recordings]
+        if absent:
+            raise DataError(
+                f"{self.path}, line {self.lines[absent[0]]}: {self.ids[absent[0]]} has no recording in {folder} "
+                f"({len(absent)} such rows); add the recording or remove the row"
+            )
         extra = sorted(recordings - set(self.ids))
         if extra:
             raise DataError(
@@ -67,34 +68,63 @@ def read_answers(path: Path) -> Answers:
     """A CSV whose first column is the id and whose other columns are the words, in UTF-8 (with or without BOM).
 
     Raises:
-        DataError: no such file, no rows, an id or a column twice, or a value that is no number.
+        DataError: no such file, no rows, an id or a column twice, a row with more or fewer fields than the header, or
+            a value that is no number.
     """
+    lines: dict[str, int] = {}
+    values = []
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
         with path.open(encoding="utf-8-sig", newline="") as file:
-            # As written: pandas renames a second column "no" to "no.1".
-            header = [name.strip() for name in next(csv.reader(file))]
+            reader = csv.reader(file, strict=True)
+            rows = (row for row in reader if "".join(row).strip())  # spreadsheets leave empty rows, some with commas
+            header = [normal(name) for name in next(rows, [])]
+            _check_header(path, header)
+            for row in rows:
+                clip_id, where = normal(row[0]), f"{path}, line {reader.line_num}"
+                if len(row) != len(header):
+                    raise DataError(f"{where} ({clip_id}): {len(row)} fields under {len(header)} columns; correct it")
+                if clip_id in lines:
+                    first = f"first in line {lines[clip_id]}"
+                    raise DataError(f"{where}: the id {clip_id} stands there a second time, {first}; keep one row")
+                lines[clip_id] = reader.line_num
+                values.append(_numbers(row[1:], header[1:], f"{where} ({clip_id})"))
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; it holds an id and one column a word") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a table in UTF-8 with commas ({str(error).strip()}); export it again") from error
-    ids = table.iloc[:, 0].str.strip()
-    if table.empty or len(header) < 2:
-        raise DataError(f"{path}: has {len(table)} rows and {len(header)} columns; it needs an id, words and clips")
-    if len(set(header)) < len(header):
-        raise DataError(f"{path}: a column stands twice in its header; rename or remove one")
-    if ids.duplicated().any():
-        i = int(ids.duplicated().to_numpy().argmax())
-        raise DataError(f"{path}, line {i + 2}: the id {ids[i]} stands there a second time; keep one row")
-    values = table.iloc[:, 1:].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
-    bad = ~np.isfinite(values)
-    if bad.any():
-        i, j = (int(place[0]) for place in bad.nonzero())
-        raise DataError(
-            f"{path}, line {i + 2} ({ids[i]}), column {header[j + 1]}: {table.iloc[i, j + 1]!r} is not a number; "
-            "correct it"
-        )
-    return Answers(path, header, ids.tolist(), values.astype(np.float32))
+        raise DataError(f"{path}: no such file; put it there, with an id and one column a word") from error
+    except (csv.Error, UnicodeDecodeError, OSError) as error:
+        raise DataError(f"{path}: not a table in UTF-8 with commas ({error}); export it again") from error
+    if not values:
+        raise DataError(f"{path}: has a header and no row; add one for each clip")
+    return Answers(path, header, list(lines), np.array(values, np.float32), list(lines.values()))
+
+
+def normal(text: str) -> str:
+    """Names as they are compared: a Mac writes Korean letters and accents in pieces, other systems whole."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def _check_header(path: Path, header: list[str]) -> None:
+    if len(header) < 2:
+        raise DataError(f"{path}: its header is {''.join(header)!r}; write an id and the words there, commas between")
+    if not all(header):
+        raise DataError(f"{path}: column {header.index('') + 1} has no name in the header; name it or remove it")
+    twice = [name for i, name in enumerate(header) if name in header[:i]]
+    if twice:
+        raise DataError(f"{path}: the column {twice[0]} stands twice in its header; rename or remove one")
+
+
+def _numbers(texts: list[str], names: list[str], where: str) -> np.ndarray:
+    numbers = [_number(text) for text in texts]
+    if not all(map(math.isfinite, numbers)):
+        i = next(i for i, number in enumerate(numbers) if not math.isfinite(number))
+        raise DataError(f"{where}, column {names[i]}: {texts[i]!r} is not a number; correct it")
+    return np.array(numbers, np.float32)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _some(names: Iterable[str]) -> str:

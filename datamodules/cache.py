@@ -47,10 +47,10 @@ def cached_array(
     Raises:
         CacheError: no room, or no permission to write.
     """
-    array = _open(path, shape, dtype)
-    if array is not None:
-        return array
     try:
+        array = _open(path, shape, dtype)
+        if array is not None:
+            return array
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
             array = _open(path, shape, dtype)  # another process may have built it while this one waited
@@ -83,7 +83,7 @@ def _write(path: Path, shape: Sequence[int], dtype: type, chunks: Iterable[np.nd
             np.lib.format.write_array_header_1_0(file, header)
             # Ask for the room at once: a full disk is found now, not after an hour of work.
             size = file.tell() + int(np.prod(shape)) * np.dtype(dtype).itemsize
-            if size > file.tell():
+            if size > file.tell() and hasattr(os, "posix_fallocate"):  # a Mac has none
                 os.posix_fallocate(file.fileno(), 0, size)
             with tqdm(total=shape[0], desc=description, unit="clip", disable=None) as progress:
                 for chunk in chunks:

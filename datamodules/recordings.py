@@ -12,10 +12,12 @@ import torch
 from torchaudio.transforms import Resample
 
 EXTENSIONS = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".aifc", ".oga", ".opus"}
+EXTENSIONS -= {".raw"}  # samples without a header: nobody knows their rate
 
 # libsndfile reads what is left of a file that was cut short, only its log tells: "data : 32000 (should be 21318)".
-# A data size near 2^31 or 2^32 is what a program writes that pipes a WAV and cannot know its length: nothing is missing.
-TRUNCATED = re.compile(r"(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)")
+# So WAV calls its samples, AIFF SSND, AU "Data Size"; W64 and RF64 log the size of the whole file.
+TRUNCATED = re.compile(r"(?:data|SSND|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)")
+# A size near 2^31 or 2^32 is what a program writes that pipes a WAV and cannot know its length: nothing is missing.
 UNKNOWN_SIZE = 0x7FFF0000
 
 
@@ -44,8 +46,10 @@ def read_recording(path: Path, sample_rate: int = 16_000) -> np.ndarray:
     try:
         with soundfile.SoundFile(path) as file:
             log, frames, rate = file.extra_info, file.frames, file.samplerate
+            if frames > 2**62:  # a FLAC out of a pipe; libsndfile fails at its end
+                raise ValueError("its header does not tell its length, as in a file written through a pipe")
             waveform = file.read(dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError) as error:
+    except (soundfile.LibsndfileError, OSError, TypeError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as audio ({error}); replace it or remove it") from error
     cut = TRUNCATED.search(log)
     if len(waveform) < frames or (cut and int(cut[2]) < int(cut[1]) < UNKNOWN_SIZE):
@@ -63,10 +67,10 @@ def read_recording(path: Path, sample_rate: int = 16_000) -> np.ndarray:
 
 
 def fit_length(waveform: np.ndarray, num_samples: int = 16_000) -> np.ndarray:
-    """`(T,)` -> `(num_samples,)`: zeros behind a shorter clip, the loudest stretch (most energy) of a longer one."""
+    """`(T,)` -> `(num_samples,)`: zeros around a shorter clip, the loudest stretch (most energy) of a longer one."""
     excess = len(waveform) - num_samples
     if excess <= 0:
-        return np.pad(waveform, (0, -excess))
+        return np.pad(waveform, (-excess // 2, -(excess // 2)))
     energy = np.concatenate([[0.0], np.cumsum(np.square(waveform, dtype=np.float64))])
     start = int(np.argmax(energy[num_samples:] - energy[:-num_samples]))
     return waveform[start : start + num_samples]

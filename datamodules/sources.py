@@ -1,7 +1,6 @@
 """Where clips and their answers come from; every source gives `Splits`."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from torchaudio.datasets import SPEECHCOMMANDS
 
-from datamodules.answers import Answers, read_answers
+from datamodules.answers import Answers, normal, read_answers
 from datamodules.cache import cache_key, cached_array
 from datamodules.clips import Clips, FreshMixtures, render
 from datamodules.mixing import Mixer
@@ -32,7 +31,10 @@ class Splits:
 
 def cached_waveforms(paths: Sequence[Path], cache_dir: Path, description: str) -> tuple[np.ndarray, str]:
     """Recordings -> `(N, 16000)` int16 from the cache, and the key they have there."""
-    key = cache_key("waveforms", SAMPLE_RATE, NUM_SAMPLES, list(paths))
+    try:
+        key = cache_key("waveforms", SAMPLE_RATE, NUM_SAMPLES, list(paths))
+    except FileNotFoundError as error:
+        raise DataError(f"{error.filename}: a link to a file that is not there; fetch it or remove it") from error
     array = cached_array(
         cache_dir / f"waveforms-{key}.npy",
         (len(paths), NUM_SAMPLES),
@@ -58,7 +60,7 @@ class CompetitionFolder:
     """
 
     def __init__(self, root: str, val_fraction: float = 0.1, split_seed: int = 0) -> None:
-        self.root, self.val_fraction, self.split_seed = Path(root), val_fraction, split_seed
+        self.root, self.val_fraction, self.split_seed = Path(root).expanduser(), val_fraction, split_seed
 
     def load(self, cache_dir: Path, seed: int) -> Splits:
         """The splits; `seed` is unused, nothing is drawn.
@@ -67,36 +69,42 @@ class CompetitionFolder:
             DataError: naming the file, the row and the remedy.
         """
         existing_folder(self.root, "set data.root to the folder with train/ and train_answer.csv")
-        answers = read_answers(self.root / "train_answer.csv")
-        answers.check_distributions()
-        labelled = self._clips("train", answers, cache_dir)
-        order = np.random.default_rng(self.split_seed).permutation(len(labelled))
-        num_val = round(self.val_fraction * len(labelled))
-        train, val = np.sort(order[num_val:]), np.sort(order[:num_val])
-        wanted = self.root / "submission.csv"
-        submission = read_answers(wanted) if wanted.exists() else None
-        if submission is not None:
-            submission.check_columns(answers)
+        # Every table and name is looked at before the first recording, which may be the first of an hour's reading.
+        tables = {"train": read_answers(self.root / "train_answer.csv")}
+        tables["train"].check_distributions()
+        if (self.root / "submission.csv").exists():
+            tables["test"] = read_answers(self.root / "submission.csv")
+            tables["test"].check_columns(tables["train"])
+        paths = {split: self._recordings(split, table) for split, table in tables.items()}
+        clips = {split: self._clips(split, tables[split], paths[split], cache_dir) for split in tables}
+        order = np.random.default_rng(self.split_seed).permutation(len(clips["train"]))
+        num_val = round(self.val_fraction * len(order))
         return Splits(
-            class_names=answers.class_names,
-            columns=(submission or answers).columns,
-            train=labelled.subset(train),
-            val=labelled.subset(val) if num_val else None,
-            test=self._clips("test", submission, cache_dir) if submission else None,
+            class_names=tables["train"].class_names,
+            columns=tables.get("test", tables["train"]).columns,
+            train=clips["train"].subset(np.sort(order[num_val:])),
+            val=clips["train"].subset(np.sort(order[:num_val])) if num_val else None,
+            test=clips.get("test"),
         )
 
-    def _clips(self, split: str, answers: Answers, cache_dir: Path) -> Clips:
-        """The recordings of a split in the order of its rows; test rows hold no answers yet."""
+    def _recordings(self, split: str, answers: Answers) -> dict[str, Path]:
+        """The recordings of a split by id: one for each row."""
         folder = existing_folder(self.root / split, f"put the recordings of {answers.path.name} there")
         paths = list_recordings(folder)
         if not paths:
             raise DataError(f"{folder}: holds no recording; put those of {answers.path.name} there")
-        twice = [stem for stem, count in Counter(path.stem for path in paths).items() if count > 1]
-        if twice:
-            raise DataError(f"{folder}: several recordings are called {twice[0]}; keep one of them")
-        answers.check_ids({path.stem for path in paths}, folder)
-        position = {path.stem: i for i, path in enumerate(paths)}
-        array, key = cached_waveforms(paths, cache_dir, f"reading {split}")
+        recordings: dict[str, Path] = {}
+        for path in paths:
+            other = recordings.setdefault(normal(path.stem), path)
+            if other != path:
+                raise DataError(f"{folder}: {other.name} and {path.name} are recordings of one id; keep one of them")
+        answers.check_ids(set(recordings), folder)
+        return recordings
+
+    def _clips(self, split: str, answers: Answers, recordings: dict[str, Path], cache_dir: Path) -> Clips:
+        """The clips of a split in the order of its rows; test rows hold no answers yet."""
+        array, key = cached_waveforms(list(recordings.values()), cache_dir, f"reading {split}")
+        position = {clip_id: i for i, clip_id in enumerate(recordings)}
         rows = np.array([position[clip_id] for clip_id in answers.ids])
         return Clips(answers.ids, array, rows, answers.values if split == "train" else None, key)
 
@@ -128,7 +136,7 @@ class WordFolder:
         test_size: int = 1_000,
         split_seed: int = 0,
     ) -> None:
-        self.root, self.speaker_regex, self.split_seed = Path(root), speaker_regex, split_seed
+        self.root, self.speaker_regex, self.split_seed = Path(root).expanduser(), speaker_regex, split_seed
         least, most = (k, k) if isinstance(k, int) else k
         self.law = {"k": (least, most), "gain_db": gain_db, "offset": offset}
         self.fractions = {"val": val_fraction, "test": test_fraction}
@@ -191,7 +199,7 @@ class WordFolder:
         order = np.random.default_rng(self.split_seed).permutation(sorted(set(speakers)))
         split_of = dict.fromkeys(order, "train")
         for split in ("val", "test"):
-            share = round(self.fractions[split] * len(order)) or int(self.fractions[split] > 0)
+            share = round(self.fractions[split] * len(set(speakers))) or int(self.fractions[split] > 0)
             split_of.update(dict.fromkeys(order[:share], split))
             order = order[share:]
         return np.array([split_of[speaker] for speaker in speakers])
@@ -220,7 +228,13 @@ class SpeechCommands(WordFolder):
 
     def load(self, cache_dir: Path, seed: int) -> Splits:
         download = self.root
-        download.mkdir(parents=True, exist_ok=True)
-        SPEECHCOMMANDS(download, url="speech_commands_v0.01", download=True)
+        try:
+            download.mkdir(parents=True, exist_ok=True)
+            SPEECHCOMMANDS(download, url="speech_commands_v0.01", download=True)
+        except (OSError, RuntimeError) as error:
+            raise DataError(
+                f"{download}: cannot download Speech Commands to it ({error}); "
+                "see to the network and to the room there, or set data.root to another folder"
+            ) from error
         self.root = download / "SpeechCommands" / "speech_commands_v0.01"
         return super().load(cache_dir, seed)

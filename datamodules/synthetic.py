@@ -52,9 +52,9 @@ class Voice(NamedTuple):
 def speak_corpus(cache_dir: Path, num_voices: int = 48, takes: int = 2, seed: int = 0) -> Path:
     """The folder `cache_dir/synthetic-<key>` with `<word>/<speaker>_<take>.wav`, spoken at the first call.
 
-    Every recording is one second of 16-bit mono at 22,050 Hz with the word in its middle. Pitch and rate are drawn for
-    each one from its own name and `seed`, so a larger corpus of the same seed contains the smaller. Of several
-    processes one builds, the others wait.
+    Recordings are 16-bit mono at 22,050 Hz, the word in the middle of a second. Pitch and rate are drawn for each one
+    from its own name and `seed`, so a larger corpus of the same seed contains the smaller. Of several processes one
+    builds, the others wait.
 
     Raises:
         DataError: espeakng-loader is missing or does not work, or has no such number of voices.

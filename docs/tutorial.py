@@ -183,7 +183,7 @@ clicks[[8000, 8160]] = 1.0
 
 figure, axes = draw(1, 3, (10, 3.8), sharey=True)
 for ax, win_length in zip(axes, (100, 400, 1600), strict=True):
-    decibel = to_decibel(Spectrogram(n_fft=2048, win_length=win_length, hop_length=10)(tones + clicks))
+    decibel = to_decibel(Spectrogram(n_fft=2048, win_length=win_length, hop_length=20)(tones + clicks))
     milliseconds, hertz = 1000 * win_length / sample_rate, 2 * sample_rate / win_length
     print(f"window {win_length}: {milliseconds:g} ms, tones blur over {hertz:g} Hz")
     image = show(ax, decibel - decibel.max(), f"{win_length} samples, {milliseconds:g} ms", -60, 0)

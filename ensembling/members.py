@@ -16,7 +16,7 @@ TABLES = (*ANSWERS_OF.keys(), *ANSWERS_OF.values())
 
 REMEDIES = {
     "running": "not complete, it is being trained or was interrupted; repeat its train.py command, which resumes it",
-    "failed": "not complete, its training failed (train.log says why); repeat its train.py command",
+    "failed": "not complete, its training failed ({error}); mend that and repeat its train.py command",
     "not started": "not complete, it has no metrics.json; repeat its train.py command",
 }
 
@@ -50,7 +50,7 @@ def find_members(run_dir: Path) -> list[Member]:
     if run_dir.is_dir():
         folders = [run_dir] if _is_member(run_dir) else [path for path in run_dir.iterdir() if _is_member(path)]
         if folders:
-            return sorted(map(_read_member, folders), key=lambda member: member.name)
+            return sorted(map(_read_member, folders), key=lambda member: (member.pool, member.seed, member.name))
     roots = (run_dir, run_dir.parent, Path("outputs"))
     nearby = (sorted({str(file.parent.parent) for file in root.glob("*/*/metrics.json")}) for root in roots)
     near = next(filter(None, nearby), [])
@@ -77,7 +77,8 @@ def _read_member(folder: Path) -> Member:
     if status == "complete":
         return Member(folder, name, pool, seed, status, metrics)
     remedy = REMEDIES.get(status, f"not complete, metrics.json gives its status as {status}; {RETRAIN}")
-    return Member(folder, name, pool, seed, status, metrics, f"{folder}: {remedy}")
+    fault = f"{folder}: {remedy}".replace("{error}", str(metrics.get("error") or "train.log says why"))
+    return Member(folder, name, pool, seed, status, metrics, fault)
 
 
 def read_tables(member: Member) -> dict[str, pd.DataFrame]:

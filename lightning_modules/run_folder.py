@@ -6,7 +6,8 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,16 @@ class RunFolder:
         file.parent.mkdir(parents=True, exist_ok=True)
         (file.parent / "overrides.yaml").write_text(yaml.safe_dump(list(overrides)))
         write_text(file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+
+    @contextmanager
+    def running(self, **facts: Any) -> Iterator[None]:
+        """Marks the run as running, and as failed where an exception ends it."""
+        self.write_metrics(status="running", error=None, **facts)
+        try:
+            yield
+        except BaseException as error:
+            self.write_metrics(status="failed", error=f"{type(error).__name__}: {error}")
+            raise
 
     def write_metrics(self, **values: Any) -> None:
         """Add to metrics.json, keeping what it holds."""

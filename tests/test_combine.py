@@ -30,7 +30,7 @@ def test_the_average_of_rounded_tables_sums_to_one():
     [table([[0, 1], [0, 1]], ids=("x", "y")), table([[0, 1], [0, 1]], columns=("a", "b")), table([[0, 1]], ids=["y"])],
 )
 def test_the_average_of_tables_that_disagree_names_the_member(other):
-    with pytest.raises(MemberError, match="max_seed1: .* than avg_seed0"):
+    with pytest.raises(MemberError, match=r"max_seed1: .* than avg_seed0"):
         average({"avg_seed0": table([[0, 1], [0, 1]]), "max_seed1": other})
 
 

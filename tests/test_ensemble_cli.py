@@ -54,7 +54,7 @@ def test_the_submission_is_the_mean_in_the_members_own_order(sweep):
 def test_a_single_member_is_an_ensemble_of_one(sweep):
     run(sweep / "max_seed1")
     assert files_in(sweep / "max_seed1") > MADE and files_in(sweep) == set()
-    header, *rows = csv.reader((sweep / "max_seed1" / "submission.csv").open(encoding="utf-8", newline=""))
+    _, *rows = csv.reader((sweep / "max_seed1" / "submission.csv").open(encoding="utf-8", newline=""))
     np.testing.assert_allclose(np.array([row[1:] for row in rows], float), probabilities(1001, 3), rtol=1e-8)
 
 
@@ -103,7 +103,7 @@ def test_partial_goes_on_with_the_rest_and_says_so_in_a_line(sweep, capsys):
 
 def test_partial_cannot_make_an_ensemble_of_nothing(tmp_path):
     write_member(tmp_path, "avg", 0, status="running")
-    with pytest.raises(MemberError, match="0 of 1 members can be averaged\n.*avg_seed0: not complete"):
+    with pytest.raises(MemberError, match=r"0 of 1 members can be averaged\n.*avg_seed0: not complete"):
         run(tmp_path, partial=True)
 
 
@@ -111,7 +111,7 @@ def test_another_number_than_expected_names_who_is_missing_or_there(sweep):
     write_member(sweep, "avg", 2)
     with pytest.raises(MemberError, match="expect=6, but there are 5; missing: max_seed2\n"):
         run(sweep, expect=6)
-    with pytest.raises(MemberError, match="expect=2, but there are 5; there: avg_seed0, .*, max_seed1\n"):
+    with pytest.raises(MemberError, match=r"expect=2, but there are 5; there: avg_seed0, .*, max_seed1\n"):
         run(sweep, expect=2)
     assert files_in(sweep) == set()
 

@@ -38,6 +38,13 @@ def test_a_member_that_is_not_complete_says_so(tmp_path, status, message):
     assert member.fault.startswith(f"{folder}: not complete") and message in member.fault
 
 
+def test_a_failed_member_says_what_its_training_said(tmp_path):
+    (write_member(tmp_path, "avg", 3) / "metrics.json").write_text(
+        '{"status": "failed", "pool": "avg", "seed": 3, "error": "DataError: no {such} folder"}'
+    )
+    assert "its training failed (DataError: no {such} folder); mend" in find_members(tmp_path)[0].fault
+
+
 def test_a_member_that_never_wrote_its_metrics(tmp_path):
     (write_member(tmp_path, "max", 12) / "metrics.json").unlink()
     (member,) = find_members(tmp_path)

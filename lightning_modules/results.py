@@ -1,0 +1,82 @@
+"""What a finished run came to: its tables of predictions, its figures, what it cost."""
+
+import resource
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import torch
+from lightning import LightningDataModule, Trainer
+from lightning.pytorch.loggers import Logger
+from torch import Tensor
+
+from lightning_modules.classifier import WordClassifier, constant_kl, kl_divergence, topk_recall
+from lightning_modules.run_folder import RunFolder, flatten, write_table
+
+
+def predict(trainer: Trainer, learner: WordClassifier, datamodule: LightningDataModule) -> dict[str, Tensor]:
+    """Probabilities `(N, num_classes)` of the validation and test clips, as far as the source has them."""
+    splits = datamodule.fixed_splits
+    batches = trainer.predict(learner, datamodule) if splits else []
+    per_split = [batches] if len(splits) == 1 else batches
+    return {name: torch.cat(outputs) for name, outputs in zip(splits, per_split, strict=True)}
+
+
+def write_predictions(
+    folder: RunFolder, datamodule: LightningDataModule, predictions: dict[str, Tensor]
+) -> dict[str, float]:
+    """Tables of predictions and, where they are known, of answers -> what they score."""
+    figures = {}
+    names, columns = datamodule.class_names, datamodule.splits.columns
+    header = {"val": [columns[0], *names], "test": columns}  # the test table is what the source's submission wants
+    for split, probs in predictions.items():
+        clips = datamodule.fixed_splits[split]
+        order = [names.index(name) for name in header[split][1:]]
+        prefix = "" if split == "test" else f"{split}_"
+        if clips.targets is not None:
+            targets = torch.from_numpy(clips.targets)
+            figures[f"{split}_kl"] = float(kl_divergence(probs.log(), targets))
+            figures[f"{split}_recall"] = float(topk_recall(probs, targets))
+            figures[f"{split}_kl_constant"] = float(constant_kl(targets))
+            write_table(folder.path / f"{split}_answers.csv", header[split], clips.ids, clips.targets[:, order])
+        write_table(folder.path / f"{prefix}predictions.csv", header[split], clips.ids, probs.numpy()[:, order])
+    return figures
+
+
+def cost(folder: RunFolder) -> dict[str, float]:
+    """What the training took, interruptions left out: from the table of epochs, which a resumed run goes on with."""
+    epochs = pd.read_csv(folder.path / "metrics.csv")
+    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    memory = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else resident
+    return {
+        "train_loss": float(epochs["train/loss"].iloc[-1]),
+        "epochs": len(epochs),
+        "train_seconds": float(epochs["seconds"].sum()),
+        "clips_per_second": float(epochs["train/clips_per_second"].median()),
+        "peak_memory_gb": memory / 1e9,
+    }
+
+
+def log_settings(loggers: Sequence[Logger], config: dict[str, Any], figures: dict[str, float]) -> None:
+    """The run's settings beside what they reached, for TensorBoard's HPARAMS."""
+    reached = {f"final/{name}": value for name, value in figures.items() if name.endswith(("kl", "recall", "loss"))}
+    for logger in loggers:
+        logger.log_hyperparams(flatten(config), reached)
+        logger.finalize("success")
+
+
+def print_summary(folder: RunFolder, figures: dict[str, float]) -> None:
+    """The one block that a run ends with."""
+    lines = {"training loss": f"{figures['train_loss']:.4f}"}
+    for split, name in (("val", "validation"), ("test", "test")):
+        if f"{split}_kl" in figures:
+            lines[f"{name} KL"] = "{:.4f} (constant answer {:.4f}), {:.1%} of the words recalled".format(
+                *(figures[f"{split}_{figure}"] for figure in ("kl", "kl_constant", "recall"))
+            )
+    minutes, seconds = divmod(round(figures["train_seconds"]), 60)
+    lines["training"] = f"{figures['epochs']} epochs in {minutes} min {seconds} s"
+    lines["speed"] = f"{figures['clips_per_second']:.1f} clips/s"
+    lines["peak memory"] = f"{figures['peak_memory_gb']:.2f} GB"
+    lines["folder"] = str(folder.path)
+    print("\n".join(f"{name:>14}  {value}" for name, value in lines.items()), flush=True)

@@ -1,0 +1,17 @@
+"""A callback that ends a training in the middle, for the tests of going on."""
+
+from pathlib import Path
+
+from lightning import Callback, LightningModule, Trainer
+
+
+class Crash(Callback):
+    """Raises at the second batch of epoch `epoch` (from 0), once: `flag` is the file that remembers."""
+
+    def __init__(self, epoch: int, flag: str) -> None:
+        self.epoch, self.flag = epoch, Path(flag)
+
+    def on_train_batch_end(self, trainer: Trainer, learner: LightningModule, outputs, batch, batch_idx: int) -> None:
+        if trainer.current_epoch == self.epoch and batch_idx == 1 and not self.flag.exists():
+            self.flag.touch()
+            raise RuntimeError("crashed on purpose")

@@ -1,0 +1,234 @@
+"""Whole runs of the scripts, as their users start them, on a small competition made here."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+ROOT = Path(__file__).parents[1]
+WORDS = ["no", "on", "영"]
+TINY = [
+    "experiment=smoke",
+    "data=competition",
+    "features={n_mels: 48, hop_length: 320, pad: 160, win_lengths: [500, 1000]}",
+    "model={width: 2, in_chans: 2}",
+    "augment.transforms.1.padding=8",
+    "data.batch_size=8",
+    "data.val_fraction=0.25",
+]
+
+
+def run(script: str, *arguments: str, cwd: Path, expect: int = 0) -> str:
+    """Run a script of this project in `cwd` -> all it printed; its exit status must be `expect`."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [sys.executable, str(ROOT / script), *arguments], cwd=cwd, env=environment, text=True, capture_output=True
+    )
+    assert done.returncode == expect, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def make_competition(root: Path, num_train: int = 32, num_test: int = 6) -> Path:
+    """Clips of two tones out of three, each tone a 'word'; rows of the tables in another order than the files."""
+    rng = np.random.default_rng(0)
+    t = np.arange(16_000) / 16_000
+    for split, size in (("train", num_train), ("test", num_test)):
+        (root / split).mkdir(parents=True)
+        rows = []
+        for i in range(size):
+            words = rng.permutation(3)[:2]
+            sound = sum(0.2 * np.sin(2 * np.pi * (400, 1100, 2900)[word] * t + rng.random()) for word in words)
+            soundfile.write(root / split / f"{split}_{i:03d}.wav", sound + 0.01 * rng.standard_normal(16_000), 16_000)
+            answer = np.isin(np.arange(3), words) / 2 if split == "train" else np.zeros(3)
+            rows.append([f"{split}_{i:03d}", *answer])
+        table = pd.DataFrame(rows, columns=["id", *WORDS]).iloc[::-1]
+        table.to_csv(root / ("train_answer.csv" if split == "train" else "submission.csv"), index=False)
+    return root
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a competition and a complete sweep of four members over it."""
+    home = tmp_path_factory.mktemp("home")
+    make_competition(home / "Data")
+    run("train.py", "-m", *TINY, *data(home), "model.pool=avg,max", "seed=range(2)", cwd=home)
+    return home
+
+
+def data(home: Path) -> list[str]:
+    return [f"data.root={home / 'Data'}", f"data.cache_dir={home / 'cache'}"]
+
+
+def test_a_sweep_fills_one_folder_a_member(home: Path) -> None:
+    members = home / "outputs" / "smoke"
+    names = ["avg_seed0", "avg_seed1", "max_seed0", "max_seed1"]
+    assert sorted(path.name for path in members.iterdir() if path.is_dir()) == names
+    for name in names:
+        member = members / name
+        metrics = json.loads((member / "metrics.json").read_text())
+        assert metrics["status"] == "complete" and f"{metrics['pool']}_seed{metrics['seed']}" == name
+        assert metrics["val_kl"] == metrics["objective"] and metrics["train_seconds"] > 0
+        assert {"git_commit", "versions", "command", "peak_memory_gb", "clips_per_second"} <= set(metrics)
+        assert (member / ".hydra" / "config.yaml").exists() and (member / "train.log").read_text()
+        assert len(pd.read_csv(member / "metrics.csv")) == metrics["epochs"] == 2
+        assert {path.name for path in (member / "checkpoints").iterdir()} == {"last.ckpt", "best.ckpt"}
+        predictions = pd.read_csv(member / "predictions.csv")
+        wanted = pd.read_csv(home / "Data" / "submission.csv")
+        assert list(predictions.columns) == list(wanted.columns) and list(predictions.id) == list(wanted.id)
+        np.testing.assert_allclose(predictions[WORDS].sum(axis=1), 1, atol=1e-6)
+        assert list(pd.read_csv(member / "val_predictions.csv").id) == list(pd.read_csv(member / "val_answers.csv").id)
+    weights = [torch.load(members / name / "checkpoints/last.ckpt", weights_only=True) for name in names[:2]]
+    assert not torch.equal(*(checkpoint["state_dict"]["network.stem.weight"] for checkpoint in weights))
+
+
+def test_val_kl_is_that_of_the_table(home: Path) -> None:
+    member = home / "outputs" / "smoke" / "max_seed1"
+    probs = pd.read_csv(member / "val_predictions.csv")[WORDS].to_numpy()
+    answers = pd.read_csv(member / "val_answers.csv")[WORDS].to_numpy()
+    kl = np.where(answers > 0, answers * np.log(np.maximum(answers, 1e-9) / probs), 0).sum(axis=1).mean()
+    assert json.loads((member / "metrics.json").read_text())["val_kl"] == pytest.approx(kl, abs=1e-5)
+
+
+def test_the_same_sweep_again_skips_what_is_complete_and_goes_on_with_the_rest(home: Path) -> None:
+    members = home / "outputs" / "smoke"
+    interrupted = members / "avg_seed1"
+    before = {path: path.read_bytes() for path in members.glob("*/*predictions.csv")}
+    metrics = json.loads((interrupted / "metrics.json").read_text())
+    (interrupted / "metrics.json").write_text(json.dumps({**metrics, "status": "running"}))
+    (interrupted / "predictions.csv").unlink()
+    printed = run("train.py", "-m", *TINY, *data(home), "model.pool=avg,max", "seed=range(2)", cwd=home)
+    assert printed.count("is complete, nothing to do") == 3
+    assert printed.count("going on from") == 1 and "avg_seed1/checkpoints/last.ckpt" in printed
+    assert json.loads((interrupted / "metrics.json").read_text())["status"] == "complete"
+    assert {path: path.read_bytes() for path in members.glob("*/*predictions.csv")} == before
+
+
+def test_an_interrupted_run_ends_as_if_it_had_not_been(home: Path) -> None:
+    options = [*TINY, *data(home), "name=resumed", "trainer.max_epochs=3"]
+    run("train.py", *options, cwd=home)
+    member = home / "outputs" / "resumed" / "avg_seed0"
+    whole = (member / "predictions.csv").read_bytes(), (member / "metrics.csv").read_text()
+    crash = f"+callbacks.crash={{_target_: tests.crash.Crash, epoch: 2, flag: {home / 'crashed'}}}"
+    run("train.py", *options, crash, "overwrite=true", cwd=home, expect=1)
+    assert json.loads((member / "metrics.json").read_text())["status"] == "failed"
+    assert "crashed on purpose" in json.loads((member / "metrics.json").read_text())["error"]
+    assert not (member / "predictions.csv").exists()
+    run("train.py", *options, cwd=home)
+    assert (member / "predictions.csv").read_bytes() == whole[0]
+    losses = [pd.read_csv(table)["train/loss"].tolist() for table in (member / "metrics.csv",)]
+    assert losses[0] == [float(line.split(",")[2]) for line in whole[1].splitlines()[1:]]
+
+
+def test_another_configuration_is_refused_with_the_difference(home: Path) -> None:
+    options = [*TINY, *data(home), "optimizer.lr=0.07"]
+    config = home / "outputs" / "smoke" / "avg_seed0" / ".hydra" / "config.yaml"
+    before = config.read_bytes()
+    printed = run("train.py", *options, cwd=home, expect=1)
+    assert "optimizer.lr: 0.05 there, 0.07 now" in printed and "name=" in printed and "overwrite=true" in printed
+    assert "Traceback" not in printed and config.read_bytes() == before
+
+
+def test_fast_dev_run_goes_through_everything_and_leaves_nothing_that_counts(home: Path) -> None:
+    printed = run("train.py", *TINY, *data(home), "name=dry", "trainer.fast_dev_run=true", cwd=home)
+    assert "one batch went through training, validation and prediction" in printed
+    assert [path.name for path in (home / "outputs" / "dry").rglob("*") if path.is_file()] == ["train.log"]
+
+
+def test_without_validation_all_clips_are_trained_on(home: Path) -> None:
+    run("train.py", *TINY, *data(home), "name=all", "data.val_fraction=0", cwd=home)
+    member = home / "outputs" / "all" / "avg_seed0"
+    assert [path.name for path in (member / "checkpoints").iterdir()] == ["last.ckpt"]
+    assert not (member / "val_predictions.csv").exists() and (member / "predictions.csv").exists()
+    metrics = json.loads((member / "metrics.json").read_text())
+    assert "val_kl" not in metrics and metrics["objective"] == metrics["train_loss"]
+    assert pd.read_csv(member / "metrics.csv").step.iloc[0] == 32 // 8
+
+
+def test_tensorboard_has_curves_sounds_pictures_and_hparams(home: Path) -> None:
+    tags: dict[str, set[str]] = {}
+    for file in (home / "outputs" / "smoke" / "max_seed0" / "tensorboard").glob("events*"):
+        events = EventAccumulator(str(file))
+        events.Reload()
+        for kind, found in events.Tags().items():
+            if isinstance(found, list):
+                tags.setdefault(kind, set()).update(found)
+        if "_hparams_/session_start_info" in events.summary_metadata:
+            settings = events.PluginTagToContent("hparams")["_hparams_/session_start_info"]
+    scalars = {"train/loss_epoch", "val/kl", "val/recall", "val/kl_constant", "lr-SGD", "train/clips_per_second"}
+    assert scalars | {"final/val_kl"} <= tags["scalars"]
+    assert {"features/clip_0", "features_augmented/clip_0", "predicted_and_true"} <= tags["images"]
+    assert "clip_0" in tags["audio"]
+    assert "network/text_summary" in tags["tensors"]
+    assert b"optimizer.lr" in settings and b"model.pool" in settings
+
+
+def test_predictions_from_checkpoints_alone_equal_those_of_training(home: Path) -> None:
+    sweep, table = home / "outputs" / "smoke", home / "probs.csv"
+    run("predict.py", f"run_dir={sweep}", f"input={home / 'Data' / 'test'}", f"output={table}", cwd=home)
+    probs = pd.read_csv(table).set_index("id")
+    members = [pd.read_csv(path).set_index("id") for path in sorted(sweep.glob("*/predictions.csv"))]
+    assert len(members) == 4
+    np.testing.assert_allclose(probs, (sum(members) / 4).loc[probs.index], atol=1e-4)  # features from a float16 cache
+
+
+def test_one_recording_gives_its_likely_words(home: Path) -> None:
+    clip = home / "한글, a=b.WAV"
+    clip.write_bytes((home / "Data" / "test" / "test_000.wav").read_bytes())
+    checkpoint = home / "outputs" / "smoke" / "avg_seed0" / "checkpoints" / "best.ckpt"
+    printed = run("predict.py", f"ckpt_path={checkpoint}", f"input={clip}", "top=2", cwd=home)
+    shown = [line.split() for line in printed.splitlines() if "%" in line]
+    assert len(shown) == 2 and {line[0] for line in shown} < set(WORDS)
+    assert float(shown[0][1].rstrip("%")) >= float(shown[1][1].rstrip("%"))
+
+
+def test_a_list_of_recordings_keeps_its_order(home: Path) -> None:
+    (home / "list.txt").write_text("Data/test/test_003.wav\nData/test/test_001.wav\n")
+    arguments = [f"run_dir={home / 'outputs/smoke/max_seed0'}", f"input={home / 'list.txt'}", "output=listed.csv"]
+    run("predict.py", *arguments, cwd=home)
+    assert list(pd.read_csv(home / "listed.csv").id) == ["Data/test/test_003.wav", "Data/test/test_001.wav"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run_dir=outputs/nix", "input=Data/test"], "outputs/nix: no such file or folder"),
+        (["ckpt_path=Data/submission.csv", "input=Data/test"], "not a checkpoint"),
+        (["run_dir=outputs/smoke", "input=nix.wav"], "nix.wav: no such file or folder"),
+        (["run_dir=outputs/smoke", "input=Data/submission.csv"], "cannot be read as audio"),
+        (["input=Data/test"], "give either run_dir=FOLDER"),
+    ],
+)
+def test_predict_says_what_is_wrong(home: Path, arguments: list[str], message: str) -> None:
+    printed = run("predict.py", *arguments, "output=never.csv", cwd=home, expect=1)
+    assert message in printed and "Traceback" not in printed
+    assert not (home / "never.csv").exists()
+
+
+def test_a_checkpoint_of_other_words_is_refused(home: Path) -> None:
+    make_competition(home / "Other")
+    for name in ("train_answer.csv", "submission.csv"):
+        table = home / "Other" / name
+        table.write_text(table.read_text().replace("영", "zero"))
+    checkpoint = home / "outputs" / "smoke" / "avg_seed0" / "checkpoints" / "last.ckpt"
+    options = [f"data.root={home / 'Other'}", f"data.cache_dir={home / 'cache'}", f"ckpt_path={checkpoint}"]
+    printed = run("train.py", *TINY, *options, "name=other", cwd=home, expect=1)
+    assert "영" in printed and "zero" in printed and "last.ckpt" in printed and "Traceback" not in printed
+
+
+def test_a_misspelt_setting_is_hydras_own_error(home: Path) -> None:
+    printed = run("train.py", "model.poool=max", cwd=home, expect=1)
+    assert "Key 'poool' is not in struct" in printed
+
+
+@pytest.mark.parametrize("script", ["train.py", "predict.py", "ensemble.py"])
+def test_help_shows_commands_worth_copying(script: str, tmp_path: Path) -> None:
+    assert run(script, "--help", cwd=tmp_path).count(f"python {script}") >= 3
+    assert not list(tmp_path.iterdir())
