@@ -7,6 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchaudio.functional import melscale_fbanks
 
+BANDS_PER_BLOCK = 32
+CLIPS_IN_CACHE = 2
+
 
 class MultiResolutionMel(nn.Module):
     """Waveform `(B, T)` in [-1, 1] -> features `(B, len(win_lengths), n_mels, T // hop_length)`, float32.
@@ -35,10 +38,14 @@ class MultiResolutionMel(nn.Module):
         super().__init__()
         self.n_fft, self.hop_length, self.pad, self.win_lengths = n_fft, hop_length, pad, tuple(win_lengths)
         fbanks = melscale_fbanks(n_fft // 2 + 1, f_min, f_max, n_mels, sample_rate, norm=None, mel_scale="htk")
-        # Half of the spectrum's ends never reach a band: only the bins between the first and the last used one count.
-        used = fbanks.sum(dim=1).nonzero().flatten()
-        self.first_bin, self.last_bin = int(used[0]), int(used[-1]) + 1
-        self.register_buffer("fbanks", fbanks[self.first_bin : self.last_bin], persistent=False)
+        # A band reaches over few bins, so the product with this matrix is done in blocks of bands, each with only the
+        # bins that it needs. Rows come twice, for real and imaginary parts.
+        self.bins: list[slice] = []
+        for i, block in enumerate(fbanks.split(BANDS_PER_BLOCK, dim=1)):
+            used = block.sum(dim=1).nonzero().flatten()
+            first, last = int(used[0]), int(used[-1]) + 1
+            self.bins.append(slice(2 * first, 2 * last))
+            self.register_buffer(f"fbanks_{i}", block[first:last].repeat_interleave(2, dim=0), persistent=False)
         self.register_buffer("slope", torch.linspace(-0.5, 0.5, n_mels).view(1, n_mels, 1), persistent=False)
         for win_length in self.win_lengths:
             self.register_buffer(f"window_{win_length}", torch.hann_window(win_length), persistent=False)
@@ -48,7 +55,12 @@ class MultiResolutionMel(nn.Module):
         with torch.autocast(waveform.device.type, enabled=False):
             padded = F.pad(waveform.float(), (self.pad, self.pad))
             padded = F.pad(padded, (self.n_fft // 2, self.n_fft // 2), mode="reflect")
-            return torch.stack([self._resolution(padded, win_length) for win_length in self.win_lengths], dim=1)
+            # A few clips at a time stay in a CPU's cache; a GPU wants them all at once.
+            chunks = padded.split(CLIPS_IN_CACHE if padded.device.type == "cpu" else len(padded))
+            return torch.cat([self._pictures(chunk) for chunk in chunks])
+
+    def _pictures(self, padded: Tensor) -> Tensor:
+        return torch.stack([self._resolution(padded, win_length) for win_length in self.win_lengths], dim=1)
 
     def _resolution(self, padded: Tensor, win_length: int) -> Tensor:
         # A short window sits in the middle of its n_fft samples, zeros around it. Zeros in front only turn the
@@ -58,8 +70,8 @@ class MultiResolutionMel(nn.Module):
         num_frames = (padded.shape[-1] - self.n_fft) // self.hop_length - 1
         frames = padded[:, start:].unfold(-1, win_length, self.hop_length)[:, :num_frames]
         spectrum = torch.fft.rfft(frames * getattr(self, f"window_{win_length}"), n=self.n_fft)
-        spectrum = spectrum[..., self.first_bin : self.last_bin]
-        power = spectrum.real.square() + spectrum.imag.square()
-        mel = (power @ self.fbanks).transpose(1, 2)
-        decibel = 10 * mel.clamp(min=1e-10).log10()
+        # re, im, re, im, ... of all frames under each other: the product adds the squares up.
+        squares = torch.view_as_real(spectrum).square_().view(-1, 2 * spectrum.shape[-1])
+        mel = torch.cat([squares[:, bins] @ getattr(self, f"fbanks_{i}") for i, bins in enumerate(self.bins)], dim=1)
+        decibel = 10 * mel.view(len(padded), num_frames, -1).clamp(min=1e-10).log10().transpose(1, 2)
         return (decibel - decibel.mean(dim=(1, 2), keepdim=True)) / 20 + self.slope
