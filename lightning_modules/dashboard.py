@@ -57,14 +57,16 @@ def _writer(trainer: Trainer) -> SummaryWriter | None:
 
 
 def draw_features(features: Tensor, win_lengths: Sequence[int], duration: float) -> Figure:
-    """The pictures of one clip, `(C, F, T)`, side by side on one scale; `duration` in seconds."""
-    figure = Figure(figsize=(3 * len(features), 3.2), layout="constrained")
-    axes = figure.subplots(1, len(features), sharey=True, squeeze=False)[0]
-    for axis, picture, win_length in zip(axes, features, win_lengths, strict=True):
+    """The pictures of one clip, `(C, F, T)`, two in a row on one scale; `duration` in seconds."""
+    rows = (len(features) + 1) // 2
+    figure = Figure(figsize=(6, 1 + 2.2 * rows), layout="constrained")
+    axes = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).flatten()
+    for axis, picture, win_length in zip(axes, features, win_lengths, strict=False):
         extent = (0, duration, 0, len(picture))
         image = axis.imshow(picture, origin="lower", aspect="auto", extent=extent, vmin=-3, vmax=3, cmap="magma")
-        axis.set(title=f"window {win_length}", xlabel="time (s)")
-    axes[0].set_ylabel("mel band")
+        axis.set_title(f"window of {win_length} samples")
+    figure.supxlabel("time (s)")
+    figure.supylabel("mel band")
     figure.colorbar(image, ax=axes, label="20 dB above the clip's mean")
     return figure
 

@@ -61,8 +61,11 @@ def cost(folder: RunFolder) -> dict[str, float]:
 def log_settings(loggers: Sequence[Logger], config: dict[str, Any], figures: dict[str, float]) -> None:
     """The run's settings beside what they reached, for TensorBoard's HPARAMS."""
     reached = {f"final/{name}": value for name, value in figures.items() if name.endswith(("kl", "recall", "loss"))}
+    chosen = {group: config[group] for group in ("seed", "model", "optimizer", "schedule", "data")}
+    settings = {name: value for name, value in flatten(chosen).items() if not name.startswith("data.source.")}
+    settings["max_epochs"] = config["trainer"]["max_epochs"]
     for logger in loggers:
-        logger.log_hyperparams(flatten(config), reached)
+        logger.log_hyperparams(settings, reached)
         logger.finalize("success")
 
 
