@@ -47,7 +47,7 @@ def predict(cfg: DictConfig) -> None:
         return
     output = Path(cfg.output or "predictions.csv")
     write_table(output, ["id", *predictor.class_names], ids, probs)
-    print(f"{len(ids)} recordings, {len(predictor.members)} members: {output}")
+    print(f"{len(ids)} recordings, {len(predictor.networks)} members: {output}")
 
 
 def find_recordings(given: Path) -> tuple[list[str], list[Path]]:
@@ -76,7 +76,7 @@ def find_recordings(given: Path) -> tuple[list[str], list[Path]]:
 
 def print_words(path: Path, probs: "np.ndarray", predictor: "Predictor", top: int) -> None:
     """The likely words of one recording, most probable first."""
-    print(f"{path}, {len(predictor.members)} member{'s' * (len(predictor.members) > 1)}")
+    print(f"{path}, {len(predictor.networks)} member{'s' * (len(predictor.networks) > 1)}")
     width = max(map(len, predictor.class_names))
     for i in (-probs).argsort()[:top]:
         print(f"  {predictor.class_names[i]:<{width}}  {probs[i]:6.1%}  {'#' * round(40 * float(probs[i]))}")

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -69,8 +70,8 @@ def cached_array(
 
 def _open(path: Path, shape: Sequence[int], dtype: type) -> np.ndarray | None:
     try:
-        array = np.load(path, mmap_mode="r")
-    except (FileNotFoundError, ValueError, EOFError):  # missing, or shorter than its header says
+        array = np.lib.format.open_memmap(path, mode="r")
+    except (FileNotFoundError, ValueError, TokenError):  # missing, shorter than its header says, or no header at all
         return None
     return array if array.shape == tuple(shape) and array.dtype == dtype else None
 

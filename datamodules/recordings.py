@@ -102,5 +102,6 @@ def read_clips(
         for start in range(0, len(paths), chunk_size):
             yield np.stack(list(pool.map(read, paths[start : start + chunk_size])))
     if errors:
-        more = f"\n... and {len(errors) - 5} more" if len(errors) > 5 else ""
-        raise DataError(f"{len(errors)} of {len(paths)} recordings cannot be used:\n" + "\n".join(errors[:5]) + more)
+        more = [f"... and {len(errors) - 5} more"] if len(errors) > 5 else []
+        lines = [f"{len(errors)} of {len(paths)} recordings cannot be used:", *sorted(errors)[:5], *more]
+        raise DataError("\n".join(lines))

@@ -190,12 +190,13 @@ class WordFolder:
         speakers = []
         for path in paths:
             found = re.search(self.speaker_regex, path.name)
-            if found is None:
+            speaker = found and found[min(1, found.re.groups)]
+            if not speaker:
                 raise DataError(
                     f"{path}: data.speaker_regex ({self.speaker_regex}) finds no speaker in its name; "
-                    "rename it or give another expression, one group of which is the speaker"
+                    "rename it or give an expression whose first group is the speaker"
                 )
-            speakers.append(found[1])
+            speakers.append(speaker)
         order = np.random.default_rng(self.split_seed).permutation(sorted(set(speakers)))
         split_of = dict.fromkeys(order, "train")
         for split in ("val", "test"):

@@ -1,7 +1,11 @@
 """MAC, the winning network: a VGG-like stack of convolutions over multi-resolution mel features."""
 
+from copy import deepcopy
+from itertools import pairwise
+
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 POOLS = {
     "avg": (nn.AvgPool2d, nn.AdaptiveAvgPool2d),
@@ -72,3 +76,20 @@ class MAC(nn.Module):
         logits = self.dense(self.head(self.stages(self.stem(features))))
         # In 16-bit a log-softmax over many classes loses digits that the KL divergence needs.
         return F.log_softmax(logits.float(), dim=1)
+
+    def folded(self) -> "MAC":
+        """A copy for prediction: each batch norm that directly follows a convolution becomes part of its kernel.
+
+        Batch norms behind a pool stay: a maximum does not commute with a negative scale.
+        """
+        network = deepcopy(self).eval()
+        stages = [block for block in network.stages if isinstance(block, nn.Sequential)]
+        network.stem = fuse_conv_bn_eval(network.stem, stages[0][0][0])
+        stages[0][0][0] = nn.Identity()
+        stages[-1].append(network.head[0])  # no pool between them: one chain
+        for blocks in stages:
+            for block, after in pairwise(blocks):
+                block[2] = fuse_conv_bn_eval(block[2], after[0])
+                after[0] = nn.Identity()
+        del stages[-1][-1]
+        return network

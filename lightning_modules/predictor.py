@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 import torch
@@ -26,23 +27,26 @@ class Predictor(nn.Module):
 
     def __init__(self, members: Sequence[WordClassifier], names: Sequence[str]) -> None:
         super().__init__()
-        self.members = nn.ModuleList(members).eval()
         self.class_names = members[0].class_names
         self.sample_rate = members[0].hparams["features"]["sample_rate"]
         for member, name in zip(members, names, strict=True):
             if member.class_names != self.class_names:
                 raise RunError(f"{name} knows other words than {names[0]}; an ensemble needs members of one data set")
+        self.networks = nn.ModuleList(member.network.folded() for member in members)
+        self.front_ends = nn.ModuleList()
+        self.groups: list[list[int]] = []  # of each front end, its networks
+        for _, group in groupby(range(len(members)), key=lambda i: members[i].hparams["features"]):
+            self.groups.append(list(group))
+            self.front_ends.append(members[self.groups[-1][0]].features)
 
     @torch.inference_mode()
     def forward(self, waveforms: Tensor) -> Tensor:
-        pictures: dict[str, Tensor] = {}
         total = torch.zeros(len(waveforms), len(self.class_names), device=waveforms.device)
-        for member in self.members:
-            front_end = str(member.hparams["features"])
-            if front_end not in pictures:
-                pictures[front_end] = member.features(waveforms)
-            total += member(pictures[front_end]).float().exp()
-        return total / len(self.members)
+        for front_end, group in zip(self.front_ends, self.groups, strict=True):
+            features = front_end(waveforms).contiguous(memory_format=torch.channels_last)
+            for i in group:
+                total += self.networks[i](features).float().exp()
+        return total / len(self.networks)
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> Predictor:

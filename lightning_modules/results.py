@@ -14,6 +14,8 @@ from torch import Tensor
 from lightning_modules.classifier import WordClassifier, constant_kl, kl_divergence, topk_recall
 from lightning_modules.run_folder import RunFolder, flatten, write_table
 
+FLOOR = 1e-10  # probabilities count as at least this, as in ensembling.metrics
+
 
 def predict(trainer: Trainer, learner: WordClassifier, datamodule: LightningDataModule) -> dict[str, Tensor]:
     """Probabilities `(N, num_classes)` of the validation and test clips, as far as the source has them."""
@@ -36,7 +38,7 @@ def write_predictions(
         prefix = "" if split == "test" else f"{split}_"
         if clips.targets is not None:
             targets = torch.from_numpy(clips.targets)
-            figures[f"{split}_kl"] = float(kl_divergence(probs.log(), targets))
+            figures[f"{split}_kl"] = float(kl_divergence(probs.clamp(min=FLOOR).log(), targets))
             figures[f"{split}_recall"] = float(topk_recall(probs, targets))
             figures[f"{split}_kl_constant"] = float(constant_kl(targets))
             write_table(folder.path / f"{split}_answers.csv", header[split], clips.ids, clips.targets[:, order])

@@ -1,4 +1,4 @@
-"""The front end against figures made with the notebook's own code (tests/golden.npz; the rest of them where they are)."""
+"""The front end against figures made with the notebook's own code (tests/golden.npz, and the full ones if there)."""
 
 import numpy as np
 import pytest

@@ -61,6 +61,22 @@ def test_log_probs_are_float32_in_16_bit() -> None:
         assert MAC(width=2)(torch.randn(2, 4, 64, 64)).dtype == torch.float32
 
 
+@pytest.mark.parametrize("pool", ["avg", "max"])
+def test_folding_changes_nothing(pool: str) -> None:
+    torch.manual_seed(0)
+    network = fill(MAC(pool, width=4))
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+            module.weight.data.normal_()  # negative ones too
+    folded, features = network.folded(), torch.randn(2, 4, 160, 160)
+    with torch.no_grad():
+        torch.testing.assert_close(folded(features), network(features), atol=1e-5, rtol=1e-5)
+    left = sum(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+    assert left == 4  # of the 21 only those behind the four pools
+
+
 def test_unknown_pool_names_the_choices() -> None:
     with pytest.raises(ValueError, match="avg, max"):
         MAC("median")

@@ -1,0 +1,34 @@
+"""Fixtures that several files of tests share."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.fake_recordings import write_competition, write_word_folder
+from tests.golden import SHARED
+
+
+@pytest.fixture
+def competition(tmp_path: Path) -> Path:
+    """A competition folder of 12 training and 4 test clips of 4 words."""
+    return write_competition(tmp_path / "competition")
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Path:
+    """A word folder of 4 words, 6 speakers and 2 takes."""
+    return write_word_folder(tmp_path / "words")
+
+
+@pytest.fixture
+def cache_dir(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def overlap30() -> Path:
+    """The real recordings, where they are."""
+    folder = SHARED / "data" / "overlap30"
+    if not folder.is_dir():
+        pytest.skip(f"no real recordings in {folder}")
+    return folder

@@ -1,0 +1,68 @@
+"""Folders of recordings, generated: a word is a pitch, a speaker a level and a little noise of their own."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+RATE = 16_000
+WORDS = ("down", "left", "right", "up")
+SPEAKERS = ("ann", "bob", "cleo", "dan", "eve", "finn")
+
+
+def tone(hertz: float, rate: int = RATE, seconds: float = 1.0, level: float = 0.5) -> np.ndarray:
+    return level * np.sin(2 * np.pi * hertz * np.arange(round(rate * seconds)) / rate)
+
+
+def speech(seed: int, seconds: float = 1.0, rate: int = RATE) -> np.ndarray:
+    """Noise under a hump, `(T,)` float64 within 16 bits, the same for equal seeds."""
+    samples = round(seconds * rate)
+    noise = np.random.default_rng(seed).uniform(-0.6, 0.6, samples) * np.hanning(samples)
+    return np.round(noise * 32768) / 32768
+
+
+def write_word_folder(
+    root: Path, words: Sequence[str] = WORDS, speakers: Sequence[str] = SPEAKERS, takes: int = 2
+) -> Path:
+    """`root/<word>/<speaker>_<take>.wav`."""
+    for i, word in enumerate(words):
+        (root / word).mkdir(parents=True)
+        for j, speaker in enumerate(speakers):
+            for take in range(takes):
+                rng = np.random.default_rng([i, j, take])
+                clip = tone(200 + 300 * i, level=0.1 + 0.1 * j) * np.hanning(RATE) + rng.normal(0, 0.01, RATE)
+                soundfile.write(root / word / f"{speaker}_{take}.wav", clip, RATE)
+    return root
+
+
+def write_competition(root: Path, num_train: int = 12, num_test: int = 4, words: Sequence[str] = WORDS) -> Path:
+    """`root/train/*.wav`, `root/test/*.flac`, `root/train_answer.csv` and `root/submission.csv`."""
+    answers = np.random.default_rng(0).dirichlet(np.ones(len(words)), num_train)
+    for split, size, extension in (("train", num_train, "wav"), ("test", num_test, "flac")):
+        (root / split).mkdir(parents=True)
+        for i in range(size):
+            clip = speech(i + 1000 * (split == "test"))
+            soundfile.write(root / split / f"{split}_{i:03d}.{extension}", clip, RATE)
+    rows = [[f"train_{i:03d}", *map("{:.6f}".format, row)] for i, row in enumerate(answers)]
+    write_table(root / "train_answer.csv", [["id", *words], *rows])
+    write_table(
+        root / "submission.csv", [["id", *words], *([f"test_{i:03d}", *"0" * len(words)] for i in range(num_test))]
+    )
+    return root
+
+
+def read_table(path: Path) -> list[list[str]]:
+    with path.open(newline="") as file:
+        return list(csv.reader(file))
+
+
+def write_table(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    with path.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def half_written(cache_dir: Path) -> list[str]:
+    """What a build that failed should not have left in the cache."""
+    return sorted(path.name for path in cache_dir.glob("*") if path.suffix != ".lock") if cache_dir.is_dir() else []

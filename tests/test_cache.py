@@ -1,0 +1,292 @@
+"""The cache: built once, whole or not at all, whoever asks and whatever happens."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from datamodules import cache
+from datamodules.cache import CacheError, cache_key, cached_array
+from tests.fake_recordings import half_written
+
+ROOT = Path(__file__).parents[1]
+VALUES = np.arange(600, dtype=np.int16).reshape(30, 20)
+
+# A builder in a process of its own: argv is the array's path and what happens in the middle of the build.
+BUILDER = """
+import resource, signal, sys, time
+from pathlib import Path
+import numpy as np
+from datamodules.cache import CacheError, cached_array
+
+path, middle = Path(sys.argv[1]), sys.argv[2]
+values = np.arange(600, dtype=np.int16).reshape(30, 20)
+
+def build():
+    print("building", flush=True)
+    yield values[:10]
+    exec(middle)
+    yield values[10:]
+
+try:
+    array = cached_array(path, (30, 20), np.int16, build, "test")
+    assert np.array_equal(array, values)
+    print("done", flush=True)
+except CacheError as error:
+    print(error)
+"""
+
+
+def builder(path: Path, middle: str = "", before: str = "") -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-c", BUILDER.replace("def build", f"{before}\n\ndef build"), path, middle],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+class Build:
+    """Chunks of an array, and how often they were asked for."""
+
+    def __init__(self, values: np.ndarray = VALUES, chunk: int = 7) -> None:
+        self.values, self.chunk, self.count = values, chunk, 0
+
+    def __call__(self) -> Iterator[np.ndarray]:
+        self.count += 1
+        for start in range(0, len(self.values), self.chunk):
+            yield self.values[start : start + self.chunk]
+
+
+def ask(path: Path, build: Build) -> np.ndarray:
+    return cached_array(path, VALUES.shape, np.int16, build, "test")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "deep/er/array.npy"
+
+
+def test_built_once_and_read_ever_after(path):
+    build = Build()
+    for _ in range(3):
+        array = ask(path, build)
+        assert np.array_equal(array, VALUES) and array.dtype == np.int16
+    assert build.count == 1
+    assert half_written(path.parent) == ["array.npy"]
+    assert np.array_equal(np.load(path), VALUES)  # an ordinary .npy
+
+
+def test_what_is_read_is_a_memory_map_that_cannot_be_written(path):
+    array = ask(path, Build())
+    assert isinstance(array, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        array[0, 0] = 1
+
+
+def test_a_whole_array_needs_no_permission_to_write(path, monkeypatch):
+    ask(path, Build())
+
+    def refused(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    monkeypatch.setattr(cache, "FileLock", refused)
+    build = Build()
+    assert np.array_equal(ask(path, build), VALUES)
+    assert build.count == 0
+
+
+def test_chunks_are_converted(path):
+    array = cached_array(path, (30, 20), np.float16, Build(VALUES.T.astype(np.float64).T / 3), "test")
+    assert array.dtype == np.float16 and np.array_equal(array, (VALUES / 3).astype(np.float16))
+
+
+def test_an_array_without_rows(path):
+    array = cached_array(path, (0, 20), np.int16, lambda: iter(()), "test")
+    assert array.shape == (0, 20)
+
+
+@pytest.mark.parametrize("keep", [0, 5, 40, 127, 128, 600, -1])
+def test_a_file_cut_short_is_built_again_and_the_log_says_so(path, caplog, keep):
+    ask(path, Build())
+    path.write_bytes(path.read_bytes()[:keep])
+    build = Build()
+    assert np.array_equal(ask(path, build), VALUES)
+    assert build.count == 1
+    assert [record.message for record in caplog.records] == [
+        f"{path} is cut short or of another layout: building it again"
+    ]
+    assert half_written(path.parent) == ["array.npy"]
+
+
+@pytest.mark.parametrize(
+    "other", [VALUES[:20], VALUES.T.copy(), VALUES.astype(np.int32), VALUES.astype(">i2"), VALUES[None]]
+)
+def test_a_file_of_another_layout_is_built_again_and_the_log_says_so(path, caplog, other):
+    path.parent.mkdir(parents=True)
+    np.save(path, other)
+    assert np.array_equal(ask(path, Build()), VALUES)
+    assert "building it again" in caplog.text and str(path) in caplog.text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"no array " * 200,
+        b"PK\x03\x04 no archive",
+        b"\x93NUMPY\x01\x00\x06\x00{'a':\n",
+        b"\x93NUMPY\x09\x00",
+        bytes(1328),
+    ],
+)
+def test_a_file_of_something_else_is_built_again(path, caplog, content):
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    assert np.array_equal(ask(path, Build()), VALUES)
+    assert "building it again" in caplog.text
+
+
+def test_an_undamaged_cache_says_nothing(path, caplog):
+    ask(path, Build())
+    ask(path, Build())
+    assert not caplog.records
+
+
+def test_an_error_while_building_leaves_nothing_and_comes_through(path):
+    def build():
+        yield VALUES[:10]
+        raise ValueError("a recording cannot be used")
+
+    with pytest.raises(ValueError, match="a recording cannot be used"):
+        cached_array(path, VALUES.shape, np.int16, build, "test")
+    assert half_written(path.parent) == []
+    assert np.array_equal(ask(path, Build()), VALUES)
+
+
+def test_an_error_while_building_again_leaves_the_damaged_file_to_the_next(path):
+    ask(path, Build())
+    path.write_bytes(b"")
+    with pytest.raises(ZeroDivisionError):
+        cached_array(path, VALUES.shape, np.int16, lambda: (1 / 0 for _ in range(1)), "test")
+    assert half_written(path.parent) == ["array.npy"]
+    assert np.array_equal(ask(path, Build()), VALUES)
+
+
+@pytest.mark.parametrize("rows", [29, 31])
+def test_a_build_of_another_length_is_not_published(path, rows):
+    values = np.zeros((rows, 20), np.int16)
+    with pytest.raises(ValueError, match=f"array.npy: built .* of {128 + VALUES.nbytes}"):
+        ask(path, Build(values))
+    assert half_written(path.parent) == []
+
+
+@pytest.mark.parametrize("below", ["", "folder"])
+def test_a_file_where_the_folder_should_be(tmp_path, below):
+    (tmp_path / "file").write_text("mine")
+    build = Build()
+    with pytest.raises(CacheError) as caught:
+        ask(tmp_path / "file" / below / "array.npy", build)
+    assert str(caught.value).startswith(f"{tmp_path / 'file' / below}: cannot write the cache (Not a directory); ")
+    assert str(caught.value).endswith("make room or choose another folder with data.cache_dir")
+    assert build.count == 0
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc, where no one may write")
+def test_no_permission():
+    with pytest.raises(CacheError, match=r"^/proc/cache: cannot write the cache \(.*\); .*data\.cache_dir"):
+        ask(Path("/proc/cache/array.npy"), Build())
+
+
+def test_the_room_is_asked_for_before_the_work(path, monkeypatch):
+    def full(descriptor: int, offset: int, size: int) -> None:
+        assert (offset, size) == (0, 128 + VALUES.nbytes)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    build = Build()
+    with pytest.raises(CacheError) as caught:
+        ask(path, build)
+    assert str(caught.value) == (
+        f"{path.parent}: cannot write the cache (No space left on device); "
+        "make room or choose another folder with data.cache_dir"
+    )
+    assert half_written(path.parent) == []
+    monkeypatch.undo()
+    assert np.array_equal(ask(path, build), VALUES)
+
+
+@pytest.mark.parametrize("system", ["", "import os; del os.posix_fallocate"])
+def test_no_room_for_the_file(path, system):
+    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (700, 700))"  # half of the file
+    output, errors = builder(path, before=f"{system}\n{limit}").communicate(timeout=60)
+    assert "Traceback" not in errors
+    *before, message = output.splitlines()
+    assert before == (["building"] if system else [])
+    assert message.startswith(f"{path.parent}: cannot write the cache (File too large); make room")
+    assert half_written(path.parent) == []
+
+
+def test_two_processes_build_one_cache_once(path):
+    processes = [builder(path, "time.sleep(0.3)") for _ in range(3)]
+    outputs = [process.communicate(timeout=60)[0].split() for process in processes]
+    assert all(output[-1] == "done" for output in outputs)
+    assert sum(output.count("building") for output in outputs) == 1
+    assert half_written(path.parent) == ["array.npy"]
+
+
+def test_a_builder_killed_midway_is_replaced_by_one_that_waited(path):
+    process = builder(path, "time.sleep(60)")
+    assert process.stdout.readline() == "building\n"
+    waiting = builder(path, before='print("started", flush=True)')
+    assert waiting.stdout.readline() == "started\n"
+    time.sleep(0.2)
+    assert waiting.poll() is None and path.with_suffix(".tmp").exists()
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert waiting.communicate(timeout=60)[0].split() == ["building", "done"]
+    assert half_written(path.parent) == ["array.npy"]
+
+
+def test_a_builder_killed_midway_publishes_nothing(path):
+    process = builder(path, "time.sleep(60)")
+    assert process.stdout.readline() == "building\n"
+    process.kill()
+    process.communicate(timeout=60)
+    assert not path.exists()
+    assert np.array_equal(ask(path, Build()), VALUES)
+    assert half_written(path.parent) == ["array.npy"]
+
+
+def test_keys_tell_contents_apart(tmp_path, monkeypatch):
+    recording = tmp_path / "a.wav"
+    recording.write_bytes(b"1234")
+    os.utime(recording, (1000, 1000))
+    keys = [cache_key("waveforms", 16_000, [recording])]
+    assert keys == [cache_key("waveforms", 16_000, [recording])]
+    os.utime(recording, (1000, 1001))
+    keys.append(cache_key("waveforms", 16_000, [recording]))
+    recording.write_bytes(b"12345")
+    os.utime(recording, (1000, 1001))
+    keys.append(cache_key("waveforms", 16_000, [recording]))
+    keys.append(cache_key("waveforms", 8_000, [recording]))
+    keys.append(cache_key("waveforms", 8_000, [recording, recording]))
+    recording.rename(tmp_path / "b.wav")
+    keys.append(cache_key("waveforms", 8_000, [tmp_path / "b.wav"] * 2))
+    monkeypatch.setattr(cache, "FORMAT_VERSION", cache.FORMAT_VERSION + 1)
+    keys.append(cache_key("waveforms", 8_000, [tmp_path / "b.wav"] * 2))
+    assert len(set(keys)) == len(keys) == 7
+
+
+def test_keys_do_not_depend_on_the_order_of_options_or_on_the_folder_one_stands_in(tmp_path, monkeypatch):
+    (tmp_path / "a.wav").touch()
+    monkeypatch.chdir(tmp_path)
+    assert cache_key({"a": 1, "b": 2}, Path("a.wav")) == cache_key({"b": 2, "a": 1}, tmp_path / "a.wav")

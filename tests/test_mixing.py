@@ -1,0 +1,160 @@
+"""Mixtures are drawn and made by their law."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from datamodules.mixing import Mixer, Mixtures, mix
+from tests.fake_recordings import tone
+from tests.laws import assert_share, assert_uniform, assert_uniform_between
+
+# Five words of 3, 1, 4, 1 and 5 recordings, the rows of a word not side by side.
+ROWS = [np.array(rows) for rows in ([0, 5, 9], [1], [2, 3, 4, 13], [6], [7, 8, 10, 11, 12])]
+WORD_OF = np.concatenate([np.full(len(rows), i) for i, rows in enumerate(ROWS)])[np.argsort(np.concatenate(ROWS))]
+
+
+def draw(n: int = 6000, seed: int = 0, **law) -> Mixtures:
+    return Mixer(ROWS, **{"k": (3, 3), **law}).draw(n, np.random.default_rng(seed))
+
+
+def test_k_different_words_with_equal_shares():
+    mixtures = draw()
+    words = WORD_OF[mixtures.recordings]
+    assert words.shape == (6000, 3)
+    assert (np.diff(np.sort(words, axis=1), axis=1) > 0).all()
+    expected = np.zeros((6000, 5), np.float32)
+    np.put_along_axis(expected, words, np.float32(1 / 3), axis=1)
+    assert mixtures.targets.dtype == np.float32
+    assert np.array_equal(mixtures.targets, expected)
+
+
+def test_every_word_is_as_likely_however_many_recordings_it_has():
+    mixtures = draw()
+    assert_uniform(WORD_OF[mixtures.recordings[:, 0]], 5)
+    for i in range(5):
+        assert_share(mixtures.targets[:, i] > 0, 3 / 5)
+
+
+def test_every_recording_of_a_word_is_as_likely():
+    recordings = draw().recordings
+    for rows in ROWS:
+        assert_uniform(np.searchsorted(rows, recordings[np.isin(recordings, rows)]), len(rows))
+
+
+def test_k_may_be_a_range():
+    mixtures = draw(k=(2, 4))
+    count = (mixtures.gains > 0).sum(axis=1)
+    assert_uniform(count - 2, 3)
+    assert np.array_equal((mixtures.targets > 0).sum(axis=1), count)
+    assert np.allclose(mixtures.targets.sum(axis=1), 1, atol=1e-6)
+    assert np.allclose(mixtures.targets.max(axis=1), 1 / count)
+    heard = np.where(mixtures.gains > 0, WORD_OF[mixtures.recordings], -1)
+    for i in range(5):
+        assert np.array_equal((heard == i).any(axis=1), mixtures.targets[:, i] > 0)
+
+
+def test_all_words_at_once_and_one_alone():
+    assert np.allclose(draw(10, k=(5, 5)).targets, 0.2)
+    assert (draw(10, k=(1, 1)).targets.max(axis=1) == 1).all()
+
+
+def test_levels_are_uniform_in_decibels():
+    gains = draw(gain_db=6.0).gains
+    assert gains.dtype == np.float32
+    assert_uniform_between(-20 * np.log10(gains.astype(np.float64)).ravel(), 0, 6)
+    assert (draw(10, gain_db=0.0).gains == 1).all()
+
+
+def test_offsets_are_uniform_either_way():
+    assert_uniform(draw(offset=5 / 16_000).offsets.ravel() + 5, 11)
+    offsets = draw(offset=0.1).offsets
+    assert (offsets.min(), offsets.max()) == (-1600, 1600)
+    assert not draw(10, offset=0.0).offsets.any()
+
+
+def test_draws_depend_on_the_generator_alone():
+    one, same, other = draw(50, seed=1), draw(50, seed=1), draw(50, seed=2)
+    for name in ("recordings", "gains", "offsets", "targets"):
+        assert np.array_equal(getattr(one, name), getattr(same, name))
+        assert not np.array_equal(getattr(one, name), getattr(other, name))
+
+
+def make(words: list[np.ndarray], gains: list[float], offsets: list[int]) -> Tensor:
+    (mixture,) = mix(torch.tensor(np.stack(words))[None], torch.tensor([gains]), torch.tensor([offsets]))
+    return mixture
+
+
+def amplitude(mixture: Tensor, hertz: int) -> float:
+    return float(torch.fft.rfft(mixture.double())[hertz].abs()) / 8000
+
+
+@pytest.mark.parametrize("gains", [[1.0, 1.0, 1.0], [1.0, 0.5, 0.7079], [0.8, 0.9, 0.0]])
+def test_gains_are_ratios_between_words_however_loud_their_recordings(gains):
+    words = [tone(300, level=0.01), tone(500, level=0.9), tone(700, level=0.2)]
+    mixture = make(words, gains, [0, 0, 0])
+    first, second, third = (amplitude(mixture, hertz) for hertz in (300, 500, 700))
+    assert second / first == pytest.approx(gains[1] / gains[0], rel=1e-4)
+    assert third / first == pytest.approx(gains[2] / gains[0], rel=1e-4, abs=1e-6)
+
+
+def test_the_answer_of_a_draw_is_what_is_heard():
+    words = torch.tensor(np.stack([tone(200 + 100 * word, level=0.05 + 0.05 * i) for i, word in enumerate(WORD_OF)]))
+    mixtures = draw(40, k=(2, 4), offset=0.0)
+    clips = mix(words[mixtures.recordings], torch.tensor(mixtures.gains), torch.tensor(mixtures.offsets))
+    for clip, target in zip(clips, mixtures.targets, strict=True):
+        heard = [amplitude(clip, 200 + 100 * word) for word in range(5)]
+        assert [level > 0.01 for level in heard] == list(target > 0)
+        loud = [level for level in heard if level > 0.01]
+        assert max(loud) / min(loud) < 10 ** (3 / 20) + 1e-3
+
+
+@pytest.mark.parametrize("offset", [-1600, -1, 0, 1, 1600])
+def test_a_word_is_shifted_exactly_and_filled_with_zeros(offset):
+    word = np.random.default_rng(0).uniform(-0.5, 0.5, 16_000)
+    mixture = make([word], [1.0], [offset]).numpy()
+    expected = np.zeros(16_000)
+    expected[max(0, offset) : 16_000 + min(0, offset)] = word[max(0, -offset) : 16_000 - max(0, offset)]
+    assert np.allclose(mixture, expected * 0.9 / np.abs(expected).max(), atol=1e-6)
+    assert not mixture[expected == 0].any()
+
+
+def test_every_word_has_an_offset_of_its_own():
+    words = np.zeros((2, 3, 400), np.int16)
+    words[..., 200] = 1000
+    offsets = torch.tensor([[-150, 0, 99], [7, -3, 199]])
+    mixtures = mix(torch.from_numpy(words), torch.ones(2, 3), offsets)
+    assert mixtures.shape == (2, 400)
+    for mixture, shifts in zip(mixtures, offsets.tolist(), strict=True):
+        assert mixture.nonzero().flatten().tolist() == sorted(200 + shift for shift in shifts)
+
+
+def test_a_word_may_leave_the_clip():
+    late = np.zeros(100)
+    late[90] = 0.5
+    mixture = make([late, np.roll(late, -40)], [1.0, 1.0], [20, 0])
+    assert mixture.nonzero().flatten().tolist() == [50]
+
+
+@pytest.mark.parametrize("level", [1e-4, 0.3, 1.0])
+def test_the_peak_is_nine_tenths_of_full_scale(level):
+    torch.manual_seed(0)
+    words = torch.tensor(np.stack([tone(200 * (i + 1), level=level) for i in range(12)])).view(4, 3, -1)
+    mixtures = mix(words, torch.full((4, 3), 0.8), torch.randint(-1600, 1601, (4, 3)))
+    assert mixtures.dtype == torch.float32
+    assert torch.allclose(mixtures.abs().amax(dim=1), torch.tensor(0.9), atol=1e-6)
+
+
+def test_a_silent_word_harms_nothing():
+    silence, word = np.zeros(16_000), tone(300)
+    mixture = make([silence, word], [1.0, 0.7], [30, 0])
+    assert torch.allclose(mixture, torch.tensor(word * 1.8, dtype=torch.float32), atol=1e-4)
+    assert torch.equal(make([silence, silence], [1.0, 1.0], [5, -5]), torch.zeros(16_000))
+
+
+def test_sixteen_bits_and_floating_point_agree():
+    words = np.stack([tone(300), tone(500, level=0.2)])
+    bits = torch.from_numpy(np.round(words * 32768).astype(np.int16))[None]
+    one = mix(bits, torch.tensor([[1.0, 0.8]]), torch.tensor([[10, -10]]))
+    other = mix(torch.from_numpy(words)[None], torch.tensor([[1.0, 0.8]]), torch.tensor([[10, -10]]))
+    assert torch.allclose(one, other, atol=1e-3)

@@ -1,0 +1,224 @@
+"""Any recording becomes mono at 16 kHz, or an error that names it."""
+
+import re
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from datamodules.recordings import DataError, fit_length, list_recordings, read_clips, read_recording, to_int16
+from tests.fake_recordings import RATE, speech, tone
+
+CLIP = speech(0)
+
+
+def write(path: Path, samples: np.ndarray, rate: int = RATE, **options: str) -> Path:
+    soundfile.write(path, samples, rate, **options)
+    return path
+
+
+def refusal(path: Path) -> str:
+    """The message with which a recording is refused: its file, then the fault, then the remedy."""
+    with pytest.raises(DataError) as caught:
+        read_recording(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ") and "\n" not in message
+    assert re.search(r"; (replace it|copy it again|export it again).* remove it$", message)
+    return message
+
+
+def test_sixteen_bits_come_back_bit_for_bit(tmp_path):
+    samples = np.random.default_rng(0).integers(-32768, 32768, RATE, dtype=np.int16)
+    waveform = read_recording(write(tmp_path / "a.wav", samples))
+    assert waveform.dtype == np.float32
+    assert np.array_equal(to_int16(waveform), samples)
+
+
+@pytest.mark.parametrize("extension", ["flac", "aiff", "au", "caf", "w64", "rf64"])
+def test_lossless_formats_agree(tmp_path, extension):
+    assert np.array_equal(read_recording(write(tmp_path / f"a.{extension}", CLIP)), CLIP.astype(np.float32))
+
+
+@pytest.mark.parametrize("extension", ["ogg", "mp3"])
+def test_lossy_formats_are_close(tmp_path, extension):
+    waveform = read_recording(write(tmp_path / f"a.{extension}", tone(440)))
+    assert np.abs(waveform[1000:15000] - tone(440)[1000:15000]).max() < 0.05
+
+
+@pytest.mark.parametrize(("subtype", "step"), [("PCM_U8", 2**-7), ("PCM_24", 2**-23), ("PCM_32", 2**-24)])
+def test_other_depths(tmp_path, subtype, step):
+    clip = np.random.default_rng(0).uniform(-0.9, 0.9, RATE + 1)  # an odd number of samples, an odd chunk of a WAV
+    waveform = read_recording(write(tmp_path / "a.wav", clip, subtype=subtype))
+    assert waveform.shape == clip.shape
+    assert np.abs(waveform - clip).max() <= step
+
+
+@pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
+def test_floating_point_keeps_what_fits_and_turns_down_what_does_not(tmp_path, subtype):
+    quiet, loud = CLIP * 1e-5, CLIP / np.abs(CLIP).max() * 2.5
+    assert np.array_equal(read_recording(write(tmp_path / "a.wav", quiet, subtype=subtype)), quiet.astype(np.float32))
+    turned_down = read_recording(write(tmp_path / "b.wav", loud, subtype=subtype))
+    assert np.abs(turned_down).max() == 1
+    assert np.allclose(turned_down, loud / 2.5, atol=1e-6)
+
+
+@pytest.mark.parametrize("channels", [2, 6])
+def test_channels_are_averaged(tmp_path, channels):
+    parts = np.stack([speech(i) for i in range(channels)], axis=1)
+    assert np.allclose(read_recording(write(tmp_path / "a.wav", parts)), parts.mean(axis=1), atol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000])
+def test_other_rates_are_resampled(tmp_path, rate):
+    waveform = read_recording(write(tmp_path / "a.wav", tone(440, rate), rate, subtype="FLOAT"))
+    assert waveform.shape == (RATE,) and waveform.dtype == np.float32
+    assert np.abs(waveform - tone(440))[500:-500].max() < 2e-3  # the ends have no neighbours to interpolate
+
+
+def test_what_the_lower_rate_cannot_hold_is_filtered_out(tmp_path):
+    waveform = read_recording(write(tmp_path / "a.wav", tone(12_000, 44_100), 44_100))
+    assert np.abs(waveform[500:-500]).max() < 5e-3  # it would otherwise come back as 4 kHz
+
+
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0xFFFFFFFF - 36, 0x80000000, 0x7FFFFFFF, 0x7FFFFFFF - 36])
+def test_a_wav_out_of_a_pipe_does_not_know_its_length(tmp_path, size):
+    path = write(tmp_path / "a.wav", CLIP)
+    content = bytearray(path.read_bytes())
+    assert content[36:40] == b"data"
+    content[4:8], content[40:44] = b"\xff\xff\xff\xff", struct.pack("<I", size)
+    path.write_bytes(content)
+    assert np.array_equal(read_recording(path), CLIP.astype(np.float32))
+
+
+def test_a_flac_out_of_a_pipe_is_refused_with_the_reason(tmp_path):
+    path = write(tmp_path / "a.flac", CLIP)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # the 36 bits of the number of samples
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    assert "its header does not tell its length" in refusal(path)
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.7, 0.999])
+@pytest.mark.parametrize(
+    "kind",
+    ["wav PCM_16", "wav PCM_U8", "wav PCM_24", "wav FLOAT", "aiff PCM_16", "au PCM_16", "w64 PCM_16", "rf64 PCM_16"],
+)
+def test_a_recording_cut_short_is_not_taken_for_a_short_one(tmp_path, kind, keep):
+    extension, subtype = kind.split()
+    path = write(tmp_path / f"a.{extension}", speech(0, seconds=1.0001), subtype=subtype)
+    path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
+    assert "cut short" in refusal(path)
+
+
+@pytest.mark.parametrize("keep", [0.1, 0.5, 0.999])
+def test_a_flac_cut_short(tmp_path, keep):
+    path = write(tmp_path / "a.flac", CLIP)
+    path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
+    assert "cannot be read as audio" in refusal(path)
+
+
+@pytest.mark.parametrize("extension", ["wav", "flac", "aiff", "ogg", "mp3"])
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"<!doctype html> not found", bytes(5000)])
+def test_what_is_not_audio(tmp_path, extension, content):
+    path = tmp_path / f"a.{extension}"
+    path.write_bytes(content)
+    assert re.search("cannot be read as audio|empty", refusal(path))
+
+
+def test_not_one_sample(tmp_path):
+    assert "empty, not one sample" in refusal(write(tmp_path / "a.wav", CLIP[:0]))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_one_sample_that_is_no_number_is_named(tmp_path, bad):
+    clip = np.stack([CLIP, CLIP], axis=1)
+    clip[1234, 1] = bad
+    assert "sample 1234 is not a finite number" in refusal(write(tmp_path / "a.wav", clip, subtype="FLOAT"))
+
+
+def test_all_nan(tmp_path):
+    path = write(tmp_path / "a.wav", np.full(RATE, np.nan), subtype="FLOAT")
+    assert "sample 0 is not a finite number" in refusal(path)
+
+
+def test_files_that_are_no_recordings_at_all(tmp_path):
+    (tmp_path / "folder.wav").mkdir()
+    (tmp_path / "samples.raw").write_bytes(bytes(32_000))  # libsndfile asks for the rate of these
+    for name in ("folder.wav", "absent.wav", "samples.raw"):
+        assert "cannot be read as audio" in refusal(tmp_path / name)
+
+
+def test_a_list_of_recordings_has_all_names_in_order(tmp_path):
+    names = ["B.WAV", "a b.flac", "c.Aif", "c.wav", "가나.wav", "é.mp3"]
+    for name in [*names, ".hidden.wav", "notes.txt", "answers.csv", "samples.raw", "wav"]:
+        (tmp_path / name).touch()
+    assert [path.name for path in list_recordings(tmp_path)] == sorted(names)
+
+
+@pytest.mark.parametrize("name", ["A B.WAV", "한국어 말소리.wav", "naïve (1) #2 %s {x}.FLAC"])
+def test_odd_names(tmp_path, name):
+    assert np.array_equal(read_recording(write(tmp_path / name, CLIP)), CLIP.astype(np.float32))
+
+
+@pytest.mark.parametrize(("length", "before"), [(1, 7999), (5000, 5500), (15_999, 0), (RATE, 0)])
+def test_shorter_clips_get_zeros_around_them(length, before):
+    clip = CLIP[4000:][:length] if length < 5001 else CLIP[:length]
+    fitted = fit_length(clip)
+    assert fitted.shape == (RATE,)
+    assert np.array_equal(fitted[before : before + length], clip)
+    assert np.count_nonzero(fitted) == np.count_nonzero(clip)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_of_longer_clips_the_loudest_part_stays(seed):
+    rng = np.random.default_rng(seed)
+    clip = (rng.normal(0, 0.1, 700) * rng.uniform(0, 1, 700)).astype(np.float32)
+    energies = [np.square(clip[i : i + 200], dtype=np.float64).sum() for i in range(501)]
+    start = int(np.argmax(energies))
+    assert np.array_equal(fit_length(clip, 200), clip[start : start + 200])
+    assert 0 < start < 500
+
+
+@pytest.mark.parametrize("at", [0, 20_000, 48_000])
+def test_a_word_in_a_long_recording_is_found(tmp_path, at):
+    rng = np.random.default_rng(1)
+    clip = rng.normal(0, 0.001, 4 * RATE)
+    clip[at : at + RATE] += rng.choice([-0.5, 0.5], RATE)
+    waveform = fit_length(read_recording(write(tmp_path / "a.flac", clip)))
+    assert np.abs(waveform - clip[at : at + RATE]).max() < 1e-4
+
+
+def test_sixteen_bits_round_and_clip():
+    waveform = np.array([-1.0, -1.1, 1.0, 0.49 / 32768, 0.51 / 32768, 0.5])
+    assert to_int16(waveform).tolist() == [-32768, -32768, 32767, 0, 1, 16384]
+
+
+def test_clips_come_in_order_and_in_chunks(tmp_path):
+    paths = [write(tmp_path / f"{i}.wav", speech(i)) for i in (3, 1, 2, 0, 4)]
+    chunks = list(read_clips(paths, RATE, RATE, chunk_size=2))
+    assert [len(chunk) for chunk in chunks] == [2, 2, 1]
+    assert all(chunk.dtype == np.int16 for chunk in chunks)
+    assert np.array_equal(np.concatenate(chunks), np.stack([to_int16(speech(i)) for i in (3, 1, 2, 0, 4)]))
+
+
+def test_all_bad_recordings_are_counted_and_five_named(tmp_path):
+    paths = [write(tmp_path / f"{i}.wav", CLIP) for i in range(9)]
+    for path in paths[2:]:
+        path.write_text("no sound")
+    with pytest.raises(DataError) as caught:
+        list(read_clips(paths, RATE, RATE, chunk_size=4))
+    first, *lines, last = str(caught.value).splitlines()
+    assert first == "7 of 9 recordings cannot be used:"
+    assert [line.split(": ")[0] for line in lines] == [str(path) for path in paths[2:7]]
+    assert last == "... and 2 more"
+
+
+def test_real_recordings(overlap30):
+    paths = [*list_recordings(overlap30 / "Data/train")[:3], *list_recordings(overlap30 / "Data/test")[:3]]
+    assert {path.suffix for path in paths} == {".flac", ".wav"}
+    (clips,) = read_clips(paths, RATE, RATE)
+    assert np.array_equal(clips, np.stack([soundfile.read(path, dtype="int16")[0] for path in paths]))
+    assert np.abs(clips).max(axis=1).min() > 3000

@@ -1,0 +1,458 @@
+"""Sources give clips with their own answers, splits that keep apart, or an error that says what to mend."""
+
+import re
+import shutil
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from datamodules import sources
+from datamodules.clips import Clips
+from datamodules.recordings import DataError, fit_length, list_recordings, read_recording, to_int16
+from datamodules.sources import CompetitionFolder, SpeechCommands, Splits, WordFolder
+from tests.fake_recordings import RATE, SPEAKERS, WORDS, half_written, read_table, speech, tone, write_table
+from tests.laws import assert_share
+
+
+def waveforms(clips: Clips) -> dict[str, np.ndarray]:
+    return dict(zip(clips.ids, clips.array[clips.rows], strict=True))
+
+
+def refusal(source: CompetitionFolder | WordFolder, cache_dir: Path) -> str:
+    """The message with which a folder is refused; the cache holds nothing after it."""
+    with pytest.raises(DataError) as caught:
+        source.load(cache_dir, 0)
+    assert half_written(cache_dir) == []
+    return str(caught.value)
+
+
+# Competition folders
+
+
+def test_answers_belong_to_recordings_by_id(competition, cache_dir):
+    header, *rows = read_table(competition / "train_answer.csv")
+    order = np.random.default_rng(3).permutation(len(rows))
+    write_table(competition / "train_answer.csv", [header, *(rows[i] for i in order)])
+    splits = CompetitionFolder(competition, val_fraction=0.25).load(cache_dir, 0)
+    assert splits.class_names == list(WORDS) and splits.columns == ["id", *WORDS]
+    answers = {clip_id: np.array(row, np.float32) for clip_id, *row in rows}
+    found = {}
+    for clips in (splits.train, splits.val):
+        for clip_id, target in zip(clips.ids, clips.targets, strict=True):
+            assert np.array_equal(target, answers[clip_id])
+        found |= waveforms(clips)
+    assert found.keys() == answers.keys()
+    for clip_id, waveform in found.items():
+        assert np.array_equal(waveform, to_int16(speech(int(clip_id[-3:]))))
+    assert splits.train.array.dtype == np.int16
+
+
+def test_test_clips_are_in_the_order_of_the_submission_file(competition, cache_dir):
+    _, *rows = read_table(competition / "submission.csv")
+    write_table(competition / "submission.csv", [["name", *reversed(WORDS)], *reversed(rows)])
+    splits = CompetitionFolder(competition).load(cache_dir, 0)
+    assert splits.columns == ["name", *reversed(WORDS)] and splits.class_names == list(WORDS)
+    assert splits.test.ids == [row[0] for row in reversed(rows)] and splits.test.targets is None
+    for clip_id, waveform in waveforms(splits.test).items():
+        assert np.array_equal(waveform, to_int16(speech(1000 + int(clip_id[-3:]))))
+
+
+def test_without_a_submission_file_there_is_no_test_split(competition, cache_dir):
+    (competition / "submission.csv").unlink()
+    splits = CompetitionFolder(competition).load(cache_dir, 0)
+    assert splits.test is None and splits.columns == ["id", *WORDS]
+
+
+def test_validation_is_a_share_of_the_training_clips(competition, cache_dir):
+    def ids(val_fraction: float, seed: int = 0, split_seed: int = 0) -> tuple[list[str], list[str]]:
+        splits = CompetitionFolder(competition, val_fraction, split_seed).load(cache_dir, seed)
+        return splits.train.ids, splits.val.ids if splits.val else []
+
+    everything = sorted(path.stem for path in (competition / "train").iterdir())
+    for val_fraction, size in ((0, 0), (0.1, 1), (0.25, 3), (0.5, 6)):
+        train, val = ids(val_fraction)
+        assert len(val) == size and sorted(train + val) == everything
+    assert ids(0.25) == ids(0.25, seed=1)  # the same for all members of an ensemble
+    assert ids(0.25) != ids(0.25, split_seed=1)
+    assert set(ids(0.25)[1]) <= set(ids(0.5)[1])
+
+
+def test_recordings_are_read_once(competition, cache_dir, monkeypatch):
+    first = CompetitionFolder(competition).load(cache_dir, 0)
+    names = half_written(cache_dir)
+    assert len(names) == 2  # training and test
+
+    def read_clips(paths, *args):
+        raise AssertionError(f"reads {len(paths)} again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sources, "read_clips", read_clips)
+        again = CompetitionFolder(competition, val_fraction=0.5).load(cache_dir, 1)
+        assert np.array_equal(again.test.array, first.test.array)
+    soundfile.write(competition / "train/train_003.wav", speech(99), RATE)
+    changed = CompetitionFolder(competition, val_fraction=0).load(cache_dir, 0)
+    assert np.array_equal(waveforms(changed.train)["train_003"], to_int16(speech(99)))
+    assert len(half_written(cache_dir)) == 3
+
+
+def test_odd_folders_that_are_right(tmp_path, cache_dir):
+    long = np.concatenate([np.zeros(9000), tone(200), np.zeros(30_000)])
+    stereo = np.stack([tone(300), tone(500)], axis=1)
+    recordings = {  # id -> file, samples, rate, options; what is expected of it
+        "0007": ("0007.WAV", tone(400), RATE, {}),
+        "007": ("007.flac", speech(1), RATE, {}),
+        "7": ("7.Aiff", speech(2), RATE, {}),
+        "two words": ("two words.wav", stereo, RATE, {}),
+        "한국어 1": ("한국어 1.wav", tone(440, 8_000), 8_000, {}),
+        # As a Mac names it, each syllable in pieces; the table has it whole.
+        "말소리": (f"{unicodedata.normalize('NFD', '말소리')}.wav", tone(440, 22_050), 22_050, {}),
+        "a.b": ("a.b.wav", tone(440, 44_100), 44_100, {}),
+        "deep": ("deep.wav", speech(3), RATE, {"subtype": "PCM_24"}),
+        "float": ("float.wav", speech(4), RATE, {"subtype": "FLOAT"}),
+        "loud": ("loud.wav", tone(250, level=3.0), RATE, {"subtype": "FLOAT"}),
+        "short": ("short.wav", speech(5)[:4001], RATE, {}),
+        "long": ("long.ogg", long, RATE, {}),
+    }
+    root = tmp_path / "odd folder 폴더"
+    (root / "train").mkdir(parents=True)
+    for name, samples, rate, options in recordings.values():
+        soundfile.write(root / "train" / name, samples, rate, **options)
+    (root / "train/.DS_Store").touch()
+    (root / "train/notes.txt").touch()
+    rows = [f'"{clip_id}","0.5","0.5"' for clip_id in reversed(recordings)]
+    (root / "train_answer.csv").write_bytes("\r\n".join(['\ufeff"아이디","예","no no"', *rows, ""]).encode())
+
+    splits = CompetitionFolder(root, val_fraction=0).load(cache_dir, 0)
+    assert splits.class_names == ["예", "no no"] and splits.columns[0] == "아이디"
+    assert splits.train.ids == list(reversed(recordings))
+    found = {clip_id: waveform / 32768 for clip_id, waveform in waveforms(splits.train).items()}
+    expected = {
+        "0007": tone(400), "007": speech(1), "7": speech(2), "two words": (tone(300) + tone(500)) / 2,
+        "deep": speech(3), "float": speech(4), "loud": tone(250, level=1.0),
+    }  # fmt: skip
+    for clip_id, waveform in expected.items():
+        assert np.abs(found[clip_id] - waveform).max() < 1e-4, clip_id
+    for clip_id in ("한국어 1", "말소리", "a.b"):
+        assert np.abs(found[clip_id] - tone(440))[500:-500].max() < 2e-3, clip_id
+    assert np.array_equal(found["short"], fit_length(speech(5)[:4001]))
+    assert np.sqrt(np.square(found["long"]).mean()) == pytest.approx(0.5 / np.sqrt(2), rel=0.05)
+
+
+def rewrite(name: str, change: Callable[[list[list[str]]], None]) -> Callable[[Path], None]:
+    def spoil(root: Path) -> None:
+        rows = read_table(root / name)
+        change(rows)
+        write_table(root / name, rows)
+
+    return spoil
+
+
+def spoil_recording(name: str, content: bytes | np.ndarray | float) -> Callable[[Path], None]:
+    def spoil(root: Path) -> None:
+        if isinstance(content, bytes):
+            (root / name).write_bytes(content)
+        elif isinstance(content, float):
+            (root / name).write_bytes((root / name).read_bytes()[: int(content * (root / name).stat().st_size)])
+        else:
+            soundfile.write(root / name, content, RATE, subtype="FLOAT")
+
+    return spoil
+
+
+ONE_NAN = np.where(np.arange(RATE) == 777, np.nan, speech(0))
+BAD = {  # what was done to a good folder; what the message says
+    "no folder": (shutil.rmtree, r"^{root}: no such folder; set data\.root"),
+    "empty folder": (lambda root: [shutil.rmtree(root), root.mkdir()], r"^{root}/train_answer\.csv: no such file; put"),
+    "no answers": (lambda root: (root / "train_answer.csv").unlink(), r"^{root}/train_answer\.csv: no such file; put"),
+    "no train": (
+        lambda root: shutil.rmtree(root / "train"),
+        r"^{root}/train: no such folder; put the recordings of tr",
+    ),
+    "no test": (lambda root: shutil.rmtree(root / "test"), r"^{root}/test: no such folder; put the recordings of subm"),
+    "empty train": (
+        lambda root: [path.unlink() for path in (root / "train").iterdir()],
+        r"^{root}/train: holds no recording; put those of train_answer\.csv there",
+    ),
+    "not audio": (
+        spoil_recording("train/train_004.wav", b"<html>"),
+        r"^1 of 12 .*\n{root}/train/train_004\.wav: cannot be read as audio .*; replace it or remove it$",
+    ),
+    "empty file": (spoil_recording("train/train_004.wav", b""), r"\n{root}/train/train_004\.wav: .*; replace it"),
+    "no samples": (
+        spoil_recording("train/train_004.wav", speech(0)[:0]),
+        r"\n{root}/train/train_004\.wav: empty, not one sample; replace it",
+    ),
+    "cut short": (
+        spoil_recording("train/train_004.wav", 0.5),
+        r"\n{root}/train/train_004\.wav: cut short, .*; copy it again or remove it$",
+    ),
+    "all NaN": (
+        spoil_recording("train/train_004.wav", np.full(RATE, np.nan)),
+        r"\n{root}/train/train_004\.wav: sample 0 is not a finite number; export it again or remove it$",
+    ),
+    "one NaN": (
+        spoil_recording("train/train_004.wav", ONE_NAN),
+        r"\n{root}/train/train_004\.wav: sample 777 is not a finite number; export it again or remove it$",
+    ),
+    "a link to nothing": (
+        lambda root: [(root / "train/train_004.wav").unlink(), (root / "train/train_004.wav").symlink_to("nothing")],
+        r"^{root}/train/train_004\.wav: a link to a file that is not there; fetch it or remove it$",
+    ),
+    "a row without its recording": (
+        lambda root: (root / "train/train_004.wav").unlink(),
+        r"^{root}/train_answer\.csv, line 6: train_004 has no recording in {root}/train \(1 such rows\); add the rec",
+    ),
+    "a recording without its row": (
+        rewrite("train_answer.csv", lambda rows: rows.pop(5)),
+        r"^{root}/train: train_004 without a row in {root}/train_answer\.csv; add the row or remove the recording$",
+    ),
+    "a test row without its recording": (
+        lambda root: (root / "test/test_002.flac").unlink(),
+        r"^{root}/submission\.csv, line 4: test_002 has no recording in {root}/test ",
+    ),
+    "a test recording without its row": (
+        rewrite("submission.csv", lambda rows: rows.pop(3)),
+        r"^{root}/test: test_002 without a row in {root}/submission\.csv; add the row",
+    ),
+    "an id twice": (
+        rewrite("train_answer.csv", lambda rows: rows.append(rows[1])),
+        r"^{root}/train_answer\.csv, line 14: the id train_000 stands there a second time, first in line 2; keep one",
+    ),
+    "two recordings of one id": (
+        lambda root: shutil.copy(root / "train/train_004.wav", root / "train/train_004.flac"),
+        r"^{root}/train: train_004\.flac and train_004\.wav are recordings of one id; keep one of them$",
+    ),
+    "a negative answer": (
+        rewrite("train_answer.csv", lambda rows: rows[3].__setitem__(slice(1, None), ["-1", "1", "1", "0"])),
+        r"^{root}/train_answer\.csv, line 4 \(train_002\): holds a negative answer .*; correct it or remove",
+    ),
+    "a sum beside 1": (
+        rewrite("train_answer.csv", lambda rows: rows[3].__setitem__(slice(1, None), ["1", "1", "0", "0"])),
+        r"^{root}/train_answer\.csv, line 4 \(train_002\): sums to 2, not to 1 .*; correct it or remove",
+    ),
+    "no number": (
+        rewrite("train_answer.csv", lambda rows: rows[3].__setitem__(2, "half")),
+        r"^{root}/train_answer\.csv, line 4 \(train_002\), column left: 'half' is not a number; correct it$",
+    ),
+    "a ragged row": (
+        rewrite("train_answer.csv", lambda rows: rows[3].pop()),
+        r"^{root}/train_answer\.csv, line 4 \(train_002\): 4 fields under 5 columns; correct it$",
+    ),
+    "wrong columns": (
+        rewrite("submission.csv", lambda rows: rows[0].__setitem__(2, "lefft")),
+        r"^{root}/submission\.csv: its columns are not those of train_answer\.csv: missing left; unknown lefft; make",
+    ),
+    "a missing column": (
+        rewrite("submission.csv", lambda rows: [row.pop() for row in rows]),
+        r"^{root}/submission\.csv: its columns are not .*: missing up; unknown none; make the headers agree$",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_competition_folders(competition, cache_dir, case):
+    spoil, message = BAD[case]
+    spoil(competition)
+    assert re.search(
+        message.replace("{root}", re.escape(str(competition))), refusal(CompetitionFolder(competition), cache_dir)
+    )
+
+
+def test_a_bad_test_recording_keeps_what_was_read_of_the_training(competition, cache_dir):
+    (competition / "test/test_001.flac").write_bytes(b"fLaC")
+    with pytest.raises(DataError, match=r"^1 of 4 recordings cannot be used:\n.*/test/test_001\.flac: "):
+        CompetitionFolder(competition).load(cache_dir, 0)
+    (name,) = half_written(cache_dir)
+    assert np.load(cache_dir / name).shape == (12, RATE)
+
+
+def test_the_home_folder_has_its_short_name(competition, cache_dir, monkeypatch):
+    monkeypatch.setenv("HOME", str(competition.parent))
+    assert len(CompetitionFolder("~/competition").load(cache_dir, 0).test) == 4
+
+
+# Word folders
+
+
+def load(words: Path, cache_dir: Path, seed: int = 0, **options) -> Splits:
+    sizes = {"train_size": 60, "val_size": 40, "test_size": 40}
+    return WordFolder(words, **{"k": 2, **sizes, **options}).load(cache_dir, seed)
+
+
+def batches(splits: Splits) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Waveforms and answers of every split."""
+    found = {}
+    for name in ("train", "val", "test"):
+        data = getattr(splits, name)
+        clips, targets = data.__getitems__(range(len(data)))
+        found[name] = (clips.numpy() / (1 if name == "train" else 32768), targets.numpy())
+    return found
+
+
+def test_no_speaker_is_in_two_splits(words, cache_dir):
+    # One word at its own level and place is a recording, by which its speaker is known.
+    splits = load(words, cache_dir, k=1, gain_db=0, offset=0, val_fraction=0.3, test_fraction=0.2)
+    assert splits.class_names == sorted(WORDS) and splits.columns == ["id", *sorted(WORDS)]
+    paths = [path for word in splits.class_names for path in list_recordings(words / word)]
+    recordings = np.stack([read_recording(path) for path in paths])
+    recordings /= np.linalg.norm(recordings, axis=1, keepdims=True)
+    speakers = {}
+    for name, (clips, targets) in batches(splits).items():
+        alike = clips / np.linalg.norm(clips, axis=1, keepdims=True) @ recordings.T
+        assert np.sort(alike)[:, -1].min() > 0.99999 and np.sort(alike)[:, -2].max() < 0.999
+        heard = [paths[i] for i in alike.argmax(axis=1)]
+        assert [path.parent.name for path in heard] == [splits.class_names[i] for i in targets.argmax(axis=1)]
+        speakers[name] = {path.name.split("_")[0] for path in heard}
+    assert {name: len(found) for name, found in speakers.items()} == {"train": 3, "val": 2, "test": 1}
+    assert set.union(*speakers.values()) == set(SPEAKERS)
+
+
+def test_answers_are_shares_of_k_words(words, cache_dir):
+    splits = load(words, cache_dir, k=(2, 3), train_size=400)
+    for clips, targets in batches(splits).values():
+        count = (targets > 0).sum(axis=1)
+        assert np.allclose(targets.sum(axis=1), 1, atol=1e-6)
+        assert np.array_equal(targets, (targets > 0) / count[:, None].astype(np.float32))
+        assert_share(count == 2, 0.5)
+        assert set(count) == {2, 3}
+        assert np.allclose(np.abs(clips).max(axis=1), 0.9, atol=1e-4)
+
+
+def test_fixed_mixtures_are_the_same_for_every_member_and_training_ones_are_not(words, cache_dir):
+    one, other = load(words, cache_dir, seed=0), load(words, cache_dir, seed=1)
+    for name in ("val", "test"):
+        a, b = getattr(one, name), getattr(other, name)
+        assert a.ids == b.ids == [f"{name}_{i:05d}" for i in range(40)] and a.key == b.key
+        assert np.array_equal(a.array, b.array) and np.array_equal(a.targets, b.targets)
+    assert not np.array_equal(one.train.__getitems__(range(9))[0], other.train.__getitems__(range(9))[0])
+    assert not np.array_equal(one.val.array, one.test.array) and not np.array_equal(one.val.targets, one.test.targets)
+    assert len(half_written(cache_dir)) == 3
+
+
+@pytest.mark.parametrize("option", [{"split_seed": 1}, {"k": 3}, {"gain_db": 6}, {"offset": 0.2}, {"val_size": 41}])
+def test_other_laws_have_other_fixed_mixtures(words, cache_dir, option):
+    one, other = load(words, cache_dir), load(words, cache_dir, **option)
+    assert one.val.key != other.val.key
+    assert not np.array_equal(one.val.array[:40], other.val.array[:40])
+
+
+def test_splits_that_nobody_wants(words, cache_dir):
+    splits = load(words, cache_dir, val_fraction=0, test_fraction=0)
+    assert splits.val is None and splits.test is None and len(splits.train) == 60
+    assert sorted(np.concatenate(splits.train.mixer.words)) == list(range(48))
+
+
+def test_words_and_names_of_other_folders(words, cache_dir):
+    (words / "down").rename(words / "no thanks")
+    (words / "up").rename(words / "하나")
+    for folder in ("_background_noise_", ".git"):
+        (words / folder).mkdir()
+    (words / "README.md").touch()
+    for path in list(words.glob("*/*.wav")):
+        speaker, take = path.stem.split("_")
+        path.rename(path.with_name(f"take {take} of {speaker}.WAV"))
+    splits = load(words, cache_dir, speaker_regex=r"of (\w+)")
+    assert splits.class_names == ["left", "no thanks", "right", "하나"]
+    assert {len(rows) for rows in splits.train.mixer.words} == {8}  # four of six speakers, two takes
+    assert load(words, cache_dir, speaker_regex=r"(?<=of )\w+").val.key == splits.val.key
+
+
+BAD_WORDS = {
+    "no folder": (shutil.rmtree, {}, r"^{root}: no such folder; set data\.root to a folder with one sub-folder"),
+    "empty folder": (
+        lambda root: [shutil.rmtree(root), root.mkdir()],
+        {},
+        r"^{root}: holds no sub-folder; a word folder has one sub-folder of recordings a word$",
+    ),
+    "an empty word": (
+        lambda root: (root / "empty").mkdir(),
+        {},
+        r"^{root}/empty: holds no recording; add some or remove the folder$",
+    ),
+    "too few words": (lambda root: None, {"k": 5}, r"^{root}: k is 5 \.\. 5, but there are 4 words; change data\.k$"),
+    "a range upside down": (lambda root: None, {"k": (3, 2)}, r"^{root}: k is 3 \.\. 2, .*; change data\.k$"),
+    "no words": (lambda root: None, {"k": 0}, r"^{root}: k is 0 \.\. 0, .*; change data\.k$"),
+    "a name without a speaker": (
+        lambda root: (root / "left/ann_0.wav").rename(root / "left/ann.wav"),
+        {},
+        r"^{root}/left/ann\.wav: data\.speaker_regex .* finds no speaker in its name; rename it or give an expression",
+    ),
+    "not audio": (
+        spoil_recording("left/ann_0.wav", b"no sound"),
+        {},
+        r"^1 of 48 .*\n{root}/left/ann_0\.wav: cannot be read as audio .*; replace it or remove it$",
+    ),
+    "all NaN": (
+        spoil_recording("left/ann_0.wav", np.full(RATE, np.nan)),
+        {},
+        r"\n{root}/left/ann_0\.wav: sample 0 is not a finite number; export it again or remove it$",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_WORDS)
+def test_bad_word_folders(words, cache_dir, case):
+    spoil, options, message = BAD_WORDS[case]
+    spoil(words)
+    assert re.search(
+        message.replace("{root}", re.escape(str(words))), refusal(WordFolder(words, **{"k": 2, **options}), cache_dir)
+    )
+
+
+def test_a_word_that_no_speaker_of_a_split_says(words, cache_dir):
+    for path in (words / "left").iterdir():
+        if not path.name.startswith("ann"):
+            path.unlink()
+    message = r"/left: no recording by a speaker of the \w+ split; record more speakers, or change data\.val_fraction"
+    with pytest.raises(DataError, match=f"^{words}{message}"):
+        load(words, cache_dir)
+    for path in words.glob("*/*.wav"):  # and of one speaker there are no three splits
+        if not path.name.startswith("ann"):
+            path.unlink()
+    with pytest.raises(DataError, match="no recording by a speaker of the train split"):
+        load(words, cache_dir)
+    assert len(load(words, cache_dir, val_fraction=0, test_fraction=0).train) == 60
+
+
+def test_real_words(overlap30, tmp_path, cache_dir):
+    for folder in sorted((overlap30 / "words").iterdir())[:3]:
+        (tmp_path / "words" / folder.name).parent.mkdir(exist_ok=True)
+        (tmp_path / "words" / folder.name).symlink_to(folder)
+    splits = load(tmp_path / "words", cache_dir, k=3, train_size=20, val_size=10, test_size=10)
+    assert len(splits.train.words) == 3 * 72
+    assert {len(rows) for rows in splits.train.mixer.words} == {16 * 3}
+    for clips, targets in batches(splits).values():
+        assert np.allclose(targets, 1 / 3)
+        assert np.square(clips).mean(axis=1).min() > 1e-4
+
+
+# Speech Commands
+
+
+def test_speech_commands_is_a_word_folder_once_it_is_there(words, tmp_path, cache_dir, monkeypatch):
+    calls = []
+
+    def download(root: Path, url: str, download: bool) -> None:
+        calls.append((root, url, download))
+        shutil.copytree(words, root / "SpeechCommands/speech_commands_v0.01")
+        (root / "SpeechCommands/speech_commands_v0.01/_background_noise_").mkdir()
+
+    monkeypatch.setattr(sources, "SPEECHCOMMANDS", download)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    splits = SpeechCommands("~/commands", k=2, train_size=10, val_size=5, test_size=5).load(cache_dir, 0)
+    assert calls == [(tmp_path / "commands", "speech_commands_v0.01", True)]
+    assert splits.class_names == sorted(WORDS) and len(splits.val) == 5
+
+
+def test_speech_commands_without_a_network(tmp_path, cache_dir, monkeypatch):
+    def download(root: Path, url: str, download: bool) -> None:
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr(sources, "SPEECHCOMMANDS", download)
+    message = refusal(SpeechCommands(tmp_path / "commands"), cache_dir)
+    assert message.startswith(f"{tmp_path / 'commands'}: cannot download Speech Commands to it (Name or service not")
+    assert "network" in message and "data.root" in message

@@ -1,0 +1,72 @@
+"""A training step as a GPU would run it: the same few operations however large the batch, nothing read back."""
+
+from collections import Counter
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from datamodules import features
+from datamodules.augment import Augment, Mixup, RandomCrop, SpecAugment
+from datamodules.overlap import OverlapDataModule
+from lightning_modules.classifier import WordClassifier
+
+FEATURES = {"n_mels": 64, "win_lengths": [500, 1000], "hop_length": 250, "pad": 125}
+# What copies from the device to the host and makes the host wait for it.
+SYNCHRONISING = {"aten._local_scalar_dense", "aten.nonzero", "aten.item", "aten.is_nonzero", "aten.masked_select"}
+
+
+class Operations(TorchDispatchMode):
+    """Counts the operations that reach the device."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.counts[str(function).rsplit(".", 1)[0]] += 1
+        return function(*args, **(kwargs or {}))
+
+
+def operations(batch_size: int, waveforms: bool) -> Counter[str]:
+    """Of a step from the transferred batch to the updated weights."""
+    data = OverlapDataModule(
+        source=None,
+        features=FEATURES,
+        augment=Augment([SpecAugment(), RandomCrop(padding=8)], Mixup()),
+    )
+    loop = SimpleNamespace(total_batch_idx=0)
+    data.trainer = SimpleNamespace(training=True, global_rank=0, fit_loop=loop)
+    learner = WordClassifier(
+        class_names=["no", "on", "ox"],
+        network={"name": "mac", "width": 2, "in_chans": 2},
+        features=FEATURES,
+        optimizer={"name": "SGD", "lr": 0.1},
+        schedule={"warmup": 0.0, "final": 0.1},
+    )
+    learner.log = lambda *args, **kwargs: None
+    optimizer = torch.optim.SGD(learner.parameters(), lr=0.1, momentum=0.9)
+    clips = torch.zeros(batch_size, 16_000, dtype=torch.int16) if waveforms else torch.zeros(batch_size, 2, 64, 64)
+    batch = clips, torch.full((batch_size, 3), 1 / 3)
+    with Operations() as counted:
+        learner.training_step(data.on_after_batch_transfer(batch, 0), 0).backward()
+        optimizer.step()
+    return counted.counts
+
+
+@pytest.mark.parametrize("waveforms", [False, True])
+def test_a_step_does_no_work_clip_by_clip(waveforms: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "CLIPS_IN_CACHE", 1_000)  # as on a GPU: a CPU takes them in portions
+    assert operations(4, waveforms) == operations(32, waveforms)
+
+
+@pytest.mark.parametrize("waveforms", [False, True])
+def test_a_step_reads_nothing_back(waveforms: bool) -> None:
+    assert not SYNCHRONISING & set(operations(4, waveforms))
+
+
+def test_the_check_would_notice() -> None:
+    with Operations() as counted:
+        torch.ones(1).item()
+    assert SYNCHRONISING & set(counted.counts)
