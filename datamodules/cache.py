@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 1  # part of every key: raise it when the same inputs would give other numbers
+FORMAT_VERSION = 2  # part of every key: raise it when the same inputs would give other numbers
 
 
 class CacheError(OSError):
@@ -77,6 +77,7 @@ def _open(path: Path, shape: Sequence[int], dtype: type) -> np.ndarray | None:
 
 
 def _write(path: Path, shape: Sequence[int], dtype: type, chunks: Iterable[np.ndarray], description: str) -> None:
+    log.info("%s: %d clips to %s", description, shape[0], path)
     temporary = path.with_suffix(".tmp")
     try:
         with open(temporary, "wb") as file:

@@ -66,6 +66,17 @@ class FreshMixtures(Dataset[Any]):
         return render(self.words, self._mixtures, index), torch.from_numpy(self._mixtures.targets[index])
 
 
+@dataclass(frozen=True)
+class Splits:
+    """What a source holds. `columns`: the header of the table of predictions that it wants, the id's column first."""
+
+    class_names: list[str]
+    columns: list[str]
+    train: Clips | FreshMixtures
+    val: Clips | None
+    test: Clips | None
+
+
 def render(words: np.ndarray, mixtures: Mixtures, index: np.ndarray) -> Tensor:
     """Mixtures number `index` as waveforms `(len(index), T)` float32 in [-1, 1]."""
     return mix(

@@ -14,10 +14,9 @@ from torch.utils.data.distributed import DistributedSampler
 
 from datamodules.augment import Augment
 from datamodules.cache import cache_key, cached_array
-from datamodules.clips import Batch, Clips, FreshMixtures
+from datamodules.clips import Batch, Clips, FreshMixtures, Splits
 from datamodules.features import MultiResolutionMel
 from datamodules.recordings import DataError
-from datamodules.sources import Splits
 
 
 class Source(Protocol):
@@ -61,7 +60,7 @@ class OverlapDataModule(LightningDataModule):
     ) -> None:
         super().__init__()
         if cache not in ("features", "waveforms"):
-            raise ValueError(f"cache is {cache!r}; choose features or waveforms")
+            raise DataError(f"data.cache is {cache!r}; choose features, waveforms or auto")
         self.source, self.augment = source, augment
         self.feature_options, self.features = dict(features), MultiResolutionMel(**features)
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed

@@ -50,7 +50,8 @@ def read_recording(path: Path, sample_rate: int = 16_000) -> np.ndarray:
                 raise ValueError("its header does not tell its length, as in a file written through a pipe")
             waveform = file.read(dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as audio ({error}); replace it or remove it") from error
+        reason = getattr(error, "error_string", error)  # libsndfile's own words, without the path again
+        raise DataError(f"{path}: cannot be read as audio ({reason}); replace it or remove it") from error
     cut = TRUNCATED.search(log)
     if len(waveform) < frames or (cut and int(cut[2]) < int(cut[1]) < UNKNOWN_SIZE):
         raise DataError(f"{path}: cut short, its header promises more than it holds; copy it again or remove it")

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,23 +9,12 @@ from torchaudio.datasets import SPEECHCOMMANDS
 
 from datamodules.answers import Answers, normal, read_answers
 from datamodules.cache import cache_key, cached_array
-from datamodules.clips import Clips, FreshMixtures, render
+from datamodules.clips import Clips, FreshMixtures, Splits, render
 from datamodules.mixing import Mixer
 from datamodules.recordings import DataError, list_recordings, read_clips, to_int16
 
 SAMPLE_RATE = 16_000
 NUM_SAMPLES = 16_000  # one second
-
-
-@dataclass(frozen=True)
-class Splits:
-    """What a source holds. `columns`: the header of the table of predictions that it wants, the id's column first."""
-
-    class_names: list[str]
-    columns: list[str]
-    train: Clips | FreshMixtures
-    val: Clips | None
-    test: Clips | None
 
 
 def cached_waveforms(paths: Sequence[Path], cache_dir: Path, description: str) -> tuple[np.ndarray, str]:
@@ -158,7 +146,9 @@ class WordFolder:
                 raise DataError(f"{self.root / name}: holds no recording; add some or remove the folder")
         least, most = self.law["k"]
         if not 1 <= least <= most <= len(names):
-            raise DataError(f"{self.root}: k is {least} .. {most}, but there are {len(names)} words; change data.k")
+            raise DataError(
+                f"{self.root}: data.k is {least} .. {most}, with {len(names)} words; choose 1 .. {len(names)}"
+            )
         every = [path for name in names for path in paths[name]]
         labels = np.repeat(np.arange(len(names)), [len(paths[name]) for name in names])
         split_of = self._split_speakers(every)

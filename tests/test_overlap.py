@@ -97,7 +97,7 @@ def test_fresh_mixtures_stay_waveforms_where_features_come_from_the_disk(words, 
 
 
 def test_another_cache_is_refused(competition, cache_dir):
-    with pytest.raises(ValueError, match="cache is 'spectra'; choose features or waveforms"):
+    with pytest.raises(DataError, match=r"^data\.cache is 'spectra'; choose features, waveforms or auto$"):
         on_competition(competition, cache_dir, cache="spectra")
 
 
@@ -151,9 +151,6 @@ def test_a_few_examples_to_look_at(competition, words, cache_dir):
     assert torch.equal(targets, torch.from_numpy(datamodule.val.targets[:2]))
     train = attend(on_competition(competition, cache_dir, val_fraction=0)).examples(1)[0]
     assert train.abs().max() <= 1 and train.shape == (1, 16_000)
-
-
-# Epochs
 
 
 def epoch(datamodule: OverlapDataModule, number: int) -> list[tuple[Tensor, Tensor]]:
@@ -219,9 +216,6 @@ def test_several_devices_share_an_epoch():
         assert sorted(parts[0] + parts[1]) == list(range(10 * number, 10 * number + 10))
         seen.append(parts)
     assert [index - 10 for index in seen[1][0]] != seen[0][0]
-
-
-# Augmentation
 
 
 def transfer(datamodule: OverlapDataModule, **state) -> tuple[Tensor, Tensor]:
