@@ -96,12 +96,9 @@ def quote_paths(arguments: Sequence[str]) -> list[str]:
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="predict")
 def main(cfg: DictConfig) -> None:
-    from datamodules.recordings import DataError
-    from lightning_modules.run_folder import RunError
-
     try:
         predict(cfg)
-    except (DataError, RunError, OSError) as error:
+    except (ValueError, OSError) as error:  # what this program refuses; the stack is a HYDRA_FULL_ERROR=1 away
         raise CompactHydraException(str(error)) from error
 
 

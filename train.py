@@ -23,6 +23,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue
 
 if TYPE_CHECKING:
     from lightning import Trainer
@@ -39,9 +40,14 @@ def train(cfg: DictConfig, run_dir: str, overrides: list[str]) -> float:
     Returns the validation KL, or the last epoch's training loss where there is no validation split.
     """
     # Imported here, so that --help and a misspelt override answer at once.
-    from lightning_modules.run_folder import RunFolder, provenance
+    from lightning_modules.run_folder import RunError, RunFolder, provenance
 
-    folder, config = RunFolder(run_dir), OmegaConf.to_container(cfg, resolve=True)
+    try:
+        config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    except (MissingMandatoryValue, InterpolationToMissingValueError) as error:
+        name = str(error).splitlines()[0].rsplit(": ", 1)[-1]
+        raise RunError(f"{name} is not set; give it on the command line, {name}=...") from error
+    folder = RunFolder(run_dir)
     if cfg.trainer.fast_dev_run:
         return fit(cfg, config, None)
     folder.claim(config, overrides, cfg.overwrite)
@@ -163,14 +169,10 @@ def build_trainer(cfg: DictConfig, with_validation: bool = True, **options: Any)
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(cfg: DictConfig) -> float:
-    from datamodules.cache import CacheError
-    from datamodules.recordings import DataError
-    from lightning_modules.run_folder import RunError
-
     runtime = HydraConfig.get()
     try:
         return train(cfg, runtime.runtime.output_dir, list(runtime.overrides.task))
-    except (DataError, RunError, CacheError) as error:
+    except (ValueError, OSError) as error:  # what this program refuses; the stack is a HYDRA_FULL_ERROR=1 away
         raise CompactHydraException(str(error)) from error
 
 

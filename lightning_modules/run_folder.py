@@ -42,10 +42,10 @@ class RunFolder:
         return json.loads(file.read_text()) if file.exists() else {}
 
     def claim(self, config: dict[str, Any], overrides: Sequence[str], overwrite: bool) -> None:
-        """Take the folder for a run of `config`: an empty one, or one where the same run was begun before.
+        """Take the folder for a run of `config`: where nothing was trained yet, or where the same run was begun before.
 
         Raises:
-            RunError: another configuration was begun here, and `overwrite` is false.
+            RunError: a run of another configuration is going on or has a checkpoint here, and `overwrite` is false.
         """
         if overwrite:
             for name in MADE:
@@ -53,7 +53,8 @@ class RunFolder:
             for file in [*self.path.glob("*.csv"), *self.path.glob("*.json")]:
                 file.unlink()
         file = self.path / ".hydra" / "config.yaml"
-        if file.exists():
+        begun = self.last_checkpoint.exists() or self.metrics.get("status") == "running"
+        if begun and file.exists():
             difference = differences(yaml.safe_load(file.read_text()), config)
             if difference:
                 raise RunError(

@@ -224,6 +224,29 @@ def test_a_checkpoint_of_other_words_is_refused(home: Path) -> None:
     assert "영" in printed and "zero" in printed and "last.ckpt" in printed and "Traceback" not in printed
 
 
+def test_a_run_that_never_trained_gives_way_to_another_configuration(home: Path) -> None:
+    printed = run("train.py", *TINY, "data.root=nix", "name=corrected", cwd=home, expect=1)
+    assert "nix: no such folder; set data.root" in printed and "Traceback" not in printed
+    metrics = home / "outputs" / "corrected" / "avg_seed0" / "metrics.json"
+    assert json.loads(metrics.read_text())["status"] == "failed"
+    run("train.py", *TINY, *data(home), "name=corrected", cwd=home)
+    assert json.loads(metrics.read_text())["status"] == "complete"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["experiment=winner"], "data.root is not set; give it on the command line, data.root=..."),
+        (["model.pool=median", *TINY, "data.root=Data"], "pool is 'median'; choose one of avg, max"),
+        (["data=competion"], "Could not find 'data/competion'"),
+        (["ckpt_path=nix.ckpt", *TINY, "data.root=Data"], "nix.ckpt: no such file"),
+    ],
+)
+def test_train_says_what_is_wrong(home: Path, arguments: list[str], message: str) -> None:
+    printed = run("train.py", *arguments, "name=wrong", "data.cache_dir=cache", cwd=home, expect=1)
+    assert message in printed and "Traceback" not in printed
+
+
 def test_a_misspelt_setting_is_hydras_own_error(home: Path) -> None:
     printed = run("train.py", "model.poool=max", cwd=home, expect=1)
     assert "Key 'poool' is not in struct" in printed
