@@ -23,7 +23,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue
+from omegaconf.errors import MissingMandatoryValue
 
 if TYPE_CHECKING:
     from lightning import Trainer
@@ -44,8 +44,8 @@ def train(cfg: DictConfig, run_dir: str, overrides: list[str]) -> float:
 
     try:
         config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-    except (MissingMandatoryValue, InterpolationToMissingValueError) as error:
-        name = str(error).splitlines()[0].rsplit(": ", 1)[-1]
+    except MissingMandatoryValue as error:
+        name = error.full_key
         raise RunError(f"{name} is not set; give it on the command line, {name}=...") from error
     folder = RunFolder(run_dir)
     if cfg.trainer.fast_dev_run:
