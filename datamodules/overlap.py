@@ -139,14 +139,14 @@ class OverlapDataModule(LightningDataModule):
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """On the device: features where the batch holds waveforms, and augmentation of training batches."""
         clips, targets = batch
-        features = clips.float() if clips.dim() == 4 else self.features.to(clips.device)(as_float(clips))
+        features = clips if clips.dim() == 4 else self.features.to(clips.device)(as_float(clips))
         if self.trainer.training:
             # Every step has a seed of its own, for these draws and for the dropout after them: a run that was
             # interrupted goes on as if it had not been.
             step = [self.seed, self.trainer.global_rank, self.trainer.fit_loop.total_batch_idx + 1]
             torch.manual_seed(int(np.random.SeedSequence(step).generate_state(1)[0]))
             features, targets = self.augment(features, targets)
-        return features, targets
+        return features.float(), targets
 
 
 def as_float(waveforms: Tensor) -> Tensor:
