@@ -40,7 +40,7 @@ class WordClassifier(LightningModule):
 
     Args:
         class_names: the words, in the order of the outputs.
-        network: `name`, one of NETWORKS, and that network's arguments (num_classes comes from class_names).
+        network: `name`, one of NETWORKS, and that network's arguments but num_classes and in_chans.
         features: arguments of MultiResolutionMel.
         optimizer: `name`, a class of torch.optim, and its arguments.
         schedule: `warmup`, the share of all steps in which the learning rate rises from zero, and `final`, the
@@ -64,9 +64,8 @@ class WordClassifier(LightningModule):
         if name not in NETWORKS:
             raise ValueError(f"model.name is {name!r}; choose one of {', '.join(NETWORKS)}")
         # Convolutions on CPUs and on tensor cores are faster when a pixel's channels lie side by side.
-        self.network = NETWORKS[name](num_classes=len(self.class_names), **options).to(
-            memory_format=torch.channels_last
-        )
+        sizes = {"num_classes": len(self.class_names), "in_chans": len(self.features.win_lengths)}
+        self.network = NETWORKS[name](**sizes, **options).to(memory_format=torch.channels_last)
 
     def forward(self, features: Tensor) -> Tensor:
         return self.network(features.contiguous(memory_format=torch.channels_last))

@@ -16,7 +16,7 @@ FEATURES = {"n_mels": 64, "win_lengths": [500, 1000], "hop_length": 250, "pad": 
 def learner(**changes) -> WordClassifier:
     options = {
         "class_names": ["no", "on", "ox"],
-        "network": {"name": "mac", "width": 2, "in_chans": 2},
+        "network": {"name": "mac", "width": 2},
         "features": FEATURES,
         "optimizer": {"name": "SGD", "lr": 0.2},
         "schedule": {"warmup": 0.0, "final": 0.025},

@@ -40,7 +40,7 @@ def operations(batch_size: int, waveforms: bool) -> Counter[str]:
     data.trainer = SimpleNamespace(training=True, global_rank=0, fit_loop=loop)
     learner = WordClassifier(
         class_names=["no", "on", "ox"],
-        network={"name": "mac", "width": 2, "in_chans": 2},
+        network={"name": "mac", "width": 2},
         features=FEATURES,
         optimizer={"name": "SGD", "lr": 0.1},
         schedule={"warmup": 0.0, "final": 0.1},
