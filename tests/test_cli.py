@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,13 @@ TINY = [
 ]
 
 
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+
 def run(script: str, *arguments: str, cwd: Path, expect: int = 0) -> str:
     """Run a script of this project in `cwd` -> all it printed; its exit status must be `expect`."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
-        [sys.executable, str(ROOT / script), *arguments], cwd=cwd, env=environment, text=True, capture_output=True
+        [sys.executable, str(ROOT / script), *arguments], cwd=cwd, env=ENVIRONMENT, text=True, capture_output=True
     )
     assert done.returncode == expect, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -126,6 +129,23 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(home: Path) -> None:
     assert (member / "predictions.csv").read_bytes() == whole[0]
     losses = [pd.read_csv(table)["train/loss"].tolist() for table in (member / "metrics.csv",)]
     assert losses[0] == [float(line.split(",")[2]) for line in whole[1].splitlines()[1:]]
+
+
+def test_a_killed_run_ends_as_if_it_had_not_been(home: Path) -> None:
+    options = [*TINY, *data(home), "trainer.max_epochs=8"]
+    run("train.py", *options, "name=whole", cwd=home)
+    command = [sys.executable, str(ROOT / "train.py"), *options, "name=killed"]
+    member = home / "outputs" / "killed" / "avg_seed0"
+    process = subprocess.Popen(command, cwd=home, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (member / "checkpoints" / "last.ckpt").exists():  # somewhere after the first of eight epochs
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert json.loads((member / "metrics.json").read_text())["status"] == "running"
+    assert "going on from" in run("train.py", *options, "name=killed", cwd=home)
+    whole = home / "outputs" / "whole" / "avg_seed0"
+    assert (member / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
 
 
 def test_another_configuration_is_refused_with_the_difference(home: Path) -> None:
