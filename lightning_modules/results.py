@@ -63,9 +63,9 @@ def cost(folder: RunFolder) -> dict[str, float]:
 def log_settings(loggers: Sequence[Logger], config: dict[str, Any], figures: dict[str, float]) -> None:
     """The run's settings beside what they reached, for TensorBoard's HPARAMS."""
     reached = {f"final/{name}": value for name, value in figures.items() if name.endswith(("kl", "recall", "loss"))}
-    chosen = {group: config[group] for group in ("seed", "model", "optimizer", "schedule", "data")}
-    settings = {name: value for name, value in flatten(chosen).items() if not name.startswith("data.source.")}
-    settings["max_epochs"] = config["trainer"]["max_epochs"]
+    # The table there shows the first few names: those that members and experiments differ in.
+    settings = flatten({group: config[group] for group in ("model", "optimizer", "schedule", "seed")})
+    settings |= {"batch_size": config["data"]["batch_size"], "max_epochs": config["trainer"]["max_epochs"]}
     for logger in loggers:
         logger.log_hyperparams(settings, reached)
         logger.finalize("success")
