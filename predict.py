@@ -5,13 +5,10 @@ python predict.py run_dir=outputs/demo/avg_seed0 input=folder/            # one 
 python predict.py ckpt_path=best.ckpt input=list.txt output=probs.csv     # a checkpoint is enough
 """
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # fewer page faults; see train.py
 
 import hydra
 from hydra.errors import CompactHydraException
@@ -30,12 +27,14 @@ def predict(cfg: DictConfig) -> None:
     import torch
 
     from datamodules.recordings import DataError, read_clips
+    from lightning_modules.allocator import keep_freed_memory
     from lightning_modules.predictor import load
     from lightning_modules.run_folder import write_table
 
     if (cfg.run_dir is None) == (cfg.ckpt_path is None):
         raise DataError("give either run_dir=FOLDER (a run or a sweep) or ckpt_path=FILE")
     ids, paths = find_recordings(Path(cfg.input))
+    keep_freed_memory()
     device = cfg.device if cfg.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     predictor = load(cfg.run_dir or cfg.ckpt_path, device)
     clips = read_clips(paths, predictor.sample_rate, predictor.num_samples, cfg.batch_size)

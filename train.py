@@ -8,15 +8,10 @@ python train.py -m model.pool=avg,max 'seed=range(8)'       # the sixteen member
 """
 
 import logging
-import os
 import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-# A training step asks for large tensors and gives them back; with huge pages that costs a fraction of the page
-# faults. PyTorch reads this once, at its first allocation.
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -64,9 +59,11 @@ def fit(cfg: DictConfig, config: dict[str, Any], folder: "RunFolder | None") -> 
 
     from datamodules.overlap import OverlapDataModule
     from lightning_modules import results
+    from lightning_modules.allocator import keep_freed_memory
     from lightning_modules.classifier import WordClassifier
 
     quieten()
+    keep_freed_memory()
     choose_for_device(cfg)
     datamodule = OverlapDataModule(
         source=instantiate(cfg.data.source),

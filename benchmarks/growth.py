@@ -1,10 +1,11 @@
 """Does time grow with the number of clips, and memory not?
 
-python benchmarks/growth.py                          # 1,000, 10,000 and 100,000 generated clips; 4 GB of disk
-python benchmarks/growth.py 1000 10000 --out docs    # writes docs/growth.csv
+python -m benchmarks.growth                            # 1,000 to 100,000 generated clips; 4 GB of disk
+python -m benchmarks.growth 4000 40000 --out docs      # writes docs/growth.csv
 
-Each size is a fresh process: seconds to build the cache of waveforms, to open it again, clips/s of loading, features
-and augmentation, and how far the process's own memory (without the page cache) grew over the loading.
+Each size is a fresh process: KB on the disk a clip (the cache of waveforms), clips/s of building the cache, seconds to
+open it again, clips/s of loading with features and augmentation and of training from that, the process's own memory
+(the page cache not counted) after the training and how far it grew in its second half.
 """
 
 import argparse
@@ -47,35 +48,53 @@ def own_memory() -> float:
 
 
 def measure(root: Path) -> dict[str, float]:
-    from benchmarks.speed import batches, data_module
+    """The figures of one size, in this process."""
+    import torch
 
-    first, data = (data_module(root, "waveforms", build=False) for _ in range(2))
-    start = time.perf_counter()
-    first.setup()
-    built = time.perf_counter()
-    data.setup()
-    opened = time.perf_counter()
-    data.batch_size = BATCH_SIZE
+    from benchmarks.project import batches, data_module
+    from lightning_modules.classifier import kl_divergence
+    from lightning_modules.mac import MAC
+
+    options = ("data.cache=waveforms", f"data.batch_size={BATCH_SIZE}")
+    first, data = data_module(root, *options), data_module(root, *options)
+    marks = [time.perf_counter()]
+    for module in (first, data):
+        module.setup()
+        marks.append(time.perf_counter())
     stream = batches(data)
-    for _ in range(5):  # the allocator's pools fill
-        next(stream)
-    before, begin = own_memory(), time.perf_counter()
+    next(stream)
+    marks.append(time.perf_counter())
     for _ in range(NUM_BATCHES):
         next(stream)
-    rate = NUM_BATCHES * BATCH_SIZE / (time.perf_counter() - begin)
+    marks.append(time.perf_counter())
+
+    network = MAC("avg", num_classes=len(data.class_names)).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.01, fused=True)
+    memory = []
+    for _ in range(NUM_BATCHES):
+        features, targets = next(stream)
+        optimizer.zero_grad()
+        kl_divergence(network(features.contiguous(memory_format=torch.channels_last)), targets).backward()
+        optimizer.step()
+        memory.append(own_memory())
+    marks.append(time.perf_counter())
+    build, reopen, _, loading, training = np.diff(marks)
+    size = sum(file.stat().st_size for file in (root / "cache").glob("*.npy"))
     return {
         "clips": len(data.train),
-        "build_s": built - start,
-        "open_s": opened - built,
-        "loading_clips_per_s": rate,
-        "growth_mb": own_memory() - before,
-        "memory_mb": own_memory(),
+        "kb_per_clip": size / len(data.train) / 1000,
+        "build_clips_per_s": len(data.train) / build,
+        "open_s": reopen,
+        "loading_clips_per_s": NUM_BATCHES * BATCH_SIZE / loading,
+        "training_clips_per_s": NUM_BATCHES * BATCH_SIZE / training,
+        "memory_mb": memory[-1],
+        "growth_mb": memory[-1] - memory[NUM_BATCHES // 2],
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sizes", type=int, nargs="*", default=[1_000, 10_000, 100_000])
+    parser.add_argument("sizes", type=int, nargs="*", default=[1_000, 4_000, 10_000, 40_000, 100_000])
     parser.add_argument("--out", type=Path, help="folder for growth.csv")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -83,12 +102,11 @@ def main() -> None:
         print(json.dumps(measure(arguments.measure)))
         return
     rows = []
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "THP_MEM_ALLOC_ENABLE": "1"}
     for size in arguments.sizes:
         with tempfile.TemporaryDirectory() as folder:
             make_clips(Path(folder) / "data", size)
-            command = [sys.executable, __file__, "--measure", f"{folder}/data"]
-            done = subprocess.run(command, env=environment, capture_output=True, text=True)
+            command = [sys.executable, "-m", "benchmarks.growth", "--measure", f"{folder}/data"]
+            done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
             if done.returncode:
                 raise SystemExit(done.stderr)
             rows.append(json.loads(done.stdout.splitlines()[-1]))

@@ -1,13 +1,18 @@
-"""The notebook's way, in plain code: what the speed of this project is measured against.
+"""The notebook's side of speed.py, in plain code: what the speed of this project is measured against.
 
 One clip at a time: features by torchaudio, `torch.save` and `torch.load` of a float32 file a clip, augmentation in the
-data set; the network in PyTorch's default memory layout, with its default allocator.
+data set; the network in PyTorch's default memory layout, with its default allocator. The second half is functions of
+the folder of clips that return clips/s.
 """
 
 import random
-from collections.abc import Sequence
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import soundfile
 import torch
 import torch.nn.functional as F
@@ -15,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchaudio.transforms import AmplitudeToDB, FrequencyMasking, MelSpectrogram, TimeMasking
 
+from benchmarks.workload import NUM_CLIPS, rate
 from lightning_modules.mac import MAC
 
 
@@ -68,18 +74,61 @@ def build_cache(recordings: Sequence[Path], folder: Path) -> list[Path]:
     return files
 
 
-def loader(files: Sequence[Path], targets: Tensor, num_workers: int) -> DataLoader:
-    return DataLoader(Files(files, targets), batch_size=128, shuffle=True, drop_last=True, num_workers=num_workers)
+def batches(root: Path, num_workers: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Training batches without end, from files made at the first call."""
+    folder = root / "files"
+    if not folder.exists():
+        folder.mkdir()
+        build_cache(sorted((root / "train").iterdir()), folder)
+    answers = pd.read_csv(root / "train_answer.csv").to_numpy()[:, 1:].astype(np.float32)
+    clips = Files(sorted(folder.iterdir()), torch.from_numpy(answers))
+    # An epoch of so few clips is over at once: workers stay, or their start would be all that is measured.
+    options = {"num_workers": num_workers, "persistent_workers": num_workers > 0}
+    loader = DataLoader(clips, batch_size=128, shuffle=True, drop_last=True, **options)
+    while True:
+        yield from loader
 
 
-class Training:
-    """The network and its step."""
+def features(root: Path) -> float:
+    extractor, waveforms = Features(), 0.1 * torch.randn(64, 1, 16_000)
+    return rate(lambda: len([extractor(waveform) for waveform in waveforms]))
 
-    def __init__(self, pool: str) -> None:
-        self.network = MAC(pool)
-        self.optimizer = torch.optim.SGD(self.network.parameters(), lr=0.2, momentum=0.9, weight_decay=1e-4)
 
-    def step(self, features: Tensor, targets: Tensor) -> None:
-        self.optimizer.zero_grad()
-        F.kl_div(self.network(features), targets, reduction="batchmean").backward()
-        self.optimizer.step()
+def loading(root: Path, num_workers: int) -> float:
+    stream = batches(root, num_workers)
+    return rate(lambda: len(next(stream)[1]))
+
+
+def training(root: Path, pool: str) -> float:
+    stream, network = batches(root, num_workers=2), MAC(pool)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.2, momentum=0.9, weight_decay=1e-4)
+
+    def step() -> int:
+        pictures, targets = next(stream)
+        optimizer.zero_grad()
+        F.kl_div(network(pictures), targets, reduction="batchmean").backward()
+        optimizer.step()
+        return len(targets)
+
+    return rate(step, seconds=30)
+
+
+def caching(root: Path) -> float:
+    with tempfile.TemporaryDirectory(dir=root) as folder:
+        start = time.perf_counter()
+        build_cache(sorted((root / "train").iterdir()), Path(folder))
+        return NUM_CLIPS / (time.perf_counter() - start)
+
+
+@torch.no_grad()
+def prediction(root: Path) -> float:
+    """Sixteen members one after the other, each with features of its own."""
+    torch.manual_seed(0)
+    extractor, waveforms = Features(), 0.1 * torch.randn(32, 1, 16_000)
+    members = [MAC(pool).eval() for pool in ["avg"] * 8 + ["max"] * 8]
+
+    def predict() -> int:
+        probs = [member(torch.stack([extractor(w) for w in waveforms])).exp() for member in members]
+        return len(sum(probs) / len(probs))
+
+    return rate(predict)

@@ -75,15 +75,14 @@ class Mixup(nn.Module):
     def forward(self, augmented: Tensor, clean: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         u = torch.rand(2, len(clean), device=clean.device)
         weight = (self.low + (self.high - self.low) * u[0]) * (u[1] < self.p)
-        other = clean.roll(1, dims=0).float()
-        mixed = other.lerp_(augmented.float(), 1 - weight.view(-1, 1, 1, 1))
+        mixed = clean.roll(1, dims=0).lerp_(augmented, (1 - weight).to(clean.dtype).view(-1, 1, 1, 1))
         return mixed, targets.lerp(targets.roll(1, dims=0), weight.view(-1, 1))
 
 
 class Augment(nn.Module):
     """The transforms one after the other, then mixup, if any: `(features, targets)` -> `(features, targets)`, float32.
 
-    Features in 16 bit, as they come from the cache, stay so until they are mixed: half the memory to move.
+    Features in 16 bit, as they come from the cache, stay so until the end: half the memory to move.
     """
 
     def __init__(self, transforms: Sequence[nn.Module] = (), mixup: Mixup | None = None) -> None:
@@ -94,4 +93,6 @@ class Augment(nn.Module):
     @torch.no_grad()
     def forward(self, features: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         augmented = self.transforms(features)
-        return (augmented.float(), targets) if self.mixup is None else self.mixup(augmented, features, targets)
+        if self.mixup is not None:
+            augmented, targets = self.mixup(augmented, features, targets)
+        return augmented.float(), targets

@@ -1,0 +1,119 @@
+"""This project's side of speed.py; see workload.py for the other's and what both are given.
+
+Each function takes the folder of clips and returns clips/s.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+
+from benchmarks.workload import NUM_CLIPS, rate
+from datamodules.features import MultiResolutionMel
+from datamodules.overlap import OverlapDataModule
+from lightning_modules.allocator import keep_freed_memory
+from lightning_modules.classifier import WordClassifier, kl_divergence
+from lightning_modules.mac import MAC
+from lightning_modules.predictor import Predictor
+from train import train
+
+keep_freed_memory()  # as the scripts do
+
+
+def winner(root: Path, *overrides: str) -> DictConfig:
+    """The winning recipe on the clips in `root`."""
+    with initialize_config_dir(str(Path(__file__).parents[1] / "conf"), version_base="1.3"):
+        paths = [f"data.root={root}", f"data.cache_dir={root / 'cache'}", "name=speed", "run_dir=null"]
+        return compose("train", ["experiment=winner", *paths, *overrides])
+
+
+def data_module(root: Path, *overrides: str) -> OverlapDataModule:
+    """Its data module, as if a trainer held it."""
+    cfg = winner(root, *overrides)
+    data = OverlapDataModule(
+        source=instantiate(cfg.data.source),
+        features=OmegaConf.to_container(cfg.features),
+        augment=instantiate(cfg.augment),
+        batch_size=cfg.data.batch_size,
+        num_workers=cfg.data.num_workers,
+        cache=cfg.data.cache,
+        cache_dir=cfg.data.cache_dir,
+    )
+    loop = SimpleNamespace(total_batch_idx=0)
+    data.trainer = SimpleNamespace(training=True, world_size=1, global_rank=0, fit_loop=loop)
+    return data
+
+
+def batches(data: OverlapDataModule) -> Iterator[tuple[Tensor, Tensor]]:
+    """Training batches without end, as the network gets them."""
+    loader = data.train_dataloader()
+    while True:
+        for batch in loader:
+            yield data.on_after_batch_transfer(batch, 0)
+
+
+def features(root: Path) -> float:
+    front_end, waveforms = MultiResolutionMel(), 0.1 * torch.randn(64, 16_000)
+    return rate(lambda: len(front_end(waveforms)))
+
+
+def loading(root: Path, num_workers: int) -> float:
+    """From the cache on disk to augmented batches."""
+    data = data_module(root, "data.cache=features", f"data.num_workers={num_workers}")
+    data.setup()
+    stream = batches(data)
+    return rate(lambda: len(next(stream)[1]))
+
+
+def training(root: Path, pool: str, cache: str = "features") -> float:
+    """The program itself: train.py's own function on four epochs; the rate of the last three."""
+    cfg = winner(root, f"model.pool={pool}", f"data.cache={cache}", "trainer.max_epochs=4")
+    with tempfile.TemporaryDirectory() as run_dir:
+        cfg.run_dir = run_dir
+        train(cfg, run_dir, [])
+        return float(pd.read_csv(Path(run_dir) / "metrics.csv")["train/clips_per_second"][1:].mean())
+
+
+def bare_step(root: Path, pool: str) -> float:
+    """The step alone, with the best settings known, on one batch in memory."""
+    network = MAC(pool).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.2, momentum=0.9, weight_decay=1e-4, fused=True)
+    pictures = torch.randn(128, 4, 160, 160).contiguous(memory_format=torch.channels_last)
+    targets = torch.rand(128, 30).softmax(dim=1)
+
+    def step() -> int:
+        optimizer.zero_grad()
+        kl_divergence(network(pictures), targets).backward()
+        optimizer.step()
+        return len(targets)
+
+    return rate(step, seconds=30)
+
+
+def caching(root: Path) -> float:
+    """Recordings to features on the disk."""
+    with tempfile.TemporaryDirectory(dir=root) as folder:
+        data = data_module(root, "data.cache=features", f"data.cache_dir={folder}")
+        start = time.perf_counter()
+        data.setup()
+        return NUM_CLIPS / (time.perf_counter() - start)
+
+
+def prediction(root: Path) -> float:
+    """Waveforms to the mean of sixteen members."""
+    torch.manual_seed(0)
+    cfg = OmegaConf.to_container(winner(root))
+    parts = {name: cfg[name] for name in ("features", "optimizer", "schedule")}
+    words = [f"word{i}" for i in range(30)]
+    pools = ["avg"] * 8 + ["max"] * 8
+    members = [WordClassifier(words, {**cfg["model"], "pool": pool}, **parts).eval() for pool in pools]
+    predictor, waveforms = Predictor(members, [""] * 16), 0.1 * torch.randn(32, 16_000)
+    return rate(lambda: len(predictor(waveforms)))
