@@ -3,6 +3,7 @@
 python ensemble.py run_dir=outputs/winner
 python ensemble.py run_dir=outputs/winner expect=16      # refuses unless there are sixteen
 python ensemble.py run_dir=outputs/winner partial=true   # goes on with the members that are there
+python ensemble.py run_dir=outputs/winner status=true    # only looks how far each member is
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ FILES = {"predictions": "submission.csv", "val_predictions": "ensemble_val_predi
 def ensemble(cfg: DictConfig) -> pd.DataFrame:
     """Writes the averages and the report into `cfg.run_dir`; returns the figures, see `ensembling.report.figures`.
 
+    With `cfg.status` it writes nothing, and returns `ensembling.status.overview`.
+
     Raises:
         MemberError: naming each member that cannot be used, and why; nothing is written then.
     """
-    from ensembling import report
+    from ensembling import report, status
     from ensembling.combine import combine, gather
     from ensembling.members import find_members
     from ensembling.tables import MemberError, format_table, write_files
@@ -38,6 +41,10 @@ def ensemble(cfg: DictConfig) -> pd.DataFrame:
     _check_config(cfg)
     run_dir = Path(cfg.run_dir)
     found = find_members(run_dir)
+    if cfg.status:
+        table = status.overview(found)
+        print(status.as_text(table))
+        return table
     tables, faults = gather(found)
     members = [member for member in found if member.name in tables]
     if not members or (not cfg.partial and (faults or cfg.expect not in (None, len(members)))):
@@ -68,8 +75,9 @@ def _check_config(cfg: DictConfig) -> None:
 
     if OmegaConf.is_missing(cfg, "run_dir") or not cfg.run_dir:
         raise MemberError("run_dir is not set: python ensemble.py run_dir=outputs/<name>")
-    if not isinstance(cfg.partial, bool):
-        raise MemberError(f"partial={cfg.partial}: must be true or false")
+    for name in ("partial", "status"):
+        if not isinstance(cfg[name], bool):
+            raise MemberError(f"{name}={cfg[name]}: must be true or false")
     if cfg.expect is not None and not isinstance(cfg.expect, int):
         raise MemberError(f"expect={cfg.expect}: must be a number of members, or null")
 

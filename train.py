@@ -8,6 +8,7 @@ python train.py -m model.pool=avg,max 'seed=range(8)'       # the sixteen member
 """
 
 import logging
+import math
 import sys
 import warnings
 from pathlib import Path
@@ -35,6 +36,8 @@ def train(cfg: DictConfig, run_dir: str, overrides: list[str]) -> float:
     Returns the validation KL, or the last epoch's training loss where there is no validation split.
     """
     # Imported here, so that --help and a misspelt override answer at once.
+    from lightning.pytorch.utilities import rank_zero_only
+
     from lightning_modules.run_folder import RunError, RunFolder, provenance
 
     try:
@@ -45,11 +48,14 @@ def train(cfg: DictConfig, run_dir: str, overrides: list[str]) -> float:
     folder = RunFolder(run_dir)
     if cfg.trainer.fast_dev_run:
         return fit(cfg, config, None)
+    if rank_zero_only.rank > 0:  # of a training on several devices: the first process keeps the folder
+        return fit(cfg, config, folder)
     folder.claim(config, overrides, cfg.overwrite)
     if folder.metrics.get("status") == "complete":
         log.info("%s is complete, nothing to do", run_dir)
         return folder.metrics["objective"]
-    with folder.running(pool=cfg.model.pool, seed=cfg.seed, **provenance()):
+    facts = {"pool": cfg.model.pool, "seed": cfg.seed, "max_epochs": cfg.trainer.max_epochs}
+    with folder.running(**facts, **provenance()):
         return fit(cfg, config, folder)
 
 
@@ -86,14 +92,16 @@ def fit(cfg: DictConfig, config: dict[str, Any], folder: "RunFolder | None") -> 
     )
     trainer = build_trainer(cfg, with_validation=datamodule.val is not None)
     checkpoint = find_checkpoint(cfg.ckpt_path, folder, datamodule.class_names)
+    device = trainer.strategy.root_device
     trainer.fit(learner, datamodule, ckpt_path=checkpoint)
+    if not trainer.is_global_zero:
+        return math.nan  # the first process predicts, and returns the figure
 
-    # The recipe predicts in float32, whatever the precision of the training.
-    predictor = build_trainer(cfg, precision="32-true", logger=False, callbacks=[], enable_checkpointing=False)
-    predictions = results.predict(predictor, learner, datamodule)
+    predictions = results.predict(learner, datamodule, device, num_batches=None if folder else 1)
     if folder is None:
         log.info("one batch went through training, validation and prediction; nothing was kept")
         return float(trainer.callback_metrics["train/loss_epoch"])
+    folder.write_metrics(device=str(device), precision=cfg.trainer.precision)
     figures = results.write_predictions(folder, datamodule, predictions) | results.cost(folder)
     figures["objective"] = figures.get("val_kl", figures["train_loss"])
     results.log_settings(trainer.loggers, config, figures)
@@ -150,18 +158,19 @@ def choose_for_device(cfg: DictConfig) -> None:
         cfg.data.cache = "waveforms" if cuda else "features"
 
 
-def build_trainer(cfg: DictConfig, with_validation: bool = True, **options: Any) -> "Trainer":
-    """The trainer of the configuration; `options` take precedence."""
-    if "callbacks" not in options:
-        wanted = {name: callback for name, callback in cfg.callbacks.items() if callback}
-        if not with_validation:
-            wanted.pop("best", None)  # nothing to be best at: the last checkpoint is the result
-        if not sys.stdout.isatty():
-            wanted.pop("progress", None)
-        options["callbacks"] = [instantiate(callback) for callback in wanted.values()]
-        options["logger"] = [instantiate(logger) for logger in cfg.logger.values() if logger]
-    bar = sys.stdout.isatty() and bool(options["callbacks"])
-    return instantiate(cfg.trainer, enable_progress_bar=bar, **options)
+def build_trainer(cfg: DictConfig, with_validation: bool) -> "Trainer":
+    """The trainer of the configuration."""
+    callbacks = {name: callback for name, callback in cfg.callbacks.items() if callback}
+    if not with_validation:
+        callbacks.pop("best", None)  # nothing to be best at: the last checkpoint is the result
+    if not sys.stdout.isatty():
+        callbacks.pop("progress", None)
+    return instantiate(
+        cfg.trainer,
+        callbacks=[instantiate(callback) for callback in callbacks.values()],
+        logger=[instantiate(logger) for logger in cfg.logger.values() if logger],
+        enable_progress_bar=sys.stdout.isatty(),
+    )
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")

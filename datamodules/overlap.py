@@ -114,6 +114,11 @@ class OverlapDataModule(LightningDataModule):
         return as_float(waveforms), targets
 
     def train_dataloader(self) -> DataLoader:
+        if self.batch_size % self.trainer.world_size:
+            raise DataError(
+                f"data.batch_size={self.batch_size} cannot be shared out to {self.trainer.world_size} devices; "
+                "choose a multiple of their number"
+            )
         sampler = EpochSampler(
             self.train, self.trainer.world_size, self.trainer.global_rank, shuffle=True, seed=self.seed, drop_last=True
         )
@@ -126,9 +131,11 @@ class OverlapDataModule(LightningDataModule):
         return [self._loader(clips) for clips in self.fixed_splits.values()]
 
     def _loader(self, clips: Clips | FreshMixtures, **options: Any) -> DataLoader:
+        # A step is batch_size clips, whatever the number of devices that share them.
+        world_size = self.trainer.world_size if self.trainer else 1
         return DataLoader(
             clips,
-            batch_size=self.batch_size,
+            batch_size=max(1, self.batch_size // world_size),
             num_workers=self.num_workers,
             collate_fn=_as_it_is,
             pin_memory=torch.cuda.is_available(),
@@ -139,7 +146,7 @@ class OverlapDataModule(LightningDataModule):
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """On the device: features where the batch holds waveforms, and augmentation of training batches."""
         clips, targets = batch
-        features = clips if clips.dim() == 4 else self.features.to(clips.device)(as_float(clips))
+        features = clips if clips.dim() == 4 else self.to_features(clips)
         if self.trainer.training:
             # Every step has a seed of its own, for these draws and for the dropout after them: a run that was
             # interrupted goes on as if it had not been.
@@ -147,6 +154,10 @@ class OverlapDataModule(LightningDataModule):
             torch.manual_seed(int(np.random.SeedSequence(step).generate_state(1)[0]))
             features, targets = self.augment(features, targets)
         return features.float(), targets
+
+    def to_features(self, clips: Tensor) -> Tensor:
+        """Clips as a data set gives them, waveforms `(B, T)` or features -> features `(B, C, F, T)` float32."""
+        return clips.float() if clips.dim() == 4 else self.features.to(clips.device)(as_float(clips))
 
 
 def as_float(waveforms: Tensor) -> Tensor:

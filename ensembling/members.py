@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ ANSWERS_OF = {"predictions": "test_answers", "val_predictions": "val_answers"}
 TABLES = (*ANSWERS_OF.keys(), *ANSWERS_OF.values())
 
 REMEDIES = {
-    "running": "not complete, it is being trained or was interrupted; repeat its train.py command, which resumes it",
+    "running": "not complete, it is being trained; wait for its end",
+    "interrupted": "not complete, it was interrupted; repeat its train.py command, which resumes it",
+    "waiting": "not complete, its sweep has not come to it; repeat the sweep's command if that has ended",
     "failed": "not complete, its training failed ({error}); mend that and repeat its train.py command",
     "not started": "not complete, it has no metrics.json; repeat its train.py command",
 }
@@ -25,8 +28,9 @@ REMEDIES = {
 class Member:
     """One trained network's folder, `<pool>_seed<seed>/`.
 
-    `status` is that of metrics.json ("running", "complete" or "failed"), "not started" where there is none, or
-    "unreadable". `fault`, empty for a complete member, is the message that says why it cannot be used.
+    `status` is that of metrics.json ("waiting", "running", "complete" or "failed"), "interrupted" for a running one
+    that gives no sign of life, "not started" where there is no metrics.json, or "unreadable". `fault`, empty for a
+    complete member, is the message that says why it cannot be used. `last_sign` of life is a time (s), 0 if none.
     """
 
     path: Path
@@ -36,6 +40,7 @@ class Member:
     status: str
     metrics: dict[str, Any] = field(default_factory=dict)
     fault: str = ""
+    last_sign: float = 0.0
 
 
 def find_members(run_dir: Path) -> list[Member]:
@@ -76,9 +81,13 @@ def _read_member(folder: Path) -> Member:
         return Member(folder, name, pool, seed, "unreadable", fault=fault)
     if status == "complete":
         return Member(folder, name, pool, seed, status, metrics)
+    heartbeat = folder / "heartbeat"
+    last_sign = heartbeat.stat().st_mtime if heartbeat.exists() else 0.0
+    if status == "running" and time.time() - last_sign > metrics.get("silence", 0):
+        status = "interrupted"
     remedy = REMEDIES.get(status, f"not complete, metrics.json gives its status as {status}; {RETRAIN}")
     fault = f"{folder}: {remedy}".replace("{error}", str(metrics.get("error") or "train.log says why"))
-    return Member(folder, name, pool, seed, status, metrics, fault)
+    return Member(folder, name, pool, seed, status, metrics, fault, last_sign)
 
 
 def read_tables(member: Member) -> dict[str, pd.DataFrame]:

@@ -10,6 +10,7 @@ import pandas as pd
 from ensembling.combine import Tables, combine
 from ensembling.members import Member
 from ensembling.metrics import constant_kl, constant_recall, kl_divergence, recall
+from ensembling.tables import align
 
 # Column of the figures -> how a person reads it: its heading and format.
 LAYOUT = {
@@ -83,12 +84,7 @@ def _cells(table: pd.DataFrame) -> list[list[str]]:
 
 def as_text(table: pd.DataFrame) -> str:
     """The figures as aligned columns, with rules below the headings and below the members."""
-    cells = _cells(table)
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    aligns = [str.ljust, str.ljust, *[str.rjust] * (len(widths) - 2)]  # the member and its pool are words
-    lines = [
-        "  ".join(align(cell, width) for align, cell, width in zip(aligns, row, widths, strict=True)) for row in cells
-    ]
+    lines = align(_cells(table), left=(0, 1))  # the member and its pool are words
     rule = "-" * len(lines[0])
     num_members = int(table["seed"].notna().sum())
     return "\n".join([lines[0], rule, *lines[1 : num_members + 1], rule, *lines[num_members + 1 :]])

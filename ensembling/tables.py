@@ -3,7 +3,7 @@
 import csv
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +100,14 @@ def write_files(folder: Path, texts: dict[str, str]) -> None:
     finally:
         for path in temporary.values():
             path.unlink(missing_ok=True)
+
+
+def align(rows: Sequence[Sequence[str]], left: Container[int]) -> list[str]:
+    """Rows of cells -> lines with aligned columns; columns number `left` to the left, figures to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    aligns = [str.ljust if i in left else str.rjust for i in range(len(widths))]
+    cells = ([fit(cell, width) for fit, cell, width in zip(aligns, row, widths, strict=True)] for row in rows)
+    return ["  ".join(row).rstrip() for row in cells]
 
 
 def some(names: Iterable[str]) -> str:

@@ -91,9 +91,6 @@ class WordClassifier(LightningModule):
         }
         self.log_dict(values, prog_bar=True, batch_size=len(targets), sync_dist=True)
 
-    def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int, dataloader_idx: int = 0) -> Tensor:
-        return self(batch[0]).float().exp()
-
     def configure_optimizers(self) -> dict[str, Any]:
         options = dict(self.hparams["optimizer"])
         # One pass over the weights instead of a dozen. Not on CUDA: with 16-bit mixed precision a fused optimizer

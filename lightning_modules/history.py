@@ -7,6 +7,8 @@ from pathlib import Path
 import pandas as pd
 from lightning import Callback, LightningModule, Trainer
 
+from lightning_modules.run_folder import write_text
+
 log = logging.getLogger(__name__)
 
 
@@ -49,7 +51,7 @@ class History(Callback):
             "seconds": time.perf_counter() - self.start,
         }
         self.rows.append(row)
-        pd.DataFrame(self.rows).to_csv(self.path, index=False, float_format="%.6g")
+        write_text(self.path, pd.DataFrame(self.rows).to_csv(index=False, float_format="%.6g"))
         if trainer.progress_bar_callback is None:
             shown = ("train/loss", "val/kl", "val/recall", "train/clips_per_second")
             figures = ", ".join(f"{name} {row[name]:.4g}" for name in shown if name in row)

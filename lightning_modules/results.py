@@ -3,11 +3,12 @@
 import resource
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import pandas as pd
 import torch
-from lightning import LightningDataModule, Trainer
+from lightning import LightningDataModule
 from lightning.pytorch.loggers import Logger
 from torch import Tensor
 
@@ -17,12 +18,21 @@ from lightning_modules.run_folder import RunFolder, flatten, write_table
 FLOOR = 1e-10  # probabilities count as at least this, as in ensembling.metrics
 
 
-def predict(trainer: Trainer, learner: WordClassifier, datamodule: LightningDataModule) -> dict[str, Tensor]:
-    """Probabilities `(N, num_classes)` of the validation and test clips, as far as the source has them."""
-    splits = datamodule.fixed_splits
-    batches = trainer.predict(learner, datamodule) if splits else []
-    per_split = [batches] if len(splits) == 1 else batches
-    return {name: torch.cat(outputs) for name, outputs in zip(splits, per_split, strict=True)}
+@torch.inference_mode()
+def predict(
+    learner: WordClassifier, datamodule: LightningDataModule, device: torch.device, num_batches: int | None = None
+) -> dict[str, Tensor]:
+    """Probabilities `(N, num_classes)` of the validation and test clips, as far as the source has them.
+
+    In float32, as the recipe has it, whatever the precision of the training; on one device, so that after a
+    distributed training too the tables are complete and in order. Only `num_batches` of each, if given.
+    """
+    learner.eval().to(device)
+    predictions = {}
+    for split, loader in zip(datamodule.fixed_splits, datamodule.predict_dataloader(), strict=True):
+        features = (datamodule.to_features(clips.to(device)) for clips, _ in islice(loader, num_batches))
+        predictions[split] = torch.cat([learner(batch).exp().cpu() for batch in features])
+    return predictions
 
 
 def write_predictions(

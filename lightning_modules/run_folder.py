@@ -4,10 +4,13 @@ import json
 import os
 import platform
 import shutil
+import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,8 @@ FREE = ("ckpt_path", "overwrite", "data.cache", "data.cache_dir", "data.num_work
 FREE += ("data.source",)  # repeats what stands in data
 FREE += ("trainer.accelerator", "trainer.precision", "trainer.enable_progress_bar", "trainer.log_every_n_steps")
 MADE = (".hydra", "checkpoints", "tensorboard")  # by a run, beside its *.csv and *.json
+HEARTBEAT = 10.0  # seconds between two signs of life of a run
+SILENCE = 60.0  # seconds without one after which a run counts as interrupted
 PACKAGES = ("torch", "torchaudio", "lightning", "hydra-core", "numpy")
 
 
@@ -34,6 +39,7 @@ class RunFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.last_checkpoint = self.path / "checkpoints" / "last.ckpt"
+        self.heartbeat = self.path / "heartbeat"  # an empty file: its time of change is the last sign of life
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -45,8 +51,15 @@ class RunFolder:
         """Take the folder for a run of `config`: where nothing was trained yet, or where the same run was begun before.
 
         Raises:
-            RunError: a run of another configuration is going on or has a checkpoint here, and `overwrite` is false.
+            RunError: another process is at work here; or a run of another configuration was begun here, and `overwrite`
+                is false.
         """
+        if self.is_alive():
+            held = self.metrics
+            raise RunError(
+                f"{self.path} is being trained by process {held['pid']} on {held['host']}; wait for its end, "
+                f"or end it and repeat this command after {SILENCE:.0f} s"
+            )
         if overwrite:
             for name in MADE:
                 shutil.rmtree(self.path / name, ignore_errors=True)
@@ -69,13 +82,34 @@ class RunFolder:
 
     @contextmanager
     def running(self, **facts: Any) -> Iterator[None]:
-        """Marks the run as running, and as failed where an exception ends it."""
-        self.write_metrics(status="running", error=None, **facts)
+        """Marks the run as running, with a sign of life every few seconds, and as failed where an exception ends it."""
+        process = {"host": socket.gethostname(), "pid": os.getpid(), "silence": SILENCE}
+        self.write_metrics(status="running", error=None, **process, **facts)
+        ended = threading.Event()
+
+        def beat() -> None:
+            with suppress(OSError):  # the folder is gone: the run itself will say so
+                self.heartbeat.touch()
+                while not ended.wait(HEARTBEAT):
+                    self.heartbeat.touch()
+
+        threading.Thread(target=beat, daemon=True).start()
         try:
             yield
         except BaseException as error:
             self.write_metrics(status="failed", error=f"{type(error).__name__}: {error}")
             raise
+        finally:
+            ended.set()
+
+    def is_alive(self) -> bool:
+        """Whether another process is at work on this run, as far as its signs of life tell."""
+        held = self.metrics
+        if held.get("status") != "running" or not self.heartbeat.exists():
+            return False
+        if held["host"] == socket.gethostname() and not _is_running(held["pid"]):
+            return False
+        return time.time() - self.heartbeat.stat().st_mtime < SILENCE
 
     def write_metrics(self, **values: Any) -> None:
         """Add to metrics.json, keeping what it holds."""
@@ -94,6 +128,19 @@ def write_text(path: Path, text: str) -> None:
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
+
+
+def _is_running(pid: int) -> bool:
+    """Whether a process of that number, other than this one, runs on this machine."""
+    if os.name != "posix" or pid == os.getpid():
+        return pid != os.getpid()
+    try:
+        os.kill(pid, 0)  # sends nothing
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True
 
 
 def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:

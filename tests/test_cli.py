@@ -120,7 +120,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(home: Path) -> None:
     run("train.py", *options, cwd=home)
     member = home / "outputs" / "resumed" / "avg_seed0"
     whole = (member / "predictions.csv").read_bytes(), (member / "metrics.csv").read_text()
-    crash = f"+callbacks.crash={{_target_: tests.crash.Crash, epoch: 2, flag: {home / 'crashed'}}}"
+    crash = f"+callbacks.crash={{_target_: tests.callbacks.Crash, epoch: 2, flag: {home / 'crashed'}}}"
     run("train.py", *options, crash, "overwrite=true", cwd=home, expect=1)
     assert json.loads((member / "metrics.json").read_text())["status"] == "failed"
     assert "crashed on purpose" in json.loads((member / "metrics.json").read_text())["error"]

@@ -1,0 +1,141 @@
+"""Sweeps that are killed, that fail in part, that would get into each other's way."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lightning_modules.run_folder import RunError, RunFolder
+from tests.test_cli import ENVIRONMENT, ROOT, TINY, data, make_competition, run
+
+SWEEP = ["model.pool=avg,max", "trainer.max_epochs=3"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a competition, a complete sweep of two members over it and its submission."""
+    home = tmp_path_factory.mktemp("home")
+    make_competition(home / "Data")
+    printed = run("train.py", "-m", *TINY, *data(home), *SWEEP, "name=whole", cwd=home)
+    assert "2 of 2 members are complete" in printed
+    run("ensemble.py", "run_dir=outputs/whole", cwd=home)
+    return home
+
+
+def test_a_sweep_killed_at_random_moments_ends_as_if_it_had_not_been(home: Path) -> None:
+    cold = [f"data.root={home / 'Data'}", f"data.cache_dir={home / 'cold'}", "name=killed"]
+    command = [sys.executable, str(ROOT / "train.py"), "-m", *TINY, *SWEEP, *cold]
+    start = time.perf_counter()
+    run("train.py", "-m", *TINY, *data(home), *SWEEP, "name=timed", cwd=home)
+    duration = time.perf_counter() - start
+    for _ in range(3):
+        process = subprocess.Popen(
+            command, cwd=home, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+        )
+        time.sleep(random.uniform(0.3, 1.0) * duration)
+        process.kill()
+        process.wait()
+    run("train.py", "-m", *TINY, *SWEEP, *cold, cwd=home)
+    run("ensemble.py", "run_dir=outputs/killed", "expect=2", cwd=home)
+    for file in ("submission.csv", "avg_seed0/predictions.csv", "max_seed0/val_predictions.csv"):
+        assert (home / "outputs/killed" / file).read_bytes() == (home / "outputs/whole" / file).read_bytes()
+    assert not list(home.rglob("*.tmp"))
+
+
+def test_a_member_of_a_sweep_equals_the_same_member_alone(home: Path) -> None:
+    run("train.py", *TINY, *data(home), "model.pool=max", "trainer.max_epochs=3", "name=alone", cwd=home)
+    for file in ("predictions.csv", "val_predictions.csv"):
+        alone, swept = (home / "outputs" / name / "max_seed0" / file for name in ("alone", "whole"))
+        assert alone.read_bytes() == swept.read_bytes()
+
+
+def test_a_failed_member_does_not_stop_the_others(home: Path) -> None:
+    sweep = ["model.pool=avg,median,max", "name=partly", "trainer.max_epochs=1"]
+    printed = run("train.py", "-m", *TINY, *data(home), *sweep, cwd=home, expect=1)
+    assert "2 of 3 members are complete" in printed and "Traceback" not in printed
+    assert "outputs/partly/median_seed0: failed, ValueError: pool is 'median'" in printed
+    shown = run("ensemble.py", "run_dir=outputs/partly", "status=true", cwd=home)
+    lines = {line.split()[0]: line for line in shown.splitlines() if line}
+    assert "failed" in lines["median_seed0"] and "pool is 'median'; choose one of avg, max" in lines["median_seed0"]
+    kl = json.loads((home / "outputs/partly/avg_seed0/metrics.json").read_text())["val_kl"]
+    assert "complete" in lines["avg_seed0"] and "1 of 1" in lines["avg_seed0"] and f"{kl:.4f}" in lines["avg_seed0"]
+    assert "3 members: 2 complete, 1 failed" in shown
+
+
+def test_members_that_a_killed_sweep_did_not_come_to_are_waiting(home: Path) -> None:
+    sweep = ["model.pool=avg,max", "seed=range(2)", "trainer.max_epochs=500", "name=long"]
+    command = [sys.executable, str(ROOT / "train.py"), "-m", *TINY, *data(home), *sweep]
+    process = subprocess.Popen(command, cwd=home, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    folder = home / "outputs/long/avg_seed0"
+    while not (folder / "metrics.csv").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    during = run("ensemble.py", "run_dir=outputs/long", "status=true", cwd=home)
+    refused = run("train.py", *TINY, *data(home), "trainer.max_epochs=500", "name=long", cwd=home, expect=1)
+    process.kill()
+    process.wait()
+    assert "avg_seed0  running" in during and "4 members: 3 waiting, 1 running" in during
+    assert f"is being trained by process {process.pid}" in refused and "Traceback" not in refused
+    assert not RunFolder(folder).is_alive()
+
+
+def test_a_run_on_another_machine_counts_as_alive_until_it_has_been_silent(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_metrics(status="running", host="elsewhere", pid=1)
+    folder.heartbeat.touch()
+    with pytest.raises(RunError, match="trained by process 1 on elsewhere"):
+        folder.claim({}, [], overwrite=True)
+    long_ago = time.time() - 120
+    os.utime(folder.heartbeat, (long_ago, long_ago))
+    folder.claim({}, [], overwrite=False)
+
+
+@pytest.mark.parametrize(
+    ("sweep", "message"),
+    [
+        (["optimizer.lr=0.1,0.2"], "avg_seed0 would be filled twice, with optimizer.lr=0.1 and with optimizer.lr=0.2"),
+        (["seed=0,1", "trainer.devices=2"], "would repeat the sweep in every process; use trainer.strategy=ddp_spawn"),
+        (["trainer.devices=1,2", "name=${trainer.devices}"], "would repeat the sweep in every process"),
+    ],
+)
+def test_a_sweep_that_cannot_work_is_refused_before_it_starts(home: Path, sweep: list[str], message: str) -> None:
+    before = sorted(home.rglob("*"))
+    printed = run("train.py", "-m", *TINY, *data(home), *sweep, "name=never", cwd=home, expect=1)
+    assert message in printed and "Traceback" not in printed
+    assert sorted(home.rglob("*")) == before
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
+def test_six_members_in_one_process_do_not_grow_its_memory(home: Path) -> None:
+    log = home / "memory.txt"
+    watch = f"+callbacks.memory={{_target_: tests.callbacks.Memory, path: {log}}}"
+    run("train.py", "-m", *TINY, *data(home), "seed=range(6)", "name=six", watch, cwd=home)
+    memory = [int(line) for line in log.read_text().split()]
+    assert len(memory) == 6 and max(memory[2:]) < 1.05 * memory[1]
+
+
+def test_two_devices_train_as_many_clips_as_one(home: Path) -> None:
+    two = ["trainer.devices=2", "trainer.strategy=ddp", "trainer.accelerator=cpu", "trainer.max_epochs=3"]
+    run("train.py", *TINY, *data(home), *two, "name=two", cwd=home)
+    member, single = home / "outputs/two/avg_seed0", home / "outputs/whole/avg_seed0"
+    assert [path.name for path in (home / "outputs/two").iterdir()] == ["avg_seed0"]
+    assert list(pd.read_csv(member / "metrics.csv").step) == list(pd.read_csv(single / "metrics.csv").step)
+    for table in ("predictions.csv", "val_predictions.csv"):
+        ours, theirs = pd.read_csv(member / table), pd.read_csv(single / table)
+        assert list(ours.iloc[:, 0]) == list(theirs.iloc[:, 0])
+        np.testing.assert_allclose(ours.iloc[:, 1:].sum(axis=1), 1, atol=1e-6)
+    metrics = json.loads((member / "metrics.json").read_text())
+    assert metrics["status"] == "complete" and metrics["val_kl"] < metrics["val_kl_constant"]
+
+
+def test_a_batch_that_devices_cannot_share_is_refused(home: Path) -> None:
+    two = ["trainer.devices=2", "trainer.accelerator=cpu", "data.batch_size=7", "name=odd"]
+    printed = run("train.py", *TINY, *data(home), *two, cwd=home, expect=1)
+    assert "data.batch_size=7 cannot be shared out to 2 devices" in printed
