@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-NUM_BATCHES = 40
+NUM_BATCHES = 20
 BATCH_SIZE = 32
 
 

@@ -86,7 +86,7 @@ def _check_devices(cfg: DictConfig, changed: str) -> None:
     if not one and not forks and "slurm" not in cfg.hydra.launcher._target_.lower():
         raise ValueError(
             f"trainer.devices={cfg.trainer.devices} with trainer.strategy={cfg.trainer.strategy} ({changed}) would "
-            "repeat the sweep in every process; use trainer.strategy=ddp_spawn (ddp_fork on CPUs), train the members one "
+            "repeat the sweep in every process; use trainer.strategy=ddp_spawn (ddp_fork on CPUs), train members one "
             "by one, or give each one device and train several at once (hydra/launcher=joblib)"
         )
 

@@ -102,7 +102,7 @@ def test_a_run_on_another_machine_counts_as_alive_until_it_has_been_silent(tmp_p
     [
         (["optimizer.lr=0.1,0.2"], "avg_seed0 would be filled twice, with optimizer.lr=0.1 and with optimizer.lr=0.2"),
         (["seed=0,1", "trainer.devices=2"], "would repeat the sweep in every process; use trainer.strategy=ddp_spawn"),
-        (["trainer.devices=1,2", "name=${trainer.devices}"], "would repeat the sweep in every process"),
+        (["trainer.devices=1,2", "hydra.sweep.subdir=${trainer.devices}"], "would repeat the sweep in every process"),
     ],
 )
 def test_a_sweep_that_cannot_work_is_refused_before_it_starts(home: Path, sweep: list[str], message: str) -> None:
