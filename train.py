@@ -49,7 +49,7 @@ def train(cfg: DictConfig, run_dir: str, overrides: list[str]) -> float:
     if folder.metrics.get("status") == "complete":
         log.info("%s is complete, nothing to do", run_dir)
         return folder.metrics["objective"]
-    with folder.running(pool=cfg.model.pool, seed=cfg.seed, **provenance()):
+    with folder.running(pool=cfg.model.pool, seed=cfg.seed, fold=cfg.data.get("fold"), **provenance()):
         return fit(cfg, config, folder)
 
 

@@ -9,6 +9,7 @@ from torchaudio.datasets import SPEECHCOMMANDS
 
 from datamodules.cache import cache_key, cached_array
 from datamodules.clips import Clips, FreshMixtures, Splits, render
+from datamodules.folds import check_share, take_fold
 from datamodules.mixing import Mixer
 from datamodules.recordings import (
     NUM_SAMPLES,
@@ -32,6 +33,8 @@ class WordFolder:
         val_fraction, test_fraction: shares of the speakers.
         train_size: mixtures an epoch, drawn anew every epoch; val_size, test_size: fixed mixtures.
         split_seed: shuffles the speakers and draws the fixed mixtures; the same for all members of an ensemble.
+        fold: of the `round(1 / val_fraction)` folds of the speakers outside of the test split, the one for validation;
+            None is the plain split, which has the same test speakers.
     """
 
     def __init__(
@@ -47,8 +50,10 @@ class WordFolder:
         val_size: int = 1_000,
         test_size: int = 1_000,
         split_seed: int = 0,
+        fold: int | None = None,
     ) -> None:
-        self.root, self.speaker_regex, self.split_seed = Path(root).expanduser(), speaker_regex, split_seed
+        self.root, self.speaker_regex = Path(root).expanduser(), speaker_regex
+        self.split_seed, self.fold = split_seed, fold
         least, most = (k, k) if isinstance(k, int) else k
         self.law = {"k": (least, most), "gain_db": gain_db, "offset": offset}
         self.fractions = {"val": val_fraction, "test": test_fraction}
@@ -101,27 +106,43 @@ class WordFolder:
 
     def _split_speakers(self, paths: Sequence[Path]) -> np.ndarray:
         """Of each recording, the name of its split."""
+        for split, share in self.fractions.items():
+            check_share(f"data.{split}_fraction", share)
+        speakers = self._speakers(paths)
+        order = np.random.default_rng(self.split_seed).permutation(sorted(set(speakers)))
+        num_val, num_test = (round(share * len(order)) or int(share > 0) for share in self.fractions.values())
+        val, test, train = np.split(order, [num_val, num_val + num_test])
+        if self.fold is not None:
+            val = take_fold(
+                np.concatenate([val, train]), self.fractions["val"], self.fold, "speakers outside of the test split"
+            )
+        split_of = dict.fromkeys(order, "train") | dict.fromkeys(val, "val") | dict.fromkeys(test, "test")
+        return np.array([split_of[speaker] for speaker in speakers])
+
+    def _speakers(self, paths: Sequence[Path]) -> list[str]:
+        """Of each recording, the speaker."""
+        try:
+            pattern = re.compile(self.speaker_regex)
+        except re.error as error:
+            text = f"data.speaker_regex ({self.speaker_regex}) is no regular expression ({error}); correct it"
+            raise DataError(text) from error
         speakers = []
         for path in paths:
-            found = re.search(self.speaker_regex, path.name)
-            speaker = found and found[min(1, found.re.groups)]
+            found = pattern.search(path.name)
+            speaker = found and found[min(1, pattern.groups)]
             if not speaker:
                 raise DataError(
                     f"{path}: data.speaker_regex ({self.speaker_regex}) finds no speaker in its name; "
                     "rename it or give an expression whose first group is the speaker"
                 )
             speakers.append(speaker)
-        order = np.random.default_rng(self.split_seed).permutation(sorted(set(speakers)))
-        split_of = dict.fromkeys(order, "train")
-        for split in ("val", "test"):
-            share = round(self.fractions[split] * len(set(speakers))) or int(self.fractions[split] > 0)
-            split_of.update(dict.fromkeys(order[:share], split))
-            order = order[share:]
-        return np.array([split_of[speaker] for speaker in speakers])
+        return speakers
 
     def _fixed_mixtures(self, split: str, array: np.ndarray, key: str, mixer: Mixer, cache_dir: Path) -> Clips:
         size = self.sizes[split]
-        seed = [self.split_seed, {"val": 1, "test": 2}[split]]
+        name, seed = split, [self.split_seed, {"val": 1, "test": 2}[split]]
+        if split == "val" and self.fold is not None:
+            name, seed = f"fold{self.fold}_val", [*seed, self.fold]
         mixtures = mixer.draw(size, np.random.default_rng(seed))
         key = cache_key("mixtures", key, seed, size, self.law, [rows.tolist() for rows in mixer.words])
         waveforms = cached_array(
@@ -134,7 +155,7 @@ class WordFolder:
             ),
             f"mixing {split}",
         )
-        ids = [f"{split}_{i:05d}" for i in range(size)]
+        ids = [f"{name}_{i:05d}" for i in range(size)]
         return Clips(ids, waveforms, np.arange(size), mixtures.targets, key)
 
 
