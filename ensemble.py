@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
     from ensembling.members import Member
 
-FILES = {"predictions": "submission.csv", "val_predictions": "ensemble_val_predictions.csv"}
+FILES = {
+    "predictions": "submission.csv",
+    "val_predictions": "ensemble_val_predictions.csv",
+    "val_answers": "ensemble_val_answers.csv",
+}
 
 
 def ensemble(cfg: DictConfig) -> pd.DataFrame:
@@ -31,7 +35,8 @@ def ensemble(cfg: DictConfig) -> pd.DataFrame:
     With `cfg.status` it writes nothing, and returns `ensembling.status.overview`.
 
     Raises:
-        MemberError: naming each member that cannot be used, and why; nothing is written then.
+        MemberError: naming each member that cannot be used, and why, or folds that do not belong together; nothing is
+            written then.
     """
     from ensembling import report, status
     from ensembling.combine import combine, gather
@@ -50,7 +55,7 @@ def ensemble(cfg: DictConfig) -> pd.DataFrame:
     if not members or (not cfg.partial and (faults or cfg.expect not in (None, len(members)))):
         raise MemberError(_refusal(run_dir, cfg.expect, found, faults))
 
-    combined = combine(tables)
+    combined = combine(members, tables)
     table = report.figures(members, tables)
     title = f"{run_dir.resolve().name}: ensemble of {len(members)} member{'s' if len(members) > 1 else ''}"
     texts = {file: format_table(combined[kind]) for kind, file in FILES.items() if kind in combined}
@@ -88,7 +93,10 @@ def _refusal(run_dir: Path, expect: int | None, found: list[Member], faults: dic
     if expect not in (None, len(found)):
         names = [member.name for member in found]
         pools, seeds = sorted({member.pool for member in found}), sorted({member.seed for member in found})
-        absent = [name for pool, seed in product(pools, seeds) if (name := f"{pool}_seed{seed}") not in names]
+        folds = sorted({member.fold for member in found} - {None})
+        suffixes = [f"_fold{fold}" for fold in folds] or [""]
+        wanted = (f"{pool}_seed{seed}{suffix}" for pool, seed, suffix in product(pools, seeds, suffixes))
+        absent = [name for name in wanted if name not in names]
         who = f"missing: {', '.join(absent)}" if absent and len(found) < expect else f"there: {', '.join(names)}"
         reasons.append(f"expect={expect}, but there are {len(found)}; {who}")
     remedy = f"\nPut that right, or add partial=true to go on with the {usable} that can." if usable else ""

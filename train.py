@@ -54,8 +54,8 @@ def train(cfg: DictConfig, run_dir: str, overrides: list[str]) -> float:
     if folder.metrics.get("status") == "complete":
         log.info("%s is complete, nothing to do", run_dir)
         return folder.metrics["objective"]
-    facts = {"pool": cfg.model.pool, "seed": cfg.seed, "max_epochs": cfg.trainer.max_epochs}
-    with folder.running(**facts, **provenance()):
+    member = {"pool": cfg.model.pool, "seed": cfg.seed, "fold": cfg.data.get("fold")}
+    with folder.running(**member, max_epochs=cfg.trainer.max_epochs, **provenance()):
         return fit(cfg, config, folder)
 
 
@@ -101,11 +101,11 @@ def fit(cfg: DictConfig, config: dict[str, Any], folder: "RunFolder | None") -> 
     if folder is None:
         log.info("one batch went through training, validation and prediction; nothing was kept")
         return float(trainer.callback_metrics["train/loss_epoch"])
-    folder.write_metrics(device=str(device), precision=cfg.trainer.precision)
     figures = results.write_predictions(folder, datamodule, predictions) | results.cost(folder)
     figures["objective"] = figures.get("val_kl", figures["train_loss"])
     results.log_settings(trainer.loggers, config, figures)
-    folder.write_metrics(status="complete", **figures)
+    made_with = {"device": str(device), "precision": cfg.trainer.precision, "cache_keys": datamodule.keys}
+    folder.write_metrics(status="complete", **made_with, **figures)
     results.print_summary(folder, figures)
     return figures["objective"]
 

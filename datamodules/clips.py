@@ -47,11 +47,11 @@ class Clips(Dataset[Any]):
 class FreshMixtures(Dataset[Any]):
     """Mixtures of single words drawn anew every epoch: `size` of them, a function of seed and epoch alone.
 
-    words: `(N, T)` int16 single words.
+    words: `(N, T)` int16 single words; key: names them in the cache.
     """
 
-    def __init__(self, words: np.ndarray, mixer: Mixer, size: int, seed: int) -> None:
-        self.words, self.mixer, self.size, self.seed = words, mixer, size, seed
+    def __init__(self, words: np.ndarray, mixer: Mixer, size: int, seed: int, key: str) -> None:
+        self.words, self.mixer, self.size, self.seed, self.key = words, mixer, size, seed, key
         self._epoch = -1
 
     def __len__(self) -> int:

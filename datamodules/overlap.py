@@ -86,6 +86,12 @@ class OverlapDataModule(LightningDataModule):
         )
 
     @property
+    def keys(self) -> dict[str, str]:
+        """Of each split, the key in the cache: it changes with the recordings."""
+        splits = {"train": self.train, "val": self.val, "test": self.test}
+        return {name: clips.key for name, clips in splits.items() if clips}
+
+    @property
     def fixed_splits(self) -> dict[str, Clips]:
         """The splits that are predicted, in the order of their loaders."""
         return {name: clips for name, clips in (("val", self.val), ("test", self.test)) if clips}

@@ -11,6 +11,11 @@ import soundfile
 import torch
 from torchaudio.transforms import Resample
 
+from datamodules.cache import cache_key, cached_array
+
+SAMPLE_RATE = 16_000
+NUM_SAMPLES = 16_000  # one second
+
 EXTENSIONS = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".aifc", ".oga", ".opus"}
 EXTENSIONS -= {".raw"}  # samples without a header: nobody knows their rate
 
@@ -23,6 +28,12 @@ UNKNOWN_SIZE = 0x7FFF0000
 
 class DataError(ValueError):
     """Input that cannot be used; the message names the file, the row and the remedy."""
+
+
+def existing_folder(folder: Path, remedy: str) -> Path:
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; {remedy}")
+    return folder
 
 
 def list_recordings(folder: Path) -> list[Path]:
@@ -106,3 +117,19 @@ def read_clips(
         more = [f"... and {len(errors) - 5} more"] if len(errors) > 5 else []
         lines = [f"{len(errors)} of {len(paths)} recordings cannot be used:", *sorted(errors)[:5], *more]
         raise DataError("\n".join(lines))
+
+
+def cached_waveforms(paths: Sequence[Path], cache_dir: Path, description: str) -> tuple[np.ndarray, str]:
+    """Recordings -> `(N, 16000)` int16 from the cache, and the key they have there."""
+    try:
+        key = cache_key("waveforms", SAMPLE_RATE, NUM_SAMPLES, list(paths))
+    except FileNotFoundError as error:
+        raise DataError(f"{error.filename}: a link to a file that is not there; fetch it or remove it") from error
+    array = cached_array(
+        cache_dir / f"waveforms-{key}.npy",
+        (len(paths), NUM_SAMPLES),
+        np.int16,
+        lambda: read_clips(paths, SAMPLE_RATE, NUM_SAMPLES),
+        description,
+    )
+    return array, key

@@ -1,54 +1,29 @@
 """Where clips and their answers come from; every source gives `Splits`."""
 
-import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from torchaudio.datasets import SPEECHCOMMANDS
 
 from datamodules.answers import Answers, normal, read_answers
-from datamodules.cache import cache_key, cached_array
-from datamodules.clips import Clips, FreshMixtures, Splits, render
-from datamodules.mixing import Mixer
-from datamodules.recordings import DataError, list_recordings, read_clips, to_int16
+from datamodules.clips import Clips, Splits
+from datamodules.folds import check_share, take_fold
+from datamodules.recordings import DataError, cached_waveforms, existing_folder, list_recordings
+from datamodules.words import SpeechCommands, WordFolder
 
-SAMPLE_RATE = 16_000
-NUM_SAMPLES = 16_000  # one second
-
-
-def cached_waveforms(paths: Sequence[Path], cache_dir: Path, description: str) -> tuple[np.ndarray, str]:
-    """Recordings -> `(N, 16000)` int16 from the cache, and the key they have there."""
-    try:
-        key = cache_key("waveforms", SAMPLE_RATE, NUM_SAMPLES, list(paths))
-    except FileNotFoundError as error:
-        raise DataError(f"{error.filename}: a link to a file that is not there; fetch it or remove it") from error
-    array = cached_array(
-        cache_dir / f"waveforms-{key}.npy",
-        (len(paths), NUM_SAMPLES),
-        np.int16,
-        lambda: read_clips(paths, SAMPLE_RATE, NUM_SAMPLES),
-        description,
-    )
-    return array, key
-
-
-def existing_folder(folder: Path, remedy: str) -> Path:
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; {remedy}")
-    return folder
+__all__ = ["CompetitionFolder", "SpeechCommands", "WordFolder"]
 
 
 class CompetitionFolder:
     """Recordings of mixtures, `root/train/*` and `root/test/*`, `root/train_answer.csv` and `root/submission.csv`.
 
     Recordings and rows belong together by id (the file's name without its extension), never by position. The first
-    `val_fraction` of the clips in an order shuffled by `split_seed` are for validation. Without a submission file
-    there is no test split.
+    `val_fraction` of the clips in an order shuffled by `split_seed` are for validation; with `fold`, that part of the
+    `round(1 / val_fraction)` parts of this order. Without a submission file there is no test split.
     """
 
-    def __init__(self, root: str, val_fraction: float = 0.1, split_seed: int = 0) -> None:
-        self.root, self.val_fraction, self.split_seed = Path(root).expanduser(), val_fraction, split_seed
+    def __init__(self, root: str, val_fraction: float = 0.1, split_seed: int = 0, fold: int | None = None) -> None:
+        self.root, self.val_fraction = Path(root).expanduser(), val_fraction
+        self.split_seed, self.fold = split_seed, fold
 
     def load(self, cache_dir: Path, seed: int) -> Splits:
         """The splits; `seed` is unused, nothing is drawn.
@@ -63,17 +38,26 @@ class CompetitionFolder:
         if (self.root / "submission.csv").exists():
             tables["test"] = read_answers(self.root / "submission.csv")
             tables["test"].check_columns(tables["train"])
+        held_out = self._held_out(len(tables["train"].ids))
         paths = {split: self._recordings(split, table) for split, table in tables.items()}
         clips = {split: self._clips(split, tables[split], paths[split], cache_dir) for split in tables}
-        order = np.random.default_rng(self.split_seed).permutation(len(clips["train"]))
-        num_val = round(self.val_fraction * len(order))
         return Splits(
             class_names=tables["train"].class_names,
             columns=tables.get("test", tables["train"]).columns,
-            train=clips["train"].subset(np.sort(order[num_val:])),
-            val=clips["train"].subset(np.sort(order[:num_val])) if num_val else None,
+            train=clips["train"].subset(np.flatnonzero(~held_out)),
+            val=clips["train"].subset(np.flatnonzero(held_out)) if held_out.any() else None,
             test=clips.get("test"),
         )
+
+    def _held_out(self, num_clips: int) -> np.ndarray:
+        """Of each training clip, whether it is kept for validation."""
+        check_share("data.val_fraction", self.val_fraction)
+        order = np.random.default_rng(self.split_seed).permutation(num_clips)
+        if self.fold is None:
+            chosen = order[: round(self.val_fraction * num_clips)]
+        else:
+            chosen = take_fold(order, self.val_fraction, self.fold, "training clips")
+        return np.isin(np.arange(num_clips), chosen)
 
     def _recordings(self, split: str, answers: Answers) -> dict[str, Path]:
         """The recordings of a split by id: one for each row."""
@@ -95,137 +79,3 @@ class CompetitionFolder:
         position = {clip_id: i for i, clip_id in enumerate(recordings)}
         rows = np.array([position[clip_id] for clip_id in answers.ids])
         return Clips(answers.ids, array, rows, answers.values if split == "train" else None, key)
-
-
-class WordFolder:
-    """`root/<word>/*`: recordings of single words, mixed here into clips with known answers.
-
-    Args:
-        k: words at once, a number or the range (least, most).
-        gain_db: each word is turned down by a level uniform in 0 .. gain_db dB.
-        offset: each word is shifted by a time uniform in +-offset seconds.
-        speaker_regex: its first group, found in a file's name, is the speaker; no speaker is in two splits.
-        val_fraction, test_fraction: shares of the speakers.
-        train_size: mixtures an epoch, drawn anew every epoch; val_size, test_size: fixed mixtures.
-        split_seed: shuffles the speakers and draws the fixed mixtures; the same for all members of an ensemble.
-    """
-
-    def __init__(
-        self,
-        root: str,
-        k: int | Sequence[int] = 4,
-        gain_db: float = 3.0,
-        offset: float = 0.1,
-        speaker_regex: str = r"^([^_]+)_",
-        val_fraction: float = 0.15,
-        test_fraction: float = 0.15,
-        train_size: int = 10_000,
-        val_size: int = 1_000,
-        test_size: int = 1_000,
-        split_seed: int = 0,
-    ) -> None:
-        self.root, self.speaker_regex, self.split_seed = Path(root).expanduser(), speaker_regex, split_seed
-        least, most = (k, k) if isinstance(k, int) else k
-        self.law = {"k": (least, most), "gain_db": gain_db, "offset": offset}
-        self.fractions = {"val": val_fraction, "test": test_fraction}
-        self.train_size, self.sizes = train_size, {"val": val_size, "test": test_size}
-
-    def load(self, cache_dir: Path, seed: int) -> Splits:
-        """The splits; `seed` draws the training mixtures.
-
-        Raises:
-            DataError: naming the file or folder and the remedy.
-        """
-        existing_folder(self.root, "set data.root to a folder with one sub-folder of recordings a word")
-        names = sorted(folder.name for folder in self.root.iterdir() if folder.is_dir() and folder.name[0] not in "._")
-        paths = {name: list_recordings(self.root / name) for name in names}
-        if not names:
-            raise DataError(f"{self.root}: holds no sub-folder; a word folder has one sub-folder of recordings a word")
-        for name in names:
-            if not paths[name]:
-                raise DataError(f"{self.root / name}: holds no recording; add some or remove the folder")
-        least, most = self.law["k"]
-        if not 1 <= least <= most <= len(names):
-            raise DataError(
-                f"{self.root}: data.k is {least} .. {most}, with {len(names)} words; choose 1 .. {len(names)}"
-            )
-        every = [path for name in names for path in paths[name]]
-        labels = np.repeat(np.arange(len(names)), [len(paths[name]) for name in names])
-        split_of = self._split_speakers(every)
-        array, key = cached_waveforms(every, cache_dir, "reading words")
-
-        def mixer(split: str) -> Mixer:
-            rows = [np.flatnonzero((labels == i) & (split_of == split)) for i in range(len(names))]
-            for name, found in zip(names, rows, strict=True):
-                if not len(found):
-                    raise DataError(
-                        f"{self.root / name}: no recording by a speaker of the {split} split; "
-                        "record more speakers, or change data.val_fraction, data.test_fraction or data.split_seed"
-                    )
-            return Mixer(rows, **self.law, sample_rate=SAMPLE_RATE)
-
-        def fixed(split: str) -> Clips | None:
-            return self._fixed_mixtures(split, array, key, mixer(split), cache_dir) if self.fractions[split] else None
-
-        return Splits(
-            class_names=names,
-            columns=["id", *names],
-            train=FreshMixtures(array, mixer("train"), self.train_size, seed),
-            val=fixed("val"),
-            test=fixed("test"),
-        )
-
-    def _split_speakers(self, paths: Sequence[Path]) -> np.ndarray:
-        """Of each recording, the name of its split."""
-        speakers = []
-        for path in paths:
-            found = re.search(self.speaker_regex, path.name)
-            speaker = found and found[min(1, found.re.groups)]
-            if not speaker:
-                raise DataError(
-                    f"{path}: data.speaker_regex ({self.speaker_regex}) finds no speaker in its name; "
-                    "rename it or give an expression whose first group is the speaker"
-                )
-            speakers.append(speaker)
-        order = np.random.default_rng(self.split_seed).permutation(sorted(set(speakers)))
-        split_of = dict.fromkeys(order, "train")
-        for split in ("val", "test"):
-            share = round(self.fractions[split] * len(set(speakers))) or int(self.fractions[split] > 0)
-            split_of.update(dict.fromkeys(order[:share], split))
-            order = order[share:]
-        return np.array([split_of[speaker] for speaker in speakers])
-
-    def _fixed_mixtures(self, split: str, array: np.ndarray, key: str, mixer: Mixer, cache_dir: Path) -> Clips:
-        size = self.sizes[split]
-        seed = [self.split_seed, {"val": 1, "test": 2}[split]]
-        mixtures = mixer.draw(size, np.random.default_rng(seed))
-        key = cache_key("mixtures", key, seed, size, self.law, [rows.tolist() for rows in mixer.words])
-        waveforms = cached_array(
-            cache_dir / f"mixtures-{key}.npy",
-            (size, NUM_SAMPLES),
-            np.int16,
-            lambda: (
-                to_int16(render(array, mixtures, chunk).numpy())
-                for chunk in np.array_split(np.arange(size), max(1, size // 256))
-            ),
-            f"mixing {split}",
-        )
-        ids = [f"{split}_{i:05d}" for i in range(size)]
-        return Clips(ids, waveforms, np.arange(size), mixtures.targets, key)
-
-
-class SpeechCommands(WordFolder):
-    """A `WordFolder` of Google Speech Commands v0.01 (30 words, arXiv 1804.03209), downloaded to `root` at first."""
-
-    def load(self, cache_dir: Path, seed: int) -> Splits:
-        download = self.root
-        try:
-            download.mkdir(parents=True, exist_ok=True)
-            SPEECHCOMMANDS(download, url="speech_commands_v0.01", download=True)
-        except (OSError, RuntimeError) as error:
-            raise DataError(
-                f"{download}: cannot download Speech Commands to it ({error}); "
-                "see to the network and to the room there, or set data.root to another folder"
-            ) from error
-        self.root = download / "SpeechCommands" / "speech_commands_v0.01"
-        return super().load(cache_dir, seed)

@@ -24,8 +24,9 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from datamodules.cache import CacheError, cache_key
+from datamodules.clips import Splits
 from datamodules.recordings import DataError
-from datamodules.sources import Splits, WordFolder
+from datamodules.words import WordFolder
 
 log = logging.getLogger(__name__)
 

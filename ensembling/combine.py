@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ensembling.members import ANSWERS_OF, TABLES, Member, read_tables
-from ensembling.tables import RETRAIN, MemberError, difference
+from ensembling.tables import RETRAIN, MemberError, difference, some
 
 Tables = dict[str, pd.DataFrame]  # a member's tables by file name without `.csv`
 
@@ -26,16 +26,57 @@ def average(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(mean, index=tables[first].index, columns=tables[first].columns)
 
 
-def combine(tables: dict[str, Tables]) -> Tables:
-    """The averages of members' predictions, for the splits that they have; `tables` as `gather` gives them."""
-    kinds = [kind for kind in ANSWERS_OF if kind in next(iter(tables.values()))]
-    return {kind: average({name: held[kind] for name, held in tables.items()}) for kind in kinds}
+def combine(members: Sequence[Member], tables: dict[str, Tables]) -> Tables:
+    """The averages of members' predictions, and the answers to them, for the splits that they have.
+
+    Validation tables are averaged within each fold, and the folds stand one below the other, the first at the top:
+    every clip is predicted by those members alone that did not train on it. `tables` as `gather` gives them.
+
+    Raises:
+        MemberError: members with and without a fold, or folds that share a validation clip.
+    """
+    everyone = {member.name: tables[member.name] for member in members}
+    groups = {"predictions": [everyone], "val_predictions": _by_fold(members, tables)}
+    combined: Tables = {}
+    for kind, answers in ANSWERS_OF.items():
+        firsts = [next(iter(group.values())) for group in groups[kind]]
+        if kind in firsts[0]:
+            means = [average({name: held[kind] for name, held in group.items()}) for group in groups[kind]]
+            combined[kind] = pd.concat(means)
+        if answers in firsts[0]:
+            combined[answers] = pd.concat([held[answers] for held in firsts])
+    return combined
+
+
+def _by_fold(members: Sequence[Member], tables: dict[str, Tables]) -> list[dict[str, Tables]]:
+    """The tables of each fold's members, fold by fold; of members without folds, one group of all."""
+    sweep = members[0].path.parent
+    without = [member.name for member in members if member.fold is None]
+    within = [member.name for member in members if member.fold is not None]
+    if without and within:
+        raise MemberError(
+            f"{sweep}: {some(without)} trained without data.fold, {some(within)} with it; "
+            "move one kind to a folder of its own"
+        )
+    folds = sorted({member.fold for member in members})
+    groups = [{member.name: tables[member.name] for member in members if member.fold == fold} for fold in folds]
+    seen: dict[str, str] = {}
+    for name, held in (next(iter(group.items())) for group in groups):
+        for clip in held.get("val_predictions", pd.DataFrame()).index:
+            if clip in seen:
+                raise MemberError(
+                    f"{sweep / name}: validates on {clip}, as {seen[clip]} does, which is of another fold; "
+                    "train one of them again with the data, data.val_fraction and data.split_seed of the other"
+                )
+            seen[clip] = name
+    return groups
 
 
 def gather(members: Sequence[Member]) -> tuple[dict[str, Tables], dict[str, str]]:
     """The tables of the members that can be averaged, and the faults of the others, both by name.
 
-    Where tables disagree, the most numerous members that agree are right; among as many, the earlier.
+    Where tables disagree, the most numerous members that agree are right; among as many, the earlier. Members of
+    different folds need not agree in their validation clips.
     """
     faults = {member.name: member.fault for member in members if member.fault}
     tables: dict[str, Tables] = {}
@@ -46,11 +87,23 @@ def gather(members: Sequence[Member]) -> tuple[dict[str, Tables], dict[str, str]
             except MemberError as error:
                 faults[member.name] = str(error)
     paths = {member.name: member.path for member in members}
-    for find in (_without_predictions, _outvoted):
-        for name, text in find(tables).items():
+    folds = {member.name: member.fold for member in members}
+
+    def leave_out(found: dict[str, str]) -> None:
+        for name, text in found.items():
             faults[name] = f"{paths[name]}: {text}; {RETRAIN}"
             del tables[name]
+
+    leave_out(_without_predictions(tables))
+    leave_out(_outvoted({name: _without_validation_clips(held) for name, held in tables.items()}))
+    for fold in dict.fromkeys(folds.values()):
+        leave_out(_outvoted({name: held for name, held in tables.items() if folds[name] == fold}))
     return tables, faults
+
+
+def _without_validation_clips(tables: Tables) -> Tables:
+    """What members of different folds have in common."""
+    return {name: table.iloc[:0] if name.startswith("val_") else table for name, table in tables.items()}
 
 
 def _without_predictions(tables: dict[str, Tables]) -> dict[str, str]:

@@ -26,7 +26,7 @@ REMEDIES = {
 
 @dataclass(frozen=True)
 class Member:
-    """One trained network's folder, `<pool>_seed<seed>/`.
+    """One trained network's folder, `<pool>_seed<seed>/` or, of a cross-validation, `<pool>_seed<seed>_fold<fold>/`.
 
     `status` is that of metrics.json ("waiting", "running", "complete" or "failed"), "interrupted" for a running one
     that gives no sign of life, "not started" where there is no metrics.json, or "unreadable". `fault`, empty for a
@@ -37,6 +37,7 @@ class Member:
     name: str
     pool: str
     seed: int
+    fold: int | None
     status: str
     metrics: dict[str, Any] = field(default_factory=dict)
     fault: str = ""
@@ -44,7 +45,7 @@ class Member:
 
 
 def find_members(run_dir: Path) -> list[Member]:
-    """The members in a sweep's folder, by pool and then by seed; a member's own folder gives a list of one.
+    """The members in a sweep's folder, by pool, seed and fold; a member's own folder gives a list of one.
 
     Other folders, such as a launcher's `.submitit`, are passed over.
 
@@ -55,7 +56,7 @@ def find_members(run_dir: Path) -> list[Member]:
     if run_dir.is_dir():
         folders = [run_dir] if _is_member(run_dir) else [path for path in run_dir.iterdir() if _is_member(path)]
         if folders:
-            return sorted(map(_read_member, folders), key=lambda member: (member.pool, member.seed, member.name))
+            return sorted(map(_read_member, folders), key=_rank)
     roots = (run_dir, run_dir.parent, Path("outputs"))
     nearby = (sorted({str(file.parent.parent) for file in root.glob("*/*/metrics.json")}) for root in roots)
     near = next(filter(None, nearby), [])
@@ -67,27 +68,32 @@ def _is_member(folder: Path) -> bool:
     return (folder / "metrics.json").is_file() or (folder / ".hydra" / "config.yaml").is_file()
 
 
+def _rank(member: Member) -> tuple:
+    return member.pool, member.seed, member.fold is not None, member.fold, member.name
+
+
 def _read_member(folder: Path) -> Member:
     name = folder.resolve().name
-    named = re.fullmatch(r"(.+)_seed(\d+)", name)
-    pool, seed = (named[1], int(named[2])) if named else (name, 0)
+    named = re.fullmatch(r"(.+)_seed(\d+)(?:_fold(\d+))?", name)
+    pool, seed, fold = (named[1], int(named[2]), named[3] and int(named[3])) if named else (name, 0, None)
     try:
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         status, pool, seed = str(metrics["status"]), str(metrics["pool"]), int(metrics["seed"])
+        fold = None if metrics.get("fold") is None else int(metrics["fold"])
     except FileNotFoundError:
-        return Member(folder, name, pool, seed, "not started", fault=f"{folder}: {REMEDIES['not started']}")
+        return Member(folder, name, pool, seed, fold, "not started", fault=f"{folder}: {REMEDIES['not started']}")
     except (ValueError, KeyError, TypeError) as error:
         fault = f"{folder / 'metrics.json'}: cannot be read ({type(error).__name__}: {error}); {RETRAIN}"
-        return Member(folder, name, pool, seed, "unreadable", fault=fault)
+        return Member(folder, name, pool, seed, fold, "unreadable", fault=fault)
     if status == "complete":
-        return Member(folder, name, pool, seed, status, metrics)
+        return Member(folder, name, pool, seed, fold, status, metrics)
     heartbeat = folder / "heartbeat"
     last_sign = heartbeat.stat().st_mtime if heartbeat.exists() else 0.0
     if status == "running" and time.time() - last_sign > metrics.get("silence", 0):
         status = "interrupted"
     remedy = REMEDIES.get(status, f"not complete, metrics.json gives its status as {status}; {RETRAIN}")
     fault = f"{folder}: {remedy}".replace("{error}", str(metrics.get("error") or "train.log says why"))
-    return Member(folder, name, pool, seed, status, metrics, fault, last_sign)
+    return Member(folder, name, pool, seed, fold, status, metrics, fault, last_sign)
 
 
 def read_tables(member: Member) -> dict[str, pd.DataFrame]:

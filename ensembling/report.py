@@ -17,12 +17,17 @@ LAYOUT = {
     "member": ("member", "{}"),
     "pool": ("pool", "{}"),
     "seed": ("seed", "{}"),
+    "fold": ("fold", "{}"),
     "val_kl": ("val KL", "{:.4f}"),
     "val_recall": ("recall", "{:.1%}"),
     "test_kl": ("test KL", "{:.4f}"),
     "minutes": ("minutes", "{:.1f}"),
 }
+MEASURED = tuple(LAYOUT)[4:]
 LEGEND = """\
+- **fold**: the part of the data that a cross-validation (`data.fold`) kept from a member's training and validated it
+  on. Pools and ensembles are then scored on all folds together, by out-of-fold predictions: those of a clip are the
+  mean of the members that never trained on it, and of no other.
 - **val KL**, **test KL**: Kullback-Leibler divergence from the answers to the predictions, in nats, the mean over the
   validation or test clips; lower is better. The test split's is there only where its answers are known.
 - **recall**: of a validation clip's k true words, the share among the k most probable.
@@ -34,31 +39,34 @@ LEGEND = """\
 def figures(members: Sequence[Member], tables: dict[str, Tables]) -> pd.DataFrame:
     """One row a member, one a pool (where there are several), one for the ensemble of all, one for the constant answer.
 
-    Columns: member, pool, seed, members (how many), val_kl, val_recall, test_kl, minutes; NaN where not known.
+    Columns: member, pool, seed, fold, members (how many), val_kl, val_recall, test_kl, minutes; NaN where not known.
     """
-    rows = [{"member": member.name, "seed": member.seed, **_score([member], tables)} for member in members]
+    rows = [
+        {"member": member.name, "seed": member.seed, "fold": member.fold, **_score([member], tables)}
+        for member in members
+    ]
     pools = dict.fromkeys(member.pool for member in members)
     if len(pools) > 1:
         for pool in pools:
             same = [member for member in members if member.pool == pool]
             rows.append({"member": f"{pool} ensemble ({len(same)})", **_score(same, tables)})
     rows.append({"member": f"ensemble ({len(members)})", **_score(members, tables)})
-    rows.append({"member": "constant answer", **_score_constant(tables[members[0].name])})
-    table = pd.DataFrame(rows, columns=["member", "pool", "seed", "members", *list(LAYOUT)[3:]])
-    return table.astype({"seed": "Int64", "members": "Int64", **dict.fromkeys(list(LAYOUT)[3:], float)})
+    rows.append({"member": "constant answer", **_score_constant(combine(members, tables))})
+    table = pd.DataFrame(rows, columns=["member", "pool", "seed", "fold", "members", *MEASURED])
+    return table.astype({**dict.fromkeys(("seed", "fold", "members"), "Int64"), **dict.fromkeys(MEASURED, float)})
 
 
 def _score(members: Sequence[Member], tables: dict[str, Tables]) -> dict[str, object]:
-    probs = combine({member.name: tables[member.name] for member in members})
-    answers = tables[members[0].name]
+    combined = combine(members, tables)
     pools = {member.pool for member in members}
     seconds = [member.metrics.get("train_seconds") or np.nan for member in members]
     row = {"pool": pools.pop() if len(pools) == 1 else None, "members": len(members), "minutes": np.sum(seconds) / 60}
-    if "val_answers" in answers:
-        pair = answers["val_answers"].to_numpy(), probs["val_predictions"].to_numpy()
+    if "val_answers" in combined:
+        pair = combined["val_answers"].to_numpy(), combined["val_predictions"].to_numpy()
         row |= {"val_kl": kl_divergence(*pair).mean(), "val_recall": recall(*pair).mean()}
-    if "test_answers" in answers:
-        row["test_kl"] = kl_divergence(answers["test_answers"].to_numpy(), probs["predictions"].to_numpy()).mean()
+    if "test_answers" in combined:
+        pair = combined["test_answers"].to_numpy(), combined["predictions"].to_numpy()
+        row["test_kl"] = kl_divergence(*pair).mean()
     return row
 
 
@@ -91,15 +99,16 @@ def as_text(table: pd.DataFrame) -> str:
 
 
 def headline(table: pd.DataFrame) -> str:
-    """The ensemble against its best member and the constant answer, in a sentence; empty where no answers are known."""
+    """The ensemble against its members and the constant answer, in a sentence; empty where no answers are known."""
     for column, split in (("val_kl", "Validation"), ("test_kl", "Test")):
         if table[column].notna().any():
             ensemble, constant = table[column].iloc[-2:]
-            best = table.loc[table.loc[table["seed"].notna(), column].idxmin()]
-            return (
-                f"{split} KL of the ensemble: {ensemble:.4f} "
-                f"(best member {best['member']} {best[column]:.4f}, constant answer {constant:.4f})"
-            )
+            members = table[table["seed"].notna()]
+            best = members.loc[members[column].idxmin()]
+            rival = f"best member {best['member']} {best[column]:.4f}"
+            if members["fold"].notna().any():  # each scored on clips of its own: the best one had the easiest
+                rival = f"mean of its members {members[column].mean():.4f}"
+            return f"{split} KL of the ensemble: {ensemble:.4f} ({rival}, constant answer {constant:.4f})"
     return ""
 
 
@@ -120,7 +129,13 @@ def as_json(members: Sequence[Member], table: pd.DataFrame, left_out: dict[str, 
     """ensemble.json: which members went in, with the fingerprints of their predictions, and the figures."""
     content = {
         "members": [
-            {"name": member.name, "pool": member.pool, "seed": member.seed, "predictions_sha256": _sha256(member)}
+            {
+                "name": member.name,
+                "pool": member.pool,
+                "seed": member.seed,
+                "fold": member.fold,
+                "predictions_sha256": _sha256(member),
+            }
             for member in members
         ],
         "left_out": left_out,

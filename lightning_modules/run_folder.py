@@ -156,7 +156,8 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, Any
     """(name, old value, new value) of every setting that differs and decides what a run computes."""
     flat_old, flat_new = flatten(old), flatten(new)
     names = [name for name in {**flat_old, **flat_new} if not any(f"{name}.".startswith(f"{free}.") for free in FREE)]
-    pairs = [(name, flat_old.get(name, "nothing"), flat_new.get(name, "nothing")) for name in names]
+    # A setting that did not exist yet and one that is null are the same.
+    pairs = [(name, flat_old.get(name), flat_new.get(name)) for name in names]
     return [pair for pair in pairs if pair[1] != pair[2]]
 
 

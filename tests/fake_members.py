@@ -9,6 +9,7 @@ IDS = ["007", "0010", "0002"]  # leading zeros, and an order that is not the sor
 WORDS = ["yes", "하나", "no, thanks", "up"]
 VAL_IDS = ["v2", "v1"]
 VAL_ANSWERS = [[0.5, 0.5, 0, 0], [0, 0.25, 0.75, 0]]
+FOLD_ANSWERS = [*VAL_ANSWERS, [1, 0, 0, 0], [0, 0.5, 0.5, 0]]
 TEST_ANSWERS = [[1, 0, 0, 0], [0, 0.5, 0.5, 0], [0.25, 0.25, 0.25, 0.25]]
 
 
@@ -24,19 +25,52 @@ def probabilities(seed: int, num_rows: int, num_classes: int = len(WORDS)) -> np
     return np.random.default_rng(seed).dirichlet(np.ones(num_classes), num_rows)
 
 
+def fold_ids(fold: int) -> list[str]:
+    return [f"{name} of fold {fold}" for name in VAL_IDS]
+
+
 def write_member(
-    sweep: Path, pool: str, seed: int, *, status: str = "complete", val: bool = True, test: bool = True
+    sweep: Path,
+    pool: str,
+    seed: int,
+    *,
+    fold: int | None = None,
+    status: str = "complete",
+    val: bool = True,
+    test: bool = True,
 ) -> Path:
-    """`sweep/<pool>_seed<seed>/` with random predictions for VAL_IDS and IDS, which `probabilities` gives again."""
-    folder = sweep / f"{pool}_seed{seed}"
+    """`sweep/<pool>_seed<seed>/` with random predictions for VAL_IDS and IDS, which `probabilities` gives again.
+
+    With a fold, `sweep/<pool>_seed<seed>_fold<fold>/` with those for `fold_ids(fold)` instead of VAL_IDS.
+    """
+    folder = sweep / (f"{pool}_seed{seed}" + ("" if fold is None else f"_fold{fold}"))
     (folder / ".hydra").mkdir(parents=True)
     (folder / ".hydra" / "config.yaml").write_text(f"seed: {seed}\n")
-    metrics = {"status": status, "pool": pool, "seed": seed, "train_seconds": 90.0 + seed}
+    metrics = {"status": status, "pool": pool, "seed": seed, "fold": fold, "train_seconds": 90.0 + seed}
     (folder / "metrics.json").write_text(json.dumps(metrics))
-    key = seed + (1000 if pool == "max" else 0)
+    key = seed + 10 * (fold or 0) + (1000 if pool == "max" else 0)
+    val_ids = VAL_IDS if fold is None else fold_ids(fold)
     if val:
-        write_csv(folder / "val_predictions.csv", VAL_IDS, probabilities(key + 500, len(VAL_IDS)))
-        write_csv(folder / "val_answers.csv", VAL_IDS, VAL_ANSWERS)
+        write_csv(folder / "val_predictions.csv", val_ids, probabilities(key + 500, len(val_ids)))
+        write_csv(folder / "val_answers.csv", val_ids, VAL_ANSWERS)
     if test:
         write_csv(folder / "predictions.csv", IDS, probabilities(key, len(IDS)))
     return folder
+
+
+def write_folds(sweep: Path) -> list[list[float]]:
+    """avg and max of two folds; returns the mean of avg and max for the clips of fold 0 and, below them, of fold 1.
+
+    The answers are FOLD_ANSWERS, in the same order.
+    """
+    predictions = {
+        ("avg", 0): [[0.75, 0.25, 0, 0], [0.5, 0.25, 0.25, 0]],
+        ("max", 0): [[0.25, 0.75, 0, 0], [0, 0.25, 0.5, 0.25]],
+        ("avg", 1): [[0.25, 0.25, 0.25, 0.25], [0, 0.375, 0.5, 0.125]],
+        ("max", 1): [[0.75, 0.25, 0, 0], [0, 0.125, 0.5, 0.375]],
+    }
+    for (pool, fold), rows in predictions.items():
+        folder = write_member(sweep, pool, 0, fold=fold)
+        write_csv(folder / "val_predictions.csv", fold_ids(fold), rows)
+        write_csv(folder / "val_answers.csv", fold_ids(fold), FOLD_ANSWERS[2 * fold : 2 * fold + 2])
+    return [[0.5, 0.5, 0, 0], [0.25, 0.25, 0.375, 0.125], [0.5, 0.25, 0.125, 0.125], [0, 0.25, 0.5, 0.25]]

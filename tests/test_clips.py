@@ -54,7 +54,7 @@ def test_a_batch_may_be_changed_without_the_array(clips):
 def fresh(seed: int = 0, size: int = 20) -> FreshMixtures:
     words = np.stack([np.round(tone(200 + 50 * i) * 32768) for i in range(8)]).astype(np.int16)
     mixer = Mixer([np.array([2 * i, 2 * i + 1]) for i in range(4)], k=(2, 3))
-    return FreshMixtures(words, mixer, size, seed)
+    return FreshMixtures(words, mixer, size, seed, key="words")
 
 
 def same(one: tuple, other: tuple) -> bool:

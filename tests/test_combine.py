@@ -7,7 +7,18 @@ import pytest
 from ensembling.combine import average, combine, gather
 from ensembling.members import find_members
 from ensembling.tables import MemberError
-from tests.fake_members import IDS, VAL_ANSWERS, VAL_IDS, probabilities, write_csv, write_member
+from tests.fake_members import (
+    FOLD_ANSWERS,
+    IDS,
+    VAL_ANSWERS,
+    VAL_IDS,
+    WORDS,
+    fold_ids,
+    probabilities,
+    write_csv,
+    write_folds,
+    write_member,
+)
 
 
 def table(values, ids=("y", "x"), columns=("b", "a")) -> pd.DataFrame:
@@ -38,8 +49,9 @@ def test_combine_averages_each_split(tmp_path):
     for seed in (0, 1):
         write_member(tmp_path, "avg", seed)
     tables, faults = gather(find_members(tmp_path))
-    combined = combine(tables)
-    assert faults == {} and list(combined) == ["predictions", "val_predictions"]
+    combined = combine(find_members(tmp_path), tables)
+    assert faults == {} and list(combined) == ["predictions", "val_predictions", "val_answers"]
+    assert combined["val_answers"].to_numpy().tolist() == VAL_ANSWERS
     np.testing.assert_allclose(combined["predictions"], (probabilities(0, 3) + probabilities(1, 3)) / 2)
     np.testing.assert_allclose(combined["val_predictions"], (probabilities(500, 2) + probabilities(501, 2)) / 2)
 
@@ -72,7 +84,7 @@ def test_other_validation_answers_or_none(tmp_path):
         write_member(tmp_path, "avg", seed, val=seed != 3)
     write_csv(tmp_path / "avg_seed2" / "val_answers.csv", VAL_IDS, [VAL_ANSWERS[0], VAL_ANSWERS[0]])
     faults = faults_of(tmp_path)
-    assert list(faults) == ["avg_seed2", "avg_seed3"]
+    assert sorted(faults) == ["avg_seed2", "avg_seed3"]
     assert "val_answers.csv has other answers (the first: v1) than avg_seed0" in faults["avg_seed2"]
     assert "other tables (val_predictions.csv is missing) than avg_seed0" in faults["avg_seed3"]
 
@@ -94,3 +106,66 @@ def test_no_member_at_all_can_be_used(tmp_path):
     write_member(tmp_path, "avg", 0, status="failed")
     tables, faults = gather(find_members(tmp_path))
     assert tables == {} and list(faults) == ["avg_seed0"]
+
+
+def test_out_of_fold_predictions_are_those_of_the_folds_own_members(tmp_path):
+    expected = write_folds(tmp_path)
+    members = find_members(tmp_path)
+    tables, faults = gather(members)
+    assert faults == {}
+    for order in (members, members[::-1]):
+        combined = combine(order, tables)
+        assert combined["val_predictions"].index.tolist() == fold_ids(0) + fold_ids(1)
+        assert combined["val_predictions"].to_numpy().tolist() == expected
+        assert combined["val_answers"].index.tolist() == fold_ids(0) + fold_ids(1)
+        assert combined["val_answers"].to_numpy().tolist() == FOLD_ANSWERS
+        assert combined["val_predictions"].index.name == combined["val_answers"].index.name == "file name"
+        everything = [probabilities(key, 3) for key in (0, 10, 1000, 1010)]
+        np.testing.assert_allclose(combined["predictions"], np.mean(everything, axis=0))
+
+
+def test_members_of_a_fold_agree_in_its_clips_and_all_members_in_the_rest(tmp_path):
+    for seed in range(3):
+        for fold in range(2):
+            write_member(tmp_path, "avg", seed, fold=fold)
+    odd = {name: tmp_path / f"avg_seed{name}" for name in ("0_fold0", "0_fold1", "1_fold1")}
+    write_csv(odd["0_fold0"] / "val_answers.csv", fold_ids(0), VAL_ANSWERS[::-1])
+    write_csv(odd["0_fold1"] / "predictions.csv", IDS[::-1], probabilities(0, 3))
+    for name in ("val_predictions.csv", "val_answers.csv"):
+        write_csv(odd["1_fold1"] / name, fold_ids(1), VAL_ANSWERS, words=WORDS[::-1])
+    faults = faults_of(tmp_path)
+    assert sorted(faults) == [folder.name for folder in odd.values()]
+    assert (
+        "val_answers.csv has other answers (the first: v2 of fold 0) than avg_seed1_fold0" in faults["avg_seed0_fold0"]
+    )
+    assert "predictions.csv has ids in another order (the first: 0002) than" in faults["avg_seed0_fold1"]
+    assert "val_predictions.csv has columns in another order (the first: up) than" in faults["avg_seed1_fold1"]
+
+
+def test_members_with_a_fold_and_without_one_are_no_ensemble(tmp_path):
+    write_folds(tmp_path)
+    write_member(tmp_path, "avg", 3)
+    members = find_members(tmp_path)
+    tables, faults = gather(members)
+    message = f"^{tmp_path}: avg_seed3 trained without data.fold, avg_seed0_fold0, .* with it; move"
+    with pytest.raises(MemberError, match=message):
+        combine(members, tables)
+    assert faults == {}
+
+
+def test_folds_that_share_a_clip_are_named(tmp_path):
+    write_folds(tmp_path)
+    ids = [fold_ids(1)[0], fold_ids(0)[1]]
+    for pool in ("avg", "max"):
+        for name in ("val_predictions.csv", "val_answers.csv"):
+            write_csv(tmp_path / f"{pool}_seed0_fold1" / name, ids, VAL_ANSWERS)
+    members = find_members(tmp_path)
+    with pytest.raises(MemberError, match="avg_seed0_fold1: validates on v1 of fold 0, as avg_seed0_fold0 does"):
+        combine(members, gather(members)[0])
+
+
+def test_a_fold_that_lost_all_its_members_leaves_the_others(tmp_path):
+    expected = write_folds(tmp_path)
+    members = [member for member in find_members(tmp_path) if member.fold == 1]
+    combined = combine(members, gather(members)[0])
+    assert combined["val_predictions"].to_numpy().tolist() == expected[2:]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,10 @@ from omegaconf import OmegaConf
 
 import ensemble as script
 from ensembling.tables import MemberError
-from tests.fake_members import IDS, VAL_IDS, WORDS, probabilities, write_csv, write_member
+from tests.fake_members import IDS, VAL_ANSWERS, VAL_IDS, WORDS, probabilities, write_csv, write_folds, write_member
 
-MADE = {"submission.csv", "ensemble_val_predictions.csv", "members.csv", "report.md", "ensemble.json"}
+VALIDATION = {"ensemble_val_predictions.csv", "ensemble_val_answers.csv"}
+MADE = {"submission.csv", *VALIDATION, "members.csv", "report.md", "ensemble.json"}
 
 
 def run(run_dir, expect=None, partial=False):
@@ -46,6 +48,9 @@ def test_the_submission_is_the_mean_in_the_members_own_order(sweep):
     assert np.abs(values.sum(axis=1) - 1).max() < 1e-6
     header, *rows = csv.reader((sweep / "ensemble_val_predictions.csv").open(encoding="utf-8", newline=""))
     assert header == ["file name", *WORDS] and [row[0] for row in rows] == VAL_IDS
+    header, *rows = csv.reader((sweep / "ensemble_val_answers.csv").open(encoding="utf-8", newline=""))
+    assert header == ["file name", *WORDS] and [row[0] for row in rows] == VAL_IDS
+    assert [[float(value) for value in row[1:]] for row in rows] == VAL_ANSWERS
     saved = list(csv.DictReader((sweep / "members.csv").open(newline="")))
     assert [row["member"] for row in saved] == table["member"].tolist()
     assert float(saved[0]["val_kl"]) == pytest.approx(table["val_kl"][0])
@@ -56,6 +61,12 @@ def test_a_single_member_is_an_ensemble_of_one(sweep):
     assert files_in(sweep / "max_seed1") > MADE and files_in(sweep) == set()
     _, *rows = csv.reader((sweep / "max_seed1" / "submission.csv").open(encoding="utf-8", newline=""))
     np.testing.assert_allclose(np.array([row[1:] for row in rows], float), probabilities(1001, 3), rtol=1e-8)
+
+
+def test_without_validation_there_is_a_submission_alone(tmp_path):
+    write_member(tmp_path, "avg", 0, val=False)
+    run(tmp_path)
+    assert files_in(tmp_path) == MADE - VALIDATION
 
 
 def test_without_a_test_split_there_are_validation_figures_and_no_submission(tmp_path, capsys):
@@ -114,6 +125,29 @@ def test_another_number_than_expected_names_who_is_missing_or_there(sweep):
     with pytest.raises(MemberError, match=r"expect=2, but there are 5; there: avg_seed0, .*, max_seed1\n"):
         run(sweep, expect=2)
     assert files_in(sweep) == set()
+
+
+def test_folds_count_among_the_expected(tmp_path):
+    write_folds(tmp_path)
+    assert run(tmp_path, expect=4)["fold"].tolist()[:4] == [0, 1, 0, 1]
+    (tmp_path / "max_seed0_fold1" / "metrics.json").unlink()
+    with pytest.raises(MemberError, match="max_seed0_fold1: not complete"):
+        run(tmp_path)
+    shutil.rmtree(tmp_path / "max_seed0_fold1")
+    with pytest.raises(MemberError, match="expect=4, but there are 3; missing: max_seed0_fold1\n"):
+        run(tmp_path, expect=4)
+
+
+def test_a_member_without_a_fold_among_folds_is_refused_and_nothing_written(tmp_path):
+    write_folds(tmp_path)
+    write_member(tmp_path, "avg", 3)
+    for partial in (False, True):
+        with pytest.raises(MemberError, match="avg_seed3 trained without "):
+            run(tmp_path, partial=partial)
+    assert files_in(tmp_path) == set()
+    write_member(tmp_path, "avg", 4, status="failed")
+    with pytest.raises(MemberError, match="expect=9, but there are 6; missing: avg_seed3_fold0"):
+        run(tmp_path, expect=9)
 
 
 @pytest.mark.parametrize(

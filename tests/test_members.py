@@ -20,6 +20,18 @@ def test_members_of_a_sweep_by_pool_and_then_by_seed_as_a_number(tmp_path):
     assert members[0].metrics["train_seconds"] == 99.0
 
 
+def test_members_of_folds_by_pool_seed_and_fold(tmp_path):
+    for seed, fold in ((1, 0), (0, 10), (0, 9)):
+        write_member(tmp_path, "avg", seed, fold=fold)
+    write_member(tmp_path, "avg", 0)
+    (write_member(tmp_path, "avg", 0, fold=11) / "metrics.json").unlink()
+    (tmp_path / "avg_seed0_fold9").rename(tmp_path / "another name")
+    members = find_members(tmp_path)
+    names = ["avg_seed0", "another name", "avg_seed0_fold10", "avg_seed0_fold11", "avg_seed1_fold0"]
+    assert [member.name for member in members] == names
+    assert [(member.seed, member.fold) for member in members] == [(0, None), (0, 9), (0, 10), (0, 11), (1, 0)]
+
+
 def test_a_members_own_folder_is_a_list_of_one(tmp_path, monkeypatch):
     folder = write_member(tmp_path, "avg", 3)
     write_member(tmp_path, "avg", 4)
@@ -52,7 +64,16 @@ def test_a_member_that_never_wrote_its_metrics(tmp_path):
     assert "it has no metrics.json" in member.fault
 
 
-@pytest.mark.parametrize("text", ['{"status": "comp', '["complete"]', '{"status": "complete", "pool": "avg"}', ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"status": "comp',
+        '["complete"]',
+        '{"status": "complete", "pool": "avg"}',
+        "",
+        '{"status": "complete", "pool": "avg", "seed": 3, "fold": "x"}',
+    ],
+)
 def test_metrics_that_someone_damaged(tmp_path, text):
     folder = write_member(tmp_path, "avg", 3)
     (folder / "metrics.json").write_text(text)

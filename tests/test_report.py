@@ -9,7 +9,16 @@ import pytest
 from ensembling import report
 from ensembling.combine import gather
 from ensembling.members import find_members
-from tests.fake_members import IDS, TEST_ANSWERS, VAL_ANSWERS, probabilities, write_csv, write_member
+from tests.fake_members import (
+    FOLD_ANSWERS,
+    IDS,
+    TEST_ANSWERS,
+    VAL_ANSWERS,
+    probabilities,
+    write_csv,
+    write_folds,
+    write_member,
+)
 
 
 def figures(sweep):
@@ -99,7 +108,36 @@ def test_the_json_tells_what_went_in(sweep):
     members = find_members(sweep)
     content = json.loads(report.as_json(members, figures(sweep), {"max_seed1": "not complete"}))
     digest = hashlib.sha256((sweep / "avg_seed1" / "predictions.csv").read_bytes()).hexdigest()
-    assert content["members"][1] == {"name": "avg_seed1", "pool": "avg", "seed": 1, "predictions_sha256": digest}
+    expected = {"name": "avg_seed1", "pool": "avg", "seed": 1, "fold": None, "predictions_sha256": digest}
+    assert content["members"][1] == expected
     assert content["left_out"] == {"max_seed1": "not complete"}
     assert content["figures"][0]["val_kl"] == pytest.approx(kl(VAL_ANSWERS, probabilities(500, 2)))
     assert content["figures"][-1]["seed"] is None and content["figures"][0]["test_kl"] is None
+
+
+def test_folds_are_scored_on_all_their_clips_together(tmp_path):
+    write_folds(tmp_path)
+    table = figures(tmp_path).set_index("member")
+    assert table["fold"].tolist()[:4] == [0, 1, 0, 1] and table["fold"][4:].isna().all()
+    first = np.log(2) - np.log(3) / 2  # of the answer 1/2, 1/2 from 1/4, 3/4
+    second = 0.75 * np.log(1.5)  # of 1/4, 3/4 from 1/4, 1/2
+    third, fourth = np.log(4 / 3), np.log(2)  # of 1 from 3/4, and of 1/2, 1/2 from 1/8, 1/2
+    expected = {"max_seed0_fold0": (first + second) / 2, "max_seed0_fold1": (third + fourth) / 2}
+    expected["max ensemble (2)"] = (first + second + third + fourth) / 4
+    expected["ensemble (4)"] = (0 + 0.75 + 1 + 0.5) * np.log(2) / 4
+    for name, value in expected.items():
+        assert table.loc[name, "val_kl"] == pytest.approx(value)
+    assert table.loc["constant answer", "val_kl"] == pytest.approx(kl(FOLD_ANSWERS, np.full((4, 4), 0.25)))
+
+
+def test_folds_have_a_column_and_no_best_member(tmp_path):
+    write_folds(tmp_path)
+    table = figures(tmp_path)
+    lines = report.as_text(table).splitlines()
+    assert lines[0].split()[:4] == ["member", "pool", "seed", "fold"]
+    assert lines[3].split()[:4] == ["avg_seed0_fold1", "avg", "0", "1"]
+    mean = table["val_kl"][:4].mean()  # members of different folds are scored on different clips
+    assert f"(mean of its members {mean:.4f}, constant answer" in report.headline(table)
+    assert "out-of-fold" in report.as_markdown("demo", table, {})
+    content = json.loads(report.as_json(find_members(tmp_path), table, {}))
+    assert [member["fold"] for member in content["members"]] == [0, 1, 0, 1]

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from datamodules import sources
 from datamodules.clips import Clips
 from datamodules.recordings import DataError, fit_length, list_recordings, read_recording, to_int16
 from datamodules.sources import CompetitionFolder, SpeechCommands, Splits, WordFolder
@@ -87,7 +86,7 @@ def test_recordings_are_read_once(competition, cache_dir, monkeypatch):
         raise AssertionError(f"reads {len(paths)} again")
 
     with monkeypatch.context() as patch:
-        patch.setattr(sources, "read_clips", read_clips)
+        patch.setattr("datamodules.recordings.read_clips", read_clips)
         again = CompetitionFolder(competition, val_fraction=0.5).load(cache_dir, 1)
         assert np.array_equal(again.test.array, first.test.array)
     soundfile.write(competition / "train/train_003.wav", speech(99), RATE)
@@ -436,7 +435,7 @@ def test_speech_commands_is_a_word_folder_once_it_is_there(words, tmp_path, cach
         shutil.copytree(words, root / "SpeechCommands/speech_commands_v0.01")
         (root / "SpeechCommands/speech_commands_v0.01/_background_noise_").mkdir()
 
-    monkeypatch.setattr(sources, "SPEECHCOMMANDS", download)
+    monkeypatch.setattr("datamodules.words.SPEECHCOMMANDS", download)
     monkeypatch.setenv("HOME", str(tmp_path))
     splits = SpeechCommands("~/commands", k=2, train_size=10, val_size=5, test_size=5).load(cache_dir, 0)
     assert calls == [(tmp_path / "commands", "speech_commands_v0.01", True)]
@@ -447,7 +446,7 @@ def test_speech_commands_without_a_network(tmp_path, cache_dir, monkeypatch):
     def download(root: Path, url: str, download: bool) -> None:
         raise OSError("Name or service not known")
 
-    monkeypatch.setattr(sources, "SPEECHCOMMANDS", download)
+    monkeypatch.setattr("datamodules.words.SPEECHCOMMANDS", download)
     message = refusal(SpeechCommands(tmp_path / "commands"), cache_dir)
     assert message.startswith(f"{tmp_path / 'commands'}: cannot download Speech Commands to it (Name or service not")
     assert "network" in message and "data.root" in message

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 
-from datamodules import sources, synthetic
+from datamodules import synthetic
 from datamodules.cache import CacheError
 from datamodules.mixing import Mixer
 from datamodules.recordings import DataError
@@ -124,7 +124,7 @@ def test_no_speaker_is_in_two_splits(tmp_path, monkeypatch):
         drawn_from.append(np.concatenate(words))
         return Mixer(words, **law)
 
-    monkeypatch.setattr(sources, "Mixer", mixer)
+    monkeypatch.setattr("datamodules.words.Mixer", mixer)
     source = Synthetic(num_voices=6, takes=1, k=2, train_size=5, val_size=4)
     splits = source.load(tmp_path, seed=0)
     assert splits.class_names == WORDS

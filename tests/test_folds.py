@@ -1,0 +1,178 @@
+"""Cross-validation: folds share out the clips, and every clip is predicted by members that never trained on it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from datamodules.clips import Clips, Splits
+from datamodules.mixing import Mixer
+from datamodules.recordings import DataError
+from datamodules.sources import CompetitionFolder, WordFolder
+from tests.fake_recordings import SPEAKERS
+from tests.test_cli import TINY, WORDS, data, make_competition, run
+
+SIZES = {"train_size": 20, "val_size": 10, "test_size": 10}
+
+
+@pytest.mark.parametrize("val_fraction", [0.5, 0.4, 0.3, 0.2, 0.15, 0.1])
+def test_folds_hold_every_training_clip_once(competition, cache_dir, val_fraction):
+    everything = sorted(path.stem for path in (competition / "train").iterdir())
+    folds = []
+    for fold in range(round(1 / val_fraction)):
+        splits = CompetitionFolder(competition, val_fraction, fold=fold).load(cache_dir, 0)
+        assert sorted(splits.train.ids + splits.val.ids) == everything
+        assert splits.test.ids == [f"test_{i:03d}" for i in range(4)]
+        folds.append(splits.val.ids)
+    assert sorted(name for fold in folds for name in fold) == everything
+    assert max(map(len, folds)) - min(map(len, folds)) <= 1
+
+
+def test_folds_are_shuffled_by_the_split_seed(competition, cache_dir):
+    def val(**options) -> list[str]:
+        return CompetitionFolder(competition, 0.25, **options).load(cache_dir, options.pop("seed", 0)).val.ids
+
+    assert val(fold=0) == val()  # where the folds are equal in size, the plain split is the first
+    assert val(fold=1) != val(fold=1, split_seed=1)
+    order = np.random.default_rng(0).permutation(12)
+    assert val(fold=2) == [f"train_{i:03d}" for i in sorted(order[6:9])]
+
+
+def test_without_a_fold_the_split_is_what_it_was(competition, cache_dir):
+    splits = CompetitionFolder(competition, val_fraction=0.3).load(cache_dir, 0)
+    assert splits.val.ids == ["train_002", "train_004", "train_007", "train_009"]
+
+
+def speakers_of(words: Path, cache_dir: Path, monkeypatch, **options) -> tuple[Splits, list[set[str]]]:
+    """The splits of a word folder, and the speakers that each is drawn from."""
+    paths = [path for word in sorted(words.iterdir()) for path in sorted(word.iterdir())]
+    drawn_from = []
+
+    def mixer(rows: list[np.ndarray], **law) -> Mixer:
+        drawn_from.append({paths[row].name.split("_")[0] for row in np.concatenate(rows)})
+        return Mixer(rows, **law)
+
+    monkeypatch.setattr("datamodules.words.Mixer", mixer)
+    return WordFolder(words, k=2, **SIZES, **options).load(cache_dir, 0), drawn_from
+
+
+@pytest.mark.parametrize(("val_fraction", "test_fraction"), [(0.4, 0.2), (0.3, 0.4), (0.2, 0.2)])
+def test_every_speaker_outside_of_the_test_split_validates_in_one_fold(
+    words, cache_dir, monkeypatch, val_fraction, test_fraction
+):
+    shares = {"val_fraction": val_fraction, "test_fraction": test_fraction}
+    plain, (_, _, test_speakers) = speakers_of(words, cache_dir, monkeypatch, **shares)
+    folds, ids = [], []
+    for fold in range(round(1 / val_fraction)):
+        splits, (train, val, test) = speakers_of(words, cache_dir, monkeypatch, **shares, fold=fold)
+        assert test == test_speakers and train | val == set(SPEAKERS) - test and not train & val
+        assert splits.test.key == plain.test.key and splits.test.ids == plain.test.ids
+        assert splits.val.ids == [f"fold{fold}_val_{i:05d}" for i in range(10)]
+        folds += sorted(val)
+        ids += splits.val.ids
+    assert sorted(folds) == sorted(set(SPEAKERS) - test_speakers) and len(set(ids)) == len(ids)
+
+
+def test_folds_have_mixtures_of_their_own(words, cache_dir):
+    def val(**options) -> Clips:
+        return WordFolder(words, k=2, **SIZES, val_fraction=0.2, **options).load(cache_dir, 0).val
+
+    clips = [val(), *(val(fold=fold) for fold in range(5))]
+    assert len({part.key for part in clips}) == 6
+    assert len({part.targets.tobytes() for part in clips[1:]}) == 5  # other words, not the same by other speakers
+    assert val(fold=3).key == clips[4].key
+
+
+def test_without_a_fold_speakers_and_mixtures_are_what_they_were(words, cache_dir, monkeypatch):
+    splits, speakers = speakers_of(words, cache_dir, monkeypatch, val_fraction=0.3, test_fraction=0.2)
+    assert speakers == [{"ann", "bob", "eve"}, {"cleo", "dan"}, {"finn"}]
+    assert splits.val.ids[:2] == ["val_00000", "val_00001"]
+    assert [np.flatnonzero(row).tolist() for row in splits.val.targets[:5]] == [[1, 2], [0, 3], [2, 3], [0, 3], [1, 2]]
+
+
+BAD = {  # settings; what the message says
+    "beyond the last": (
+        {"val_fraction": 0.2, "fold": 5},
+        r"^data\.fold is 5, with 5 folds .*; choose 0 \.\. 4 or null$",
+    ),
+    "negative": ({"val_fraction": 0.2, "fold": -1}, r"^data\.fold is -1, .*; choose 0 \.\. 4 or null$"),
+    "no number": ({"val_fraction": 0.2, "fold": "all"}, r"^data\.fold is all, .*; choose 0 \.\. 4 or null$"),
+    "no validation": (
+        {"val_fraction": 0, "fold": 0},
+        r"^data\.val_fraction is 0, which makes no folds; choose a share",
+    ),
+    "one fold": (
+        {"val_fraction": 0.7, "fold": 0},
+        r"^data\.val_fraction is 0\.7, which makes no folds; choose a share",
+    ),
+    "many folds": (
+        {"val_fraction": 0.01, "fold": 0},
+        r"^data\.val_fraction is 0\.01, .* 100 folds of \d+ (train|speak)",
+    ),
+    "all": ({"val_fraction": 1}, r"^data\.val_fraction is 1; choose a number from 0 to less than 1, such as 0\.2$"),
+    "less than none": ({"val_fraction": -0.1}, r"^data\.val_fraction is -0\.1; choose a number from 0 to less than 1"),
+    "not a number": (
+        {"val_fraction": float("nan")},
+        r"^data\.val_fraction is nan; choose a number from 0 to less than 1",
+    ),
+    "a text": ({"val_fraction": "1/5"}, r"^data\.val_fraction is 1/5; choose a number from 0 to less than 1"),
+}
+
+
+@pytest.mark.parametrize("kind", [CompetitionFolder, WordFolder])
+@pytest.mark.parametrize("case", BAD)
+def test_folds_and_shares_that_make_no_sense(competition, words, cache_dir, kind, case):
+    options, message = BAD[case]
+    root, sizes = (competition, {}) if kind is CompetitionFolder else (words, {"k": 2, **SIZES})
+    with pytest.raises(DataError, match=message):
+        kind(root, **sizes, **options).load(cache_dir, 0)
+    assert not cache_dir.exists()  # before the first recording is read
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"speaker_regex": "(["},
+            r"^data\.speaker_regex \(\(\[\) is no regular expression \(unterminated .*; correct it$",
+        ),
+        (
+            {"test_fraction": -0.1},
+            r"^data\.test_fraction is -0\.1; choose a number from 0 to less than 1, such as 0\.2$",
+        ),
+    ],
+)
+def test_other_settings_of_the_split_that_make_no_sense(words, cache_dir, options, message):
+    with pytest.raises(DataError, match=message):
+        WordFolder(words, k=2, **SIZES, **options).load(cache_dir, 0)
+
+
+def test_a_sweep_over_folds_predicts_every_training_clip(tmp_path):
+    """Through the command line: two folds and their ensemble."""
+    make_competition(tmp_path / "Data")
+    command = [*TINY, *data(tmp_path), "data.val_fraction=0.5", "model.pool=avg"]
+    run("train.py", "-m", *command, "data.fold=range(2)", cwd=tmp_path)
+    run("ensemble.py", "run_dir=outputs/smoke", "expect=2", cwd=tmp_path)
+
+    sweep = tmp_path / "outputs" / "smoke"
+    members = [sweep / f"avg_seed0_fold{fold}" for fold in range(2)]
+    assert [json.loads((member / "metrics.json").read_text())["fold"] for member in members] == [0, 1]
+
+    def table(path: Path) -> pd.DataFrame:
+        return pd.read_csv(path, index_col="id")[WORDS]
+
+    out_of_fold = table(sweep / "ensemble_val_predictions.csv")
+    answers = table(tmp_path / "Data" / "train_answer.csv")
+    assert len(out_of_fold) == 32 and set(out_of_fold.index) == set(answers.index)
+    own = pd.concat([table(member / "val_predictions.csv") for member in members])
+    pd.testing.assert_frame_equal(out_of_fold, own, rtol=1e-6)  # rows are scaled to sum to 1
+    known = table(sweep / "ensemble_val_answers.csv")
+    pd.testing.assert_frame_equal(known, answers.loc[out_of_fold.index])
+    submission = (table(members[0] / "predictions.csv") + table(members[1] / "predictions.csv")) / 2
+    pd.testing.assert_frame_equal(table(sweep / "submission.csv"), submission, rtol=1e-6)
+    kl = (known * np.log(known.clip(lower=1e-9) / out_of_fold)).sum(axis=1).mean()
+    figures = json.loads((sweep / "ensemble.json").read_text())["figures"]
+    assert [row["fold"] for row in figures[:2]] == [0, 1]
+    assert figures[-2]["val_kl"] == pytest.approx(kl, abs=1e-5)
