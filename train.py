@@ -117,6 +117,7 @@ def quieten() -> None:
         "LeafSpec",
         "does not have many workers",  # batches come whole, from memory maps
         "exists and is not empty",  # so it is when a run goes on
+        "`srun` command is available",  # a login node of a cluster
         "smaller than the logging interval",
     ):
         warnings.filterwarnings("ignore", message=f".*{message}.*")

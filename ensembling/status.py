@@ -20,7 +20,7 @@ def _row(member: Member) -> dict[str, object]:
     held = member.metrics
     file = member.path / "metrics.csv"
     epochs = pd.read_csv(file) if file.is_file() else pd.DataFrame()
-    seconds = epochs["seconds"].sum() if len(epochs) else np.nan
+    seconds = epochs["seconds"].sum() if len(epochs) else np.nan  # of an interrupted epoch nothing is known
     latest = epochs["val/kl"].iloc[-1] if "val/kl" in epochs else np.nan
     return {
         "member": member.name,
@@ -53,6 +53,6 @@ def as_text(table: pd.DataFrame) -> str:
             "" if pd.isna(row.minutes) else f"{row.minutes:.1f}",
         ]
         rows.append([row.member, row.status, epochs, *figures, row.note])
-    lines = align(rows, left=(0, 1, 5))
+    lines = [line.rstrip() for line in align(rows, left=(0, 1, 5))]
     counts = ", ".join(f"{count} {status}" for status, count in table["status"].value_counts().items())
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:], "", f"{len(table)} members: {counts}"])
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:], "", f"{len(table)} members: {counts}"])

@@ -107,7 +107,7 @@ def align(rows: Sequence[Sequence[str]], left: Container[int]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     aligns = [str.ljust if i in left else str.rjust for i in range(len(widths))]
     cells = ([fit(cell, width) for fit, cell, width in zip(aligns, row, widths, strict=True)] for row in rows)
-    return ["  ".join(row).rstrip() for row in cells]
+    return ["  ".join(row) for row in cells]
 
 
 def some(names: Iterable[str]) -> str:

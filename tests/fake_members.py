@@ -38,15 +38,18 @@ def write_member(
     status: str = "complete",
     val: bool = True,
     test: bool = True,
+    **facts: object,
 ) -> Path:
     """`sweep/<pool>_seed<seed>/` with random predictions for VAL_IDS and IDS, which `probabilities` gives again.
 
-    With a fold, `sweep/<pool>_seed<seed>_fold<fold>/` with those for `fold_ids(fold)` instead of VAL_IDS.
+    With a fold, `sweep/<pool>_seed<seed>_fold<fold>/` with those for `fold_ids(fold)` instead of VAL_IDS. `facts` go
+    into metrics.json.
     """
     folder = sweep / (f"{pool}_seed{seed}" + ("" if fold is None else f"_fold{fold}"))
     (folder / ".hydra").mkdir(parents=True)
     (folder / ".hydra" / "config.yaml").write_text(f"seed: {seed}\n")
     metrics = {"status": status, "pool": pool, "seed": seed, "fold": fold, "train_seconds": 90.0 + seed}
+    metrics |= facts
     (folder / "metrics.json").write_text(json.dumps(metrics))
     key = seed + 10 * (fold or 0) + (1000 if pool == "max" else 0)
     val_ids = VAL_IDS if fold is None else fold_ids(fold)

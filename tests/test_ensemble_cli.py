@@ -20,7 +20,8 @@ MADE = {"submission.csv", *VALIDATION, "members.csv", "report.md", "ensemble.jso
 
 
 def run(run_dir, expect=None, partial=False):
-    return script.ensemble(OmegaConf.create({"run_dir": str(run_dir), "expect": expect, "partial": partial}))
+    settings = {"run_dir": str(run_dir), "expect": expect, "partial": partial, "status": False}
+    return script.ensemble(OmegaConf.create(settings))
 
 
 def files_in(folder: Path) -> set[str]:
@@ -156,7 +157,7 @@ def test_a_member_without_a_fold_among_folds_is_refused_and_nothing_written(tmp_
 )
 def test_settings_that_make_no_sense(tmp_path, setting, message):
     with pytest.raises(MemberError, match=message):
-        script.ensemble(OmegaConf.create({"run_dir": str(tmp_path), "expect": None, "partial": False, **setting}))
+        run(**{"run_dir": tmp_path, **setting})
 
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
@@ -183,7 +184,8 @@ def test_averaging_imports_neither_torch_nor_what_it_brings(sweep):
     code = (
         "import sys, ensemble; from omegaconf import OmegaConf\n"
         "assert 'pandas' not in sys.modules\n"
-        "ensemble.ensemble(OmegaConf.create({'run_dir': sys.argv[1], 'expect': None, 'partial': False}))\n"
+        "settings = {'run_dir': sys.argv[1], 'expect': None, 'partial': False, 'status': False}\n"
+        "ensemble.ensemble(OmegaConf.create(settings))\n"
         "assert not {'torch', 'lightning', 'datamodules', 'lightning_modules'} & sys.modules.keys()"
     )
     root = Path(script.__file__).parent

@@ -1,5 +1,7 @@
 """What counts as a member, its state, and the tables it holds."""
 
+import os
+
 import pytest
 
 from ensembling.members import MemberError, find_members, read_tables
@@ -41,13 +43,25 @@ def test_a_members_own_folder_is_a_list_of_one(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("status", "message"), [("running", "is being trained or was interrupted"), ("failed", "failed"), ("odd", "odd")]
+    ("status", "message"), [("waiting", "has not come to it"), ("failed", "failed"), ("odd", "odd")]
 )
 def test_a_member_that_is_not_complete_says_so(tmp_path, status, message):
     folder = write_member(tmp_path, "avg", 3, status=status)
     (member,) = find_members(tmp_path)
     assert member.status == status
     assert member.fault.startswith(f"{folder}: not complete") and message in member.fault
+
+
+def test_a_running_member_that_gives_no_sign_of_life_was_interrupted(tmp_path):
+    folder = write_member(tmp_path, "avg", 3, status="running", silence=60)
+    heartbeat = folder / "heartbeat"
+    heartbeat.touch()
+    (member,) = find_members(tmp_path)
+    assert member.status == "running" and "is being trained" in member.fault
+    os.utime(heartbeat, (1e9, 1e9))
+    (member,) = find_members(tmp_path)
+    assert member.status == "interrupted" and "repeat its train.py command" in member.fault
+    assert member.last_sign == 1e9
 
 
 def test_a_failed_member_says_what_its_training_said(tmp_path):
