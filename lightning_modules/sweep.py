@@ -52,14 +52,15 @@ def _members(config: DictConfig, config_name: str) -> Iterator[tuple[Path, DictC
         ValueError: two members would fill one folder, or one cannot be trained as a part of a sweep.
     """
     hydra_config, before = HydraConfig.instance(), HydraConfig.instance().cfg
+    given = OmegaConf.to_container(config.hydra.overrides, resolve=False)  # as it was typed
     params = [f"{name}={value}" for name, value in (config.hydra.sweeper.params or {}).items()]
     parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
-    jobs = BasicSweeper.split_arguments(parser.parse_overrides(params + list(config.hydra.overrides.task)), None)[0]
+    jobs = BasicSweeper.split_arguments(parser.parse_overrides(params + given["task"]), None)[0]
     common = set(jobs[0]).intersection(*jobs)
     taken: dict[Path, str] = {}
     try:
         for job in jobs:
-            cfg = compose(config_name, list(job), return_hydra_config=True)
+            cfg = compose(config_name, [*given["hydra"], *job], return_hydra_config=True)
             hydra_config.set_config(cfg)  # the folder's name is made of it
             folder = Path(cfg.hydra.sweep.dir) / cfg.hydra.sweep.subdir
             changed = " ".join(override for override in job if override not in common)

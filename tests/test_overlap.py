@@ -245,6 +245,15 @@ def test_every_step_has_draws_of_its_own_that_repeat(competition, cache_dir):
     assert draw(step=2) == others[2] and draw(seed=1) == others[0]
 
 
+def test_devices_share_a_step(competition, cache_dir):
+    datamodule = attend(on_competition(competition, cache_dir))
+    datamodule.trainer.world_size = 2
+    assert [len(targets) for _, targets in datamodule.train_dataloader()] == [2] * (len(datamodule.train) // 2 // 2)
+    datamodule.trainer.world_size = 3
+    with pytest.raises(DataError, match=r"data\.batch_size=4 cannot be shared out to 3 devices"):
+        datamodule.train_dataloader()
+
+
 class Listener(LightningModule):
     """Trains nothing to speak of, and keeps every batch."""
 
