@@ -3,6 +3,9 @@
 python predict.py run_dir=outputs/demo input=clip.wav                     # the ensemble's likely words
 python predict.py run_dir=outputs/demo/avg_seed0 input=folder/            # one member, a table
 python predict.py ckpt_path=best.ckpt input=list.txt output=probs.csv     # a checkpoint is enough
+
+A large folder in eight parts; with hydra/launcher=joblib, submitit_slurm or ray side by side:
+python predict.py -m shards=8 'shard=range(8)' run_dir=outputs/demo input=folder/ output=probs.csv
 """
 
 import sys
@@ -24,29 +27,63 @@ PATHS = ("run_dir", "ckpt_path", "input", "output")
 
 def predict(cfg: DictConfig) -> None:
     """Recordings -> a table of probabilities, or for one recording its likely words on the screen."""
-    import torch
-
-    from datamodules.recordings import DataError, read_clips
-    from lightning_modules.allocator import keep_freed_memory
-    from lightning_modules.predictor import load
+    from datamodules.recordings import DataError
+    from lightning_modules.predictor import find_checkpoints
     from lightning_modules.run_folder import write_table
+    from lightning_modules.shards import ShardError, check_shards
 
+    check_shards(cfg.shard, cfg.shards, cfg.output)
     if (cfg.run_dir is None) == (cfg.ckpt_path is None):
         raise DataError("give either run_dir=FOLDER (a run or a sweep) or ckpt_path=FILE")
     ids, paths = find_recordings(Path(cfg.input))
-    keep_freed_memory()
-    device = cfg.device if cfg.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    predictor = load(cfg.run_dir or cfg.ckpt_path, device)
-    clips = read_clips(paths, predictor.sample_rate, predictor.num_samples, cfg.batch_size)
-    chunks = [predictor(torch.from_numpy(chunk).to(device).float() / 32768).cpu() for chunk in clips]
-    probs = torch.cat(chunks).numpy()
-
-    if Path(cfg.input).is_file() and len(paths) == 1 and cfg.output is None:
+    alone = Path(cfg.input).is_file() and len(paths) == 1
+    if alone and cfg.shards > 1:
+        raise ShardError(f"{paths[0]}: one recording for {cfg.shards} shards; leave out shards and shard")
+    checkpoints = find_checkpoints(Path(cfg.run_dir or cfg.ckpt_path))
+    if cfg.shards > 1:
+        predict_shard(cfg, ids, paths, checkpoints)
+        return
+    predictor, probs = probabilities(cfg, paths, checkpoints)
+    if alone and cfg.output is None:
         print_words(paths[0], probs[0], predictor, cfg.top)
         return
     output = Path(cfg.output or "predictions.csv")
     write_table(output, ["id", *predictor.class_names], ids, probs)
-    print(f"{len(ids)} recordings, {len(predictor.networks)} members: {output}")
+    print(f"{len(ids)} recordings, {len(checkpoints)} members: {output}")
+
+
+def predict_shard(cfg: DictConfig, ids: list[str], paths: list[Path], checkpoints: list[Path]) -> None:
+    """One part of the table, unless it was made before; the whole table, once no part is missing."""
+    from lightning_modules.run_folder import write_table
+    from lightning_modules.shards import cut, merge, part_paths
+
+    blocks = cut(len(ids), cfg.batch_size, cfg.shards)
+    parts = part_paths(cfg.output, blocks, cfg.batch_size, ids, paths, checkpoints)
+    block, part = blocks[cfg.shard], parts[cfg.shard]
+    part.parent.mkdir(parents=True, exist_ok=True)
+    if not part.exists():
+        predictor, probs = probabilities(cfg, paths[block], checkpoints)
+        write_table(part, ["id", *predictor.class_names], ids[block], probs, header=cfg.shard == 0)
+    missing = merge(parts, Path(cfg.output))
+    outcome = f"{missing} of {cfg.shards} parts still missing" if missing else f"all parts merged into {cfg.output}"
+    print(f"shard {cfg.shard} of {cfg.shards}, {len(ids[block])} recordings: {outcome}")
+
+
+def probabilities(cfg: DictConfig, paths: list[Path], checkpoints: list[Path]) -> tuple["Predictor", "np.ndarray"]:
+    """Recordings and checkpoints -> the ensemble and its probabilities `(N, num_classes)`, also of no recording."""
+    import torch
+
+    from datamodules.recordings import read_clips
+    from lightning_modules.allocator import keep_freed_memory
+    from lightning_modules.predictor import load_ensemble
+
+    keep_freed_memory()
+    device = cfg.device if cfg.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    predictor = load_ensemble(checkpoints, device)
+    clips = read_clips(paths, predictor.sample_rate, predictor.num_samples, cfg.batch_size)
+    chunks = [torch.empty(0, len(predictor.class_names))]
+    chunks += [predictor(torch.from_numpy(chunk).to(device).float() / 32768).cpu() for chunk in clips]
+    return predictor, torch.cat(chunks).numpy()
 
 
 def find_recordings(given: Path) -> tuple[list[str], list[Path]]:

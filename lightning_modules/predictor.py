@@ -55,7 +55,11 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Predictor:
     Raises:
         RunError: no checkpoint there, or a file that is none.
     """
-    checkpoints = find_checkpoints(Path(path))
+    return load_ensemble(find_checkpoints(Path(path)), device)
+
+
+def load_ensemble(checkpoints: Sequence[Path], device: str | torch.device = "cpu") -> Predictor:
+    """The members of `checkpoints` as one predictor; raises what `load` raises."""
     return Predictor([load_member(file) for file in checkpoints], [str(file) for file in checkpoints]).to(device)
 
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -116,18 +117,24 @@ class RunFolder:
         write_text(self.path / "metrics.json", json.dumps({**self.metrics, **values}, indent=2) + "\n")
 
 
-def write_table(path: Path, columns: Sequence[str], ids: Sequence[str], values: np.ndarray) -> None:
+def write_table(
+    path: Path, columns: Sequence[str], ids: Sequence[str], values: np.ndarray, header: bool = True
+) -> None:
     """A table of distributions `(N, num_classes)` as CSV; `columns` starts with the id's."""
     table = pd.DataFrame(values.astype(np.float64), columns=list(columns[1:]))
     table.insert(0, columns[0], list(ids))
-    write_text(path, table.to_csv(index=False, float_format="%.9g"))
+    write_text(path, table.to_csv(index=False, header=header, float_format="%.9g"))
 
 
 def write_text(path: Path, text: str) -> None:
-    """All or nothing: a reader, or a run that goes on after a kill, never meets half a file."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    """All or nothing: a reader, a run that goes on after a kill or a second writer never meets half a file."""
+    # A random name and not the process id: containers that share a folder all count their processes from 1.
+    temporary = path.with_name(f"{path.name}.{uuid4().hex}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _is_running(pid: int) -> bool:

@@ -1,0 +1,64 @@
+"""A large table made in parts, by processes or machines that share nothing but its folder."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from datamodules.cache import cache_key
+from lightning_modules.run_folder import write_text
+
+
+class ShardError(ValueError):
+    """Shards that make no table; the message names the setting and the remedy."""
+
+
+def check_shards(shard: int, shards: int, output: str | None) -> None:
+    """Whether `shard` is one of `shards`, and several have a table to meet at.
+
+    Raises:
+        ShardError: they are not, or have none.
+    """
+    if not isinstance(shards, int) or shards < 1:
+        raise ShardError(f"shards is {shards!r}; give a whole number from 1 on")
+    if not isinstance(shard, int) or shard not in range(shards):
+        raise ShardError(f"shard is {shard!r}, outside of {shards} shards; give one from 0 to {shards - 1}")
+    if shards > 1 and output is None:
+        raise ShardError(f"{shards} shards have no table to be merged into; give output=FILE")
+
+
+def cut(num_recordings: int, batch_size: int, shards: int) -> list[slice]:
+    """The recordings of each shard: contiguous blocks, none of them over one batch longer than another.
+
+    Blocks are whole batches, the same as of one process alone: the last digits of a probability depend on its batch.
+    """
+    starts = [*range(0, num_recordings, batch_size), num_recordings]
+    batches = len(starts) - 1
+    bounds = [starts[-(-batches * i // shards)] for i in range(shards + 1)]  # rounded up: the first is never empty
+    return [slice(*pair) for pair in pairwise(bounds)]
+
+
+def part_paths(
+    output: str, blocks: Sequence[slice], batch_size: int, ids: Sequence[str], paths: Sequence[Path], models: list[Path]
+) -> list[Path]:
+    """Where the blocks' rows of `output` go: each to another file as soon as anything changes that it is made of.
+
+    Recordings and checkpoints (`models`) are the same while their paths, sizes and times of change are.
+    """
+
+    def key(block: slice) -> str:
+        files = [*models, *paths[block]]
+        known = [path if path.exists() else str(path) for path in files]  # the shard that reads it says it is missing
+        return cache_key(batch_size, ids[block], known)
+
+    folder = Path(f"{output}.shards")
+    return [folder / f"part-{i}-of-{len(blocks)}-{key(block)}.csv" for i, block in enumerate(blocks)]
+
+
+def merge(parts: Sequence[Path], output: Path) -> int:
+    """The table, once all its parts are there; they stay, those of other jobs go. Returns how many are missing."""
+    missing = sum(not part.exists() for part in parts)
+    if not missing:
+        write_text(output, "".join(part.read_bytes().decode() for part in parts))
+        for stale in set(parts[0].parent.glob("part-*.csv")) - set(parts):
+            stale.unlink(missing_ok=True)  # another shard may be doing the same
+    return missing
