@@ -61,6 +61,8 @@ class RunFolder:
                 f"{self.path} is being trained by process {held['pid']} on {held['host']}; wait for its end, "
                 f"or end it and repeat this command after {SILENCE:.0f} s"
             )
+        for half_written in self.path.rglob("*.tmp"):  # by a process that was killed
+            half_written.unlink()
         if overwrite:
             for name in MADE:
                 shutil.rmtree(self.path / name, ignore_errors=True)
