@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 log = logging.getLogger("train")
 
 
-def train(cfg: DictConfig, run_dir: str, overrides: list[str]) -> float:
+def train(cfg: DictConfig, run_dir: str, overrides: list[str], number: int = 0) -> float:
     """Configuration -> a trained network, its tables of predictions and its figures in `run_dir`.
 
     A run that is complete there is left as it is, one that was interrupted goes on from its last checkpoint.
+    `number` is the member's in its sweep: members that run side by side take the machine's GPUs in turn.
     Returns the validation KL, or the last epoch's training loss where there is no validation split.
     """
     # Imported here, so that --help and a misspelt override answer at once.
@@ -44,16 +45,16 @@ def train(cfg: DictConfig, run_dir: str, overrides: list[str]) -> float:
         raise RunError(f"{name} is not set; give it on the command line, {name}=...") from error
     folder = RunFolder(run_dir)
     if cfg.trainer.fast_dev_run:
-        return fit(cfg, config, None)
+        return fit(cfg, config, None, number)
     folder.claim(config, overrides, cfg.overwrite)
     if folder.metrics.get("status") == "complete":
         log.info("%s is complete, nothing to do", run_dir)
         return folder.metrics["objective"]
     with folder.running(pool=cfg.model.pool, seed=cfg.seed, **provenance()):
-        return fit(cfg, config, folder)
+        return fit(cfg, config, folder, number)
 
 
-def fit(cfg: DictConfig, config: dict[str, Any], folder: "RunFolder | None") -> float:
+def fit(cfg: DictConfig, config: dict[str, Any], folder: "RunFolder | None", number: int) -> float:
     """Build everything, train, predict; keep the results in `folder` (None: try it out and keep nothing)."""
     from lightning import seed_everything
 
@@ -64,7 +65,7 @@ def fit(cfg: DictConfig, config: dict[str, Any], folder: "RunFolder | None") -> 
 
     quieten()
     keep_freed_memory()
-    choose_for_device(cfg)
+    choose_for_device(cfg, number)
     datamodule = OverlapDataModule(
         source=instantiate(cfg.data.source),
         features=config["features"],
@@ -138,9 +139,9 @@ def find_checkpoint(wanted: str | None, folder: "RunFolder | None", class_names:
     return checkpoint
 
 
-def choose_for_device(cfg: DictConfig) -> None:
+def choose_for_device(cfg: DictConfig, number: int) -> None:
     """Settle what is "auto": on CUDA 16-bit mixed precision and features computed at every step, elsewhere float32
-    (16-bit on a CPU is slow or wrong) and features from the disk."""
+    (16-bit on a CPU is slow or wrong) and features from the disk; and which GPU a member takes that needs one."""
     import torch
 
     cuda = cfg.trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
@@ -148,6 +149,8 @@ def choose_for_device(cfg: DictConfig) -> None:
         cfg.trainer.precision = "16-mixed" if cuda else "32-true"
     if cfg.data.cache == "auto":
         cfg.data.cache = "waveforms" if cuda else "features"
+    if cuda and cfg.trainer.devices == 1:
+        cfg.trainer.devices = [number % torch.cuda.device_count()]
 
 
 def build_trainer(cfg: DictConfig, with_validation: bool = True, **options: Any) -> "Trainer":
@@ -167,11 +170,14 @@ def build_trainer(cfg: DictConfig, with_validation: bool = True, **options: Any)
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(cfg: DictConfig) -> float:
     runtime = HydraConfig.get()
+    number = OmegaConf.select(runtime, "job.num", default=0)  # a run outside of a sweep has none
     try:
-        return train(cfg, runtime.runtime.output_dir, list(runtime.overrides.task))
+        return train(cfg, runtime.runtime.output_dir, list(runtime.overrides.task), number)
     except (ValueError, OSError) as error:  # what this program refuses; the stack is a HYDRA_FULL_ERROR=1 away
         raise CompactHydraException(str(error)) from error
 
 
 if __name__ == "__main__":
+    # conf/hydra/launcher holds files of the launchers' own names: Hydra warns that it fills them up, as is meant.
+    warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/")
     main()
