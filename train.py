@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 log = logging.getLogger("train")
 
 
-def train(cfg: DictConfig, run_dir: str, overrides: list[str]) -> float:
+def train(cfg: DictConfig, run_dir: str, overrides: list[str], number: int = 0) -> float:
     """Configuration -> a trained network, its tables of predictions and its figures in `run_dir`.
 
     A run that is complete there is left as it is, one that was interrupted goes on from its last checkpoint.
+    `number` is the member's in its sweep: members that run side by side take the machine's GPUs in turn.
     Returns the validation KL, or the last epoch's training loss where there is no validation split.
     """
     # Imported here, so that --help and a misspelt override answer at once.
@@ -45,6 +46,7 @@ def train(cfg: DictConfig, run_dir: str, overrides: list[str]) -> float:
     except MissingMandatoryValue as error:
         name = error.full_key
         raise RunError(f"{name} is not set; give it on the command line, {name}=...") from error
+    choose_for_device(cfg, number)
     folder = RunFolder(run_dir)
     if cfg.trainer.fast_dev_run:
         return fit(cfg, config, None)
@@ -70,7 +72,6 @@ def fit(cfg: DictConfig, config: dict[str, Any], folder: "RunFolder | None") -> 
 
     quieten()
     keep_freed_memory()
-    choose_for_device(cfg)
     datamodule = OverlapDataModule(
         source=instantiate(cfg.data.source),
         features=config["features"],
@@ -147,9 +148,9 @@ def find_checkpoint(wanted: str | None, folder: "RunFolder | None", class_names:
     return checkpoint
 
 
-def choose_for_device(cfg: DictConfig) -> None:
+def choose_for_device(cfg: DictConfig, number: int) -> None:
     """Settle what is "auto": on CUDA 16-bit mixed precision and features computed at every step, elsewhere float32
-    (16-bit on a CPU is slow or wrong) and features from the disk."""
+    (16-bit on a CPU is slow or wrong) and features from the disk; and which GPU a member takes that needs one."""
     import torch
 
     cuda = cfg.trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
@@ -157,6 +158,8 @@ def choose_for_device(cfg: DictConfig) -> None:
         cfg.trainer.precision = "16-mixed" if cuda else "32-true"
     if cfg.data.cache == "auto":
         cfg.data.cache = "waveforms" if cuda else "features"
+    if cuda and cfg.trainer.devices == 1:
+        cfg.trainer.devices = [number % torch.cuda.device_count()]
 
 
 def build_trainer(cfg: DictConfig, with_validation: bool) -> "Trainer":
@@ -177,11 +180,14 @@ def build_trainer(cfg: DictConfig, with_validation: bool) -> "Trainer":
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(cfg: DictConfig) -> float:
     runtime = HydraConfig.get()
+    number = OmegaConf.select(runtime, "job.num", default=0)  # a run outside of a sweep has none
     try:
-        return train(cfg, runtime.runtime.output_dir, list(runtime.overrides.task))
+        return train(cfg, runtime.runtime.output_dir, list(runtime.overrides.task), number)
     except (ValueError, OSError) as error:  # what this program refuses; the stack is a HYDRA_FULL_ERROR=1 away
         raise CompactHydraException(str(error)) from error
 
 
 if __name__ == "__main__":
+    # conf/hydra/launcher holds files of the launchers' own names: Hydra warns that it fills them up, as is meant.
+    warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/")
     main()

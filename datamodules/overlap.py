@@ -1,5 +1,7 @@
 """The data module: recordings in, augmented batches of features out."""
 
+import signal
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -139,10 +141,14 @@ class OverlapDataModule(LightningDataModule):
     def _loader(self, clips: Clips | FreshMixtures, **options: Any) -> DataLoader:
         # A step is batch_size clips, whatever the number of devices that share them.
         world_size = self.trainer.world_size if self.trainer else 1
+        forks = self.num_workers > 0 and sys.platform == "linux"
         return DataLoader(
             clips,
             batch_size=max(1, self.batch_size // world_size),
             num_workers=self.num_workers,
+            # In a member that joblib started, the default would be joblib's own way, of which DataLoader knows nothing.
+            multiprocessing_context="fork" if forks else None,
+            worker_init_fn=_ignore_the_end_of_a_job if forks else None,
             collate_fn=_as_it_is,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0,
@@ -169,6 +175,12 @@ class OverlapDataModule(LightningDataModule):
 def as_float(waveforms: Tensor) -> Tensor:
     """16-bit samples -> float32 in [-1, 1); floating-point ones stay."""
     return waveforms if waveforms.is_floating_point() else waveforms.float() / 32768
+
+
+def _ignore_the_end_of_a_job(worker: int) -> None:
+    """Slurm's signal that time is up goes to every process of a job, but only the training is to queue the job again:
+    a worker has inherited the handler that does so."""
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 
 
 def _as_it_is(batch: Batch) -> Batch:

@@ -27,8 +27,8 @@ TINY = [
     "trainer.limit_train_batches=1.0",
 ]
 
-
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+# PYTHONPATH: a process that does not start in a script of this checkout would import what is installed.
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
 
 
 def run(script: str, *arguments: str, cwd: Path, expect: int = 0) -> str:

@@ -1,5 +1,9 @@
 """The data module: the same batches for equal seeds, fresh ones every epoch, augmentation in training alone."""
 
+import multiprocessing
+import os
+import signal
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -203,6 +207,20 @@ def test_worker_processes_change_nothing(words, cache_dir):
     for number in range(2):
         loader.sampler.set_epoch(number)
         assert same(list(loader), epoch(alone, number))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
+def test_a_worker_leaves_the_signal_that_a_job_ends_to_the_training(words, cache_dir):
+    before = signal.signal(signal.SIGUSR2, lambda *_: os._exit(3))
+    try:
+        batches = iter(attend(on_words(words, cache_dir, num_workers=1)).train_dataloader())
+        next(batches)
+        (worker,) = multiprocessing.active_children()
+        os.kill(worker.pid, signal.SIGUSR2)
+        worker.join(0.5)
+        assert worker.is_alive() and len(list(batches)) == 2
+    finally:
+        signal.signal(signal.SIGUSR2, before)
 
 
 def test_several_devices_share_an_epoch():

@@ -1,0 +1,120 @@
+"""Sweeps whose members run side by side, by launchers that others wrote: the results are those of one after another."""
+
+import json
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+import train
+from tests.test_cli import ROOT, TINY, make_competition, run
+
+TINIER = [
+    *TINY,
+    "trainer.max_epochs=1",
+    "callbacks.dashboard=null",
+    "callbacks.learning_rate=null",
+    "logger.tensorboard=null",
+]
+LAUNCHERS = {
+    "basic": [],
+    "joblib": ["hydra.launcher.n_jobs=2"],
+    "submitit_local": [],
+    "submitit_slurm": ["hydra.launcher.cpus_per_task=1", "hydra.launcher.timeout_min=5"],
+    "ray": [],
+}
+
+
+def sweep(home: Path, launcher: str, *arguments: str, expect: int = 0) -> str:
+    """A sweep in a folder named after its launcher, with a cache of its own -> all it printed."""
+    data = [f"data.root={home / 'Data'}", f"data.cache_dir={home / 'cache' / launcher}", "data.num_workers=1"]
+    options = [f"hydra/launcher={launcher}", *LAUNCHERS[launcher], f"name={launcher}", *arguments]
+    return run("train.py", "-m", *TINIER, *data, *options, cwd=home, expect=expect)
+
+
+def members(home: Path, launcher: str) -> list[Path]:
+    return sorted(path for path in (home / "outputs" / launcher).glob("[!.]*") if path.is_dir())
+
+
+def predictions(home: Path, launcher: str) -> dict[str, bytes]:
+    tables = ("predictions.csv", "val_predictions.csv")
+    return {f"{path.name}/{table}": (path / table).read_bytes() for path in members(home, launcher) for table in tables}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a competition and a sweep over it whose two members ran one after the other."""
+    home = tmp_path_factory.mktemp("home")
+    make_competition(home / "Data")
+    sweep(home, "basic", "model.pool=avg,max")
+    return home
+
+
+def skip_what_is_not_here(launcher: str) -> None:
+    if launcher == "ray" and find_spec("ray") is None:
+        pytest.skip("no Ray here: pip install -e '.[ray]'")
+    if launcher == "submitit_slurm":
+        if shutil.which("sinfo") is None:
+            pytest.skip("no Slurm here: .ci/slurm-node start")
+        nodes = subprocess.run(["sinfo", "--noheader", "--format=%T"], capture_output=True, text=True)
+        if "idle" not in nodes.stdout:
+            pytest.skip(f"no node of Slurm is idle: {nodes.stdout}{nodes.stderr}")
+
+
+@pytest.mark.parametrize(
+    "launcher", ["joblib", "submitit_local", pytest.param("submitit_slurm", marks=pytest.mark.slurm), "ray"]
+)
+def test_members_side_by_side_equal_those_one_after_the_other(home: Path, launcher: str) -> None:
+    skip_what_is_not_here(launcher)
+    sweep(home, launcher, "model.pool=avg,max")
+    assert len(predictions(home, launcher)) == 4
+    assert predictions(home, launcher) == predictions(home, "basic")
+    # They started on an empty cache at the same time, and each of its arrays was built by one of them alone.
+    built = sum((path / "train.log").read_text().count(" clips to ") for path in members(home, launcher))
+    assert built == len(list((home / "cache" / launcher).glob("*.npy"))) > 0
+
+
+def test_a_member_that_fails_does_not_take_the_others_along(home: Path) -> None:
+    printed = sweep(home, "joblib", "name=half", "model.pool=median,max", expect=1)
+    assert "pool is 'median'; choose one of avg, max" in printed and "Traceback" not in printed
+    status = {path.name: json.loads((path / "metrics.json").read_text())["status"] for path in members(home, "half")}
+    assert status == {"median_seed0": "failed", "max_seed0": "complete"}
+
+
+@pytest.mark.parametrize(("job", "number"), [(["+hydra.job.num=5"], 5), ([], 0)])
+def test_members_know_their_number_in_the_sweep(monkeypatch: pytest.MonkeyPatch, job: list[str], number: int) -> None:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose("train", [*job, "hydra.runtime.output_dir=here"], return_hydra_config=True)
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", cfg)
+    monkeypatch.setattr(train, "train", lambda cfg, run_dir, overrides, number: number)
+    assert train.main(cfg) == number
+
+
+@pytest.mark.parametrize(
+    ("number", "count", "accelerator", "devices", "chosen"),
+    [
+        (0, 4, "auto", 1, [0]),
+        (3, 4, "gpu", 1, [3]),
+        (6, 4, "auto", 1, [2]),
+        (6, 1, "auto", 1, [0]),
+        (6, 4, "auto", 2, 2),
+        (6, 4, "auto", "auto", "auto"),
+        (6, 4, "cpu", 1, 1),
+        (6, 0, "auto", 1, 1),
+    ],
+)
+def test_members_take_the_gpus_of_a_machine_in_turn(
+    monkeypatch: pytest.MonkeyPatch, number: int, count: int, accelerator: str, devices: int | str, chosen: object
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    trainer = {"accelerator": accelerator, "devices": devices, "precision": "auto"}
+    cfg = OmegaConf.create({"trainer": trainer, "data": {"cache": "auto"}})
+    train.choose_for_device(cfg, number)
+    assert cfg.trainer.devices == chosen
