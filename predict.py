@@ -9,6 +9,7 @@ python predict.py -m shards=8 'shard=range(8)' run_dir=outputs/demo input=folder
 """
 
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -139,5 +140,6 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
+    warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/")  # as in train.py
     sys.argv[1:] = quote_paths(sys.argv[1:])
     main()

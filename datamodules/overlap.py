@@ -130,6 +130,8 @@ class OverlapDataModule(LightningDataModule):
         sampler = EpochSampler(
             self.train, self.trainer.world_size, self.trainer.global_rank, shuffle=True, seed=self.seed, drop_last=True
         )
+        # The trainer sets it too, but where it goes on from a checkpoint the workers have read ahead by then.
+        sampler.set_epoch(self.trainer.current_epoch)
         return self._loader(self.train, sampler=sampler, drop_last=True)
 
     def val_dataloader(self) -> DataLoader | list:

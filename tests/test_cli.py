@@ -116,7 +116,7 @@ def test_the_same_sweep_again_skips_what_is_complete_and_goes_on_with_the_rest(h
 
 
 def test_an_interrupted_run_ends_as_if_it_had_not_been(home: Path) -> None:
-    options = [*TINY, *data(home), "name=resumed", "trainer.max_epochs=3"]
+    options = [*TINY, *data(home), "name=resumed", "trainer.max_epochs=3", "data.num_workers=1"]
     run("train.py", *options, cwd=home)
     member = home / "outputs" / "resumed" / "avg_seed0"
     whole = (member / "predictions.csv").read_bytes(), (member / "metrics.csv").read_text()

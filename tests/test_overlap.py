@@ -39,8 +39,9 @@ def on_words(root: Path, cache_dir: Path, **options) -> OverlapDataModule:
 def attend(datamodule: OverlapDataModule, training: bool = True, step: int = 0, rank: int = 0) -> OverlapDataModule:
     """As a trainer does, with as much of a trainer as the data module looks at."""
     datamodule.setup()
+    loop = SimpleNamespace(total_batch_idx=step - 1)
     datamodule.trainer = SimpleNamespace(
-        training=training, global_rank=rank, world_size=1, fit_loop=SimpleNamespace(total_batch_idx=step - 1)
+        training=training, global_rank=rank, world_size=1, current_epoch=0, fit_loop=loop
     )
     return datamodule
 
