@@ -23,7 +23,7 @@ demo: setup
 	@echo "Try it:       $(RUN) predict.py run_dir=outputs/demo input=RECORDING"
 
 test: setup
-	$(RUN) -m pytest -n auto --dist loadfile
+	$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(VENV)/bin/ruff check .
