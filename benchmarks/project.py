@@ -48,7 +48,7 @@ def data_module(root: Path, *overrides: str) -> OverlapDataModule:
         cache_dir=cfg.data.cache_dir,
     )
     loop = SimpleNamespace(total_batch_idx=0)
-    data.trainer = SimpleNamespace(training=True, world_size=1, global_rank=0, current_epoch=0, fit_loop=loop)
+    data.trainer = SimpleNamespace(training=True, world_size=1, global_rank=0, fit_loop=loop)
     return data
 
 

@@ -68,6 +68,7 @@ class OverlapDataModule(LightningDataModule):
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.cache, self.cache_dir = cache, Path(cache_dir).expanduser()
         self.splits: Splits | None = None
+        self.first_epoch = 0
 
     def prepare_data(self) -> None:
         """Build the caches, once a machine."""
@@ -121,6 +122,13 @@ class OverlapDataModule(LightningDataModule):
         waveforms, targets = (self.splits.val or self.splits.train).__getitems__(range(n))
         return as_float(waveforms), targets
 
+    def state_dict(self) -> dict[str, int]:
+        return {"next_epoch": self.trainer.current_epoch + 1}  # checkpoints are written at the end of an epoch
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Where training goes on, workers have read ahead by the time that the trainer sets the sampler's epoch."""
+        self.first_epoch = state["next_epoch"]
+
     def train_dataloader(self) -> DataLoader:
         if self.batch_size % self.trainer.world_size:
             raise DataError(
@@ -130,8 +138,7 @@ class OverlapDataModule(LightningDataModule):
         sampler = EpochSampler(
             self.train, self.trainer.world_size, self.trainer.global_rank, shuffle=True, seed=self.seed, drop_last=True
         )
-        # The trainer sets it too, but where it goes on from a checkpoint the workers have read ahead by then.
-        sampler.set_epoch(self.trainer.current_epoch)
+        sampler.set_epoch(self.first_epoch)
         return self._loader(self.train, sampler=sampler, drop_last=True)
 
     def val_dataloader(self) -> DataLoader | list:
@@ -150,7 +157,7 @@ class OverlapDataModule(LightningDataModule):
             num_workers=self.num_workers,
             # In a member that joblib started, the default would be joblib's own way, of which DataLoader knows nothing.
             multiprocessing_context="fork" if forks else None,
-            worker_init_fn=_ignore_the_end_of_a_job if forks else None,
+            worker_init_fn=_ignore_signals if forks else None,
             collate_fn=_as_it_is,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0,
@@ -179,10 +186,11 @@ def as_float(waveforms: Tensor) -> Tensor:
     return waveforms if waveforms.is_floating_point() else waveforms.float() / 32768
 
 
-def _ignore_the_end_of_a_job(worker: int) -> None:
-    """Slurm's signal that time is up goes to every process of a job, but only the training is to queue the job again:
-    a worker has inherited the handler that does so."""
-    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+def _ignore_signals(worker: int) -> None:
+    """Slurm tells every process of a job that its time is up, and again that it ends. The training answers: it queues
+    the job again, by a handler that its workers inherit, and would fail if they died before it."""
+    for number in (signal.SIGUSR2, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _as_it_is(batch: Batch) -> Batch:

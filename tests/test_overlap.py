@@ -39,9 +39,8 @@ def on_words(root: Path, cache_dir: Path, **options) -> OverlapDataModule:
 def attend(datamodule: OverlapDataModule, training: bool = True, step: int = 0, rank: int = 0) -> OverlapDataModule:
     """As a trainer does, with as much of a trainer as the data module looks at."""
     datamodule.setup()
-    loop = SimpleNamespace(total_batch_idx=step - 1)
     datamodule.trainer = SimpleNamespace(
-        training=training, global_rank=rank, world_size=1, current_epoch=0, fit_loop=loop
+        training=training, global_rank=rank, world_size=1, fit_loop=SimpleNamespace(total_batch_idx=step - 1)
     )
     return datamodule
 
@@ -211,17 +210,21 @@ def test_worker_processes_change_nothing(words, cache_dir):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
-def test_a_worker_leaves_the_signal_that_a_job_ends_to_the_training(words, cache_dir):
-    before = signal.signal(signal.SIGUSR2, lambda *_: os._exit(3))
+@pytest.mark.parametrize("number", [signal.SIGUSR2, signal.SIGTERM])
+def test_a_worker_leaves_the_signals_that_end_a_job_to_the_training(words, cache_dir, number):
+    before = signal.signal(number, lambda *_: os._exit(3))
     try:
         batches = iter(attend(on_words(words, cache_dir, num_workers=1)).train_dataloader())
         next(batches)
         (worker,) = multiprocessing.active_children()
-        os.kill(worker.pid, signal.SIGUSR2)
+        os.kill(worker.pid, number)
         worker.join(0.5)
         assert worker.is_alive() and len(list(batches)) == 2
     finally:
-        signal.signal(signal.SIGUSR2, before)
+        signal.signal(number, before)
+    del batches
+    worker.join(10)
+    assert not worker.is_alive()
 
 
 def test_several_devices_share_an_epoch():
