@@ -36,8 +36,9 @@ def _row(member: Member) -> dict[str, object]:
 def _note(member: Member) -> str:
     where = "process {pid} on {host}".format_map({"pid": "?", "host": "?", **member.metrics})
     if member.status in ("running", "interrupted"):
-        ago = timedelta(seconds=round(time.time() - member.last_sign)) if member.last_sign else "never"
-        return f"{where}, last sign of life {ago} ago"
+        if not member.last_sign:
+            return f"{where}, no sign of life"
+        return f"{where}, last sign of life {timedelta(seconds=round(time.time() - member.last_sign))} ago"
     if member.status == "failed":
         return (str(member.metrics.get("error") or "").strip().splitlines() or ["train.log says why"])[-1]
     return member.fault if member.status == "unreadable" else ""

@@ -1,0 +1,67 @@
+"""What a training step is made of, and what the allocator has to do with it.
+
+python -m benchmarks.step           # batches of 128, average pooling
+python -m benchmarks.step max 32
+
+Once with the C library's own allocator and once as the program sets it, each in a fresh process: clips/s and new pages
+a step once the first steps are over, the process's memory, and the shares of the operations.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+NUM_STEPS = 8
+ALLOCATORS = ("the C library's", "freed memory is kept")
+
+
+def measure(pool: str, batch_size: int) -> None:
+    """The figures of this process's allocator, printed."""
+    import torch
+    from torch.profiler import profile
+
+    from lightning_modules.classifier import kl_divergence
+    from lightning_modules.mac import MAC
+
+    network = MAC(pool).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.2, momentum=0.9, weight_decay=1e-4, fused=True)
+    features = torch.randn(batch_size, 4, 160, 160).contiguous(memory_format=torch.channels_last)
+    targets = torch.rand(batch_size, 30).softmax(dim=1)
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            optimizer.zero_grad()
+            kl_divergence(network(features), targets).backward()
+            optimizer.step()
+
+    run(NUM_STEPS)  # the free blocks of the first steps come to fit
+    faults, start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, time.perf_counter()
+    run(NUM_STEPS)
+    rate = NUM_STEPS * batch_size / (time.perf_counter() - start)
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    pages = (usage.ru_minflt - faults) / NUM_STEPS
+    print(f"{rate:.1f} clips/s, {pages:,.0f} new pages a step, {usage.ru_maxrss / 1e6:.1f} GB at most")
+    with profile() as profiler:
+        run(2)
+    events = sorted(profiler.key_averages(), key=lambda event: -event.self_cpu_time_total)
+    total = sum(event.self_cpu_time_total for event in events)
+    print(", ".join(f"{event.key} {event.self_cpu_time_total / total:.0%}" for event in events[:8]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pool", nargs="?", default="avg")
+    parser.add_argument("batch_size", type=int, nargs="?", default=128)
+    arguments = parser.parse_args()
+    call = f"from benchmarks.step import measure; measure({arguments.pool!r}, {arguments.batch_size})"
+    keep = "from lightning_modules.allocator import keep_freed_memory; keep_freed_memory(); "
+    for allocator, code in zip(ALLOCATORS, (call, keep + call), strict=True):
+        print(f"{allocator}: ", end="", flush=True)
+        subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=True)
+
+
+if __name__ == "__main__":
+    main()
