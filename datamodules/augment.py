@@ -60,6 +60,33 @@ class RandomCrop(nn.Module):
         return crops[clip, :, top, left]
 
 
+class RandomWarp(nn.Module):
+    """Stretch and shift both axes: a shorter vocal tract and a higher voice move the bands up, a faster speaker
+    squeezes the frames.
+
+    Scales are log-uniform in 1 / (1 + scale) .. 1 + scale, shifts uniform in +-shift, as shares of the axis. What
+    comes in from outside is zero, the mean. Interpolation is bilinear; float32.
+
+    Source: vocal tract length perturbation (Jaitly and Hinton, ICML workshop 2013) and speed perturbation (Ko et al.,
+    Interspeech 2015), here on the picture, where one resampling does for both.
+    """
+
+    def __init__(
+        self, freq_scale: float = 0.2, time_scale: float = 0.2, freq_shift: float = 0.05, time_shift: float = 0.1
+    ) -> None:
+        super().__init__()
+        self.freq_scale, self.time_scale = freq_scale, time_scale
+        self.freq_shift, self.time_shift = freq_shift, time_shift
+
+    def forward(self, features: Tensor) -> Tensor:
+        u = 2 * torch.rand(4, len(features), device=features.device) - 1
+        affine = torch.zeros(len(features), 2, 3, device=features.device)  # of coordinates from -1 to 1, time first
+        affine[:, 0, 0], affine[:, 1, 1] = (1 + self.time_scale) ** u[0], (1 + self.freq_scale) ** u[1]
+        affine[:, 0, 2], affine[:, 1, 2] = 2 * self.time_shift * u[2], 2 * self.freq_shift * u[3]
+        grid = F.affine_grid(affine, list(features.shape), align_corners=False)
+        return F.grid_sample(features.float(), grid, align_corners=False)
+
+
 class Mixup(nn.Module):
     """With probability `p`, mix a clip with another that is itself not augmented.
 
@@ -75,7 +102,8 @@ class Mixup(nn.Module):
     def forward(self, augmented: Tensor, clean: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         u = torch.rand(2, len(clean), device=clean.device)
         weight = (self.low + (self.high - self.low) * u[0]) * (u[1] < self.p)
-        mixed = clean.roll(1, dims=0).lerp_(augmented, (1 - weight).to(clean.dtype).view(-1, 1, 1, 1))
+        share = (1 - weight).to(augmented.dtype).view(-1, 1, 1, 1)
+        mixed = clean.roll(1, dims=0).to(augmented.dtype).lerp_(augmented, share)
         return mixed, targets.lerp(targets.roll(1, dims=0), weight.view(-1, 1))
 
 

@@ -1,7 +1,6 @@
 """MAC, the winning network: a VGG-like stack of convolutions over multi-resolution mel features."""
 
 from copy import deepcopy
-from itertools import pairwise
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -24,44 +23,67 @@ class ConvBlock(nn.Sequential):
         )
 
 
-def stage(in_chans: int, out_chans: int) -> nn.Sequential:
-    """Four blocks of kernel 1, 3, 1, 3; the first one changes the number of channels."""
-    return nn.Sequential(
-        ConvBlock(in_chans, out_chans, 1),
-        ConvBlock(out_chans, out_chans, 3),
-        ConvBlock(out_chans, out_chans, 1),
-        ConvBlock(out_chans, out_chans, 3),
-    )
+class Stage(nn.Sequential):
+    """Four blocks of kernel 1, 3, 1, 3; the first one changes the number of channels.
+
+    With `residual`, the second and the last two are added to what goes into them, as in a pre-activation ResNet
+    (arXiv 1603.05027).
+    """
+
+    def __init__(self, in_chans: int, out_chans: int, residual: bool) -> None:
+        super().__init__(
+            ConvBlock(in_chans, out_chans, 1),
+            ConvBlock(out_chans, out_chans, 3),
+            ConvBlock(out_chans, out_chans, 1),
+            ConvBlock(out_chans, out_chans, 3),
+        )
+        self.residual = residual
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.residual:
+            return super().forward(x)
+        first, second, third, fourth = self
+        x = first(x)
+        x = x + second(x)
+        return x + fourth(third(x))
 
 
 class MAC(nn.Module):
     """Features `(B, in_chans, F, T)` -> log-probabilities `(B, num_classes)`; F and T at least 32.
 
     `pool` says what *every* pool is, the four between the stages and the global one: "avg" or "max".
-    With the notebook's `width` of 24 and 30 classes it has 1,539,918 parameters.
+    With the notebook's `width` of 24 and 30 classes it has 1,539,918 parameters. `residual` adds shortcuts
+    to the stages and no parameters; the notebook has none.
 
     Source: the winning notebook, class MAC (its MODEL_FACTOR is `width`).
     """
 
     def __init__(
-        self, pool: str = "avg", num_classes: int = 30, width: int = 24, in_chans: int = 4, drop_rate: float = 0.25
+        self,
+        pool: str = "avg",
+        num_classes: int = 30,
+        width: int = 24,
+        in_chans: int = 4,
+        drop_rate: float = 0.25,
+        residual: bool = False,
     ) -> None:
         super().__init__()
         if pool not in POOLS:
             raise ValueError(f"pool is {pool!r}; choose one of {', '.join(POOLS)}")
         local_pool, global_pool = POOLS[pool]
+        self.residual = residual
         w = width
         self.stem = nn.Conv2d(in_chans, 2 * w, kernel_size=6, stride=2, padding=2)
         self.stages = nn.Sequential(
-            stage(2 * w, w),
+            Stage(2 * w, w, residual),
             local_pool(2),
-            stage(w, 2 * w),
+            Stage(w, 2 * w, residual),
             local_pool(2),
-            stage(2 * w, 4 * w),
+            Stage(2 * w, 4 * w, residual),
             local_pool(2),
-            stage(4 * w, 6 * w),
+            Stage(4 * w, 6 * w, residual),
             local_pool(2),
-            stage(6 * w, 8 * w),
+            Stage(6 * w, 8 * w, residual),
         )
         self.head = nn.Sequential(ConvBlock(8 * w, 16 * w, 1), global_pool(1), nn.Flatten())
         self.dense = nn.Sequential(
@@ -78,18 +100,19 @@ class MAC(nn.Module):
         return F.log_softmax(logits.float(), dim=1)
 
     def folded(self) -> "MAC":
-        """A copy for prediction: each batch norm that directly follows a convolution becomes part of its kernel.
+        """A copy for prediction: each batch norm that alone follows a convolution becomes part of its kernel.
 
-        Batch norms behind a pool stay: a maximum does not commute with a negative scale.
+        Batch norms behind a pool stay: a maximum does not commute with a negative scale. So do those behind a sum.
         """
         network = deepcopy(self).eval()
-        stages = [block for block in network.stages if isinstance(block, nn.Sequential)]
+        stages = [stage for stage in network.stages if isinstance(stage, Stage)]
+        pairs = [(third, fourth) for _, _, third, fourth in stages]
+        if not self.residual:
+            pairs += [pair for first, second, third, _ in stages for pair in ((first, second), (second, third))]
+            pairs.append((stages[-1][-1], network.head[0]))  # no pool between them
+        for block, after in pairs:
+            block[2] = fuse_conv_bn_eval(block[2], after[0])
+            after[0] = nn.Identity()
         network.stem = fuse_conv_bn_eval(network.stem, stages[0][0][0])
         stages[0][0][0] = nn.Identity()
-        stages[-1].append(network.head[0])  # no pool between them: one chain
-        for blocks in stages:
-            for block, after in pairwise(blocks):
-                block[2] = fuse_conv_bn_eval(block[2], after[0])
-                after[0] = nn.Identity()
-        del stages[-1][-1]
         return network

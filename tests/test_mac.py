@@ -61,10 +61,11 @@ def test_log_probs_are_float32_in_16_bit() -> None:
         assert MAC(width=2)(torch.randn(2, 4, 64, 64)).dtype == torch.float32
 
 
+@pytest.mark.parametrize(("residual", "num_left"), [(False, 4), (True, 15)])  # behind pools; and behind sums
 @pytest.mark.parametrize("pool", ["avg", "max"])
-def test_folding_changes_nothing(pool: str) -> None:
+def test_folding_changes_nothing(pool: str, residual: bool, num_left: int) -> None:
     torch.manual_seed(0)
-    network = fill(MAC(pool, width=4))
+    network = fill(MAC(pool, width=4, residual=residual))
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.normal_()
@@ -74,7 +75,18 @@ def test_folding_changes_nothing(pool: str) -> None:
     with torch.no_grad():
         torch.testing.assert_close(folded(features), network(features), atol=1e-5, rtol=1e-5)
     left = sum(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
-    assert left == 4  # of the 21 only those behind the four pools
+    assert left == num_left  # of 21
+
+
+def test_shortcuts_carry_what_the_blocks_drop() -> None:
+    network = MAC(width=4, residual=True)
+    stage = network.stages[0]
+    for block in list(stage)[1:]:
+        nn.init.zeros_(block[2].weight)
+        nn.init.zeros_(block[2].bias)
+    x = torch.randn(2, 8, 16, 16)
+    torch.testing.assert_close(stage(x), stage[0](x))
+    assert sum(p.numel() for p in network.parameters()) == sum(p.numel() for p in MAC(width=4).parameters())
 
 
 def test_unknown_pool_names_the_choices() -> None:
