@@ -47,11 +47,13 @@ class Clips(Dataset[Any]):
 class FreshMixtures(Dataset[Any]):
     """Mixtures of single words drawn anew every epoch: `size` of them, a function of seed and epoch alone.
 
-    words: `(N, T)` int16 single words; key: names them in the cache.
+    words: `(N, T)` int16 single words; key: names them in the cache; curriculum: so many epochs long the greatest
+    number of words at once rises from 1 to the mixer's, and each mixture has any number up to it.
     """
 
-    def __init__(self, words: np.ndarray, mixer: Mixer, size: int, seed: int, key: str) -> None:
+    def __init__(self, words: np.ndarray, mixer: Mixer, size: int, seed: int, key: str, curriculum: int = 0) -> None:
         self.words, self.mixer, self.size, self.seed, self.key = words, mixer, size, seed, key
+        self.curriculum = curriculum
         self._epoch = -1
 
     def __len__(self) -> int:
@@ -62,8 +64,15 @@ class FreshMixtures(Dataset[Any]):
         epoch, index = np.divmod(np.asarray(numbers), self.size)
         if epoch[0] != self._epoch:
             self._epoch = epoch[0]
-            self._mixtures = self.mixer.draw(self.size, np.random.default_rng([self.seed, self._epoch]))
+            self._mixtures = self._mixer().draw(self.size, np.random.default_rng([self.seed, self._epoch]))
         return render(self.words, self._mixtures, index), torch.from_numpy(self._mixtures.targets[index])
+
+    def _mixer(self) -> Mixer:
+        """The epoch's: single words first, which are soon learnt, and then ever more at once."""
+        if self._epoch >= self.curriculum:
+            return self.mixer
+        most = 1 + self._epoch * self.mixer.k[1] // self.curriculum
+        return replace(self.mixer, k=(1, int(most)))
 
 
 @dataclass(frozen=True)
@@ -83,4 +92,5 @@ def render(words: np.ndarray, mixtures: Mixtures, index: np.ndarray) -> Tensor:
         torch.from_numpy(words[mixtures.recordings[index]]),
         torch.from_numpy(mixtures.gains[index]),
         torch.from_numpy(mixtures.offsets[index]),
+        torch.from_numpy(mixtures.speeds[index]),
     )

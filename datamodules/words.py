@@ -29,6 +29,8 @@ class WordFolder:
         k: words at once, a number or the range (least, most).
         gain_db: each word is turned down by a level uniform in 0 .. gain_db dB.
         offset: each word is shifted by a time uniform in +-offset seconds.
+        speed: in training each word is played at a speed from 1 / (1 + speed) to 1 + speed.
+        curriculum: the share of `num_epochs`, those of the training, in which k rises from 1 to its value.
         speaker_regex: its first group, found in a file's name, is the speaker; no speaker is in two splits.
         val_fraction, test_fraction: shares of the speakers.
         train_size: mixtures an epoch, drawn anew every epoch; val_size, test_size: fixed mixtures.
@@ -43,6 +45,9 @@ class WordFolder:
         k: int | Sequence[int] = 4,
         gain_db: float = 3.0,
         offset: float = 0.1,
+        speed: float = 0.0,
+        curriculum: float = 0.0,
+        num_epochs: int | None = None,
         speaker_regex: str = r"^([^_]+)_",
         val_fraction: float = 0.15,
         test_fraction: float = 0.15,
@@ -56,6 +61,7 @@ class WordFolder:
         self.split_seed, self.fold = split_seed, fold
         least, most = (k, k) if isinstance(k, int) else k
         self.law = {"k": (least, most), "gain_db": gain_db, "offset": offset}
+        self.speed, self.ramp = speed, curriculum_epochs(curriculum, num_epochs)
         self.fractions = {"val": val_fraction, "test": test_fraction}
         self.train_size, self.sizes = train_size, {"val": val_size, "test": test_size}
 
@@ -83,7 +89,7 @@ class WordFolder:
         split_of = self._split_speakers(every)
         array, key = cached_waveforms(every, cache_dir, "reading words")
 
-        def mixer(split: str) -> Mixer:
+        def mixer(split: str, **more: float) -> Mixer:
             rows = [np.flatnonzero((labels == i) & (split_of == split)) for i in range(len(names))]
             for name, found in zip(names, rows, strict=True):
                 if not len(found):
@@ -91,7 +97,7 @@ class WordFolder:
                         f"{self.root / name}: no recording by a speaker of the {split} split; "
                         "record more speakers, or change data.val_fraction, data.test_fraction or data.split_seed"
                     )
-            return Mixer(rows, **self.law, sample_rate=SAMPLE_RATE)
+            return Mixer(rows, **self.law, sample_rate=SAMPLE_RATE, **more)
 
         def fixed(split: str) -> Clips | None:
             return self._fixed_mixtures(split, array, key, mixer(split), cache_dir) if self.fractions[split] else None
@@ -99,7 +105,7 @@ class WordFolder:
         return Splits(
             class_names=names,
             columns=["id", *names],
-            train=FreshMixtures(array, mixer("train"), self.train_size, seed, key),
+            train=FreshMixtures(array, mixer("train", speed=self.speed), self.train_size, seed, key, self.ramp),
             val=fixed("val"),
             test=fixed("test"),
         )
@@ -157,6 +163,19 @@ class WordFolder:
         )
         ids = [f"{name}_{i:05d}" for i in range(size)]
         return Clips(ids, waveforms, np.arange(size), mixtures.targets, key)
+
+
+def curriculum_epochs(share: float, num_epochs: int | None) -> int:
+    """How many of a training's epochs the curriculum takes.
+
+    Raises:
+        DataError: a share outside of 0 .. 1, or of a training without an end.
+    """
+    if not 0 <= share <= 1:
+        raise DataError(f"data.curriculum is {share}; choose a share of the epochs, 0 .. 1")
+    if share and (num_epochs is None or num_epochs < 1):
+        raise DataError("data.curriculum is a share of the epochs: set trainer.max_epochs, or data.curriculum=0")
+    return round(share * (num_epochs or 0))
 
 
 class SpeechCommands(WordFolder):

@@ -51,10 +51,10 @@ def test_a_batch_may_be_changed_without_the_array(clips):
     assert clips.array[5].tolist() == [10, 11] and clips.targets[0].tolist() == [1, 0, 0, 0]
 
 
-def fresh(seed: int = 0, size: int = 20) -> FreshMixtures:
+def fresh(seed: int = 0, size: int = 20, curriculum: int = 0) -> FreshMixtures:
     words = np.stack([np.round(tone(200 + 50 * i) * 32768) for i in range(8)]).astype(np.int16)
     mixer = Mixer([np.array([2 * i, 2 * i + 1]) for i in range(4)], k=(2, 3))
-    return FreshMixtures(words, mixer, size, seed, key="words")
+    return FreshMixtures(words, mixer, size, seed, "words", curriculum)
 
 
 def same(one: tuple, other: tuple) -> bool:
@@ -91,3 +91,14 @@ def test_other_seeds_differ():
     assert not same(fresh(seed=5).__getitems__(range(20)), fresh(seed=6).__getitems__(range(20)))
     # Neither does one seed repeat another's epochs.
     assert not same(fresh(seed=0).__getitems__(range(20, 40)), fresh(seed=1).__getitems__(range(20)))
+
+
+def test_a_curriculum_begins_with_single_words():
+    data, plain = fresh(size=200, curriculum=6), fresh(size=200)
+
+    def counts(epoch: int) -> set[int]:
+        _, targets = data.__getitems__(range(200 * epoch, 200 * epoch + 200))
+        return {int(count) for count in (targets > 0).sum(dim=1)}
+
+    assert [counts(epoch) for epoch in range(6)] == [{1}, {1}, {1, 2}, {1, 2}, {1, 2, 3}, {1, 2, 3}]
+    assert same(data.__getitems__(range(1200, 1240)), plain.__getitems__(range(1200, 1240)))

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from datamodules.mixing import Mixer, Mixtures, mix
+from datamodules.mixing import Mixer, Mixtures, mix, play, shift
 from tests.fake_recordings import tone
 from tests.laws import assert_share, assert_uniform, assert_uniform_between
 
@@ -73,6 +73,16 @@ def test_offsets_are_uniform_either_way():
     assert not draw(10, offset=0.0).offsets.any()
 
 
+def test_speeds_are_log_uniform_and_change_no_other_draw():
+    mixtures = draw(speed=0.25)
+    assert mixtures.speeds.dtype == np.float32
+    assert_uniform_between(np.log(mixtures.speeds.astype(np.float64)).ravel(), -np.log(1.25), np.log(1.25))
+    plain = draw()
+    assert (plain.speeds == 1).all()
+    for name in ("recordings", "gains", "offsets", "targets"):
+        assert np.array_equal(getattr(mixtures, name), getattr(plain, name))
+
+
 def test_draws_depend_on_the_generator_alone():
     one, same, other = draw(50, seed=1), draw(50, seed=1), draw(50, seed=2)
     for name in ("recordings", "gains", "offsets", "targets"):
@@ -80,8 +90,13 @@ def test_draws_depend_on_the_generator_alone():
         assert not np.array_equal(getattr(one, name), getattr(other, name))
 
 
+def plain(words: Tensor, gains: Tensor, offsets: Tensor) -> Tensor:
+    """Mixtures of words at the speed of their recordings."""
+    return mix(words, gains, offsets, torch.ones(gains.shape))
+
+
 def make(words: list[np.ndarray], gains: list[float], offsets: list[int]) -> Tensor:
-    (mixture,) = mix(torch.tensor(np.stack(words))[None], torch.tensor([gains]), torch.tensor([offsets]))
+    (mixture,) = plain(torch.tensor(np.stack(words))[None], torch.tensor([gains]), torch.tensor([offsets]))
     return mixture
 
 
@@ -101,7 +116,7 @@ def test_gains_are_ratios_between_words_however_loud_their_recordings(gains):
 def test_the_answer_of_a_draw_is_what_is_heard():
     words = torch.tensor(np.stack([tone(200 + 100 * word, level=0.05 + 0.05 * i) for i, word in enumerate(WORD_OF)]))
     mixtures = draw(40, k=(2, 4), offset=0.0)
-    clips = mix(words[mixtures.recordings], torch.tensor(mixtures.gains), torch.tensor(mixtures.offsets))
+    clips = plain(words[mixtures.recordings], torch.tensor(mixtures.gains), torch.tensor(mixtures.offsets))
     for clip, target in zip(clips, mixtures.targets, strict=True):
         heard = [amplitude(clip, 200 + 100 * word) for word in range(5)]
         assert [level > 0.01 for level in heard] == list(target > 0)
@@ -123,7 +138,7 @@ def test_every_word_has_an_offset_of_its_own():
     words = np.zeros((2, 3, 400), np.int16)
     words[..., 200] = 1000
     offsets = torch.tensor([[-150, 0, 99], [7, -3, 199]])
-    mixtures = mix(torch.from_numpy(words), torch.ones(2, 3), offsets)
+    mixtures = plain(torch.from_numpy(words), torch.ones(2, 3), offsets)
     assert mixtures.shape == (2, 400)
     for mixture, shifts in zip(mixtures, offsets.tolist(), strict=True):
         assert mixture.nonzero().flatten().tolist() == sorted(200 + shift for shift in shifts)
@@ -140,7 +155,7 @@ def test_a_word_may_leave_the_clip():
 def test_the_peak_is_nine_tenths_of_full_scale(level):
     torch.manual_seed(0)
     words = torch.tensor(np.stack([tone(200 * (i + 1), level=level) for i in range(12)])).view(4, 3, -1)
-    mixtures = mix(words, torch.full((4, 3), 0.8), torch.randint(-1600, 1601, (4, 3)))
+    mixtures = plain(words, torch.full((4, 3), 0.8), torch.randint(-1600, 1601, (4, 3)))
     assert mixtures.dtype == torch.float32
     assert torch.allclose(mixtures.abs().amax(dim=1), torch.tensor(0.9), atol=1e-6)
 
@@ -155,6 +170,31 @@ def test_a_silent_word_harms_nothing():
 def test_sixteen_bits_and_floating_point_agree():
     words = np.stack([tone(300), tone(500, level=0.2)])
     bits = torch.from_numpy(np.round(words * 32768).astype(np.int16))[None]
-    one = mix(bits, torch.tensor([[1.0, 0.8]]), torch.tensor([[10, -10]]))
-    other = mix(torch.from_numpy(words)[None], torch.tensor([[1.0, 0.8]]), torch.tensor([[10, -10]]))
+    one = plain(bits, torch.tensor([[1.0, 0.8]]), torch.tensor([[10, -10]]))
+    other = plain(torch.from_numpy(words)[None], torch.tensor([[1.0, 0.8]]), torch.tensor([[10, -10]]))
     assert torch.allclose(one, other, atol=1e-3)
+
+
+@pytest.mark.parametrize("speed", [0.8, 0.95, 1.25])
+def test_a_faster_word_is_higher_and_shorter(speed):
+    word = torch.tensor(tone(800) * np.hanning(16_000), dtype=torch.float32)
+    time = torch.arange(16_000)
+    (played,) = play(word[None, None], torch.tensor([[0]]), torch.tensor([[speed]]))[0]
+    assert int(torch.fft.rfft(played.double()).abs().argmax()) == pytest.approx(800 * speed, abs=1)
+    source = (time - 8000) * speed + 8000
+    window = torch.from_numpy(np.interp(source, np.arange(16_000), np.hanning(16_000), left=0, right=0))
+    expected = window * torch.from_numpy(np.interp(source % 20, np.arange(21), tone(800)[:21])).double()
+    assert float((played - expected).abs().max()) < 0.05 * float(expected.abs().max())
+
+
+def test_a_word_at_its_own_speed_is_only_shifted():
+    torch.manual_seed(0)
+    words, offsets = torch.randn(3, 2, 500), torch.tensor([[0, 7], [-499, 120], [600, -3]])
+    assert torch.equal(play(words, offsets, torch.ones(3, 2)), shift(words, offsets))
+
+
+def test_words_of_one_mixture_have_speeds_of_their_own():
+    words = torch.tensor(np.stack([tone(400), tone(1000)]))[None]
+    (mixture,) = mix(words, torch.ones(1, 2), torch.zeros(1, 2, dtype=torch.long), torch.tensor([[1.2, 0.8]]))
+    spectrum = torch.fft.rfft(mixture.double()).abs()
+    assert {int(i) for i in spectrum.topk(2).indices} == {480, 800}
