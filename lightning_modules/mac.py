@@ -2,10 +2,13 @@
 
 from copy import deepcopy
 from itertools import pairwise
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from lightning_modules.network import Network
 
 POOLS = {
     "avg": (nn.AvgPool2d, nn.AdaptiveAvgPool2d),
@@ -34,7 +37,7 @@ def stage(in_chans: int, out_chans: int) -> nn.Sequential:
     )
 
 
-class MAC(nn.Module):
+class MAC(Network):
     """Features `(B, in_chans, F, T)` -> log-probabilities `(B, num_classes)`; F and T at least 32.
 
     `pool` says what *every* pool is, the four between the stages and the global one: "avg" or "max".
@@ -83,7 +86,7 @@ class MAC(nn.Module):
         Batch norms behind a pool stay: a maximum does not commute with a negative scale.
         """
         network = deepcopy(self).eval()
-        stages = [block for block in network.stages if isinstance(block, nn.Sequential)]
+        stages: list[Any] = [block for block in network.stages if isinstance(block, nn.Sequential)]
         network.stem = fuse_conv_bn_eval(network.stem, stages[0][0][0])
         stages[0][0][0] = nn.Identity()
         stages[-1].append(network.head[0])  # no pool between them: one chain
