@@ -1,6 +1,6 @@
 # make demo     set-up, a small sweep on the embedded corpus, its ensemble and report
 # make test     set-up, the tests
-# make lint     set-up, ruff
+# make lint     set-up, ruff, mypy
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
@@ -28,3 +28,4 @@ test: setup
 lint: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy

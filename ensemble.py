@@ -93,7 +93,7 @@ def _refusal(run_dir: Path, expect: int | None, found: list[Member], faults: dic
     if expect not in (None, len(found)):
         names = [member.name for member in found]
         pools, seeds = sorted({member.pool for member in found}), sorted({member.seed for member in found})
-        folds = sorted({member.fold for member in found} - {None})
+        folds = sorted({member.fold for member in found if member.fold is not None})
         suffixes = [f"_fold{fold}" for fold in folds] or [""]
         wanted = (f"{pool}_seed{seed}{suffix}" for pool, seed, suffix in product(pools, seeds, suffixes))
         absent = [name for name in wanted if name not in names]

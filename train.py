@@ -42,7 +42,7 @@ def train(cfg: DictConfig, run_dir: str, overrides: list[str], number: int = 0) 
     from lightning_modules.run_folder import RunError, RunFolder, provenance
 
     try:
-        config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+        config: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
         name = error.full_key
         raise RunError(f"{name} is not set; give it on the command line, {name}=...") from error
@@ -50,7 +50,7 @@ def train(cfg: DictConfig, run_dir: str, overrides: list[str], number: int = 0) 
     folder = RunFolder(run_dir)
     if cfg.trainer.fast_dev_run:
         return fit(cfg, config, None)
-    if rank_zero_only.rank > 0:  # of a training on several devices: the first process keeps the folder
+    if rank_zero_only.rank > 0:  # type: ignore[attr-defined]  # of a training on several devices: the first process keeps the folder
         return fit(cfg, config, folder)
     folder.claim(config, overrides, cfg.overwrite)
     if folder.metrics.get("status") == "complete":
@@ -180,7 +180,7 @@ def build_trainer(cfg: DictConfig, with_validation: bool) -> "Trainer":
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(cfg: DictConfig) -> float:
     runtime = HydraConfig.get()
-    number = OmegaConf.select(runtime, "job.num", default=0)  # a run outside of a sweep has none
+    number = OmegaConf.select(runtime, "job.num", default=0)  # type: ignore[arg-type]  # a run outside of a sweep has none
     try:
         return train(cfg, runtime.runtime.output_dir, list(runtime.overrides.task), number)
     except (ValueError, OSError) as error:  # what this program refuses; the stack is a HYDRA_FULL_ERROR=1 away

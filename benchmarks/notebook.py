@@ -27,6 +27,8 @@ from lightning_modules.mac import MAC
 class Features(nn.Module):
     """One waveform `(1, 16000)` -> `(4, 160, 160)`."""
 
+    slope: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.transforms = nn.ModuleList(
@@ -83,8 +85,14 @@ def batches(root: Path, num_workers: int) -> Iterator[tuple[Tensor, Tensor]]:
     answers = pd.read_csv(root / "train_answer.csv").to_numpy()[:, 1:].astype(np.float32)
     clips = Files(sorted(folder.iterdir()), torch.from_numpy(answers))
     # An epoch of so few clips is over at once: workers stay, or their start would be all that is measured.
-    options = {"num_workers": num_workers, "persistent_workers": num_workers > 0}
-    loader = DataLoader(clips, batch_size=128, shuffle=True, drop_last=True, **options)
+    loader = DataLoader(
+        clips,
+        batch_size=128,
+        shuffle=True,
+        drop_last=True,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+    )
     while True:
         yield from loader
 

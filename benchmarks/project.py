@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import torch
@@ -38,9 +39,10 @@ def winner(root: Path, *overrides: str) -> DictConfig:
 def data_module(root: Path, *overrides: str) -> OverlapDataModule:
     """Its data module, as if a trainer held it."""
     cfg = winner(root, *overrides)
+    features: Any = OmegaConf.to_container(cfg.features)
     data = OverlapDataModule(
         source=instantiate(cfg.data.source),
-        features=OmegaConf.to_container(cfg.features),
+        features=features,
         augment=instantiate(cfg.augment),
         batch_size=cfg.data.batch_size,
         num_workers=cfg.data.num_workers,
@@ -48,7 +50,7 @@ def data_module(root: Path, *overrides: str) -> OverlapDataModule:
         cache_dir=cfg.data.cache_dir,
     )
     loop = SimpleNamespace(total_batch_idx=0)
-    data.trainer = SimpleNamespace(training=True, world_size=1, global_rank=0, fit_loop=loop)
+    data.trainer = SimpleNamespace(training=True, world_size=1, global_rank=0, fit_loop=loop)  # type: ignore[assignment]
     return data
 
 
@@ -110,7 +112,7 @@ def caching(root: Path) -> float:
 def prediction(root: Path) -> float:
     """Waveforms to the mean of sixteen members."""
     torch.manual_seed(0)
-    cfg = OmegaConf.to_container(winner(root))
+    cfg: Any = OmegaConf.to_container(winner(root))
     parts = {name: cfg[name] for name in ("features", "optimizer", "schedule")}
     words = [f"word{i}" for i in range(30)]
     pools = ["avg"] * 8 + ["max"] * 8

@@ -60,7 +60,7 @@ def main() -> None:
             for call, measured in rates.items():
                 measured.append(measure(call, Path(folder)))
                 print(f"{call[0]} {call[1:]}: {measured[-1]:.1f} clips/s", file=sys.stderr, flush=True)
-    table = []
+    table: list[list] = []
     for row, (call, reference) in rows.items():
         ratios = [rate / other for rate, other in zip(rates[call], rates[reference], strict=True)]
         medians = map(statistics.median, (rates[call], rates[reference], ratios))

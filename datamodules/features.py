@@ -24,6 +24,8 @@ class MultiResolutionMel(nn.Module):
     Source: the winning notebook, class MRMS.
     """
 
+    slope: Tensor
+
     def __init__(
         self,
         sample_rate: int = 16_000,

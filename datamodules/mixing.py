@@ -28,8 +28,8 @@ class Mixtures:
 @dataclass(frozen=True)
 class Mixer:
     """The law by which mixtures are drawn: `k` different words (or between k[0] and k[1]), each turned down by a level
-    uniform in 0 .. `gain_db` dB, shifted by an offset uniform in +-`offset` seconds and played at a speed log-uniform in
-    1 / (1 + `speed`) .. 1 + `speed`; equal shares in the answer.
+    uniform in 0 .. `gain_db` dB, shifted by an offset uniform in +-`offset` seconds and played at a speed log-uniform
+    in 1 / (1 + `speed`) .. 1 + `speed`; equal shares in the answer.
 
     Another speed makes another speaker of a word: of other size, pitch and tempo (Ko et al., Interspeech 2015).
     """

@@ -5,11 +5,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
-from lightning import LightningDataModule
+from lightning import LightningDataModule, Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data.distributed import DistributedSampler
@@ -19,6 +19,8 @@ from datamodules.cache import cache_key, cached_array
 from datamodules.clips import Batch, Clips, FreshMixtures, Splits
 from datamodules.features import MultiResolutionMel
 from datamodules.recordings import DataError
+
+Split = TypeVar("Split", bound=Clips | FreshMixtures | None)
 
 
 class Source(Protocol):
@@ -32,7 +34,7 @@ class EpochSampler(DistributedSampler):
     """
 
     def __iter__(self) -> Iterator[int]:
-        first = self.epoch * len(self.dataset)
+        first = self.epoch * len(self.dataset)  # type: ignore[arg-type]
         return (first + index for index in super().__iter__())
 
 
@@ -48,6 +50,9 @@ class OverlapDataModule(LightningDataModule):
         cache_dir: holds the arrays; shared by all runs.
         seed: of shuffling, fresh mixtures and augmentation.
     """
+
+    trainer: Trainer
+    splits: Splits
 
     def __init__(
         self,
@@ -67,7 +72,6 @@ class OverlapDataModule(LightningDataModule):
         self.feature_options, self.features = dict(features), MultiResolutionMel(**features)
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.cache, self.cache_dir = cache, Path(cache_dir).expanduser()
-        self.splits: Splits | None = None
         self.first_epoch = 0
 
     def prepare_data(self) -> None:
@@ -75,7 +79,7 @@ class OverlapDataModule(LightningDataModule):
         self.setup()
 
     def setup(self, stage: str | None = None) -> None:
-        if self.splits is not None:
+        if hasattr(self, "splits"):
             return
         self.splits = self.source.load(self.cache_dir, self.seed)
         self.class_names = self.splits.class_names
@@ -84,9 +88,9 @@ class OverlapDataModule(LightningDataModule):
                 f"{len(self.splits.train)} training clips do not fill one batch of {self.batch_size}; "
                 "lower data.batch_size or add clips"
             )
-        self.train, self.val, self.test = map(
-            self._with_features, (self.splits.train, self.splits.val, self.splits.test)
-        )
+        self.train = self._with_features(self.splits.train)
+        self.val = self._with_features(self.splits.val)
+        self.test = self._with_features(self.splits.test)
 
     @property
     def keys(self) -> dict[str, str]:
@@ -99,7 +103,7 @@ class OverlapDataModule(LightningDataModule):
         """The splits that are predicted, in the order of their loaders."""
         return {name: clips for name, clips in (("val", self.val), ("test", self.test)) if clips}
 
-    def _with_features(self, clips: Clips | FreshMixtures | None) -> Clips | FreshMixtures | None:
+    def _with_features(self, clips: Split) -> Split:
         if self.cache == "waveforms" or not isinstance(clips, Clips):
             return clips
         key = cache_key("features", clips.key, self.feature_options)
@@ -193,6 +197,6 @@ def _ignore_signals(worker: int) -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _as_it_is(batch: Batch) -> Batch:
+def _as_it_is(batch: Any) -> Batch:
     """Collates nothing: the data sets answer a whole batch at once."""
     return batch

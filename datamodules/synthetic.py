@@ -190,7 +190,7 @@ def _speak() -> None:
     sound = bytearray()
 
     @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
-    def hear(samples, count, events):
+    def hear(samples: int | None, count: int, events: int | None) -> int:
         sound.extend(ctypes.string_at(samples, 2 * count) if samples else b"")
         return 0
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torchaudio.datasets import SPEECHCOMMANDS
@@ -60,7 +61,7 @@ class WordFolder:
         self.root, self.speaker_regex = Path(root).expanduser(), speaker_regex
         self.split_seed, self.fold = split_seed, fold
         least, most = (k, k) if isinstance(k, int) else k
-        self.law = {"k": (least, most), "gain_db": gain_db, "offset": offset}
+        self.law: dict[str, Any] = {"k": (least, most), "gain_db": gain_db, "offset": offset}
         self.speed, self.ramp = speed, curriculum_epochs(curriculum, num_epochs)
         self.fractions = {"val": val_fraction, "test": test_fraction}
         self.train_size, self.sizes = train_size, {"val": val_size, "test": test_size}

@@ -11,6 +11,7 @@ import warnings
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -42,7 +43,7 @@ BLUE, ORANGE, GREY = "#3b528b", "#e8743b", "#9a9a9a"
 RELATIVE = "dB relative to the strongest cell"
 
 
-def draw(rows: int, columns: int, size: tuple[float, float], **kwargs: bool) -> tuple[Figure, np.ndarray]:
+def draw(rows: int, columns: int, size: tuple[float, float], **kwargs: Any) -> tuple[Figure, np.ndarray]:
     figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", dpi=110, squeeze=False, **kwargs)
     return figure, axes.flatten()
 
@@ -206,8 +207,8 @@ for win_length, n_fft, style, colour in ((400, 512, "o", ORANGE), (400, 16384, "
     level = tone_spectrum(win_length, n_fft)
     peaks = (level[1:-1] > level[:-2]) & (level[1:-1] >= level[2:]) & (level[1:-1] > -20)
     print(f"window {win_length}, n_fft {n_fft}: a value every {sample_rate / n_fft:.2f} Hz, {peaks.sum()} peak(s)")
-    hertz = torch.linspace(0, sample_rate / 2, len(level))
-    ax.plot(hertz, level, style, color=colour, label=f"window {win_length}, n_fft {n_fft}")
+    frequencies = torch.linspace(0, sample_rate / 2, len(level))
+    ax.plot(frequencies, level, style, color=colour, label=f"window {win_length}, n_fft {n_fft}")
 ax.vlines([1000, 1040], -40, 3, color=GREY, linewidth=1, linestyle=":", zorder=0)
 ax.set(xlim=(850, 1190), ylim=(-40, 3), xlabel="frequency (Hz)", ylabel="dB relative to the peak")
 ax.set(title="Two tones, 40 Hz apart")

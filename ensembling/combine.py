@@ -58,7 +58,7 @@ def _by_fold(members: Sequence[Member], tables: dict[str, Tables]) -> list[dict[
             f"{sweep}: {some(without)} trained without data.fold, {some(within)} with it; "
             "move one kind to a folder of its own"
         )
-    folds = sorted({member.fold for member in members})
+    folds = sorted({member.fold for member in members}, key=lambda fold: fold or 0)
     groups = [{member.name: tables[member.name] for member in members if member.fold == fold} for fold in folds]
     seen: dict[str, str] = {}
     for name, held in (next(iter(group.items())) for group in groups):

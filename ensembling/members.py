@@ -75,7 +75,8 @@ def _rank(member: Member) -> tuple:
 def _read_member(folder: Path) -> Member:
     name = folder.resolve().name
     named = re.fullmatch(r"(.+)_seed(\d+)(?:_fold(\d+))?", name)
-    pool, seed, fold = (named[1], int(named[2]), named[3] and int(named[3])) if named else (name, 0, None)
+    pool, seed = (named[1], int(named[2])) if named else (name, 0)
+    fold = int(named[3]) if named and named[3] else None
     try:
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         status, pool, seed = str(metrics["status"]), str(metrics["pool"]), int(metrics["seed"])

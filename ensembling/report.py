@@ -71,7 +71,7 @@ def _score(members: Sequence[Member], tables: dict[str, Tables]) -> dict[str, ob
 
 
 def _score_constant(answers: Tables) -> dict[str, object]:
-    row = {}
+    row: dict[str, object] = {}
     if "val_answers" in answers:
         values = answers["val_answers"].to_numpy()
         row |= {"val_kl": constant_kl(values).mean(), "val_recall": constant_recall(values).mean()}
@@ -104,7 +104,7 @@ def headline(table: pd.DataFrame) -> str:
         if table[column].notna().any():
             ensemble, constant = table[column].iloc[-2:]
             members = table[table["seed"].notna()]
-            best = members.loc[members[column].idxmin()]
+            best = members.nsmallest(1, column).iloc[0]
             rival = f"best member {best['member']} {best[column]:.4f}"
             if members["fold"].notna().any():  # each scored on clips of its own: the best one had the easiest
                 rival = f"mean of its members {members[column].mean():.4f}"

@@ -47,13 +47,13 @@ def _note(member: Member) -> str:
 def as_text(table: pd.DataFrame) -> str:
     """The overview as aligned columns, and below it how many members are in which state."""
     rows = [["member", "status", "epochs", "val KL", "minutes", "note"]]
-    for row in table.itertuples(index=False):
-        epochs = f"{row.epochs} of {row.max_epochs:.0f}" if pd.notna(row.max_epochs) else ""
+    for row in table.to_dict("records"):
+        epochs = f"{row['epochs']} of {row['max_epochs']:.0f}" if pd.notna(row["max_epochs"]) else ""
         figures = [
-            "" if pd.isna(row.val_kl) else f"{row.val_kl:.4f}",
-            "" if pd.isna(row.minutes) else f"{row.minutes:.1f}",
+            "" if pd.isna(row["val_kl"]) else f"{row['val_kl']:.4f}",
+            "" if pd.isna(row["minutes"]) else f"{row['minutes']:.1f}",
         ]
-        rows.append([row.member, row.status, epochs, *figures, row.note])
+        rows.append([row["member"], row["status"], epochs, *figures, row["note"]])
     lines = [line.rstrip() for line in align(rows, left=(0, 1, 5))]
     counts = ", ".join(f"{count} {status}" for status, count in table["status"].value_counts().items())
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:], "", f"{len(table)} members: {counts}"])

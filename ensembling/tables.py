@@ -5,6 +5,7 @@ import os
 import warnings
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,7 +53,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
             raise MemberError(f"{path}: its first line must name an id and the classes, each once; {RETRAIN}")
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # it warns where it drops what a row has too much
-            layout = {"names": header, "header": 0, "index_col": False, "dtype": {header[0]: str}}
+            layout: dict[str, Any] = {"names": header, "header": 0, "index_col": False, "dtype": {header[0]: str}}
             table = pd.read_csv(path, keep_default_na=False, low_memory=False, **layout)
     except (OSError, UnicodeDecodeError, csv.Error, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise MemberError(f"{path}: cannot be read as a table in UTF-8 ({str(error).strip()}); {RETRAIN}") from error

@@ -7,12 +7,14 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from lightning import LightningModule
-from torch import Tensor, nn
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
 
 from datamodules.features import MultiResolutionMel
 from lightning_modules.mac import MAC
+from lightning_modules.network import Network
 
-NETWORKS: dict[str, type[nn.Module]] = {"mac": MAC}
+NETWORKS: dict[str, type[Network]] = {"mac": MAC}
 
 
 def kl_divergence(log_probs: Tensor, targets: Tensor) -> Tensor:
@@ -91,7 +93,7 @@ class WordClassifier(LightningModule):
         }
         self.log_dict(values, prog_bar=True, batch_size=len(targets), sync_dist=True)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         options = dict(self.hparams["optimizer"])
         # One pass over the weights instead of a dozen. Not on CUDA: with 16-bit mixed precision a fused optimizer
         # unscales gradients itself, which clipping needs done before.

@@ -20,7 +20,8 @@ class Dashboard(Callback):
         self.num_clips, self.every_n_epochs = num_clips, every_n_epochs
 
     def on_train_start(self, trainer: Trainer, learner: LightningModule) -> None:
-        data = trainer.datamodule
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        self.class_names = data.class_names
         waveforms, self.targets = data.examples(self.num_clips)
         self.features = data.features.cpu()(waveforms)
         writer = _writer(trainer)
@@ -28,7 +29,7 @@ class Dashboard(Callback):
             return
         sample_rate = data.feature_options["sample_rate"]
         for i, (waveform, target) in enumerate(zip(waveforms, self.targets, strict=True)):
-            said = ", ".join(data.class_names[word] for word in target.nonzero().flatten())
+            said = ", ".join(self.class_names[word] for word in target.nonzero().flatten())
             writer.add_audio(f"clip_{i}", waveform[None], 0, sample_rate)
             writer.add_text(f"clip_{i}", said, 0)
         with torch.random.fork_rng():  # looking at an augmentation must not change the draws of the training
@@ -47,7 +48,7 @@ class Dashboard(Callback):
             return
         with torch.no_grad():
             probs = learner(self.features.to(learner.device)).float().exp().cpu()
-        figure = draw_predictions(probs, self.targets, learner.class_names)
+        figure = draw_predictions(probs, self.targets, self.class_names)
         writer.add_figure("predicted_and_true", figure, trainer.global_step)
 
 

@@ -3,6 +3,7 @@
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from lightning import Callback, LightningModule, Trainer
@@ -21,7 +22,7 @@ class History(Callback):
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
-        self.rows: list[dict[str, float]] = []
+        self.rows: list[dict[Any, float]] = []
 
     def on_train_start(self, trainer: Trainer, learner: LightningModule) -> None:
         if self.path.exists():
@@ -31,14 +32,16 @@ class History(Callback):
     def on_train_epoch_start(self, trainer: Trainer, learner: LightningModule) -> None:
         self.clips, self.start = 0, time.perf_counter()
 
-    def on_train_batch_end(self, trainer: Trainer, learner: LightningModule, outputs, batch, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, learner: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         self.clips += len(batch[1]) * trainer.world_size
         self.trained = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, learner: LightningModule) -> None:
         rate = self.clips / (self.trained - self.start)
         learner.log("train/clips_per_second", rate, rank_zero_only=True)
-        if not trainer.is_global_zero or trainer.fast_dev_run:
+        if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
         row = {

@@ -6,6 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from lightning_modules.network import Network
+
 POOLS = {
     "avg": (nn.AvgPool2d, nn.AdaptiveAvgPool2d),
     "max": (nn.MaxPool2d, nn.AdaptiveMaxPool2d),
@@ -48,7 +50,7 @@ class Stage(nn.Sequential):
         return x + fourth(third(x))
 
 
-class MAC(nn.Module):
+class MAC(Network):
     """Features `(B, in_chans, F, T)` -> log-probabilities `(B, num_classes)`; F and T at least 32.
 
     `pool` says what *every* pool is, the four between the stages and the global one: "avg" or "max".

@@ -2,15 +2,15 @@
 
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 import torch
-from lightning import LightningDataModule
 from lightning.pytorch.loggers import Logger
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from lightning_modules.classifier import WordClassifier, constant_kl, kl_divergence, topk_recall
 from lightning_modules.run_folder import RunFolder, flatten, write_table
@@ -18,9 +18,21 @@ from lightning_modules.run_folder import RunFolder, flatten, write_table
 FLOOR = 1e-10  # probabilities count as at least this, as in ensembling.metrics
 
 
+class Data(Protocol):
+    """What is asked of the data module."""
+
+    splits: Any
+    class_names: list[str]
+
+    @property
+    def fixed_splits(self) -> Mapping[str, Any]: ...
+    def predict_dataloader(self) -> list[DataLoader]: ...
+    def to_features(self, clips: Tensor) -> Tensor: ...
+
+
 @torch.inference_mode()
 def predict(
-    learner: WordClassifier, datamodule: LightningDataModule, device: torch.device, num_batches: int | None = None
+    learner: WordClassifier, datamodule: Data, device: torch.device, num_batches: int | None = None
 ) -> dict[str, Tensor]:
     """Probabilities `(N, num_classes)` of the validation and test clips, as far as the source has them.
 
@@ -35,9 +47,7 @@ def predict(
     return predictions
 
 
-def write_predictions(
-    folder: RunFolder, datamodule: LightningDataModule, predictions: dict[str, Tensor]
-) -> dict[str, float]:
+def write_predictions(folder: RunFolder, datamodule: Data, predictions: dict[str, Tensor]) -> dict[str, float]:
     """Tables of predictions and, where they are known, of answers -> what they score."""
     figures = {}
     names, columns = datamodule.class_names, datamodule.splits.columns

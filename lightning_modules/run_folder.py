@@ -21,8 +21,8 @@ import pandas as pd
 import yaml
 
 # What may change between the start of a run and its end without changing what it computes.
-FREE = ("ckpt_path", "overwrite", "data.cache", "data.cache_dir", "data.num_workers", "callbacks", "logger")
-FREE += ("data.source",)  # repeats what stands in data
+FREE: tuple[str, ...] = ("ckpt_path", "overwrite", "callbacks", "logger")
+FREE += ("data.cache", "data.cache_dir", "data.num_workers", "data.source")  # the source repeats what stands in data
 FREE += ("trainer.accelerator", "trainer.precision", "trainer.enable_progress_bar", "trainer.log_every_n_steps")
 MADE = (".hydra", "checkpoints", "tensorboard")  # by a run, beside its *.csv and *.json
 HEARTBEAT = 10.0  # seconds between two signs of life of a run

@@ -29,7 +29,7 @@ OmegaConf.register_new_resolver("member_name", member_name, replace=True)
 class Sweep(Callback):
     """Hydra's callback in conf/hydra/overlap.yaml."""
 
-    def on_multirun_start(self, config: DictConfig, config_name: str, **kwargs: Any) -> None:
+    def on_multirun_start(self, config: DictConfig, config_name: str, **kwargs: Any) -> None:  # type: ignore[override]
         if "basic_sweeper" not in config.hydra.sweeper._target_:
             return  # a search decides as it goes which members there are
         try:
@@ -52,7 +52,7 @@ def _members(config: DictConfig, config_name: str) -> Iterator[tuple[Path, DictC
         ValueError: two members would fill one folder, or one cannot be trained as a part of a sweep.
     """
     hydra_config, before = HydraConfig.instance(), HydraConfig.instance().cfg
-    given = OmegaConf.to_container(config.hydra.overrides, resolve=False)  # as it was typed
+    given: Any = OmegaConf.to_container(config.hydra.overrides, resolve=False)  # as it was typed
     params = [f"{name}={value}" for name, value in (config.hydra.sweeper.params or {}).items()]
     parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
     jobs = BasicSweeper.split_arguments(parser.parse_overrides(params + given["task"]), None)[0]
