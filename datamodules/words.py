@@ -90,7 +90,7 @@ class WordFolder:
         split_of = self._split_speakers(every)
         array, key = cached_waveforms(every, cache_dir, "reading words")
 
-        def mixer(split: str, **more: float) -> Mixer:
+        def mixer(split: str, speed: float = 0.0) -> Mixer:
             rows = [np.flatnonzero((labels == i) & (split_of == split)) for i in range(len(names))]
             for name, found in zip(names, rows, strict=True):
                 if not len(found):
@@ -98,7 +98,7 @@ class WordFolder:
                         f"{self.root / name}: no recording by a speaker of the {split} split; "
                         "record more speakers, or change data.val_fraction, data.test_fraction or data.split_seed"
                     )
-            return Mixer(rows, **self.law, sample_rate=SAMPLE_RATE, **more)
+            return Mixer(rows, **self.law, sample_rate=SAMPLE_RATE, speed=speed)
 
         def fixed(split: str) -> Clips | None:
             return self._fixed_mixtures(split, array, key, mixer(split), cache_dir) if self.fractions[split] else None
@@ -106,7 +106,7 @@ class WordFolder:
         return Splits(
             class_names=names,
             columns=["id", *names],
-            train=FreshMixtures(array, mixer("train", speed=self.speed), self.train_size, seed, key, self.ramp),
+            train=FreshMixtures(array, mixer("train", self.speed), self.train_size, seed, key, self.ramp),
             val=fixed("val"),
             test=fixed("test"),
         )

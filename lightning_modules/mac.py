@@ -1,6 +1,7 @@
 """MAC, the winning network: a VGG-like stack of convolutions over multi-resolution mel features."""
 
 from copy import deepcopy
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -107,7 +108,7 @@ class MAC(Network):
         Batch norms behind a pool stay: a maximum does not commute with a negative scale. So do those behind a sum.
         """
         network = deepcopy(self).eval()
-        stages = [stage for stage in network.stages if isinstance(stage, Stage)]
+        stages: list[Any] = [stage for stage in network.stages if isinstance(stage, Stage)]
         pairs = [(third, fourth) for _, _, third, fourth in stages]
         if not self.residual:
             pairs += [pair for first, second, third, _ in stages for pair in ((first, second), (second, third))]
