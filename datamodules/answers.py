@@ -39,13 +39,13 @@ class Answers:
                     f"({int(bad.sum())} such rows); correct it or remove the clip"
                 )
 
-    def check_columns(self, answers: "Answers") -> None:
-        """Raises DataError where the words of this file and of `answers` differ; their order may."""
-        missing = [name for name in answers.class_names if name not in self.class_names]
-        unknown = [name for name in self.class_names if name not in answers.class_names]
+    def check_columns(self, class_names: list[str], where: str) -> None:
+        """Raises DataError where the words of this file and those of `where` differ; their order may."""
+        missing = [name for name in class_names if name not in self.class_names]
+        unknown = [name for name in self.class_names if name not in class_names]
         if missing or unknown:
             raise DataError(
-                f"{self.path}: its columns are not those of {answers.path.name}: "
+                f"{self.path}: its columns are not those of {where}: "
                 f"missing {_some(missing)}; unknown {_some(unknown)}; make the headers agree"
             )
 

@@ -10,6 +10,7 @@ from torchaudio.datasets import SPEECHCOMMANDS
 
 from datamodules.cache import cache_key, cached_array
 from datamodules.clips import Clips, FreshMixtures, Splits, render
+from datamodules.competition import CompetitionFolder
 from datamodules.folds import check_share, take_fold
 from datamodules.mixing import Mixer
 from datamodules.recordings import (
@@ -38,6 +39,8 @@ class WordFolder:
         split_seed: shuffles the speakers and draws the fixed mixtures; the same for all members of an ensemble.
         fold: of the `round(1 / val_fraction)` folds of the speakers outside of the test split, the one for validation;
             None is the plain split, which has the same test speakers.
+        submission: a competition's folder (see CompetitionFolder) whose clips are the test split, then, in the order
+            and columns of its submission.csv; all speakers here are for training and validation.
     """
 
     def __init__(
@@ -57,13 +60,15 @@ class WordFolder:
         test_size: int = 1_000,
         split_seed: int = 0,
         fold: int | None = None,
+        submission: str | None = None,
     ) -> None:
         self.root, self.speaker_regex = Path(root).expanduser(), speaker_regex
         self.split_seed, self.fold = split_seed, fold
         least, most = (k, k) if isinstance(k, int) else k
         self.law: dict[str, Any] = {"k": (least, most), "gain_db": gain_db, "offset": offset}
         self.speed, self.ramp = speed, curriculum_epochs(curriculum, num_epochs)
-        self.fractions = {"val": val_fraction, "test": test_fraction}
+        self.submission = None if submission is None else CompetitionFolder(submission)
+        self.fractions = {"val": val_fraction, "test": 0.0 if submission else test_fraction}
         self.train_size, self.sizes = train_size, {"val": val_size, "test": test_size}
 
     def load(self, cache_dir: Path, seed: int) -> Splits:
@@ -72,22 +77,10 @@ class WordFolder:
         Raises:
             DataError: naming the file or folder and the remedy.
         """
-        existing_folder(self.root, "set data.root to a folder with one sub-folder of recordings a word")
-        names = sorted(folder.name for folder in self.root.iterdir() if folder.is_dir() and folder.name[0] not in "._")
-        paths = {name: list_recordings(self.root / name) for name in names}
-        if not names:
-            raise DataError(f"{self.root}: holds no sub-folder; a word folder has one sub-folder of recordings a word")
-        for name in names:
-            if not paths[name]:
-                raise DataError(f"{self.root / name}: holds no recording; add some or remove the folder")
-        least, most = self.law["k"]
-        if not 1 <= least <= most <= len(names):
-            raise DataError(
-                f"{self.root}: data.k is {least} .. {most}, with {len(names)} words; choose 1 .. {len(names)}"
-            )
-        every = [path for name in names for path in paths[name]]
-        labels = np.repeat(np.arange(len(names)), [len(paths[name]) for name in names])
+        names, every, labels = self._recordings()
         split_of = self._split_speakers(every)
+        if self.submission is not None:
+            columns, test = self.submission.load_test(cache_dir, names)
         array, key = cached_waveforms(every, cache_dir, "reading words")
 
         def mixer(split: str, speed: float = 0.0) -> Mixer:
@@ -103,13 +96,34 @@ class WordFolder:
         def fixed(split: str) -> Clips | None:
             return self._fixed_mixtures(split, array, key, mixer(split), cache_dir) if self.fractions[split] else None
 
+        train = FreshMixtures(array, mixer("train", self.speed), self.train_size, seed, key, self.ramp)
+        if self.submission is None:
+            columns, test = ["id", *names], fixed("test")
         return Splits(
             class_names=names,
-            columns=["id", *names],
-            train=FreshMixtures(array, mixer("train", self.speed), self.train_size, seed, key, self.ramp),
+            columns=columns,
+            train=train,
             val=fixed("val"),
-            test=fixed("test"),
+            test=test,
         )
+
+    def _recordings(self) -> tuple[list[str], list[Path], np.ndarray]:
+        """The words, all their recordings, and of each recording the number of its word."""
+        existing_folder(self.root, "set data.root to a folder with one sub-folder of recordings a word")
+        names = sorted(folder.name for folder in self.root.iterdir() if folder.is_dir() and folder.name[0] not in "._")
+        paths = {name: list_recordings(self.root / name) for name in names}
+        if not names:
+            raise DataError(f"{self.root}: holds no sub-folder; a word folder has one sub-folder of recordings a word")
+        for name in names:
+            if not paths[name]:
+                raise DataError(f"{self.root / name}: holds no recording; add some or remove the folder")
+        least, most = self.law["k"]
+        if not 1 <= least <= most <= len(names):
+            raise DataError(
+                f"{self.root}: data.k is {least} .. {most}, with {len(names)} words; choose 1 .. {len(names)}"
+            )
+        labels = np.repeat(np.arange(len(names)), [len(paths[name]) for name in names])
+        return names, [path for name in names for path in paths[name]], labels
 
     def _split_speakers(self, paths: Sequence[Path]) -> np.ndarray:
         """Of each recording, the name of its split."""

@@ -1,7 +1,7 @@
 """Folders of recordings, generated: a word is a pitch, a speaker a level and a little noise of their own."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -66,3 +66,15 @@ def write_table(path: Path, rows: Sequence[Sequence[str]]) -> None:
 def half_written(cache_dir: Path) -> list[str]:
     """What a build that failed should not have left in the cache."""
     return sorted(path.name for path in cache_dir.glob("*") if path.suffix != ".lock") if cache_dir.is_dir() else []
+
+
+def spoil_recording(name: str, content: bytes | np.ndarray | float) -> Callable[[Path], None]:
+    def spoil(root: Path) -> None:
+        if isinstance(content, bytes):
+            (root / name).write_bytes(content)
+        elif isinstance(content, float):
+            (root / name).write_bytes((root / name).read_bytes()[: int(content * (root / name).stat().st_size)])
+        else:
+            soundfile.write(root / name, content, RATE, subtype="FLOAT")
+
+    return spoil

@@ -167,8 +167,10 @@ def test_recordings_without_a_row(tmp_path, answers):
 
 
 def test_columns_of_the_submission(tmp_path, answers):
+    words = answers.class_names, "train_answer.csv"
+
     def check(header: str) -> None:
-        read_answers(write(tmp_path, f"{header}\nx,0,0,0\n", "submission.csv")).check_columns(answers)
+        read_answers(write(tmp_path, f"{header}\nx,0,0,0\n", "submission.csv")).check_columns(*words)
 
     check("name,up,yes,no")
     with pytest.raises(DataError) as caught:
@@ -178,9 +180,9 @@ def test_columns_of_the_submission(tmp_path, answers):
         "missing no; unknown No; make the headers agree"
     )
     with pytest.raises(DataError, match=r"missing none; unknown maybe; make the headers agree"):
-        read_answers(write(tmp_path, "id,yes,no,up,maybe\nx,0,0,0,0\n", "submission.csv")).check_columns(answers)
+        read_answers(write(tmp_path, "id,yes,no,up,maybe\nx,0,0,0,0\n", "submission.csv")).check_columns(*words)
     with pytest.raises(DataError, match=r"missing up; unknown none; make the headers agree"):
-        read_answers(write(tmp_path, "id,yes,no\nx,0,0\n", "submission.csv")).check_columns(answers)
+        read_answers(write(tmp_path, "id,yes,no\nx,0,0\n", "submission.csv")).check_columns(*words)
 
 
 def test_real_answers(overlap30):
@@ -188,4 +190,4 @@ def test_real_answers(overlap30):
     answers.check_distributions()
     assert answers.values.shape == (4000, 30)
     assert ((answers.values == 0.25).sum(axis=1) == 4).all()
-    read_answers(overlap30 / "Data/submission.csv").check_columns(answers)
+    read_answers(overlap30 / "Data/submission.csv").check_columns(answers.class_names, "train_answer.csv")

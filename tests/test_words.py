@@ -1,0 +1,223 @@
+"""Word folders give splits that keep speakers apart, or an error that says what to mend."""
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from datamodules.clips import Splits
+from datamodules.recordings import DataError, list_recordings, read_recording
+from datamodules.sources import CompetitionFolder, SpeechCommands, WordFolder
+from tests.fake_recordings import RATE, SPEAKERS, WORDS, half_written, read_table, spoil_recording, write_table
+from tests.laws import assert_share
+
+
+def refusal(source: WordFolder, cache_dir: Path) -> str:
+    """The message with which a folder is refused; the cache holds nothing after it."""
+    with pytest.raises(DataError) as caught:
+        source.load(cache_dir, 0)
+    assert half_written(cache_dir) == []
+    return str(caught.value)
+
+
+def load(words: Path, cache_dir: Path, seed: int = 0, **options) -> Splits:
+    sizes = {"train_size": 60, "val_size": 40, "test_size": 40}
+    return WordFolder(words, **{"k": 2, **sizes, **options}).load(cache_dir, seed)
+
+
+def batches(splits: Splits) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Waveforms and answers of every split."""
+    found = {}
+    for name in ("train", "val", "test"):
+        data = getattr(splits, name)
+        clips, targets = data.__getitems__(range(len(data)))
+        found[name] = (clips.numpy() / (1 if name == "train" else 32768), targets.numpy())
+    return found
+
+
+def test_no_speaker_is_in_two_splits(words, cache_dir):
+    # One word at its own level and place is a recording, by which its speaker is known.
+    splits = load(words, cache_dir, k=1, gain_db=0, offset=0, val_fraction=0.3, test_fraction=0.2)
+    assert splits.class_names == sorted(WORDS) and splits.columns == ["id", *sorted(WORDS)]
+    paths = [path for word in splits.class_names for path in list_recordings(words / word)]
+    recordings = np.stack([read_recording(path) for path in paths])
+    recordings /= np.linalg.norm(recordings, axis=1, keepdims=True)
+    speakers = {}
+    for name, (clips, targets) in batches(splits).items():
+        alike = clips / np.linalg.norm(clips, axis=1, keepdims=True) @ recordings.T
+        assert np.sort(alike)[:, -1].min() > 0.99999 and np.sort(alike)[:, -2].max() < 0.999
+        heard = [paths[i] for i in alike.argmax(axis=1)]
+        assert [path.parent.name for path in heard] == [splits.class_names[i] for i in targets.argmax(axis=1)]
+        speakers[name] = {path.name.split("_")[0] for path in heard}
+    assert {name: len(found) for name, found in speakers.items()} == {"train": 3, "val": 2, "test": 1}
+    assert set.union(*speakers.values()) == set(SPEAKERS)
+
+
+def test_answers_are_shares_of_k_words(words, cache_dir):
+    splits = load(words, cache_dir, k=(2, 3), train_size=400)
+    for clips, targets in batches(splits).values():
+        count = (targets > 0).sum(axis=1)
+        assert np.allclose(targets.sum(axis=1), 1, atol=1e-6)
+        assert np.array_equal(targets, (targets > 0) / count[:, None].astype(np.float32))
+        assert_share(count == 2, 0.5)
+        assert set(count) == {2, 3}
+        assert np.allclose(np.abs(clips).max(axis=1), 0.9, atol=1e-4)
+
+
+def test_fixed_mixtures_are_the_same_for_every_member_and_training_ones_are_not(words, cache_dir):
+    one, other = load(words, cache_dir, seed=0), load(words, cache_dir, seed=1)
+    for name in ("val", "test"):
+        a, b = getattr(one, name), getattr(other, name)
+        assert a.ids == b.ids == [f"{name}_{i:05d}" for i in range(40)] and a.key == b.key
+        assert np.array_equal(a.array, b.array) and np.array_equal(a.targets, b.targets)
+    assert not np.array_equal(one.train.__getitems__(range(9))[0], other.train.__getitems__(range(9))[0])
+    assert not np.array_equal(one.val.array, one.test.array) and not np.array_equal(one.val.targets, one.test.targets)
+    assert len(half_written(cache_dir)) == 3
+
+
+@pytest.mark.parametrize("option", [{"split_seed": 1}, {"k": 3}, {"gain_db": 6}, {"offset": 0.2}, {"val_size": 41}])
+def test_other_laws_have_other_fixed_mixtures(words, cache_dir, option):
+    one, other = load(words, cache_dir), load(words, cache_dir, **option)
+    assert one.val.key != other.val.key
+    assert not np.array_equal(one.val.array[:40], other.val.array[:40])
+
+
+def test_splits_that_nobody_wants(words, cache_dir):
+    splits = load(words, cache_dir, val_fraction=0, test_fraction=0)
+    assert splits.val is None and splits.test is None and len(splits.train) == 60
+    assert sorted(np.concatenate(splits.train.mixer.words)) == list(range(48))
+
+
+def test_words_and_names_of_other_folders(words, cache_dir):
+    (words / "down").rename(words / "no thanks")
+    (words / "up").rename(words / "하나")
+    for folder in ("_background_noise_", ".git"):
+        (words / folder).mkdir()
+    (words / "README.md").touch()
+    for path in list(words.glob("*/*.wav")):
+        speaker, take = path.stem.split("_")
+        path.rename(path.with_name(f"take {take} of {speaker}.WAV"))
+    splits = load(words, cache_dir, speaker_regex=r"of (\w+)")
+    assert splits.class_names == ["left", "no thanks", "right", "하나"]
+    assert {len(rows) for rows in splits.train.mixer.words} == {8}  # four of six speakers, two takes
+    assert load(words, cache_dir, speaker_regex=r"(?<=of )\w+").val.key == splits.val.key
+
+
+BAD_WORDS = {
+    "no folder": (shutil.rmtree, {}, r"^{root}: no such folder; set data\.root to a folder with one sub-folder"),
+    "empty folder": (
+        lambda root: [shutil.rmtree(root), root.mkdir()],
+        {},
+        r"^{root}: holds no sub-folder; a word folder has one sub-folder of recordings a word$",
+    ),
+    "an empty word": (
+        lambda root: (root / "empty").mkdir(),
+        {},
+        r"^{root}/empty: holds no recording; add some or remove the folder$",
+    ),
+    "too few words": (lambda root: None, {"k": 5}, r"^{root}: data\.k is 5 \.\. 5, with 4 words; choose 1 \.\. 4$"),
+    "a range upside down": (
+        lambda root: None,
+        {"k": (3, 2)},
+        r"^{root}: data\.k is 3 \.\. 2, with 4 words; choose 1 \.\. 4$",
+    ),
+    "no words": (lambda root: None, {"k": 0}, r"^{root}: data\.k is 0 \.\. 0, with 4 words; choose 1 \.\. 4$"),
+    "a name without a speaker": (
+        lambda root: (root / "left/ann_0.wav").rename(root / "left/ann.wav"),
+        {},
+        r"^{root}/left/ann\.wav: data\.speaker_regex .* finds no speaker in its name; rename it or give an expression",
+    ),
+    "not audio": (
+        spoil_recording("left/ann_0.wav", b"no sound"),
+        {},
+        r"^1 of 48 .*\n{root}/left/ann_0\.wav: cannot be read as audio .*; replace it or remove it$",
+    ),
+    "all NaN": (
+        spoil_recording("left/ann_0.wav", np.full(RATE, np.nan)),
+        {},
+        r"\n{root}/left/ann_0\.wav: sample 0 is not a finite number; export it again or remove it$",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_WORDS)
+def test_bad_word_folders(words, cache_dir, case):
+    spoil, options, message = BAD_WORDS[case]
+    spoil(words)
+    assert re.search(
+        message.replace("{root}", re.escape(str(words))), refusal(WordFolder(words, **{"k": 2, **options}), cache_dir)
+    )
+
+
+def test_a_word_that_no_speaker_of_a_split_says(words, cache_dir):
+    for path in (words / "left").iterdir():
+        if not path.name.startswith("ann"):
+            path.unlink()
+    message = r"/left: no recording by a speaker of the \w+ split; record more speakers, or change data\.val_fraction"
+    with pytest.raises(DataError, match=f"^{words}{message}"):
+        load(words, cache_dir)
+    for path in words.glob("*/*.wav"):  # and of one speaker there are no three splits
+        if not path.name.startswith("ann"):
+            path.unlink()
+    with pytest.raises(DataError, match="no recording by a speaker of the train split"):
+        load(words, cache_dir)
+    assert len(load(words, cache_dir, val_fraction=0, test_fraction=0).train) == 60
+
+
+def test_real_words(overlap30, tmp_path, cache_dir):
+    for folder in sorted((overlap30 / "words").iterdir())[:3]:
+        (tmp_path / "words" / folder.name).parent.mkdir(exist_ok=True)
+        (tmp_path / "words" / folder.name).symlink_to(folder)
+    splits = load(tmp_path / "words", cache_dir, k=3, train_size=20, val_size=10, test_size=10)
+    assert len(splits.train.words) == 3 * 72
+    assert {len(rows) for rows in splits.train.mixer.words} == {16 * 3}
+    for clips, targets in batches(splits).values():
+        assert np.allclose(targets, 1 / 3)
+        assert np.square(clips).mean(axis=1).min() > 1e-4
+
+
+def test_speech_commands_is_a_word_folder_once_it_is_there(words, tmp_path, cache_dir, monkeypatch):
+    calls = []
+
+    def download(root: Path, url: str, download: bool) -> None:
+        calls.append((root, url, download))
+        shutil.copytree(words, root / "SpeechCommands/speech_commands_v0.01")
+        (root / "SpeechCommands/speech_commands_v0.01/_background_noise_").mkdir()
+
+    monkeypatch.setattr("datamodules.words.SPEECHCOMMANDS", download)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    splits = SpeechCommands("~/commands", k=2, train_size=10, val_size=5, test_size=5).load(cache_dir, 0)
+    assert calls == [(tmp_path / "commands", "speech_commands_v0.01", True)]
+    assert splits.class_names == sorted(WORDS) and len(splits.val) == 5
+
+
+def test_speech_commands_without_a_network(tmp_path, cache_dir, monkeypatch):
+    def download(root: Path, url: str, download: bool) -> None:
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr("datamodules.words.SPEECHCOMMANDS", download)
+    message = refusal(SpeechCommands(tmp_path / "commands"), cache_dir)
+    assert message.startswith(f"{tmp_path / 'commands'}: cannot download Speech Commands to it (Name or service not")
+    assert "network" in message and "data.root" in message
+
+
+def test_a_competitions_clips_instead_of_test_mixtures(words, competition, cache_dir):
+    table = read_table(competition / "submission.csv")
+    write_table(competition / "submission.csv", [[row[0], *reversed(row[1:])] for row in table])
+    splits = load(words, cache_dir, val_fraction=0.3, submission=competition)
+    assert splits.test.ids == [row[0] for row in table[1:]] and splits.test.targets is None
+    assert splits.class_names == sorted(WORDS) and splits.columns == ["id", *reversed(WORDS)]
+    expected = CompetitionFolder(competition).load(cache_dir, 0).test
+    assert np.array_equal(splits.test.array[splits.test.rows], expected.array[expected.rows])
+    assert len(np.concatenate(splits.train.mixer.words)) == 4 * 4 * 2  # no speaker is kept for a test
+
+
+def test_a_competition_of_other_words(words, competition, cache_dir):
+    (words / "up").rename(words / "upwards")
+    text = (
+        f"^{competition}/submission.csv: its columns are not those of the training recordings: "
+        "missing upwards; unknown up; make the headers agree$"
+    )
+    assert re.search(text, refusal(WordFolder(words, k=2, submission=competition), cache_dir))
