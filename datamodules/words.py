@@ -79,8 +79,7 @@ class WordFolder:
         """
         names, every, labels = self._recordings()
         split_of = self._split_speakers(every)
-        if self.submission is not None:
-            columns, test = self.submission.load_test(cache_dir, names)
+        wanted = self.submission.load_test(cache_dir, names) if self.submission else None
         array, key = cached_waveforms(every, cache_dir, "reading words")
 
         def mixer(split: str, speed: float = 0.0) -> Mixer:
@@ -97,15 +96,8 @@ class WordFolder:
             return self._fixed_mixtures(split, array, key, mixer(split), cache_dir) if self.fractions[split] else None
 
         train = FreshMixtures(array, mixer("train", self.speed), self.train_size, seed, key, self.ramp)
-        if self.submission is None:
-            columns, test = ["id", *names], fixed("test")
-        return Splits(
-            class_names=names,
-            columns=columns,
-            train=train,
-            val=fixed("val"),
-            test=test,
-        )
+        columns, test = wanted or (["id", *names], fixed("test"))
+        return Splits(class_names=names, columns=columns, train=train, val=fixed("val"), test=test)
 
     def _recordings(self) -> tuple[list[str], list[Path], np.ndarray]:
         """The words, all their recordings, and of each recording the number of its word."""
