@@ -1,0 +1,96 @@
+"""The stand-in competition keeps its speakers apart, and recipes are compared clip by clip."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from benchmarks import held_out, score
+from datamodules.recordings import list_recordings
+from datamodules.sources import CompetitionFolder, WordFolder
+
+SHEETS = {"test": held_out.Sheet(12, k=2), "words3": held_out.Sheet(6, k=3), "noise": held_out.Sheet(6, noise_db=10.0)}
+
+
+@pytest.fixture
+def stand_in(words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(held_out, "SHEETS", SHEETS)
+    out = tmp_path / "out"
+    monkeypatch.setattr("sys.argv", ["held_out", str(words), str(out), "--speakers", "2", "--train-size", "8"])
+    held_out.main()
+    return out
+
+
+def test_a_stand_in_is_a_competition_and_a_word_folder_of_the_same_speakers(stand_in, cache_dir):
+    splits = CompetitionFolder(str(stand_in), val_fraction=0).load(cache_dir, 0)
+    assert len(splits.train) == 8 and len(splits.test) == 12
+    words = WordFolder(str(stand_in / "words"), k=2, val_fraction=0, submission=str(stand_in)).load(cache_dir, 0)
+    assert words.test.ids == splits.test.ids and words.class_names == splits.class_names
+    assert len({path.name.split("_")[0] for path in (stand_in / "words").glob("*/*")}) == 4
+    for name, sheet in SHEETS.items():
+        answers = pd.read_csv(stand_in / f"sheets/{name}.csv", index_col=0)
+        assert ((answers > 0).sum(axis=1) == sheet.k).all()
+        assert list(answers.index) == [path.stem for path in list_recordings(stand_in / "sheets" / name)]
+
+
+def test_noise_is_so_much_below_the_words(words):
+    held = held_out.Words(words, 2, seed=0)
+    clean, noisy = [], []
+    for noise_db, clips in ((None, clean), (10.0, noisy)):
+        held.write(words / "sheet", words / "sheet.csv", held_out.Sheet(4, 2, noise_db=noise_db), True, [0])
+        clips += [soundfile.read(path)[0] for path in list_recordings(words / "sheet")]
+    for clip, other in zip(clean, noisy, strict=True):
+        other = other * (clip @ clip) / (other @ clip)  # it was turned down where the noise went beyond full scale
+        assert np.mean(np.square(clip)) / np.mean(np.square(other - clip)) == pytest.approx(10, rel=0.05)
+
+
+def test_what_a_temperature_takes_off_is_calibration():
+    balanced = np.array([[0.7, 0.3], [0.3, 0.7]])
+    assert score.calibration_error(balanced, balanced) == pytest.approx(0, abs=1e-9)
+    for power in (0.5, 2.0):  # too flat, too sharp
+        off = balanced**power / (balanced**power).sum(axis=1, keepdims=True)
+        expected = np.mean(np.sum(balanced * np.log(balanced / off), axis=1))
+        assert score.calibration_error(balanced, off) == pytest.approx(expected, rel=0.01)
+    swapped = balanced[::-1]  # the wrong words: the best that a temperature can do is to say nothing
+    flattest = np.sum(
+        balanced * np.log(balanced / (swapped**0.25 / (swapped**0.25).sum(axis=1, keepdims=True))), axis=1
+    )
+    assert score.calibration_error(balanced, swapped) == pytest.approx(
+        np.mean(np.sum(balanced * np.log(balanced / swapped), axis=1)) - flattest.mean()
+    )
+
+
+def test_what_a_temperature_takes_off_is_calibration():
+    answers = np.tile([0.5, 0.5, 0, 0], (5, 1))
+    probs = np.tile([0.4, 0.4, 0.1, 0.1], (5, 1))
+    sharpened = probs**2 / (probs**2).sum(axis=1, keepdims=True)
+    best = score.calibration_error(answers, probs)  # sharper and sharper would be better still: the answer is certain
+    assert best == pytest.approx(
+        score.calibration_error(answers, sharpened) + np.log(0.5 / 0.4) - np.log(0.5 / 0.4706), abs=0.01
+    )
+    balanced = np.array([[0.7, 0.3], [0.3, 0.7]])
+    assert score.calibration_error(balanced, balanced) == pytest.approx(0, abs=1e-9)
+
+
+def test_the_interval_of_a_mean():
+    values = np.random.default_rng(0).normal(2, 1, 400)
+    low, high = score.interval(values, np.random.default_rng(1))
+    assert low < values.mean() < high
+    assert high - low == pytest.approx(2 * 1.96 / 20, rel=0.15)
+
+
+def test_recipes_are_compared_on_the_same_clips(stand_in, monkeypatch):
+    blurs = {"good": (0.2, 0.4), "bad": (0.9, 0.8)}
+
+    def predict(recipe: Path, folder: Path, class_names: list[str]) -> np.ndarray:
+        answers = pd.read_csv(folder.with_suffix(".csv"), index_col=0).to_numpy()
+        return np.stack([answers * (1 - blur) + blur / 4 for blur in blurs[recipe.name]])
+
+    monkeypatch.setattr(score, "predict", predict)
+    good, bad = score.score_sheet(stand_in / "sheets/test.csv", [Path("good"), Path("bad")])
+    assert good["difference"] == 0 and good["members"] == 2 and good["constant"] == pytest.approx(np.log(2))
+    assert bad["kl"] - good["kl"] == pytest.approx(bad["difference"])
+    assert 0 < bad["difference_low"] <= bad["difference"] <= bad["difference_high"]
+    assert good["ensemble_kl"] < good["kl"] and good["recall"] == 1
