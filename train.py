@@ -46,6 +46,8 @@ def train(cfg: DictConfig, run_dir: str, overrides: list[str], number: int = 0) 
     except MissingMandatoryValue as error:
         name = error.full_key
         raise RunError(f"{name} is not set; give it on the command line, {name}=...") from error
+    if cfg.teacher == "":
+        raise RunError("teacher is not set; give the folder of the ensemble to learn from, teacher=outputs/...")
     choose_for_device(cfg, number)
     folder = RunFolder(run_dir)
     if cfg.trainer.fast_dev_run:
@@ -167,6 +169,8 @@ def build_trainer(cfg: DictConfig, with_validation: bool) -> "Trainer":
     callbacks = {name: callback for name, callback in cfg.callbacks.items() if callback}
     if not with_validation:
         callbacks.pop("best", None)  # nothing to be best at: the last checkpoint is the result
+    if cfg.teacher is None:
+        callbacks.pop("teacher", None)
     if not sys.stdout.isatty():
         callbacks.pop("progress", None)
     return instantiate(

@@ -257,6 +257,7 @@ def test_a_run_that_never_trained_gives_way_to_another_configuration(home: Path)
     ("arguments", "message"),
     [
         (["experiment=winner"], "data.root is not set; give it on the command line, data.root=..."),
+        (["experiment=distill", "data.root=Data"], "teacher is not set; give the folder of the ensemble"),
         (["model.pool=median", *TINY, "data.root=Data"], "pool is 'median'; choose one of avg, max"),
         (["data=competion"], "Could not find 'data/competion'"),
         (["ckpt_path=nix.ckpt", *TINY, "data.root=Data"], "nix.ckpt: no such file"),
