@@ -36,7 +36,7 @@ def combine(members: Sequence[Member], tables: dict[str, Tables]) -> Tables:
         MemberError: members with and without a fold, or folds that share a validation clip.
     """
     everyone = {member.name: tables[member.name] for member in members}
-    groups = {"predictions": [everyone], "val_predictions": _by_fold(members, tables)}
+    groups = {"predictions": [everyone], "val_predictions": by_fold(members, tables)}
     combined: Tables = {}
     for kind, answers in ANSWERS_OF.items():
         firsts = [next(iter(group.values())) for group in groups[kind]]
@@ -48,7 +48,7 @@ def combine(members: Sequence[Member], tables: dict[str, Tables]) -> Tables:
     return combined
 
 
-def _by_fold(members: Sequence[Member], tables: dict[str, Tables]) -> list[dict[str, Tables]]:
+def by_fold(members: Sequence[Member], tables: dict[str, Tables]) -> list[dict[str, Tables]]:
     """The tables of each fold's members, fold by fold; of members without folds, one group of all."""
     sweep = members[0].path.parent
     without = [member.name for member in members if member.fold is None]

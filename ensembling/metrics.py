@@ -20,17 +20,22 @@ def constant_kl(answers: np.ndarray) -> np.ndarray:
     return kl_divergence(answers, np.full(answers.shape, 1 / answers.shape[1]))
 
 
+def answered(answers: np.ndarray, probs: np.ndarray) -> np.ndarray:
+    """Each clip's k most probable words, k the number of its true ones, those with a non-zero answer: `(N,
+    num_classes)` of booleans."""
+    k = (answers > 0).sum(axis=1, keepdims=True)
+    ranks = np.argsort(np.argsort(-probs, axis=1, kind="stable"), axis=1)
+    return ranks < k
+
+
 def recall(answers: np.ndarray, probs: np.ndarray) -> np.ndarray:
-    """The share of each clip's k true words, those with a non-zero answer, among its k most probable ones.
+    """The share of each clip's k true words among its k most probable ones.
 
     Recall at k, with k the clip's own number of words (also R-precision, Manning, Raghavan and Schütze, Introduction
     to Information Retrieval, section 8.4).
     """
     true = answers > 0
-    k = true.sum(axis=1, keepdims=True)
-    order = np.argsort(-probs, axis=1, kind="stable")
-    hits = np.take_along_axis(true, order, axis=1) & (np.arange(answers.shape[1]) < k)
-    return hits.sum(axis=1) / k[:, 0]
+    return (true & answered(answers, probs)).sum(axis=1) / true.sum(axis=1)
 
 
 def constant_recall(answers: np.ndarray) -> np.ndarray:
