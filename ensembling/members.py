@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from ensembling.tables import RETRAIN, MemberError, difference, read_table, some
 
@@ -115,3 +116,33 @@ def read_tables(member: Member) -> dict[str, pd.DataFrame]:
         if answers in tables and (text := difference(tables[predictions], tables[answers])):
             raise MemberError(f"{member.path / predictions}.csv: {text} than {answers}.csv; {RETRAIN}")
     return tables
+
+
+def read_config(member: Member) -> dict[str, Any]:
+    """The member's resolved configuration; empty where only its tables were kept.
+
+    Raises:
+        MemberError: it is no YAML.
+    """
+    path = member.path / ".hydra" / "config.yaml"
+    try:
+        return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        problem = " ".join(str(error).split())
+        raise MemberError(f"{path}: cannot be read as YAML ({problem}); restore or delete it") from error
+
+
+def read_epochs(member: Member) -> pd.DataFrame:
+    """metrics.csv: one row an epoch, with the columns that train.py's History names; empty where there is none.
+
+    Raises:
+        MemberError: it is no table of epochs.
+    """
+    path = member.path / "metrics.csv"
+    try:
+        epochs = pd.read_csv(path) if path.is_file() else pd.DataFrame()
+    except (OSError, ValueError) as error:
+        raise MemberError(f"{path}: cannot be read as a table ({error}); restore or delete it") from error
+    if len(epochs) and not {"epoch", "step", "train/loss", "seconds"} <= set(epochs):
+        raise MemberError(f"{path}: not a table of epochs (epoch, step, train/loss, seconds); restore or delete it")
+    return epochs

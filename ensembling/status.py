@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
-from ensembling.members import Member
+from ensembling.members import Member, read_epochs
 from ensembling.tables import align
 
 
@@ -18,8 +18,7 @@ def overview(members: Sequence[Member]) -> pd.DataFrame:
 
 def _row(member: Member) -> dict[str, object]:
     held = member.metrics
-    file = member.path / "metrics.csv"
-    epochs = pd.read_csv(file) if file.is_file() else pd.DataFrame()
+    epochs = read_epochs(member)
     seconds = epochs["seconds"].sum() if len(epochs) else np.nan  # of an interrupted epoch nothing is known
     latest = epochs["val/kl"].iloc[-1] if "val/kl" in epochs else np.nan
     return {
