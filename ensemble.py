@@ -4,6 +4,7 @@ python ensemble.py run_dir=outputs/winner
 python ensemble.py run_dir=outputs/winner expect=16      # refuses unless there are sixteen
 python ensemble.py run_dir=outputs/winner partial=true   # goes on with the members that are there
 python ensemble.py run_dir=outputs/winner status=true    # only looks how far each member is
+python ensemble.py run_dir=outputs/winner html=false     # without report.html, which takes plotly and the data
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
-from hydra.errors import CompactHydraException
+from hydra.errors import CompactHydraException, HydraException
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 # `ensembling` is imported where it is used: pandas takes as long as all the rest of --help or of a mistyped override.
 if TYPE_CHECKING:
     import pandas as pd
 
+    from datamodules.clips import Splits
     from ensembling.members import Member
 
 FILES = {
@@ -42,6 +46,7 @@ def ensemble(cfg: DictConfig) -> pd.DataFrame:
     from ensembling.combine import combine, gather
     from ensembling.members import find_members
     from ensembling.tables import MemberError, format_table, write_files
+    from reporting import card
 
     _check_config(cfg)
     run_dir = Path(cfg.run_dir)
@@ -62,6 +67,11 @@ def ensemble(cfg: DictConfig) -> pd.DataFrame:
     texts["members.csv"] = table.to_csv(index=False, lineterminator="\n")
     texts["report.md"] = report.as_markdown(title, table, faults)
     texts["ensemble.json"] = report.as_json(members, table, faults)
+    texts["model_card.md"] = card.build(title, members, combined, table)
+    if cfg.html:
+        from reporting import page  # plotly takes as long as everything else here
+
+        texts["report.html"] = page.build(title, members, tables, combined, table, faults, load_splits)
     write_files(run_dir, texts)
 
     print(f"{title}\n\n{report.as_text(table)}\n\n{report.headline(table)}".rstrip())
@@ -71,8 +81,23 @@ def ensemble(cfg: DictConfig) -> pd.DataFrame:
         print(f"Expected {cfg.expect} members, went on with {len(members)}")
     nothing = "none written, the members have no predictions.csv: their source has no test split"
     print(f"Submission: {run_dir / 'submission.csv' if 'predictions' in combined else nothing}")
-    print(f"Report:     {run_dir / 'report.md'}")
+    print(f"Report:     {run_dir / ('report.html' if cfg.html else 'report.md')}")
     return table
+
+
+def load_splits(member: Member) -> Splits:
+    """The data that a member was trained with, from the source in its configuration.
+
+    Raises:
+        ValueError, OSError: they are not there any more, or the configuration does not tell.
+    """
+    from ensembling.members import read_config
+
+    cfg = OmegaConf.create(read_config(member))
+    try:
+        return instantiate(cfg.data.source).load(Path(cfg.data.cache_dir).expanduser(), cfg.seed)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ValueError(f"the data of {member.path} cannot be loaded ({error})") from error
 
 
 def _check_config(cfg: DictConfig) -> None:
@@ -80,7 +105,7 @@ def _check_config(cfg: DictConfig) -> None:
 
     if OmegaConf.is_missing(cfg, "run_dir") or not cfg.run_dir:
         raise MemberError("run_dir is not set: python ensemble.py run_dir=outputs/<name>")
-    for name in ("partial", "status"):
+    for name in ("partial", "status", "html"):
         if not isinstance(cfg[name], bool):
             raise MemberError(f"{name}={cfg[name]}: must be true or false")
     if cfg.expect is not None and not isinstance(cfg.expect, int):

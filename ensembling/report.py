@@ -80,7 +80,7 @@ def _score_constant(answers: Tables) -> dict[str, object]:
     return row
 
 
-def _cells(table: pd.DataFrame) -> list[list[str]]:
+def cells(table: pd.DataFrame) -> list[list[str]]:
     """Headings and rows as text, without the columns in which nothing is known."""
     shown = [column for column in LAYOUT if table[column].notna().any()]
     rows = [
@@ -92,7 +92,7 @@ def _cells(table: pd.DataFrame) -> list[list[str]]:
 
 def as_text(table: pd.DataFrame) -> str:
     """The figures as aligned columns, with rules below the headings and below the members."""
-    lines = align(_cells(table), left=(0, 1))  # the member and its pool are words
+    lines = align(cells(table), left=(0, 1))  # the member and its pool are words
     rule = "-" * len(lines[0])
     num_members = int(table["seed"].notna().sum())
     return "\n".join([lines[0], rule, *lines[1 : num_members + 1], rule, *lines[num_members + 1 :]])
@@ -114,7 +114,7 @@ def headline(table: pd.DataFrame) -> str:
 
 def as_markdown(title: str, table: pd.DataFrame, left_out: dict[str, str]) -> str:
     """The page report.md; `left_out` gives the reasons by member name."""
-    header, *rows = _cells(table)
+    header, *rows = cells(table)
     marks = [":--", ":--", *["--:"] * (len(header) - 2)]
     lines = [f"# {title}", ""]
     if text := headline(table):

@@ -1,0 +1,144 @@
+"""The figures of report.html. Colours of paper, grid and text are the page's: it draws them light or dark.
+
+Names of members and words are escaped: plotly takes text for a little language of tags.
+"""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.io import templates
+
+from ensembling.members import Member
+
+COLOURS = ("#4285f4", "#e8710a", "#1e9e76", "#b55fd0")  # readable on white and on black
+ACCENT, QUIET = COLOURS[1], "#8a8f98"
+THEMES = {"light": templates["plotly_white"].to_plotly_json(), "dark": templates["plotly_dark"].to_plotly_json()}
+
+
+def epoch_curves(members: Sequence[Member], tables: Sequence[pd.DataFrame], column: str, title: str) -> go.Figure:
+    """A column of metrics.csv by epoch, one line a member, one colour a pool."""
+    figure = _figure("epoch", title)
+    pools = list(dict.fromkeys(member.pool for member in members))
+    seen: set[str] = set()
+    for member, table in zip(members, tables, strict=True):
+        if column in table:
+            figure.add_scatter(
+                x=table["epoch"] + 1,
+                y=table[column],
+                name=escape(member.pool),
+                legendgroup=member.pool,
+                showlegend=member.pool not in seen,
+                line={"color": COLOURS[pools.index(member.pool) % len(COLOURS)], "width": 1.5},
+                hovertemplate=f"{escape(member.name)}, epoch %{{x}}: %{{y:.4f}}<extra></extra>",
+            )
+            seen.add(member.pool)
+    return figure
+
+
+def diversity(names: Sequence[str], kls: np.ndarray, ensemble: float) -> go.Figure:
+    """The members' KL, their mean and that of the mean prediction on one axis; the gap is what diversity is worth."""
+    mean = float(kls.mean())
+    figure = _figure("KL (nats), lower is better", "")
+    figure.add_scatter(
+        x=kls,
+        y=np.zeros(len(kls)),
+        mode="markers",
+        marker={"size": 11, "color": COLOURS[0], "opacity": 0.6},
+        hovertext=[escape(name) for name in names],
+        hovertemplate="%{hovertext}: %{x:.4f}<extra></extra>",
+    )
+    figure.add_shape(type="line", x0=ensemble, x1=mean, y0=0.5, y1=0.5, line={"color": ACCENT, "width": 6})
+    for x, text, anchor in ((ensemble, "ensemble", "right"), (mean, "members' mean", "left")):
+        figure.add_shape(type="line", x0=x, x1=x, y0=-0.4, y1=0.75, line={"color": ACCENT, "width": 2})
+        figure.add_annotation(x=x, y=0.75, text=f"{text}<br>{x:.4f}", showarrow=False, yanchor="bottom", xanchor=anchor)
+    figure.add_annotation(
+        x=(ensemble + mean) / 2, y=0.5, text=f"gap {mean - ensemble:.4f}", showarrow=False, yshift=-14
+    )
+    low, high = min(ensemble, kls.min()), max(mean, kls.max())
+    pad = 0.25 * max(high - low, 1e-3)
+    figure.update_layout(showlegend=False, height=260)
+    figure.update_xaxes(range=[low - pad, high + pad], nticks=6)
+    return figure.update_yaxes(visible=False, range=[-0.7, 1.5])
+
+
+def kl_by_number(curves: np.ndarray) -> go.Figure:
+    """`(num_orders, M)`: mean and standard deviation over the orders of the members."""
+    number = np.arange(1, curves.shape[1] + 1)
+    mean, spread = curves.mean(axis=0), curves.std(axis=0)
+    figure = _figure("members averaged", "KL (nats)")
+    band = np.concatenate([mean + spread, (mean - spread)[::-1]])
+    figure.add_scatter(
+        x=np.concatenate([number, number[::-1]]),
+        y=band,
+        mode="lines",
+        fill="toself",
+        fillcolor="rgba(66, 133, 244, 0.2)",
+        line={"width": 0},
+        hoverinfo="skip",
+        name="± 1 standard deviation",
+    )
+    figure.add_scatter(
+        x=number,
+        y=mean,
+        mode="lines+markers",
+        line={"color": COLOURS[0]},
+        customdata=spread,
+        hovertemplate="%{x} members: %{y:.4f} ± %{customdata:.4f}<extra></extra>",
+        name="mean over orders",
+    )
+    return figure.update_xaxes(tickformat="d", nticks=min(len(number), 9) + 1)
+
+
+def bars(names: Iterable[str], values: Sequence[float], title: str, hover: str, extra: Sequence[float]) -> go.Figure:
+    """One horizontal bar a name, the first at the top; `hover` is plotly's template, `extra` its %{customdata}."""
+    names = [escape(name) for name in names]
+    figure = _figure(title, "")
+    figure.add_bar(
+        x=values,
+        y=list(range(len(names))),  # not the names: plotly would take some for dates or numbers
+        orientation="h",
+        marker={"color": COLOURS[0]},
+        customdata=extra,
+        hovertext=names,
+        hovertemplate=f"%{{hovertext}}: {hover}<extra></extra>",
+    )
+    figure.update_layout(height=110 + 19 * len(names), bargap=0.25)
+    return figure.update_yaxes(
+        tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.5, -0.5], showgrid=False
+    )
+
+
+def reliability(table: pd.DataFrame) -> go.Figure:
+    """Predicted against true, see `ensembling.errors.reliability`; on the dotted line they are equal."""
+    figure = _figure("mean prediction", "mean answer")
+    top = table[["predicted", "true"]].to_numpy().max() * 1.05
+    figure.add_scatter(x=[0, top], y=[0, top], mode="lines", line={"dash": "dot", "color": QUIET}, hoverinfo="skip")
+    figure.add_scatter(
+        x=table["predicted"],
+        y=table["true"],
+        error_y={"array": table["error"], "width": 3},
+        mode="lines+markers",
+        line={"color": COLOURS[0]},
+        customdata=table["pairs"],
+        hovertemplate="predicted %{x:.3f}, true %{y:.3f}<br>%{customdata} words of clips<extra></extra>",
+    )
+    return figure.update_layout(showlegend=False)
+
+
+def _figure(x: str, y: str) -> go.Figure:
+    figure = go.Figure(
+        layout={
+            "template": "none",
+            "height": 340,
+            "margin": {"l": 10, "r": 10, "t": 20, "b": 10},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+            "hovermode": "closest",
+        }
+    )
+    figure.update_xaxes(title=x, automargin=True, fixedrange=True)
+    return figure.update_yaxes(title=y, automargin=True, fixedrange=True)
