@@ -122,14 +122,19 @@ def read_config(member: Member) -> dict[str, Any]:
     """The member's resolved configuration; empty where only its tables were kept.
 
     Raises:
-        MemberError: it is no YAML.
+        MemberError: it is no YAML, or not one of settings.
     """
     path = member.path / ".hydra" / "config.yaml"
+    if not path.is_file():
+        return {}
     try:
-        return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         problem = " ".join(str(error).split())
         raise MemberError(f"{path}: cannot be read as YAML ({problem}); restore or delete it") from error
+    if not isinstance(config, dict):
+        raise MemberError(f"{path}: holds no settings; restore or delete it")
+    return config
 
 
 def read_epochs(member: Member) -> pd.DataFrame:

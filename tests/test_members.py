@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from ensembling.members import MemberError, find_members, read_tables
+from ensembling.members import MemberError, find_members, read_config, read_epochs, read_tables
 from tests.fake_members import IDS, TEST_ANSWERS, VAL_IDS, probabilities, write_csv, write_member
 
 
@@ -136,3 +136,26 @@ def test_predictions_and_answers_of_other_clips(tmp_path):
     write_csv(folder / "val_predictions.csv", VAL_IDS[::-1], probabilities(1, 2))
     with pytest.raises(MemberError, match=r"val_predictions.csv: ids in another order .* than val_answers.csv"):
         read_tables(*find_members(tmp_path))
+
+
+def test_what_a_members_folder_does_not_hold_is_empty(tmp_path):
+    member = find_members(write_member(tmp_path, "avg", 3))[0]
+    assert read_config(member) == {"seed": 3} and read_epochs(member).empty
+    (member.path / ".hydra" / "config.yaml").unlink()
+    assert read_config(member) == {}
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "read", "message"),
+    [
+        (".hydra/config.yaml", "a: [1", read_config, "cannot be read as YAML .*restore or delete it"),
+        (".hydra/config.yaml", "seed", read_config, "holds no settings; restore"),
+        ("metrics.csv", "", read_epochs, "cannot be read as a table"),
+        ("metrics.csv", "epoch,loss\n0,1\n", read_epochs, "not a table of epochs"),
+    ],
+)
+def test_what_cannot_be_read_is_named(tmp_path, file, text, read, message):
+    member = find_members(write_member(tmp_path, "avg", 0))[0]
+    (member.path / file).write_text(text)
+    with pytest.raises(MemberError, match=f"{file}: {message}"):
+        read(member)

@@ -14,7 +14,7 @@ def test_every_state_has_its_line(tmp_path):
     write_member(tmp_path, "avg", 0, val_kl=1.25, max_epochs=3)
     write_member(tmp_path, "avg", 1, status="failed", max_epochs=3, error="DataError: no room\nmake some")
     running = write_member(tmp_path, "avg", 2, status="running", max_epochs=3, silence=60, host="node7", pid=42)
-    epochs = {"epoch": [0, 1], "val/kl": [2.5, 1.75], "seconds": [60.0, 66.0]}
+    epochs = {"epoch": [0, 1], "step": [4, 8], "train/loss": [3.0, 2.0], "val/kl": [2.5, 1.75], "seconds": [60.0, 66.0]}
     pd.DataFrame(epochs).to_csv(running / "metrics.csv", index=False)
     (running / "heartbeat").touch()
     silent = write_member(tmp_path, "max", 0, status="running", max_epochs=3, silence=60, host="node8", pid=43)
