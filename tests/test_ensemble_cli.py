@@ -16,11 +16,11 @@ from ensembling.tables import MemberError
 from tests.fake_members import IDS, VAL_ANSWERS, VAL_IDS, WORDS, probabilities, write_csv, write_folds, write_member
 
 VALIDATION = {"ensemble_val_predictions.csv", "ensemble_val_answers.csv"}
-MADE = {"submission.csv", *VALIDATION, "members.csv", "report.md", "ensemble.json"}
+MADE = {"submission.csv", *VALIDATION, "members.csv", "report.md", "model_card.md", "ensemble.json"}
 
 
-def run(run_dir, expect=None, partial=False):
-    settings = {"run_dir": str(run_dir), "expect": expect, "partial": partial, "status": False}
+def run(run_dir, expect=None, partial=False, html=False):
+    settings = {"run_dir": str(run_dir), "expect": expect, "partial": partial, "status": False, "html": html}
     return script.ensemble(OmegaConf.create(settings))
 
 
@@ -153,7 +153,12 @@ def test_a_member_without_a_fold_among_folds_is_refused_and_nothing_written(tmp_
 
 @pytest.mark.parametrize(
     ("setting", "message"),
-    [({"run_dir": "???"}, "run_dir is not set"), ({"partial": "no"}, "partial=no"), ({"expect": "all"}, "expect=all")],
+    [
+        ({"run_dir": "???"}, "run_dir is not set"),
+        ({"partial": "no"}, "partial=no"),
+        ({"expect": "all"}, "expect=all"),
+        ({"html": 1}, "html=1"),
+    ],
 )
 def test_settings_that_make_no_sense(tmp_path, setting, message):
     with pytest.raises(MemberError, match=message):
@@ -167,9 +172,9 @@ def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 def test_the_command_says_where_everything_is_and_leaves_nothing_else(sweep):
     done = command(sweep.parent, "run_dir=demo", "expect=4")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-2:] == ["Submission: demo/submission.csv", "Report:     demo/report.md"]
+    assert done.stdout.splitlines()[-2:] == ["Submission: demo/submission.csv", "Report:     demo/report.html"]
     assert [path.name for path in sweep.parent.iterdir()] == ["demo"]
-    assert files_in(sweep) == MADE
+    assert files_in(sweep) == {*MADE, "report.html"}
 
 
 def test_the_command_refuses_in_a_message_without_a_traceback(sweep):
@@ -184,7 +189,7 @@ def test_averaging_imports_neither_torch_nor_what_it_brings(sweep):
     code = (
         "import sys, ensemble; from omegaconf import OmegaConf\n"
         "assert 'pandas' not in sys.modules\n"
-        "settings = {'run_dir': sys.argv[1], 'expect': None, 'partial': False, 'status': False}\n"
+        "settings = {'run_dir': sys.argv[1], 'expect': None, 'partial': False, 'status': False, 'html': True}\n"
         "ensemble.ensemble(OmegaConf.create(settings))\n"
         "assert not {'torch', 'lightning', 'datamodules', 'lightning_modules'} & sys.modules.keys()"
     )

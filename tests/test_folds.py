@@ -173,6 +173,8 @@ def test_a_sweep_over_folds_predicts_every_training_clip(tmp_path):
     submission = (table(members[0] / "predictions.csv") + table(members[1] / "predictions.csv")) / 2
     pd.testing.assert_frame_equal(table(sweep / "submission.csv"), submission, rtol=1e-6)
     kl = (known * np.log(known.clip(lower=1e-9) / out_of_fold)).sum(axis=1).mean()
+    page = (sweep / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:audio/flac") == 16 and "Without all of the sound" not in page  # of both folds' sources
     figures = json.loads((sweep / "ensemble.json").read_text())["figures"]
     assert [row["fold"] for row in figures[:2]] == [0, 1]
     assert figures[-2]["val_kl"] == pytest.approx(kl, abs=1e-5)

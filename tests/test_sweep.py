@@ -27,7 +27,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     printed = run("train.py", "-m", *TINY, *data(home), *SWEEP, "name=whole", cwd=home)
     (home / "duration.txt").write_text(str(time.perf_counter() - start))
     assert "2 of 2 members are complete" in printed
-    run("ensemble.py", "run_dir=outputs/whole", cwd=home)
+    run("ensemble.py", "run_dir=outputs/whole", "html=false", cwd=home)
     return home
 
 
@@ -43,7 +43,7 @@ def test_a_sweep_killed_at_random_moments_ends_as_if_it_had_not_been(home: Path)
         process.kill()
         process.wait()
     run("train.py", "-m", *TINY, *SWEEP, *cold, cwd=home)
-    run("ensemble.py", "run_dir=outputs/killed", "expect=2", cwd=home)
+    run("ensemble.py", "run_dir=outputs/killed", "expect=2", "html=false", cwd=home)
     for file in ("submission.csv", "avg_seed0/predictions.csv", "max_seed0/val_predictions.csv"):
         assert (home / "outputs/killed" / file).read_bytes() == (home / "outputs/whole" / file).read_bytes()
     assert not list(home.rglob("*.tmp"))

@@ -1,0 +1,81 @@
+"""The model card: figures and facts of the run, and nothing that it cannot know."""
+
+import json
+
+import pytest
+import yaml
+
+from ensembling import report
+from ensembling.combine import combine, gather
+from ensembling.members import find_members
+from reporting import card
+from tests.fake_members import write_member
+
+DATA = {
+    "Synthetic": {"num_voices": 48, "k": 2, "train_size": 3500, "batch_size": 32},
+    "WordFolder": {"root": "/my/words", "speaker_regex": "^(.)", "batch_size": 32},
+    "SpeechCommands": {"root": "/my/words", "batch_size": 32},
+    "CompetitionFolder": {"root": "/my/data", "val_fraction": 0.1, "batch_size": 32},
+}
+FACTS = {
+    "git_commit": "0123456789abcdef",
+    "git_dirty": True,
+    "versions": {"python": "3.11.7", "torch": "2.14.1"},
+    "device": "cpu",
+}
+
+
+def build(sweep) -> str:
+    members = find_members(sweep)
+    tables, _ = gather(members)
+    return card.build("a sweep", members, combine(members, tables), report.figures(members, tables))
+
+
+def configure(member, source, **model) -> None:
+    data = DATA[source] | {"source": {"_target_": f"datamodules.sources.{source}"}, "cache_dir": "~"}
+    config = {"data": data, "model": {"pool": "avg", **model}, "trainer": {"max_epochs": 4, "devices": 1}}
+    (member / ".hydra" / "config.yaml").write_text(yaml.safe_dump(config))
+
+
+def test_every_figure_is_the_runs(tmp_path):
+    for pool in ("avg", "max"):
+        member = write_member(tmp_path, pool, 3, **FACTS)
+        configure(member, "Synthetic", width=16)
+        (member / "metrics.csv").write_text("epoch,step,train/loss,seconds\n0,109,2.5,9\n1,218,2.1,9\n")
+    text = build(tmp_path)
+    table = report.figures(find_members(tmp_path), gather(find_members(tmp_path))[0])
+    assert f"| ensemble (2) | {table['val_kl'].iloc[-2]:.4f} |" in text
+    assert f"| constant answer | {table['val_kl'].iloc[-1]:.4f} |" in text
+    assert "| avg_seed3 | 3 | 2 | 6,976 | 0123456789 with changes | python 3.11.7, torch 2.14.1 | cpu |" in text
+    assert "in 48 voices" in text and "3,500 mixtures an epoch" in text
+    assert "- validation: 2 clips\n- test: 3 clips\n- words: yes, 하나, no, thanks, up\n" in text
+    recipe = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])
+    assert recipe["model"] == {"width": 16} and recipe["trainer"] == {"max_epochs": 4}
+    assert recipe["data"] == {"num_voices": 48, "k": 2, "train_size": 3500, "batch_size": 32}
+    assert "members differ" not in text
+
+
+@pytest.mark.parametrize("source", DATA)
+def test_licences_and_speakers_are_those_of_the_source(tmp_path, source):
+    configure(write_member(tmp_path, "avg", 0), source)
+    text = build(tmp_path)
+    assert ("GPL-3.0-or-later" in text) == ("never heard a person" in text) == (source == "Synthetic")
+    assert ("CC BY 4.0" in text) == (source == "SpeechCommands")
+    assert ("user's own" in text) == (source in ("WordFolder", "CompetitionFolder"))
+    assert ("It does not tell who speaks" in text) == (source == "CompetitionFolder")
+
+
+def test_members_of_other_settings_are_told(tmp_path):
+    for seed in (0, 1):
+        configure(write_member(tmp_path, "avg", seed), "WordFolder", width=8 + seed)
+    assert "The settings of avg_seed0; members differ in model.width:" in build(tmp_path)
+
+
+def test_what_the_folders_do_not_tell_is_left_out(tmp_path):
+    member = write_member(tmp_path, "avg", 0, val=False)
+    (member / ".hydra" / "config.yaml").unlink()
+    metrics = json.loads((member / "metrics.json").read_text())
+    (member / "metrics.json").write_text(json.dumps({name: metrics[name] for name in ("status", "pool", "seed")}))
+    text = build(tmp_path)
+    assert "The members' folders do not tell which" in text and "Recipe" not in text and "None" not in text
+    assert "| avg_seed0 | 0 |  |  |  |  |  |" in text

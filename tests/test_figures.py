@@ -1,0 +1,44 @@
+"""What the figures show of their tables; that a browser draws them is in test_page.py."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ensembling.members import find_members
+from reporting import figures
+from tests.fake_members import write_member
+
+
+def test_each_member_has_a_curve_and_each_pool_a_colour(tmp_path):
+    for pool, seed in (("avg", 0), ("avg", 1), ("max", 0)):
+        write_member(tmp_path, pool, seed)
+    epochs = pd.DataFrame({"epoch": [0, 1], "train/loss": [2.0, 1.0]})
+    tables = [epochs, pd.DataFrame(), epochs]  # the second one's is lost
+    curves = figures.epoch_curves(find_members(tmp_path), tables, "train/loss", "loss").data
+    assert [(curve.name, list(curve.x), list(curve.y), curve.showlegend) for curve in curves] == [
+        ("avg", [1, 2], [2, 1], True),
+        ("max", [1, 2], [2, 1], True),
+    ]
+    assert curves[0].line.color != curves[1].line.color
+
+
+def test_the_gap_lies_between_ensemble_and_mean():
+    figure = figures.diversity(["one", "two"], np.array([1.0, 2.0]), ensemble=1.25)
+    assert list(figure.data[0].x) == [1, 2]
+    assert [note.text for note in figure.layout.annotations] == [
+        "ensemble<br>1.2500",
+        "members' mean<br>1.5000",
+        "gap 0.2500",
+    ]
+
+
+def test_the_band_is_one_standard_deviation_about_the_mean():
+    band, mean = figures.kl_by_number(np.array([[1.0, 0.5], [3.0, 0.5]])).data
+    assert list(mean.x) == [1, 2] and list(mean.y) == [2, 0.5]
+    assert list(band.x) == [1, 2, 2, 1] and list(band.y) == pytest.approx([3, 0.5, 0.5, 1])
+
+
+def test_names_of_bars_are_text():
+    figure = figures.bars(["<b>", "2021"], [1, 2], "count", "%{x}", [0, 0])
+    assert list(figure.layout.yaxis.ticktext) == ["&lt;b&gt;", "2021"]
+    assert list(figure.data[0].y) == [0, 1] and figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1]

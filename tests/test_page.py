@@ -1,0 +1,155 @@
+"""report.html: what is on it, that names do no harm, and that a browser draws it."""
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from datamodules.sources import WordFolder
+from ensembling import report
+from ensembling.combine import combine, gather
+from ensembling.members import Member, find_members
+from reporting import page
+from tests.fake_members import IDS, TEST_ANSWERS, WORDS, write_csv, write_folds, write_member
+
+HARMFUL = ["</script><img src=x onerror=alert(1)>", "<b>2021-01-01</b>", "&amp;"]
+ERRORS = {"recall", "cost", "pairs", "reliability"}
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+class Page(HTMLParser):
+    """The text of a page, its ids, and the addresses that it would fetch."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.text, self.ids, self.addresses, self.tags = "", set(), [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.tags.append(tag)
+        self.ids |= {attributes["id"]} if "id" in attributes else set()
+        self.addresses += [value for name, value in attrs if name in ("src", "href") and tag != "a"]
+
+    def handle_data(self, data):
+        if self.tags[-1:] not in (["script"], ["style"]):
+            self.text += data
+
+
+def nowhere(member: Member):
+    raise AssertionError("no data were asked for")
+
+
+def build(sweep: Path, load=nowhere) -> str:
+    members = find_members(sweep)
+    tables, faults = gather(members)
+    members = [member for member in members if member.name in tables]
+    table = report.figures(members, tables)
+    return page.build("a sweep", members, tables, combine(members, tables), table, faults, load)
+
+
+def write_epochs(member: Path) -> None:
+    (member / "metrics.csv").write_text("epoch,step,train/loss,val/kl,seconds\n0,4,2.5,2.2,9\n1,8,2.1,2.0,9\n")
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    for pool, seed in (("avg", 0), ("avg", 1), ("max", 0)):
+        write_epochs(write_member(tmp_path, pool, seed))
+    return tmp_path
+
+
+def test_the_page_is_one_file_about_the_validation_clips_where_only_these_have_answers(sweep):
+    write_member(sweep, "max", 1, status="failed")
+    html = build(sweep)
+    shown = Page(html)
+    assert shown.ids == {"loss", "val_kl", "diversity", "by_number", *ERRORS}
+    assert all(address.startswith("data:") for address in shown.addresses)
+    assert "measured on the 2 validation clips" in shown.text and "answers\nto the test clips" in shown.text
+    assert "ensemble (3)" in shown.text and "max_seed1: " in shown.text
+    assert "does not tell which data it was trained with" in shown.text and "audio" not in shown.tags
+    assert len(html) < 2.3e6
+
+
+def test_test_clips_come_first_where_their_answers_are_known(sweep):
+    for member in sweep.iterdir():
+        write_csv(member / "test_answers.csv", IDS, TEST_ANSWERS)
+    assert "measured on the 3 test clips" in Page(build(sweep)).text
+
+
+def test_without_answers_the_page_says_so_and_shows_what_it_can(tmp_path):
+    for seed in (0, 1):
+        write_epochs(write_member(tmp_path, "avg", seed, val=False))
+    shown = Page(build(tmp_path))
+    assert shown.ids == {"loss", "val_kl", "shares"}
+    assert "No answers are known here" in shown.text and "Least sure" in shown.text and "entropy" in shown.text
+
+
+def test_one_member_is_told_that_it_is_no_ensemble(tmp_path):
+    write_member(tmp_path, "avg", 0)
+    shown = Page(build(tmp_path))
+    assert shown.ids == ERRORS
+    assert "One member is no ensemble" in shown.text and "hold no metrics.csv" in shown.text
+
+
+def test_folds_are_compared_member_by_member(tmp_path):
+    write_folds(tmp_path)
+    html = build(tmp_path)
+    assert "measured on the 4 validation clips" in Page(html).text and "member 2 of each fold" in html
+
+
+def test_sounds_come_from_the_source_that_a_member_was_trained_with(tmp_path, words, cache_dir):
+    source = WordFolder(str(words), k=2, val_size=6, test_fraction=0)
+    splits = source.load(cache_dir, 0)
+    clips, names = splits.val, splits.class_names
+    config = {"data": {"cache_dir": str(cache_dir)}, "features": {"win_lengths": [250, 1000]}}
+    member = write_member(tmp_path / "sweep", "avg", 0, val=False, test=False, cache_keys={"val": clips.key})
+    (member / ".hydra" / "config.yaml").write_text(yaml.safe_dump(config))
+    write_csv(member / "val_predictions.csv", clips.ids, np.full((6, len(names)), 1 / len(names)), names)
+    write_csv(member / "val_answers.csv", clips.ids, clips.targets, names)
+    shown = Page(build(tmp_path / "sweep", lambda member: splits))
+    assert shown.tags.count("audio") == shown.tags.count("path") == 6
+    sounds = [address for address in shown.addresses if address.startswith("data:audio/flac;base64,")]
+    pictures = [address for address in shown.addresses if address.startswith("data:image/webp;base64,")]
+    assert len(set(sounds)) == len(pictures) == 6
+    assert "Without all of the sound" not in shown.text
+
+    other = WordFolder(str(words), k=1, val_size=4, test_fraction=0).load(cache_dir, 0)
+    metrics = json.loads((member / "metrics.json").read_text())
+    for text, change in {
+        "no longer holds the clips that avg_seed0 was trained with": {"cache_keys": {"val": "gone"}},
+        "the recordings have changed since avg_seed0 was trained": {},
+    }.items():
+        (member / "metrics.json").write_text(json.dumps(metrics | change))
+        silent = Page(build(tmp_path / "sweep", lambda member: other))
+        assert text in silent.text and "audio" not in silent.tags
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium")
+def test_a_browser_draws_every_figure_and_no_name_does_harm(tmp_path):
+    for seed in (0, 1):
+        member = write_member(tmp_path / "sweep", "avg", seed)
+        write_epochs(member)
+        for table in member.glob("*.csv"):
+            text = table.read_text(encoding="utf-8")
+            for word, name in zip(['"no, thanks"', *WORDS[:2]], HARMFUL, strict=True):
+                text = text.replace(f",{word}", f",{name}", 1)
+            table.write_text(text, encoding="utf-8")
+    file = tmp_path / "report.html"
+    file.write_text(build(tmp_path / "sweep"), encoding="utf-8")
+    options = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    options += ["--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom"]
+    done = subprocess.run([BROWSER, *options, file.as_uri()], capture_output=True, text=True, timeout=300)
+    assert "CONSOLE" not in done.stderr, done.stderr
+    dom = done.stdout[: done.stdout.index('<script type="module">')]
+    drawn = re.findall(r'<div id="(\w+)"[^>]*>(?:(?!<figcaption).)*?<svg class="main-svg"', dom, re.S)
+    assert set(drawn) == {"loss", "val_kl", "diversity", "by_number", *ERRORS}
+    assert "img" not in Page(dom).tags
+    words = Page(dom[dom.index('id="recall"') : dom.index('id="cost"')]).text
+    assert all(name in words for name in HARMFUL), words
