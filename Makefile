@@ -18,7 +18,7 @@ demo: setup
 	$(RUN) ensemble.py run_dir=outputs/demo expect=2
 	@echo
 	@echo "Submission:   outputs/demo/submission.csv"
-	@echo "Report:       outputs/demo/report.md"
+	@echo "Report:       outputs/demo/report.html"
 	@echo "TensorBoard:  $(VENV)/bin/tensorboard --logdir outputs"
 	@echo "Try it:       $(RUN) predict.py run_dir=outputs/demo input=RECORDING"
 
