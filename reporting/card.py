@@ -14,7 +14,7 @@ from reporting.template import render
 # Groups of settings that decide what a network computes, and what of them says where things lie or how they are loaded,
 # or stands in the table of members.
 RECIPE = {
-    "data": {"source", "root", "cache", "cache_dir", "num_workers", "fold"},
+    "data": {"source", "root", "cache", "cache_dir", "num_workers", "fold", "submission"},
     "features": set(),
     "augment": set(),
     "model": {"pool"},
@@ -40,6 +40,7 @@ def build(title: str, members: Sequence[Member], combined: Tables, table: pd.Dat
         "model_card.md",
         title=title,
         cells=report.cells(table.iloc[-2:]),
+        scored=bool(table[["val_kl", "test_kl"]].notna().to_numpy().any()),
         source=str(data.get("source", {}).get("_target_", "")).rpartition(".")[-1],
         data=data,
         words=list(next(iter(combined.values())).columns),

@@ -59,22 +59,24 @@ def find_sounds(
     ids: Sequence[str],
     load: Callable[[Member], Splits],
 ) -> tuple[dict[str, Sound], str]:
-    """The sound of clips out of the table `kind`, by id, and why that of some is missing, if it is.
+    """The sound of clips out of the table `kind`, by id, and why that of some is missing; empty if none is.
 
     `load` gives the data of a member. Only what the cache still holds is taken: to read 100,000 recordings again for
     a few clips would take longer than all the rest.
     """
     sounds: dict[str, Sound] = {}
-    for member in {member.fold: member for member in members}.values():  # folds validate on different clips
-        wanted = [i for i in tables[member.name][kind].index.intersection(ids) if i not in sounds]
-        if not wanted:
-            continue
-        try:
-            clips = _load_clips(member, "val" if kind.startswith("val_") else "test", load)
-        except (ValueError, OSError) as error:
-            return sounds, str(error)
-        sounds |= _encode(member, clips, wanted)
-    return sounds, ""
+    reasons = []
+    for member in members:  # the first one has them all, but of a cross-validation
+        there = tables[member.name][kind].index
+        wanted = [i for i in ids if i in there and i not in sounds]
+        if wanted:
+            try:
+                clips = _load_clips(member, "val" if kind.startswith("val_") else "test", load)
+            except (ValueError, OSError) as error:
+                reasons.append(str(error))
+            else:
+                sounds |= _encode(member, clips, wanted)
+    return sounds, reasons[0] if reasons and len(sounds) < len(ids) else ""
 
 
 def _load_clips(member: Member, split: str, load: Callable[[Member], Splits]) -> Clips:
@@ -102,4 +104,4 @@ def _encode(member: Member, clips: Clips, ids: Sequence[str]) -> dict[str, Sound
 
     features = MultiResolutionMel(**read_config(member).get("features", {}))
     rows = dict(zip(clips.ids, clips.rows, strict=True))
-    return {i: encode(clips.array[rows[i]], features) for i in ids}
+    return {i: encode(clips.array[rows[i]], features) for i in ids if i in rows}

@@ -35,7 +35,7 @@ def epoch_curves(members: Sequence[Member], tables: Sequence[pd.DataFrame], colu
                 hovertemplate=f"{escape(member.name)}, epoch %{{x}}: %{{y:.4f}}<extra></extra>",
             )
             seen.add(member.pool)
-    return figure
+    return _whole_numbers(figure, max(map(len, tables)))
 
 
 def diversity(names: Sequence[str], kls: np.ndarray, ensemble: float) -> go.Figure:
@@ -89,10 +89,10 @@ def kl_by_number(curves: np.ndarray) -> go.Figure:
         hovertemplate="%{x} members: %{y:.4f} ± %{customdata:.4f}<extra></extra>",
         name="mean over orders",
     )
-    return figure.update_xaxes(tickformat="d", nticks=min(len(number), 9) + 1)
+    return _whole_numbers(figure, len(number))
 
 
-def bars(names: Iterable[str], values: Sequence[float], title: str, hover: str, extra: Sequence[float]) -> go.Figure:
+def bars(names: Iterable[str], values: pd.Series, title: str, hover: str, extra: pd.Series) -> go.Figure:
     """One horizontal bar a name, the first at the top; `hover` is plotly's template, `extra` its %{customdata}."""
     names = [escape(name) for name in names]
     figure = _figure(title, "")
@@ -126,6 +126,11 @@ def reliability(table: pd.DataFrame) -> go.Figure:
         hovertemplate="predicted %{x:.3f}, true %{y:.3f}<br>%{customdata} words of clips<extra></extra>",
     )
     return figure.update_layout(showlegend=False)
+
+
+def _whole_numbers(figure: go.Figure, highest: int) -> go.Figure:
+    """Ticks at whole numbers only, at most ten."""
+    return figure.update_xaxes(tickformat="d", nticks=min(highest, 9) + 1)
 
 
 def _figure(x: str, y: str) -> go.Figure:

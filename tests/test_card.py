@@ -78,4 +78,4 @@ def test_what_the_folders_do_not_tell_is_left_out(tmp_path):
     (member / "metrics.json").write_text(json.dumps({name: metrics[name] for name in ("status", "pool", "seed")}))
     text = build(tmp_path)
     assert "The members' folders do not tell which" in text and "Recipe" not in text and "None" not in text
-    assert "| avg_seed0 | 0 |  |  |  |  |  |" in text
+    assert "| avg_seed0 | 0 |  |  |  |  |  |" in text and "was not measured" in text

@@ -39,6 +39,6 @@ def test_the_band_is_one_standard_deviation_about_the_mean():
 
 
 def test_names_of_bars_are_text():
-    figure = figures.bars(["<b>", "2021"], [1, 2], "count", "%{x}", [0, 0])
+    figure = figures.bars(["<b>", "2021"], pd.Series([1, 2]), "count", "%{x}", pd.Series([0, 0]))
     assert list(figure.layout.yaxis.ticktext) == ["&lt;b&gt;", "2021"]
     assert list(figure.data[0].y) == [0, 1] and figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1]
