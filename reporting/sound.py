@@ -10,7 +10,6 @@ import torch
 from matplotlib.image import imsave
 
 from datamodules.features import MultiResolutionMel
-from datamodules.overlap import as_float
 from datamodules.recordings import SAMPLE_RATE
 
 WAVE_COLUMNS = 200
@@ -29,7 +28,7 @@ def encode(waveform: np.ndarray, features: MultiResolutionMel) -> Sound:
     """A clip out of the cache, `(T,)` int16, for a page."""
     audio = BytesIO()
     soundfile.write(audio, waveform, SAMPLE_RATE, format="FLAC")
-    pictures = features(as_float(torch.tensor(waveform)[None]))[0].numpy()
+    pictures = features(torch.tensor(waveform[None] / 32768, dtype=torch.float32))[0].numpy()
     # The shortest window shows when, the longest at which pitch; the others lie in between.
     pair = np.concatenate([pictures[0], pictures[-1]], axis=1)
     picture = BytesIO()
