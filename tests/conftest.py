@@ -1,8 +1,11 @@
 """Fixtures that several files of tests share."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: as many tests run at once as there are cores
 
 from tests.fake_recordings import write_competition, write_word_folder
 from tests.golden import SHARED

@@ -1,7 +1,6 @@
 """Whole runs of the scripts, as their users start them, on a small competition made here."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -14,7 +13,8 @@ import soundfile
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-ROOT = Path(__file__).parents[1]
+from tests.scripts import ENVIRONMENT, ROOT, run
+
 WORDS = ["no", "on", "영"]
 TINY = [
     "experiment=smoke",
@@ -26,18 +26,6 @@ TINY = [
     "data.val_fraction=0.25",
     "trainer.limit_train_batches=1.0",
 ]
-
-# PYTHONPATH: a process that does not start in a script of this checkout would import what is installed.
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
-
-
-def run(script: str, *arguments: str, cwd: Path, expect: int = 0) -> str:
-    """Run a script of this project in `cwd` -> all it printed; its exit status must be `expect`."""
-    done = subprocess.run(
-        [sys.executable, str(ROOT / script), *arguments], cwd=cwd, env=ENVIRONMENT, text=True, capture_output=True
-    )
-    assert done.returncode == expect, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 def make_competition(root: Path, num_train: int = 32, num_test: int = 6) -> Path:

@@ -12,7 +12,8 @@ from datamodules.mixing import Mixer
 from datamodules.recordings import DataError
 from datamodules.sources import CompetitionFolder, WordFolder
 from tests.fake_recordings import SPEAKERS
-from tests.test_cli import TINY, WORDS, data, make_competition, run
+from tests.scripts import run
+from tests.test_cli import TINY, WORDS, data, make_competition
 
 SIZES = {"train_size": 20, "val_size": 10, "test_size": 10}
 

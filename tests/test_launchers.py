@@ -13,7 +13,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 import train
-from tests.test_cli import ROOT, TINY, make_competition, run
+from tests.scripts import ROOT, run
+from tests.test_cli import TINY, make_competition
 
 TINIER = [
     *TINY,

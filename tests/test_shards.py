@@ -13,7 +13,8 @@ import pytest
 
 from lightning_modules.run_folder import write_text
 from lightning_modules.shards import ShardError, check_shards, cut
-from tests.test_cli import ENVIRONMENT, ROOT, TINY, data, make_competition, run
+from tests.scripts import ENVIRONMENT, ROOT, run
+from tests.test_cli import TINY, data, make_competition
 
 NUM_CLIPS = 7
 ENOUGH = ["model.width=8", "optimizer.lr=0.03", "trainer.max_epochs=8"]  # for another answer to each recording

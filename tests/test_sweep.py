@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 from lightning_modules.run_folder import RunError, RunFolder
-from tests.test_cli import ENVIRONMENT, ROOT, TINY, data, make_competition, run
+from tests.scripts import ENVIRONMENT, ROOT, run
+from tests.test_cli import TINY, data, make_competition
 
 SWEEP = ["model.pool=avg,max", "trainer.max_epochs=3"]
 
