@@ -41,7 +41,7 @@ def commands() -> Iterator[tuple[str, str]]:
         lines += [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", BLOCK.sub("", text))]
         for line in filter(PROGRAM.match, lines):
             for command in re.split(r"\s# ", line)[0].split(" && "):
-                yield page, re.sub(r"^(\w+=\S+ )+", "", command.strip())
+                yield page, re.sub(r"^(\w+=\S+ )+|[<>]", "", command.strip())  # of outputs/<name> the name
 
 
 def examples() -> dict[str, str]:
@@ -84,7 +84,7 @@ def check_script(script: str, arguments: list[str], extended: Path, tmp_path: Pa
     if script == "ensemble.py" and "--help" not in arguments:
         for seed in range(cfg.expect or 2):
             write_member(tmp_path, "avg", seed)
-        ensemble.ensemble(OmegaConf.merge(cfg, {"run_dir": str(tmp_path)}))
+        ensemble.ensemble(OmegaConf.merge(cfg, {"run_dir": str(tmp_path), "html": False}))
 
 
 def check_module(module: str, arguments: list[str]) -> None:
