@@ -50,7 +50,7 @@ def predict(cfg: DictConfig) -> None:
         return
     output = Path(cfg.output or "predictions.csv")
     write_table(output, ["id", *predictor.class_names], ids, probs)
-    print(f"{len(ids)} recordings, {len(checkpoints)} members: {output}")
+    print(f"{len(ids)} recordings, {predictor.summary}: {output}")
 
 
 def predict_shard(cfg: DictConfig, ids: list[str], paths: list[Path], checkpoints: list[Path]) -> None:
@@ -113,7 +113,7 @@ def find_recordings(given: Path) -> tuple[list[str], list[Path]]:
 
 def print_words(path: Path, probs: "np.ndarray", predictor: "Predictor", top: int) -> None:
     """The likely words of one recording, most probable first."""
-    print(f"{path}, {len(predictor.networks)} member{'s' * (len(predictor.networks) > 1)}")
+    print(f"{path}, {predictor.summary}")
     width = max(map(len, predictor.class_names))
     for i in (-probs).argsort()[:top]:
         print(f"  {predictor.class_names[i]:<{width}}  {probs[i]:6.1%}  {'#' * round(40 * float(probs[i]))}")

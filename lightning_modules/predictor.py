@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from lightning_modules.classifier import WordClassifier
 from lightning_modules.run_folder import RunError, RunFolder
+from lightning_modules.stack import Stack, find_stack
 
 log = logging.getLogger(__name__)
 
 
 class Predictor(nn.Module):
-    """The mean of the members' probabilities; members with the same front end share its features.
+    """The mean of the members' probabilities, or their stack; members with the same front end share its features.
 
     Waveforms `(B, T)` in [-1, 1] at `sample_rate` Hz, `num_samples` long -> probabilities `(B, num_classes)`, float32.
 
@@ -25,8 +26,9 @@ class Predictor(nn.Module):
 
     num_samples = 16_000  # one second: what members are trained on
 
-    def __init__(self, members: Sequence[WordClassifier], names: Sequence[str]) -> None:
+    def __init__(self, members: Sequence[WordClassifier], names: Sequence[str], stack: Stack | None = None) -> None:
         super().__init__()
+        self.stack = stack
         self.class_names = members[0].class_names
         self.sample_rate = members[0].hparams["features"]["sample_rate"]
         for member, name in zip(members, names, strict=True):
@@ -38,6 +40,15 @@ class Predictor(nn.Module):
         for _, group in groupby(range(len(members)), key=lambda i: members[i].hparams["features"]):
             self.groups.append(list(group))
             self.front_ends.append(members[self.groups[-1][0]].features)
+        if stack:
+            offsets = torch.tensor([stack.offsets[word] for word in self.class_names])
+            self.register_buffer("offsets", offsets)
+
+    @property
+    def summary(self) -> str:
+        """How many members there are, and how they become one where that is not by their mean."""
+        number = len(self.networks)
+        return f"{number} member{'s' * (number > 1)}" + (", stacked" if self.stack else "")
 
     @torch.inference_mode()
     def forward(self, waveforms: Tensor) -> Tensor:
@@ -45,8 +56,9 @@ class Predictor(nn.Module):
         for front_end, group in zip(self.front_ends, self.groups, strict=True):
             features = front_end(waveforms).contiguous(memory_format=torch.channels_last)
             for i in group:
-                total += self.networks[i](features).float().exp()
-        return total / len(self.networks)
+                probs = self.networks[i](features).float().exp()
+                total += self.stack.weights[i] * probs.clamp(min=self.stack.floor).log() if self.stack else probs
+        return (total + self.offsets).softmax(dim=1) if self.stack else total / len(self.networks)
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> Predictor:
@@ -59,8 +71,9 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Predictor:
 
 
 def load_ensemble(checkpoints: Sequence[Path], device: str | torch.device = "cpu") -> Predictor:
-    """The members of `checkpoints` as one predictor; raises what `load` raises."""
-    return Predictor([load_member(file) for file in checkpoints], [str(file) for file in checkpoints]).to(device)
+    """The members of `checkpoints` as one predictor, stacked if ensemble.py did so; raises what `load` raises."""
+    names = [str(file) for file in checkpoints]
+    return Predictor([load_member(file) for file in checkpoints], names, find_stack(checkpoints)).to(device)
 
 
 def find_checkpoints(path: Path) -> list[Path]:
