@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightning_modules.classifier import WordClassifier
@@ -14,9 +15,13 @@ from lightning_modules.stack import Stack, find_stack
 
 log = logging.getLogger(__name__)
 
+SPAN = 0.025  # seconds that test-time augmentation shifts by at most; farther was worse for one network in three
+
 
 class Predictor(nn.Module):
     """The mean of the members' probabilities, or their stack; members with the same front end share its features.
+
+    With `tta` (test-time augmentation) of more than 1, the mean over so many time shifts, from -SPAN to SPAN.
 
     Waveforms `(B, T)` in [-1, 1] at `sample_rate` Hz, `num_samples` long -> probabilities `(B, num_classes)`, float32.
 
@@ -25,12 +30,17 @@ class Predictor(nn.Module):
     """
 
     num_samples = 16_000  # one second: what members are trained on
+    offsets: Tensor  # of a stack, by word
 
-    def __init__(self, members: Sequence[WordClassifier], names: Sequence[str], stack: Stack | None = None) -> None:
+    def __init__(
+        self, members: Sequence[WordClassifier], names: Sequence[str], stack: Stack | None = None, tta: int = 1
+    ) -> None:
         super().__init__()
         self.stack = stack
         self.class_names = members[0].class_names
         self.sample_rate = members[0].hparams["features"]["sample_rate"]
+        seconds = torch.linspace(-SPAN, SPAN, tta).tolist() if tta > 1 else [0]
+        self.shifts = [round(shift * self.sample_rate) for shift in seconds]
         for member, name in zip(members, names, strict=True):
             if member.class_names != self.class_names:
                 raise RunError(f"{name} knows other words than {names[0]}; an ensemble needs members of one data set")
@@ -52,6 +62,10 @@ class Predictor(nn.Module):
 
     @torch.inference_mode()
     def forward(self, waveforms: Tensor) -> Tensor:
+        # What a shift moves out is cut off, and zeros come in on the other side.
+        return torch.stack([self._probs(F.pad(waveforms, (shift, -shift))) for shift in self.shifts]).mean(dim=0)
+
+    def _probs(self, waveforms: Tensor) -> Tensor:
         total = torch.zeros(len(waveforms), len(self.class_names), device=waveforms.device)
         for front_end, group in zip(self.front_ends, self.groups, strict=True):
             features = front_end(waveforms).contiguous(memory_format=torch.channels_last)
@@ -70,10 +84,16 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Predictor:
     return load_ensemble(find_checkpoints(Path(path)), device)
 
 
-def load_ensemble(checkpoints: Sequence[Path], device: str | torch.device = "cpu") -> Predictor:
-    """The members of `checkpoints` as one predictor, stacked if ensemble.py did so; raises what `load` raises."""
+def load_ensemble(checkpoints: Sequence[Path], device: str | torch.device = "cpu", tta: int = 1) -> Predictor:
+    """The members of `checkpoints` as one predictor, stacked if ensemble.py did so.
+
+    Raises:
+        RunError: what `load` raises, or a `tta` that is no number of shifts.
+    """
+    if not isinstance(tta, int) or tta < 1:
+        raise RunError(f"tta is {tta!r}; give a whole number of time shifts from 1 on")
     names = [str(file) for file in checkpoints]
-    return Predictor([load_member(file) for file in checkpoints], names, find_stack(checkpoints)).to(device)
+    return Predictor([load_member(file) for file in checkpoints], names, find_stack(checkpoints), tta).to(device)
 
 
 def find_checkpoints(path: Path) -> list[Path]:

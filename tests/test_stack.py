@@ -1,18 +1,13 @@
-"""A fitted stack serves the very members that it was fitted to, and predicts as ensemble.py does."""
+"""A fitted stack serves the very members that it was fitted to."""
 
 import json
 import logging
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
-from ensembling.stacking import pool
-from lightning_modules.classifier import WordClassifier
-from lightning_modules.predictor import Predictor
 from lightning_modules.run_folder import RunError
-from lightning_modules.stack import Stack, find_stack
+from lightning_modules.stack import find_stack
 from tests.fake_members import WORDS, write_unequal
 from tests.test_ensemble_cli import run
 
@@ -76,26 +71,3 @@ def test_a_damaged_file_is_named(sweep: Path, text: str) -> None:
     (sweep / "ensemble.json").write_text(text, encoding="utf-8")
     with pytest.raises(RunError, match=r"ensemble.json: cannot be read .*; run ensemble.py again, or delete the file"):
         find_stack(checkpoints(sweep))
-
-
-def member(seed: int) -> WordClassifier:
-    """A tiny network that was never trained."""
-    torch.manual_seed(seed)
-    return WordClassifier(
-        class_names=["a", "b", "c"],
-        network={"name": "mac", "pool": "avg", "width": 2},
-        features={"sample_rate": 16_000, "n_mels": 48, "hop_length": 320, "pad": 160, "win_lengths": [500, 1000]},
-        optimizer={"name": "SGD", "lr": 0.1},
-        schedule={"warmup": 0.0, "final": 0.0},
-    ).eval()
-
-
-def test_the_predictor_pools_as_the_ensemble_does() -> None:
-    members = [member(seed) for seed in range(2)]
-    waveforms = torch.randn(3, 16_000, generator=torch.Generator().manual_seed(0)) / 10
-    alone = np.stack([Predictor([one], ["one"])(waveforms).numpy() for one in members])
-    stack = Stack([1.5, -0.25], {"c": 0.5, "a": 0.0, "b": -1.0}, 1e-10)
-    stacked = Predictor(members, ["one", "two"], stack)
-    assert stacked.summary == "2 members, stacked" and Predictor(members[:1], ["one"]).summary == "1 member"
-    expected = pool(alone.astype(float), np.array(stack.weights), np.array([0.0, -1.0, 0.5]))
-    np.testing.assert_allclose(stacked(waveforms).numpy(), expected, rtol=1e-4)
