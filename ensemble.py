@@ -1,10 +1,11 @@
 """Averages a sweep's members into its submission, and reports what each of them is worth.
 
 python ensemble.py run_dir=outputs/winner
-python ensemble.py run_dir=outputs/winner expect=16      # refuses unless there are sixteen
-python ensemble.py run_dir=outputs/winner partial=true   # goes on with the members that are there
-python ensemble.py run_dir=outputs/winner status=true    # only looks how far each member is
-python ensemble.py run_dir=outputs/winner html=false     # without report.html, which takes plotly and the data
+python ensemble.py run_dir=outputs/winner expect=16         # refuses unless there are sixteen
+python ensemble.py run_dir=outputs/winner partial=true      # goes on with the members that are there
+python ensemble.py run_dir=outputs/winner combine=stacked   # with weights fitted on the validation clips
+python ensemble.py run_dir=outputs/winner status=true       # only looks how far each member is
+python ensemble.py run_dir=outputs/winner html=false        # without report.html, which takes plotly and the data
 """
 
 from __future__ import annotations
@@ -34,17 +35,18 @@ FILES = {
 
 
 def ensemble(cfg: DictConfig) -> pd.DataFrame:
-    """Writes the averages and the report into `cfg.run_dir`; returns the figures, see `ensembling.report.figures`.
+    """Writes combined tables and a report into `cfg.run_dir`; returns the figures, see `ensembling.report.figures`.
 
     With `cfg.status` it writes nothing, and returns `ensembling.status.overview`.
 
     Raises:
-        MemberError: naming each member that cannot be used, and why, or folds that do not belong together; nothing is
-            written then.
+        MemberError: naming each member that cannot be used, and why, or folds that do not belong together, or what
+            stacking lacks; nothing is written then.
     """
     from ensembling import report, status
     from ensembling.combine import combine, gather
     from ensembling.members import find_members
+    from ensembling.stacking import fit_stack
     from ensembling.tables import MemberError, format_table, write_files
     from reporting import card
 
@@ -61,12 +63,15 @@ def ensemble(cfg: DictConfig) -> pd.DataFrame:
         raise MemberError(_refusal(run_dir, cfg.expect, found, faults))
 
     combined = combine(members, tables)
-    table = report.figures(members, tables)
+    stack = fit_stack(members, tables, combined) if cfg.combine == "stacked" else None
+    taken = stack if stack and stack.wins else None
+    combined = taken.tables if taken else combined
+    table = report.figures(members, tables, taken)
     title = f"{run_dir.resolve().name}: ensemble of {len(members)} member{'s' if len(members) > 1 else ''}"
     texts = {file: format_table(combined[kind]) for kind, file in FILES.items() if kind in combined}
     texts["members.csv"] = table.to_csv(index=False, lineterminator="\n")
-    texts["report.md"] = report.as_markdown(title, table, faults)
-    texts["ensemble.json"] = report.as_json(members, table, faults)
+    texts["report.md"] = report.as_markdown(title, table, faults, stack)
+    texts["ensemble.json"] = report.as_json(members, table, faults, stack)
     texts["model_card.md"] = card.build(title, members, combined, table)
     if cfg.html:
         from reporting import page  # plotly takes as long as everything else here
@@ -75,6 +80,8 @@ def ensemble(cfg: DictConfig) -> pd.DataFrame:
     write_files(run_dir, texts)
 
     print(f"{title}\n\n{report.as_text(table)}\n\n{report.headline(table)}".rstrip())
+    if stack:
+        print(report.verdict(stack))
     if faults:
         print(f"Left out {len(faults)} of {len(found)}: {', '.join(faults)} (the report says why)")
     if cfg.expect not in (None, len(members)):
@@ -108,6 +115,8 @@ def _check_config(cfg: DictConfig) -> None:
     for name in ("partial", "status", "html"):
         if not isinstance(cfg[name], bool):
             raise MemberError(f"{name}={cfg[name]}: must be true or false")
+    if cfg.combine not in ("mean", "stacked"):
+        raise MemberError(f"combine={cfg.combine}: must be mean or stacked")
     if cfg.expect is not None and not isinstance(cfg.expect, int):
         raise MemberError(f"expect={cfg.expect}: must be a number of members, or null")
 

@@ -50,16 +50,18 @@ def predict(cfg: DictConfig) -> None:
         return
     output = Path(cfg.output or "predictions.csv")
     write_table(output, ["id", *predictor.class_names], ids, probs)
-    print(f"{len(ids)} recordings, {len(checkpoints)} members: {output}")
+    print(f"{len(ids)} recordings, {predictor.summary}: {output}")
 
 
 def predict_shard(cfg: DictConfig, ids: list[str], paths: list[Path], checkpoints: list[Path]) -> None:
     """One part of the table, unless it was made before; the whole table, once no part is missing."""
     from lightning_modules.run_folder import write_table
     from lightning_modules.shards import cut, merge, part_paths
+    from lightning_modules.stack import find_stack
 
     blocks = cut(len(ids), cfg.batch_size, cfg.shards)
-    parts = part_paths(cfg.output, blocks, cfg.batch_size, ids, paths, checkpoints)
+    settings = [cfg.batch_size, cfg.tta, find_stack(checkpoints)]
+    parts = part_paths(cfg.output, blocks, settings, ids, paths, checkpoints)
     block, part = blocks[cfg.shard], parts[cfg.shard]
     part.parent.mkdir(parents=True, exist_ok=True)
     if not part.exists():
@@ -80,7 +82,7 @@ def probabilities(cfg: DictConfig, paths: list[Path], checkpoints: list[Path]) -
 
     keep_freed_memory()
     device = cfg.device if cfg.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    predictor = load_ensemble(checkpoints, device)
+    predictor = load_ensemble(checkpoints, device, cfg.tta)
     clips = read_clips(paths, predictor.sample_rate, predictor.num_samples, cfg.batch_size)
     chunks = [torch.empty(0, len(predictor.class_names))]
     chunks += [predictor(torch.from_numpy(chunk).to(device).float() / 32768).cpu() for chunk in clips]
@@ -113,7 +115,7 @@ def find_recordings(given: Path) -> tuple[list[str], list[Path]]:
 
 def print_words(path: Path, probs: "np.ndarray", predictor: "Predictor", top: int) -> None:
     """The likely words of one recording, most probable first."""
-    print(f"{path}, {len(predictor.networks)} member{'s' * (len(predictor.networks) > 1)}")
+    print(f"{path}, {predictor.summary}")
     width = max(map(len, predictor.class_names))
     for i in (-probs).argsort()[:top]:
         print(f"  {predictor.class_names[i]:<{width}}  {probs[i]:6.1%}  {'#' * round(40 * float(probs[i]))}")

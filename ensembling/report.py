@@ -9,7 +9,8 @@ import pandas as pd
 
 from ensembling.combine import Tables, combine
 from ensembling.members import Member
-from ensembling.metrics import constant_kl, constant_recall, kl_divergence, recall
+from ensembling.metrics import FLOOR, constant_kl, constant_recall, kl_divergence, recall
+from ensembling.stacking import NUM_PARTS, Stack
 from ensembling.tables import align
 
 # Column of the figures -> how a person reads it: its heading and format.
@@ -22,6 +23,7 @@ LAYOUT = {
     "val_recall": ("recall", "{:.1%}"),
     "test_kl": ("test KL", "{:.4f}"),
     "minutes": ("minutes", "{:.1f}"),
+    "weight": ("weight", "{:.3f}"),
 }
 MEASURED = tuple(LAYOUT)[4:]
 LEGEND = """\
@@ -32,32 +34,45 @@ LEGEND = """\
   validation or test clips; lower is better. The test split's is there only where its answers are known.
 - **recall**: of a validation clip's k true words, the share among the k most probable.
 - **minutes**: training time; that of an ensemble is the sum over its members.
+- **weight**: what a member's log-probabilities count in the stacked ensemble (`combine=stacked`), whose validation
+  figures are those of clips that its weights were not fitted on; pools and the plain ensemble are means all the same.
 - The **constant answer** gives every word the same probability: what a model that knows nothing scores.
 """
 
 
-def figures(members: Sequence[Member], tables: dict[str, Tables]) -> pd.DataFrame:
-    """One row a member, one a pool (where there are several), one for the ensemble of all, one for the constant answer.
+def figures(members: Sequence[Member], tables: dict[str, Tables], stack: Stack | None = None) -> pd.DataFrame:
+    """One row a member, one a pool (where there are several), one for the mean of all, one for their `stack` (where
+    there is one), one for the constant answer.
 
-    Columns: member, pool, seed, fold, members (how many), val_kl, val_recall, test_kl, minutes; NaN where not known.
+    Columns: member, pool, seed, fold, members (how many), val_kl, val_recall, test_kl, minutes, weight; NaN where not
+    known.
     """
+    weights = stack.weights if stack else {}
     rows = [
-        {"member": member.name, "seed": member.seed, "fold": member.fold, **_score([member], tables)}
+        {
+            "member": member.name,
+            "seed": member.seed,
+            "fold": member.fold,
+            "weight": weights.get(member.name),
+            **_score([member], combine([member], tables)),
+        }
         for member in members
     ]
     pools = dict.fromkeys(member.pool for member in members)
     if len(pools) > 1:
         for pool in pools:
             same = [member for member in members if member.pool == pool]
-            rows.append({"member": f"{pool} ensemble ({len(same)})", **_score(same, tables)})
-    rows.append({"member": f"ensemble ({len(members)})", **_score(members, tables)})
-    rows.append({"member": "constant answer", **_score_constant(combine(members, tables))})
+            rows.append({"member": f"{pool} ensemble ({len(same)})", **_score(same, combine(same, tables))})
+    mean = combine(members, tables)
+    rows.append({"member": f"ensemble ({len(members)})", **_score(members, mean)})
+    if stack:
+        rows.append({"member": f"stacked ensemble ({len(members)})", **_score(members, stack.tables)})
+    rows.append({"member": "constant answer", **_score_constant(mean)})
     table = pd.DataFrame(rows, columns=["member", "pool", "seed", "fold", "members", *MEASURED])
     return table.astype({**dict.fromkeys(("seed", "fold", "members"), "Int64"), **dict.fromkeys(MEASURED, float)})
 
 
-def _score(members: Sequence[Member], tables: dict[str, Tables]) -> dict[str, object]:
-    combined = combine(members, tables)
+def _score(members: Sequence[Member], combined: Tables) -> dict[str, object]:
     pools = {member.pool for member in members}
     seconds = [member.metrics.get("train_seconds") or np.nan for member in members]
     row = {"pool": pools.pop() if len(pools) == 1 else None, "members": len(members), "minutes": np.sum(seconds) / 60}
@@ -112,12 +127,18 @@ def headline(table: pd.DataFrame) -> str:
     return ""
 
 
-def as_markdown(title: str, table: pd.DataFrame, left_out: dict[str, str]) -> str:
-    """The page report.md; `left_out` gives the reasons by member name."""
+def verdict(stack: Stack) -> str:
+    """Whether a fitted stack is taken instead of the mean, in a sentence."""
+    against = f"KL {stack.val_kl:.4f} on held-out validation clips ({NUM_PARTS} parts), {stack.mean_kl:.4f} of the mean"
+    return f"Stacked: {against}; {'taken' if stack.wins else 'no better, so the plain mean is taken'}"
+
+
+def as_markdown(title: str, table: pd.DataFrame, left_out: dict[str, str], stack: Stack | None = None) -> str:
+    """The page report.md; `left_out` gives the reasons by member name, `stack` is what was fitted, taken or not."""
     header, *rows = cells(table)
     marks = [":--", ":--", *["--:"] * (len(header) - 2)]
     lines = [f"# {title}", ""]
-    if text := headline(table):
+    for text in filter(None, (headline(table), verdict(stack) if stack else "")):
         lines += [text, ""]
     lines += ["| " + " | ".join(row) + " |" for row in (header, marks, *rows)]
     if left_out:
@@ -125,8 +146,19 @@ def as_markdown(title: str, table: pd.DataFrame, left_out: dict[str, str]) -> st
     return "\n".join(lines) + "\n\n## What the columns say\n\n" + LEGEND
 
 
-def as_json(members: Sequence[Member], table: pd.DataFrame, left_out: dict[str, str]) -> str:
-    """ensemble.json: which members went in, with the fingerprints of their predictions, and the figures."""
+def as_json(
+    members: Sequence[Member], table: pd.DataFrame, left_out: dict[str, str], stack: Stack | None = None
+) -> str:
+    """ensemble.json: which members went in, with the fingerprints of their predictions, the figures, and of a fitted
+    stack, taken or not, the numbers by which predict.py repeats it."""
+    numbers = stack and {
+        "taken": stack.wins,
+        "val_kl": stack.val_kl,
+        "mean_kl": stack.mean_kl,
+        "weights": stack.weights,
+        "offsets": stack.offsets,
+        "floor": FLOOR,
+    }
     content = {
         "members": [
             {
@@ -134,16 +166,18 @@ def as_json(members: Sequence[Member], table: pd.DataFrame, left_out: dict[str, 
                 "pool": member.pool,
                 "seed": member.seed,
                 "fold": member.fold,
-                "predictions_sha256": _sha256(member),
+                "predictions_sha256": _sha256(member, "predictions"),
+                "val_predictions_sha256": _sha256(member, "val_predictions"),
             }
             for member in members
         ],
         "left_out": left_out,
+        "stack": numbers,
         "figures": json.loads(table.to_json(orient="records", double_precision=10)),
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def _sha256(member: Member) -> str | None:
-    path = member.path / "predictions.csv"
+def _sha256(member: Member, kind: str) -> str | None:
+    path = member.path / f"{kind}.csv"
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None

@@ -6,16 +6,22 @@ from itertools import groupby
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightning_modules.classifier import WordClassifier
 from lightning_modules.run_folder import RunError, RunFolder
+from lightning_modules.stack import Stack, find_stack
 
 log = logging.getLogger(__name__)
 
+SPAN = 0.025  # seconds that test-time augmentation shifts by at most; farther was worse for one network in three
+
 
 class Predictor(nn.Module):
-    """The mean of the members' probabilities; members with the same front end share its features.
+    """The mean of the members' probabilities, or their stack; members with the same front end share its features.
+
+    With `tta` (test-time augmentation) of more than 1, the mean over so many time shifts, from -SPAN to SPAN.
 
     Waveforms `(B, T)` in [-1, 1] at `sample_rate` Hz, `num_samples` long -> probabilities `(B, num_classes)`, float32.
 
@@ -24,11 +30,17 @@ class Predictor(nn.Module):
     """
 
     num_samples = 16_000  # one second: what members are trained on
+    offsets: Tensor  # of a stack, by word
 
-    def __init__(self, members: Sequence[WordClassifier], names: Sequence[str]) -> None:
+    def __init__(
+        self, members: Sequence[WordClassifier], names: Sequence[str], stack: Stack | None = None, tta: int = 1
+    ) -> None:
         super().__init__()
+        self.stack = stack
         self.class_names = members[0].class_names
         self.sample_rate = members[0].hparams["features"]["sample_rate"]
+        seconds = torch.linspace(-SPAN, SPAN, tta).tolist() if tta > 1 else [0]
+        self.shifts = [round(shift * self.sample_rate) for shift in seconds]
         for member, name in zip(members, names, strict=True):
             if member.class_names != self.class_names:
                 raise RunError(f"{name} knows other words than {names[0]}; an ensemble needs members of one data set")
@@ -38,15 +50,29 @@ class Predictor(nn.Module):
         for _, group in groupby(range(len(members)), key=lambda i: members[i].hparams["features"]):
             self.groups.append(list(group))
             self.front_ends.append(members[self.groups[-1][0]].features)
+        if stack:
+            offsets = torch.tensor([stack.offsets[word] for word in self.class_names])
+            self.register_buffer("offsets", offsets)
+
+    @property
+    def summary(self) -> str:
+        """How many members there are, and how they become one where that is not by their mean."""
+        number = len(self.networks)
+        return f"{number} member{'s' * (number > 1)}" + (", stacked" if self.stack else "")
 
     @torch.inference_mode()
     def forward(self, waveforms: Tensor) -> Tensor:
+        # What a shift moves out is cut off, and zeros come in on the other side.
+        return torch.stack([self._probs(F.pad(waveforms, (shift, -shift))) for shift in self.shifts]).mean(dim=0)
+
+    def _probs(self, waveforms: Tensor) -> Tensor:
         total = torch.zeros(len(waveforms), len(self.class_names), device=waveforms.device)
         for front_end, group in zip(self.front_ends, self.groups, strict=True):
             features = front_end(waveforms).contiguous(memory_format=torch.channels_last)
             for i in group:
-                total += self.networks[i](features).float().exp()
-        return total / len(self.networks)
+                probs = self.networks[i](features).float().exp()
+                total += self.stack.weights[i] * probs.clamp(min=self.stack.floor).log() if self.stack else probs
+        return (total + self.offsets).softmax(dim=1) if self.stack else total / len(self.networks)
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> Predictor:
@@ -58,9 +84,16 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Predictor:
     return load_ensemble(find_checkpoints(Path(path)), device)
 
 
-def load_ensemble(checkpoints: Sequence[Path], device: str | torch.device = "cpu") -> Predictor:
-    """The members of `checkpoints` as one predictor; raises what `load` raises."""
-    return Predictor([load_member(file) for file in checkpoints], [str(file) for file in checkpoints]).to(device)
+def load_ensemble(checkpoints: Sequence[Path], device: str | torch.device = "cpu", tta: int = 1) -> Predictor:
+    """The members of `checkpoints` as one predictor, stacked if ensemble.py did so.
+
+    Raises:
+        RunError: what `load` raises, or a `tta` that is no number of shifts.
+    """
+    if not isinstance(tta, int) or tta < 1:
+        raise RunError(f"tta is {tta!r}; give a whole number of time shifts from 1 on")
+    names = [str(file) for file in checkpoints]
+    return Predictor([load_member(file) for file in checkpoints], names, find_stack(checkpoints), tta).to(device)
 
 
 def find_checkpoints(path: Path) -> list[Path]:

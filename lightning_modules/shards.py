@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from datamodules.cache import cache_key
 from lightning_modules.run_folder import write_text
@@ -38,17 +39,23 @@ def cut(num_recordings: int, batch_size: int, shards: int) -> list[slice]:
 
 
 def part_paths(
-    output: str, blocks: Sequence[slice], batch_size: int, ids: Sequence[str], paths: Sequence[Path], models: list[Path]
+    output: str,
+    blocks: Sequence[slice],
+    settings: Sequence[Any],
+    ids: Sequence[str],
+    paths: Sequence[Path],
+    models: list[Path],
 ) -> list[Path]:
     """Where the blocks' rows of `output` go: each to another file as soon as anything changes that it is made of.
 
-    Recordings and checkpoints (`models`) are the same while their paths, sizes and times of change are.
+    Recordings and checkpoints (`models`) are the same while their paths, sizes and times of change are; `settings` are
+    plain values.
     """
 
     def key(block: slice) -> str:
         files = [*models, *paths[block]]
         known = [path if path.exists() else str(path) for path in files]  # the shard that reads it says it is missing
-        return cache_key(batch_size, ids[block], known)
+        return cache_key(settings, ids[block], known)
 
     folder = Path(f"{output}.shards")
     return [folder / f"part-{i}-of-{len(blocks)}-{key(block)}.csv" for i, block in enumerate(blocks)]

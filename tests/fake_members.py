@@ -77,3 +77,19 @@ def write_folds(sweep: Path) -> list[list[float]]:
         write_csv(folder / "val_predictions.csv", fold_ids(fold), rows)
         write_csv(folder / "val_answers.csv", fold_ids(fold), FOLD_ANSWERS[2 * fold : 2 * fold + 2])
     return [[0.5, 0.5, 0, 0], [0.25, 0.25, 0.375, 0.125], [0.5, 0.25, 0.125, 0.125], [0, 0.25, 0.5, 0.25]]
+
+
+def write_unequal(sweep: Path, num_clips: int = 60) -> dict[str, np.ndarray]:
+    """avg, which knows the words and doubts them, and max, which guesses; returns what they predict for the test clips.
+
+    Stacking beats their mean, by far. The validation answers are one or two words of `num_clips` clips.
+    """
+    rng = np.random.default_rng(0)
+    ids = [f"v{i}" for i in range(num_clips)]
+    answers = np.eye(len(WORDS))[rng.integers(0, len(WORDS), (num_clips, 2))].mean(axis=1)
+    noise = rng.dirichlet(np.ones(len(WORDS)), (2, num_clips))
+    for pool, rows in (("avg", 0.4 * answers + 0.6 * noise[0]), ("max", noise[1])):
+        folder = write_member(sweep, pool, 0)
+        write_csv(folder / "val_predictions.csv", ids, rows)
+        write_csv(folder / "val_answers.csv", ids, answers)
+    return {"avg_seed0": probabilities(0, len(IDS)), "max_seed0": probabilities(1000, len(IDS))}

@@ -212,6 +212,7 @@ def test_a_list_of_recordings_keeps_its_order(home: Path) -> None:
         (["ckpt_path=Data/submission.csv", "input=Data/test"], "not a checkpoint"),
         (["run_dir=outputs/smoke", "input=nix.wav"], "nix.wav: no such file or folder"),
         (["run_dir=outputs/smoke", "input=Data/submission.csv"], "cannot be read as audio"),
+        (["run_dir=outputs/smoke", "input=Data/test", "tta=0"], "tta is 0; give a whole number of time shifts"),
         (["input=Data/test"], "give either run_dir=FOLDER"),
     ],
 )

@@ -13,14 +13,25 @@ from omegaconf import OmegaConf
 
 import ensemble as script
 from ensembling.tables import MemberError
-from tests.fake_members import IDS, VAL_ANSWERS, VAL_IDS, WORDS, probabilities, write_csv, write_folds, write_member
+from tests.fake_members import (
+    IDS,
+    VAL_ANSWERS,
+    VAL_IDS,
+    WORDS,
+    probabilities,
+    write_csv,
+    write_folds,
+    write_member,
+    write_unequal,
+)
 
 VALIDATION = {"ensemble_val_predictions.csv", "ensemble_val_answers.csv"}
 MADE = {"submission.csv", *VALIDATION, "members.csv", "report.md", "model_card.md", "ensemble.json"}
 
 
-def run(run_dir, expect=None, partial=False, html=False):
-    settings = {"run_dir": str(run_dir), "expect": expect, "partial": partial, "status": False, "html": html}
+def run(run_dir, expect=None, partial=False, html=False, combine="mean"):
+    settings = {"run_dir": str(run_dir), "expect": expect, "partial": partial, "combine": combine}
+    settings |= {"status": False, "html": html}
     return script.ensemble(OmegaConf.create(settings))
 
 
@@ -158,6 +169,7 @@ def test_a_member_without_a_fold_among_folds_is_refused_and_nothing_written(tmp_
         ({"partial": "no"}, "partial=no"),
         ({"expect": "all"}, "expect=all"),
         ({"html": 1}, "html=1"),
+        ({"combine": "best"}, "combine=best"),
     ],
 )
 def test_settings_that_make_no_sense(tmp_path, setting, message):
@@ -185,16 +197,50 @@ def test_the_command_refuses_in_a_message_without_a_traceback(sweep):
     assert files_in(sweep) == set()
 
 
-def test_averaging_imports_neither_torch_nor_what_it_brings(sweep):
+def test_stacked_members_make_the_submission(tmp_path, capsys):
+    probs = write_unequal(tmp_path)
+    run(tmp_path, combine="stacked")
+    assert files_in(tmp_path) == MADE
+    numbers = json.loads((tmp_path / "ensemble.json").read_text(encoding="utf-8"))["stack"]
+    assert "of the mean; taken\n" in capsys.readouterr().out
+    submission = np.genfromtxt(tmp_path / "submission.csv", delimiter=",", skip_header=1, encoding="utf-8")[:, 1:]
+    scores = sum(numbers["weights"][name] * np.log(values) for name, values in probs.items())
+    odds = np.exp(scores + list(numbers["offsets"].values()))
+    np.testing.assert_allclose(submission, odds / odds.sum(axis=1, keepdims=True), rtol=1e-6)
+
+
+def test_a_stack_that_is_no_better_leaves_the_mean_and_says_so(tmp_path, capsys):
+    probs = write_unequal(tmp_path)
+    for name, rows in zip(probs, (probabilities(1, 60), probabilities(2, 60)), strict=True):
+        write_csv(tmp_path / name / "val_predictions.csv", [f"v{i}" for i in range(60)], rows)
+        mean = (probabilities(1, 60) + probabilities(2, 60)) / 2
+        write_csv(tmp_path / name / "val_answers.csv", [f"v{i}" for i in range(60)], mean)
+    run(tmp_path, combine="stacked")
+    assert "no better, so the plain mean is taken" in capsys.readouterr().out
+    assert "no better, so the plain mean is taken" in (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "ensemble.json").read_text(encoding="utf-8"))["stack"]["taken"] is False
+    submission = np.genfromtxt(tmp_path / "submission.csv", delimiter=",", skip_header=1, encoding="utf-8")[:, 1:]
+    np.testing.assert_allclose(submission, np.mean(list(probs.values()), axis=0), rtol=1e-8)
+
+
+def test_stacking_refuses_where_there_are_too_few_clips_and_writes_nothing(sweep):
+    with pytest.raises(MemberError, match=f"^{sweep}: combine=stacked is fitted on validation clips, .* fewer than 5"):
+        run(sweep, combine="stacked")
+    assert files_in(sweep) == set()
+
+
+def test_averaging_imports_neither_torch_nor_what_it_brings(tmp_path):
+    write_unequal(tmp_path)
     code = (
         "import sys, ensemble; from omegaconf import OmegaConf\n"
         "assert 'pandas' not in sys.modules\n"
-        "settings = {'run_dir': sys.argv[1], 'expect': None, 'partial': False, 'status': False, 'html': True}\n"
+        "settings = {'run_dir': sys.argv[1], 'expect': None, 'partial': False, 'combine': 'stacked', 'status': False}\n"
+        "settings['html'] = True\n"
         "ensemble.ensemble(OmegaConf.create(settings))\n"
         "assert not {'torch', 'lightning', 'datamodules', 'lightning_modules'} & sys.modules.keys()"
     )
     root = Path(script.__file__).parent
-    done = subprocess.run([sys.executable, "-c", code, str(sweep)], cwd=root, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 

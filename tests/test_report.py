@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from ensembling import report
-from ensembling.combine import gather
+from ensembling.combine import combine, gather
 from ensembling.members import find_members
+from ensembling.stacking import fit_stack
 from tests.fake_members import (
     FOLD_ANSWERS,
     IDS,
@@ -18,6 +19,7 @@ from tests.fake_members import (
     write_csv,
     write_folds,
     write_member,
+    write_unequal,
 )
 
 
@@ -107,12 +109,34 @@ def test_the_page_shows_every_row_and_why_members_were_left_out(sweep):
 def test_the_json_tells_what_went_in(sweep):
     members = find_members(sweep)
     content = json.loads(report.as_json(members, figures(sweep), {"max_seed1": "not complete"}))
-    digest = hashlib.sha256((sweep / "avg_seed1" / "predictions.csv").read_bytes()).hexdigest()
-    expected = {"name": "avg_seed1", "pool": "avg", "seed": 1, "fold": None, "predictions_sha256": digest}
+    expected = {"name": "avg_seed1", "pool": "avg", "seed": 1, "fold": None}
+    for kind in ("predictions", "val_predictions"):
+        file = sweep / "avg_seed1" / f"{kind}.csv"
+        expected[f"{kind}_sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
     assert content["members"][1] == expected
+    assert content["stack"] is None
     assert content["left_out"] == {"max_seed1": "not complete"}
     assert content["figures"][0]["val_kl"] == pytest.approx(kl(VAL_ANSWERS, probabilities(500, 2)))
     assert content["figures"][-1]["seed"] is None and content["figures"][0]["test_kl"] is None
+
+
+def test_a_stack_has_a_row_and_weights_and_its_numbers_in_the_json(tmp_path):
+    write_unequal(tmp_path)
+    members = find_members(tmp_path)
+    tables, _ = gather(members)
+    stack = fit_stack(members, tables, combine(members, tables))
+    table = report.figures(members, tables, stack)
+    assert table["member"].tolist()[-3:] == ["ensemble (2)", "stacked ensemble (2)", "constant answer"]
+    assert table["val_kl"].tolist()[-3:-1] == pytest.approx([stack.mean_kl, stack.val_kl])
+    assert table["weight"].tolist()[:2] == list(stack.weights.values()) and table["weight"][2:].isna().all()
+    assert report.as_text(table).splitlines()[2].split()[-1] == f"{stack.weights['avg_seed0']:.3f}"
+    assert f"KL of the ensemble: {stack.val_kl:.4f}" in report.headline(table)
+    page = report.as_markdown("demo", table, {}, stack)
+    assert (
+        f"KL {stack.val_kl:.4f} on held-out validation clips (5 parts), {stack.mean_kl:.4f} of the mean; taken" in page
+    )
+    numbers = json.loads(report.as_json(members, table, {}, stack))["stack"]
+    assert numbers["weights"] == stack.weights and numbers["offsets"] == stack.offsets and numbers["taken"] is True
 
 
 def test_folds_are_scored_on_all_their_clips_together(tmp_path):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lightning_modules.run_folder import write_text
-from lightning_modules.shards import ShardError, check_shards, cut
+from lightning_modules.shards import ShardError, check_shards, cut, part_paths
 from tests.scripts import ENVIRONMENT, ROOT, run
 from tests.test_cli import TINY, data, make_competition
 
@@ -187,3 +187,8 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
         list(pool.map(write_text, [tmp_path / "probs.csv"] * 400, texts * 50))
     assert (tmp_path / "probs.csv").read_text() in texts
     assert [path.name for path in tmp_path.iterdir()] == ["probs.csv"]
+
+
+def test_other_settings_make_other_parts() -> None:
+    one, two = (part_paths("t.csv", [slice(0, 1)], settings, ["a"], [Path("a")], []) for settings in ([1], [3]))
+    assert one != two

@@ -1,0 +1,73 @@
+"""A fitted stack serves the very members that it was fitted to."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from lightning_modules.run_folder import RunError
+from lightning_modules.stack import find_stack
+from tests.fake_members import WORDS, write_unequal
+from tests.test_ensemble_cli import run
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    """Two members and their stack; their checkpoints are not there, as they need not be."""
+    write_unequal(tmp_path)
+    run(tmp_path, combine="stacked")
+    return tmp_path
+
+
+def checkpoints(sweep: Path, name: str = "last.ckpt") -> list[Path]:
+    return [sweep / member / "checkpoints" / name for member in ("avg_seed0", "max_seed0")]
+
+
+def test_the_stack_is_that_of_the_file_in_the_order_of_the_checkpoints(sweep: Path) -> None:
+    numbers = json.loads((sweep / "ensemble.json").read_text(encoding="utf-8"))["stack"]
+    stack = find_stack(checkpoints(sweep)[::-1])
+    assert stack.weights == [numbers["weights"]["max_seed0"], numbers["weights"]["avg_seed0"]]
+    assert list(stack.offsets) == WORDS and stack.offsets == numbers["offsets"] and stack.floor == 1e-10
+
+
+def test_members_of_the_working_folder(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(sweep)
+    assert find_stack(checkpoints(Path())) is not None
+    run(sweep / "max_seed0", combine="stacked")
+    monkeypatch.chdir(sweep / "max_seed0")
+    assert len(find_stack([Path("checkpoints") / "last.ckpt"]).weights) == 1  # an ensemble of one has a folder, too
+
+
+def test_other_members_or_checkpoints_take_the_mean(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert find_stack(checkpoints(sweep, "best.ckpt")) is None
+    assert find_stack(checkpoints(sweep)[:1]) is None
+    assert find_stack([*checkpoints(sweep), sweep / "max_seed1" / "checkpoints" / "last.ckpt"]) is None
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert f"{sweep / 'ensemble.json'}: fitted to other members" in caplog.text
+
+
+def test_members_that_were_trained_anew_take_the_mean(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
+    table = sweep / "avg_seed0" / "val_predictions.csv"
+    table.write_text(table.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert find_stack(checkpoints(sweep)) is None
+    assert "or before these were trained anew" in caplog.text
+
+
+def test_without_a_stack_there_is_nothing_to_warn_of(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
+    content = json.loads((sweep / "ensemble.json").read_text(encoding="utf-8"))
+    content["stack"]["taken"] = False
+    (sweep / "ensemble.json").write_text(json.dumps(content), encoding="utf-8")
+    assert find_stack(checkpoints(sweep)) is None
+    run(sweep)
+    assert find_stack(checkpoints(sweep)) is None
+    (sweep / "ensemble.json").unlink()
+    assert find_stack(checkpoints(sweep)) is None
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"stack": {"taken": true}}'])
+def test_a_damaged_file_is_named(sweep: Path, text: str) -> None:
+    (sweep / "ensemble.json").write_text(text, encoding="utf-8")
+    with pytest.raises(RunError, match=r"ensemble.json: cannot be read .*; run ensemble.py again, or delete the file"):
+        find_stack(checkpoints(sweep))
