@@ -24,7 +24,7 @@ import train
 from lightning_modules.classifier import NETWORKS, WordClassifier
 from lightning_modules.predictor import Predictor
 from predict import quote_paths
-from tests.fake_members import write_member
+from tests.fake_members import write_member, write_unequal
 from tests.fake_recordings import write_word_folder
 from tests.scripts import ENVIRONMENT, ROOT
 
@@ -82,8 +82,11 @@ def check_script(script: str, arguments: list[str], extended: Path, tmp_path: Pa
     for cfg in configurations(script, arguments, extended):
         assert "--help" in arguments or "???" not in OmegaConf.to_yaml(cfg), "a setting that must be given"
     if script == "ensemble.py" and "--help" not in arguments:
-        for seed in range(cfg.expect or 2):
-            write_member(tmp_path, "avg", seed)
+        if cfg.combine == "stacked":
+            write_unequal(tmp_path)
+        else:
+            for seed in range(cfg.expect or 2):
+                write_member(tmp_path, "avg", seed)
         ensemble.ensemble(OmegaConf.merge(cfg, {"run_dir": str(tmp_path), "html": False}))
 
 
