@@ -41,7 +41,7 @@ class Predictor(nn.Module):
 
     @torch.inference_mode()
     def forward(self, waveforms: Tensor) -> Tensor:
-        total = torch.zeros(len(waveforms), len(self.class_names), device=waveforms.device)
+        total = torch.zeros(waveforms.shape[0], len(self.class_names), device=waveforms.device)
         for front_end, group in zip(self.front_ends, self.groups, strict=True):
             features = front_end(waveforms).contiguous(memory_format=torch.channels_last)
             for i in group:
