@@ -12,8 +12,8 @@ NUM_SPEECH = 12  # spoken words at most, read as mixtures of three
 def probe_sounds(sample_rate: int, num_samples: int, cache_dir: Path) -> dict[str, np.ndarray]:
     """Names -> `(num_samples,)` float32 in [-1, 1]: noise, a chirp, spoken words where `cache_dir` has them; silence.
 
-    Each loud and quiet, in 16 bits as recordings are. All but silence have the faint noise that a microphone has: float32 itself cannot
-    tell what lies 120 dB below a pure tone, so there two correct implementations differ.
+    Each loud and quiet, in 16 bits as recordings are, and all but silence with the faint noise of a microphone: what
+    lies 120 dB below a pure tone is beyond float32 itself, and two correct implementations differ there.
     """
     rng = np.random.default_rng(0)
     t = np.arange(num_samples) / sample_rate
