@@ -8,11 +8,11 @@ examples/onnx_words.py shows how the file is used.
 """
 
 import json
-import os
 import sys
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 import hydra
@@ -67,8 +67,10 @@ def output_path(given: Path, output: str | None) -> Path:
     path = Path(output or (given / "model.onnx" if given.is_dir() else given.with_suffix(".onnx")))
     if path.suffix != ".onnx" or path.is_dir():
         raise ValueError(f"output is {path}; give the name of a file that ends in .onnx")
-    if not os.access(path.parent, os.W_OK):
-        raise ValueError(f"{path.parent}: no such folder, or not to be written to; make it, or set output")
+    try:
+        TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be written ({error.strerror}); make its folder, or set output") from error
     return path
 
 

@@ -139,7 +139,7 @@ def test_the_example_needs_nothing_of_this_project(sweep: Path, tmp_path: Path) 
         ({"run_dir": "sweep", "format": "tflite"}, "format is 'tflite'; choose onnx"),
         ({"run_dir": "sweep", "output": "broken.ckpt"}, "output is broken.ckpt; .* ends in .onnx"),
         ({"run_dir": "sweep", "output": "empty.onnx"}, "output is empty.onnx; .* ends in .onnx"),
-        ({"run_dir": "sweep", "output": "nix/words.onnx"}, "nix: no such folder, or not to be written to"),
+        ({"run_dir": "sweep", "output": "nix/words.onnx"}, "nix/words.onnx: cannot be written .*; make its folder"),
     ],
 )
 def test_refused_before_the_export(
