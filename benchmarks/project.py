@@ -15,6 +15,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from onnxruntime import InferenceSession
 from torch import Tensor
 
 from benchmarks.workload import NUM_CLIPS, rate
@@ -23,6 +24,7 @@ from datamodules.overlap import OverlapDataModule
 from lightning_modules.allocator import keep_freed_memory
 from lightning_modules.classifier import WordClassifier, kl_divergence
 from lightning_modules.mac import MAC
+from lightning_modules.onnx_export import to_onnx
 from lightning_modules.predictor import Predictor
 from train import train
 
@@ -109,13 +111,27 @@ def caching(root: Path) -> float:
         return NUM_CLIPS / (time.perf_counter() - start)
 
 
-def prediction(root: Path) -> float:
-    """Waveforms to the mean of sixteen members."""
+def predictor(root: Path, num_members: int) -> Predictor:
+    """Members that know nothing: the first half of them with average pools, the second with max pools."""
     torch.manual_seed(0)
     cfg: Any = OmegaConf.to_container(winner(root))
     parts = {name: cfg[name] for name in ("features", "optimizer", "schedule")}
     words = [f"word{i}" for i in range(30)]
-    pools = ["avg"] * 8 + ["max"] * 8
+    pools = ["avg" if 2 * i < num_members else "max" for i in range(num_members)]
     members = [WordClassifier(words, {**cfg["model"], "pool": pool}, **parts).eval() for pool in pools]
-    predictor, waveforms = Predictor(members, [""] * 16), 0.1 * torch.randn(32, 16_000)
-    return rate(lambda: len(predictor(waveforms)))
+    return Predictor(members, [""] * num_members)
+
+
+def prediction(root: Path, num_members: int = 16, batch_size: int = 32) -> float:
+    """Waveforms to the mean of the members."""
+    predict, waveforms = predictor(root, num_members), 0.1 * torch.randn(batch_size, 16_000)
+    return rate(lambda: len(predict(waveforms)))
+
+
+def onnx(root: Path, num_members: int, batch_size: int) -> float:
+    """The same from the file of export.py, made at the first call."""
+    file = root / f"{num_members}.onnx"
+    if not file.exists():
+        to_onnx(predictor(root, num_members), metadata={}).save(file)
+    session, waveforms = InferenceSession(file), 0.1 * torch.randn(batch_size, 16_000).numpy()
+    return rate(lambda: len(session.run(["probs"], {"waveforms": waveforms})[0]))

@@ -31,6 +31,10 @@ ROWS: dict[str, tuple[tuple, tuple]] = {
     "training, waveforms / features": (("project.training", "avg", "waveforms"), ("project.training", "avg")),
     "caching": (("project.caching",), ("notebook.caching",)),
     "prediction, 16 members": (("project.prediction",), ("notebook.prediction",)),
+    "onnx, 1 member, 1 clip": (("project.onnx", 1, 1), ("project.prediction", 1, 1)),
+    "onnx, 1 member, 64 clips": (("project.onnx", 1, 64), ("project.prediction", 1, 64)),
+    "onnx, 16 members, 1 clip": (("project.onnx", 16, 1), ("project.prediction", 16, 1)),
+    "onnx, 16 members, 64 clips": (("project.onnx", 16, 64), ("project.prediction", 16, 64)),
 }
 COLUMNS = ["row", "clips_per_s", "reference_clips_per_s", "ratio", "lowest", "highest"]
 

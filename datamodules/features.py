@@ -1,6 +1,7 @@
 """Multi-resolution mel spectrograms: the picture of a clip that the network looks at."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 import torch
 import torch.nn.functional as F
@@ -51,15 +52,28 @@ class MultiResolutionMel(nn.Module):
         self.register_buffer("slope", torch.linspace(-0.5, 0.5, n_mels).view(1, n_mels, 1), persistent=False)
         for win_length in self.win_lengths:
             self.register_buffer(f"window_{win_length}", torch.hann_window(win_length), persistent=False)
+        self.register_buffer("fourier", None, persistent=False)  # see without_fft
+
+    def without_fft(self) -> "MultiResolutionMel":
+        """A copy for export to runtimes that have no FFT: a product with the Fourier matrix takes its place.
+
+        As exact in float32, also in quiet bands, at several times the arithmetic.
+        """
+        mel = deepcopy(self)
+        impulses = torch.eye(max(self.win_lengths), dtype=torch.float64)
+        mel.fourier = self._spectrum(impulses).float()
+        return mel
 
     @torch.no_grad()
     def forward(self, waveform: Tensor) -> Tensor:
         with torch.autocast(waveform.device.type, enabled=False):
             padded = F.pad(waveform.float(), (self.pad, self.pad))
             padded = F.pad(padded, (self.n_fft // 2, self.n_fft // 2), mode="reflect")
-            # A few clips at a time stay in a CPU's cache; a GPU wants them all at once.
-            chunks = padded.split(CLIPS_IN_CACHE if padded.device.type == "cpu" else len(padded))
-            return torch.cat([self._pictures(chunk) for chunk in chunks])
+            # A few clips at a time stay in a CPU's cache; a GPU wants them all at once, and so does an export: the
+            # number of chunks would be fixed in it.
+            if padded.device.type != "cpu" or self.fourier is not None:
+                return self._pictures(padded)
+            return torch.cat([self._pictures(chunk) for chunk in padded.split(CLIPS_IN_CACHE)])
 
     def _pictures(self, padded: Tensor) -> Tensor:
         return torch.stack([self._resolution(padded, win_length) for win_length in self.win_lengths], dim=1)
@@ -71,9 +85,15 @@ class MultiResolutionMel(nn.Module):
         start = (self.n_fft - win_length) // 2 + self.hop_length
         num_frames = (padded.shape[-1] - self.n_fft) // self.hop_length - 1
         frames = padded[:, start:].unfold(-1, win_length, self.hop_length)[:, :num_frames]
-        spectrum = torch.fft.rfft(frames * getattr(self, f"window_{win_length}"), n=self.n_fft)
+        spectrum = self._spectrum(frames * getattr(self, f"window_{win_length}"))
         # re, im, re, im, ... of all frames under each other: the product adds the squares up.
-        squares = torch.view_as_real(spectrum).square_().view(-1, 2 * spectrum.shape[-1])
+        squares = spectrum.square_().view(-1, spectrum.shape[-1])
         mel = torch.cat([squares[:, bins] @ getattr(self, f"fbanks_{i}") for i, bins in enumerate(self.bins)], dim=1)
-        decibel = 10 * mel.view(len(padded), num_frames, -1).clamp(min=1e-10).log10().transpose(1, 2)
+        decibel = 10 * mel.view(padded.shape[0], num_frames, -1).clamp(min=1e-10).log10().transpose(1, 2)
         return (decibel - decibel.mean(dim=(1, 2), keepdim=True)) / 20 + self.slope
+
+    def _spectrum(self, frames: Tensor) -> Tensor:
+        """Windowed frames `(..., win_length)` -> re, im, re, im, ... of every bin, `(..., n_fft + 2)`."""
+        if self.fourier is not None:
+            return frames @ self.fourier[: frames.shape[-1]]
+        return torch.view_as_real(torch.fft.rfft(frames, n=self.n_fft)).flatten(-2)

@@ -66,7 +66,7 @@ class Predictor(nn.Module):
         return torch.stack([self._probs(F.pad(waveforms, (shift, -shift))) for shift in self.shifts]).mean(dim=0)
 
     def _probs(self, waveforms: Tensor) -> Tensor:
-        total = torch.zeros(len(waveforms), len(self.class_names), device=waveforms.device)
+        total = torch.zeros(waveforms.shape[0], len(self.class_names), device=waveforms.device)
         for front_end, group in zip(self.front_ends, self.groups, strict=True):
             features = front_end(waveforms).contiguous(memory_format=torch.channels_last)
             for i in group:

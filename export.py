@@ -1,0 +1,100 @@
+"""One file from waveform to probabilities, for programs without PyTorch and without this project.
+
+python export.py run_dir=outputs/demo                        # the mean of its members: outputs/demo/model.onnx
+python export.py run_dir=outputs/demo/avg_seed0              # one member
+python export.py ckpt_path=best.ckpt output=words.onnx       # a checkpoint is enough
+
+examples/onnx_words.py shows how the file is used.
+"""
+
+import json
+import sys
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING
+
+import hydra
+import yaml
+from hydra.errors import CompactHydraException
+from omegaconf import DictConfig
+
+from predict import quote_paths
+
+if TYPE_CHECKING:
+    from lightning_modules.predictor import Predictor
+
+
+def export(cfg: DictConfig) -> Path:
+    """Checkpoints -> one file, compared with PyTorch; returns where it is.
+
+    Raises:
+        ValueError: naming the setting or the file that cannot be used, or the difference; nothing is written then.
+        OSError: no room, or no permission.
+    """
+    check_settings(cfg)
+    from datamodules.probes import probe_sounds
+    from lightning_modules.onnx_export import to_onnx, write_checked
+    from lightning_modules.predictor import find_checkpoints, load_ensemble
+
+    given = Path(cfg.run_dir or cfg.ckpt_path)
+    checkpoints = find_checkpoints(given)
+    output = output_path(given, cfg.output)
+    predictor = load_ensemble(checkpoints)
+    members = f"{len(checkpoints)} member{'s' * (len(checkpoints) > 1)}"
+    print(f"Exporting {members}; many take minutes", flush=True)
+    sounds = probe_sounds(predictor.sample_rate, predictor.num_samples, Path(cfg.cache_dir))
+    difference = write_checked(to_onnx(predictor, metadata(predictor, checkpoints)), output, predictor, sounds)
+    print(f"{output}: {members}, {len(predictor.class_names)} words, {output.stat().st_size / 1e6:.1f} MB")
+    print(f"Largest difference in probability to PyTorch on {len(sounds)} sounds: {difference:.1e}")
+    return output
+
+
+def check_settings(cfg: DictConfig) -> None:
+    """Refuses settings that cannot be used, and says which packages are missing (ValueError)."""
+    if cfg.format != "onnx":
+        raise ValueError(f"format is {cfg.format!r}; choose onnx")
+    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
+    if missing:
+        raise ValueError(f"format=onnx needs {', '.join(missing)}; pip install -e '.[onnx]'")
+    if (cfg.run_dir is None) == (cfg.ckpt_path is None):
+        raise ValueError("give either run_dir=FOLDER (a run or a sweep) or ckpt_path=FILE")
+
+
+def output_path(given: Path, output: str | None) -> Path:
+    """The file to write, refused before the minutes that an export takes (ValueError) if it cannot be."""
+    path = Path(output or (given / "model.onnx" if given.is_dir() else given.with_suffix(".onnx")))
+    if path.suffix != ".onnx" or path.is_dir():
+        raise ValueError(f"output is {path}; give the name of a file that ends in .onnx")
+    try:
+        TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be written ({error.strerror}); make its folder, or set output") from error
+    return path
+
+
+def metadata(predictor: "Predictor", checkpoints: list[Path]) -> dict[str, str]:
+    """What a program that uses the file has to know of it, and where it comes from."""
+    config = checkpoints[0].parents[1] / ".hydra" / "config.yaml"  # not there: a checkpoint alone
+    return {
+        "words": json.dumps(predictor.class_names, ensure_ascii=False),
+        "sample_rate": str(predictor.sample_rate),
+        "num_samples": str(predictor.num_samples),
+        "members": str(len(checkpoints)),
+        "recipe": str(yaml.safe_load(config.read_text("utf-8"))["name"]) if config.exists() else "unknown",
+        "version": f"overlapped-words {version('overlapped-words')}",
+    }
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="export")
+def main(cfg: DictConfig) -> None:
+    try:
+        export(cfg)
+    except (ValueError, OSError) as error:  # what this program refuses; the stack is a HYDRA_FULL_ERROR=1 away
+        raise CompactHydraException(str(error)) from error
+
+
+if __name__ == "__main__":
+    sys.argv[1:] = quote_paths(sys.argv[1:])
+    main()

@@ -1,0 +1,168 @@
+"""export.py and its file: PyTorch's probabilities, or no file at all."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import soundfile
+import torch
+from omegaconf import OmegaConf
+
+from datamodules.probes import probe_sounds
+from export import export
+from lightning_modules import onnx_export
+from lightning_modules.onnx_export import ExportError, write_checked
+from lightning_modules.predictor import load
+from tests.test_classifier import FEATURES, learner
+from tests.test_cli import ROOT, run
+from tests.test_mac import fill
+
+WORDS = ["no", "on", "영"]
+NOTHING = {"run_dir": None, "ckpt_path": None, "format": "onnx", "output": None, "cache_dir": "nix"}
+
+
+def write_members(sweep: Path) -> Path:
+    """Two members as train.py leaves them, with weights that tell sounds apart."""
+    features = {**FEATURES, "sample_rate": 16_000, "win_lengths": [500]}
+    for pool in ("avg", "max"):
+        network = {"name": "mac", "pool": pool, "width": 2}
+        model = learner(class_names=WORDS, network=network, features=features)
+        fill(model.network)
+        folder = sweep / f"{pool}_seed0"
+        (folder / "checkpoints").mkdir(parents=True)
+        (folder / ".hydra").mkdir()
+        (folder / ".hydra" / "config.yaml").write_text("name: 겨울\n", encoding="utf-8")
+        (folder / "metrics.json").write_text('{"status": "complete"}')
+        checkpoint = {"state_dict": model.state_dict(), "hyper_parameters": dict(model.hparams)}
+        checkpoint["pytorch-lightning_version"] = version("lightning")
+        torch.save(checkpoint, folder / "checkpoints" / "last.ckpt")
+    return sweep
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep's folder with two members and, of both, model.onnx; made once, an export takes many seconds."""
+    sweep = write_members(tmp_path_factory.mktemp("home") / "겨울 a=b")
+    printed = run("export.py", f"run_dir={sweep}", f"cache_dir={sweep.parent}", cwd=sweep.parent)
+    assert f"{sweep / 'model.onnx'}: 2 members, 3 words" in printed and len(printed.splitlines()) == 3
+    assert sorted(path.name for path in sweep.iterdir()) == ["avg_seed0", "max_seed0", "model.onnx"]
+    assert list(sweep.parent.iterdir()) == [sweep]
+    return sweep
+
+
+class Written:
+    """Stands in for the program of an export: saves a file that was made before."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def save(self, path: Path, external_data: bool) -> None:
+        path.write_bytes(self.file.read_bytes())
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5])
+def test_the_file_gives_the_probabilities_of_pytorch(sweep: Path, batch_size: int) -> None:
+    session = onnxruntime.InferenceSession(sweep / "model.onnx")
+    waveforms = np.stack(list(probe_sounds(16_000, 16_000, sweep).values()))[:batch_size]
+    probs = session.run(["probs"], {"waveforms": waveforms})[0]
+    np.testing.assert_allclose(probs, load(sweep)(torch.from_numpy(waveforms)), atol=1e-5)
+    assert batch_size == 1 or np.abs(probs[0] - probs[1]).max() > 0.01
+
+
+def test_the_file_says_what_a_program_has_to_know(sweep: Path) -> None:
+    session = onnxruntime.InferenceSession(sweep / "model.onnx")
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert json.loads(metadata.pop("words")) == WORDS
+    release = f"overlapped-words {version('overlapped-words')}"
+    numbers = {"sample_rate": "16000", "num_samples": "16000", "members": "2"}
+    assert metadata == {**numbers, "recipe": "겨울", "version": release}
+    assert session.get_inputs()[0].shape == ["batch", 16_000] and session.get_outputs()[0].shape == ["batch", 3]
+    assert str(ROOT).encode() not in (sweep / "model.onnx").read_bytes()
+
+
+def test_batch_norms_are_folded_and_no_fft_is_left(sweep: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    kinds = [node.op_type for node in onnx.load(sweep / "model.onnx").graph.node]
+    assert kinds.count("BatchNormalization") <= 2 * 4 and not {"DFT", "STFT"} & set(kinds)
+
+
+@pytest.mark.parametrize("wrong", ["other weights", "not a number"])
+def test_a_file_that_differs_is_not_kept(sweep: Path, tmp_path: Path, wrong: str) -> None:
+    predictor, output = load(sweep), tmp_path / "words.onnx"
+    output.write_text("an older one")
+    bias = predictor.networks[0].dense[-1].bias
+    bias.data[0] = float("nan") if wrong == "not a number" else bias[0] + 0.1
+    with pytest.raises(ExportError, match=r"words.onnx: not written, .* differ from PyTorch's by (\d\.\de-0[12]|nan)"):
+        write_checked(Written(sweep / "model.onnx"), output, predictor, probe_sounds(16_000, 16_000, tmp_path))
+    assert output.read_text() == "an older one" and list(tmp_path.iterdir()) == [output]
+
+
+def test_an_older_file_is_replaced_and_a_small_difference_told(sweep: Path, tmp_path: Path) -> None:
+    output = tmp_path / "words.onnx"
+    output.write_text("an older one")
+    sounds = probe_sounds(16_000, 16_000, tmp_path)
+    assert 0 < write_checked(Written(sweep / "model.onnx"), output, load(sweep), sounds) < 1e-5
+    assert output.read_bytes() == (sweep / "model.onnx").read_bytes() and list(tmp_path.iterdir()) == [output]
+
+
+def test_the_example_needs_nothing_of_this_project(sweep: Path, tmp_path: Path) -> None:
+    for package in ("torch", "datamodules", "lightning_modules", "ensembling"):
+        (tmp_path / f"{package}.py").write_text("raise ImportError('not installed')")
+    clip = next(iter(probe_sounds(16_000, 16_000, tmp_path).values()))
+    soundfile.write(tmp_path / "clip.wav", clip, 16_000)
+    command = [sys.executable, ROOT / "examples" / "onnx_words.py", sweep / "model.onnx"]
+    options = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(tmp_path)}, "text": True}
+    done = subprocess.run([*command, "clip.wav"], capture_output=True, **options)
+    assert done.returncode == 0, done.stderr
+    probs = load(sweep)(torch.from_numpy(clip)[None])[0]
+    wanted = [f"{WORDS[i]}  {probs[i]:.1%}" for i in probs.argsort(descending=True)]
+    assert done.stdout.splitlines() == wanted
+    soundfile.write(tmp_path / "fast.wav", clip, 44_100)
+    done = subprocess.run([*command, "fast.wav"], capture_output=True, **options)
+    assert done.returncode == 1 and done.stderr == "fast.wav: 44100 Hz; convert it to 16000 Hz\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "give either run_dir=FOLDER"),
+        ({"run_dir": "sweep", "ckpt_path": "last.ckpt"}, "give either run_dir=FOLDER"),
+        ({"run_dir": "nix"}, "nix: no such file or folder"),
+        ({"run_dir": "empty"}, "empty: no checkpoint of a complete run in it"),
+        ({"ckpt_path": "broken.ckpt"}, "broken.ckpt: not a checkpoint of train.py, or a damaged one"),
+        ({"run_dir": "sweep", "format": "tflite"}, "format is 'tflite'; choose onnx"),
+        ({"run_dir": "sweep", "output": "broken.ckpt"}, "output is broken.ckpt; .* ends in .onnx"),
+        ({"run_dir": "sweep", "output": "empty.onnx"}, "output is empty.onnx; .* ends in .onnx"),
+        ({"run_dir": "sweep", "output": "nix/words.onnx"}, "nix/words.onnx: cannot be written .*; make its folder"),
+    ],
+)
+def test_refused_before_the_export(
+    sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sweep").symlink_to(sweep)
+    (tmp_path / "broken.ckpt").write_text("no checkpoint")
+    for name in ("empty", "empty.onnx"):
+        (tmp_path / name).mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.setattr(onnx_export, "to_onnx", lambda *_: pytest.fail("exported"))
+    with pytest.raises(ValueError, match=message):
+        export(OmegaConf.create({**NOTHING, **settings}))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("export.find_spec", lambda name: None if name == "onnxscript" else name)
+    with pytest.raises(ValueError, match=r"needs onnxscript; pip install -e '\.\[onnx\]'"):
+        export(OmegaConf.create({**NOTHING, "run_dir": "outputs"}))
+
+
+def test_errors_are_one_line_on_the_command_line(tmp_path: Path) -> None:
+    printed = run("export.py", "run_dir=nix", "format=tflite", cwd=tmp_path, expect=1)
+    assert "format is 'tflite'; choose onnx" in printed and "Traceback" not in printed and not list(tmp_path.iterdir())
