@@ -74,19 +74,18 @@ def predict_shard(cfg: DictConfig, ids: list[str], paths: list[Path], checkpoint
 
 def probabilities(cfg: DictConfig, paths: list[Path], checkpoints: list[Path]) -> tuple["Predictor", "np.ndarray"]:
     """Recordings and checkpoints -> the ensemble and its probabilities `(N, num_classes)`, also of no recording."""
-    import torch
+    import numpy as np
 
     from datamodules.recordings import read_clips
     from lightning_modules.allocator import keep_freed_memory
     from lightning_modules.predictor import load_ensemble
 
     keep_freed_memory()
-    device = cfg.device if cfg.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    predictor = load_ensemble(checkpoints, device, cfg.tta)
+    predictor = load_ensemble(checkpoints, cfg.device, cfg.tta)
     clips = read_clips(paths, predictor.sample_rate, predictor.num_samples, cfg.batch_size)
-    chunks = [torch.empty(0, len(predictor.class_names))]
-    chunks += [predictor(torch.from_numpy(chunk).to(device).float() / 32768).cpu() for chunk in clips]
-    return predictor, torch.cat(chunks).numpy()
+    chunks = [np.empty((0, len(predictor.class_names)), np.float32)]
+    chunks += [predictor.probs(chunk, cfg.batch_size) for chunk in clips]
+    return predictor, np.concatenate(chunks)
 
 
 def find_recordings(given: Path) -> tuple[list[str], list[Path]]:

@@ -1,5 +1,6 @@
 """Reading any recording as mono at one sample rate, or saying why it cannot be used."""
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,10 @@ NUM_SAMPLES = 16_000  # one second
 
 EXTENSIONS = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".aifc", ".oga", ".opus"}
 EXTENSIONS -= {".raw"}  # samples without a header: nobody knows their rate
+
+RATES = range(1_000, 768_001)  # Hz, of recordings
+# Of the filter between two rates: 80 thousand from 44100 Hz to 16 kHz, but 700 million (3 GB) from 44101 Hz.
+MAX_TAPS = 1 << 26
 
 # libsndfile reads what is left of a file that was cut short, only its log tells: "data : 32000 (should be 21318)".
 # So WAV calls its samples, AIFF SSND, AU "Data Size"; W64 and RF64 log the size of the whole file.
@@ -48,6 +53,29 @@ def _resampler(orig_freq: int, new_freq: int) -> Resample:
     return Resample(orig_freq, new_freq)
 
 
+def check_rate(rate: int, sample_rate: int) -> None:
+    """Whether sound at `rate` Hz can be brought to `sample_rate` Hz.
+
+    Raises:
+        DataError: it cannot.
+    """
+    if rate not in RATES or rate * sample_rate // math.gcd(rate, sample_rate) ** 2 > MAX_TAPS:
+        raise DataError(f"{rate} samples a second cannot be brought to {sample_rate}; convert to a usual rate first")
+
+
+def resample(waveform: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
+    """`(..., T)` float32 at `rate` Hz -> the same at `sample_rate` Hz; raises what `check_rate` raises."""
+    check_rate(rate, sample_rate)
+    if rate == sample_rate:
+        return waveform
+    return _resampler(rate, sample_rate)(torch.from_numpy(waveform)).numpy()
+
+
+def within_full_scale(waveform: np.ndarray) -> np.ndarray:
+    """`(T,)`, turned down where it exceeds [-1, 1], as floating-point sound may; clipping would change its shape."""
+    return waveform / max(1.0, float(np.abs(waveform).max()))
+
+
 def read_recording(path: Path, sample_rate: int = 16_000) -> np.ndarray:
     """Whatever libsndfile reads -> `(T,)` float32 in [-1, 1] at `sample_rate` Hz; channels are averaged.
 
@@ -59,6 +87,7 @@ def read_recording(path: Path, sample_rate: int = 16_000) -> np.ndarray:
             log, frames, rate = file.extra_info, file.frames, file.samplerate
             if frames > 2**62:  # a FLAC out of a pipe; libsndfile fails at its end
                 raise ValueError("its header does not tell its length, as in a file written through a pipe")
+            check_rate(rate, sample_rate)
             waveform = file.read(dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError, TypeError, ValueError) as error:
         reason = getattr(error, "error_string", error)  # libsndfile's own words, without the path again
@@ -71,11 +100,7 @@ def read_recording(path: Path, sample_rate: int = 16_000) -> np.ndarray:
     if not np.isfinite(waveform).all():
         first = int(np.flatnonzero(~np.isfinite(waveform).all(axis=1))[0])
         raise DataError(f"{path}: sample {first} is not a finite number; export it again or remove it")
-    waveform = waveform.mean(axis=1)
-    if rate != sample_rate:
-        waveform = _resampler(rate, sample_rate)(torch.from_numpy(waveform)).numpy()
-    # Floating-point files may exceed full scale; turning the whole clip down keeps its shape, clipping would not.
-    return waveform / max(1.0, float(np.abs(waveform).max()))
+    return within_full_scale(resample(waveform.mean(axis=1), rate, sample_rate))
 
 
 def fit_length(waveform: np.ndarray, num_samples: int = 16_000) -> np.ndarray:
