@@ -5,8 +5,11 @@ from overlapped_words import load
 model = load("outputs/demo")            # a run's or a sweep's folder, or a checkpoint
 probs = model(waveform, sample_rate)    # or model("clip.wav")
 probs.nlargest(4)
+timeline = model.timeline(waveform, sample_rate, hop=0.25)
 """
 
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from numbers import Real
 from pathlib import Path
 
@@ -15,9 +18,20 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from datamodules.recordings import DataError, fit_length, read_recording, resample, to_int16, within_full_scale
+from datamodules.recordings import (
+    DataError,
+    fit_length,
+    read_blocks,
+    read_recording,
+    resample,
+    to_int16,
+    within_full_scale,
+)
+from datamodules.windows import check_hop, cut_windows
 from lightning_modules.predictor import Predictor, find_checkpoints, load_ensemble
 
+Sound = str | Path | np.ndarray | Tensor
+BATCH_SIZE = 64
 TIME_IS_LAST = "a waveform is (T,), a batch of them (B, T), a batch with channels (B, channels, T)"
 
 
@@ -41,9 +55,7 @@ class Model:
         self.sample_rate = predictor.sample_rate
         self.num_samples = predictor.num_samples  # of a clip, at `sample_rate`: one second
 
-    def __call__(
-        self, sound: str | Path | np.ndarray | Tensor, sample_rate: int | None = None
-    ) -> pd.Series | pd.DataFrame:
+    def __call__(self, sound: Sound, sample_rate: int | None = None) -> pd.Series | pd.DataFrame:
         """The probability of each word; they sum to 1.
 
         Clips are prepared as for the training: channels averaged, brought to the model's rate, shorter ones padded, of
@@ -67,15 +79,62 @@ class Model:
             return pd.Series(probs[0], index=self.class_names, name="probability")
         return pd.DataFrame(probs, columns=self.class_names)
 
-    def _read(self, sound: str | Path | np.ndarray | Tensor, sample_rate: int | None) -> np.ndarray:
+    def timeline(self, sound: Sound, sample_rate: int | None = None, hop: float = 0.25) -> pd.DataFrame:
+        """The probability of each word in windows of a second that begin every `hop` seconds; the last reaches the end.
+
+        Args:
+            sound: one waveform `(T,)` or the path of a recording, else as for a call.
+            sample_rate: of the waveform, in Hz.
+            hop: from 0.01 to 1.
+
+        Returns:
+            A row a window, a column a word; the index holds `start_s` and `end_s`, in seconds.
+
+        Raises:
+            DataError: a sound that cannot be used, a batch of them, or a hop out of range.
+        """
+        return pd.concat(self.stream(sound, sample_rate, hop))
+
+    def stream(self, sound: Sound, sample_rate: int | None = None, hop: float = 0.25) -> Iterator[pd.DataFrame]:
+        """The rows of `timeline`, some at a time: a recording may be of any length, it is read block by block."""
+        check_hop(hop)
+        windows = cut_windows(self._blocks(sound, sample_rate), self.num_samples, round(hop * self.sample_rate))
+        while batch := list(islice(windows, BATCH_SIZE)):
+            starts, ends, sounds = zip(*batch, strict=True)
+            clips = np.stack([to_int16(within_full_scale(window)) for window in sounds])
+            bounds = [np.array(starts) / self.sample_rate, np.array(ends) / self.sample_rate]
+            index = pd.MultiIndex.from_arrays(bounds, names=["start_s", "end_s"])
+            yield pd.DataFrame(self.predictor.probs(clips), index, self.class_names)
+
+    def _read(self, sound: Sound, sample_rate: int | None) -> np.ndarray:
         """A recording or waveforms -> `(B, T)` float32, mono, at the model's sample rate."""
-        if not isinstance(sound, str | Path):
-            return resample(as_mono(sound), as_rate(sample_rate), self.sample_rate)
-        if not Path(sound).is_file():
-            raise DataError(f"{sound}: no such file; give a recording, or a waveform and its sample rate")
-        if sample_rate is not None:
-            raise DataError(f"{sound}: a recording knows its sample rate; leave out sample_rate={sample_rate}")
-        return read_recording(Path(sound), self.sample_rate)[None]
+        if isinstance(sound, str | Path):
+            return read_recording(as_path(sound, sample_rate), self.sample_rate)[None]
+        return resample(as_mono(sound), as_rate(sample_rate), self.sample_rate)
+
+    def _blocks(self, sound: Sound, sample_rate: int | None) -> Iterable[np.ndarray]:
+        """One recording or waveform -> its blocks `(T,)`, in order, else as `_read`."""
+        if isinstance(sound, str | Path):
+            return read_blocks(as_path(sound, sample_rate), self.sample_rate)
+        waveforms = self._read(sound, sample_rate)
+        if len(waveforms) > 1:
+            raise DataError(
+                f"the waveform has shape {tuple(sound.shape)}, a batch; a timeline is of one: {TIME_IS_LAST}"
+            )
+        return waveforms
+
+
+def as_path(recording: str | Path, sample_rate: int | None) -> Path:
+    """The path of a recording.
+
+    Raises:
+        DataError: not there, or given with a sample rate.
+    """
+    if not Path(recording).is_file():
+        raise DataError(f"{recording}: no such file; give a recording, or a waveform and its sample rate")
+    if sample_rate is not None:
+        raise DataError(f"{recording}: a recording knows its sample rate; leave out sample_rate={sample_rate}")
+    return Path(recording)
 
 
 def as_rate(sample_rate: Real | None) -> int:

@@ -123,3 +123,45 @@ def test_what_is_no_sound_is_refused(model, sound, sample_rate, message):
 def test_a_folder_without_a_trained_run_is_refused(tmp_path):
     with pytest.raises(RunError, match="no checkpoint of a complete run in it; give a folder"):
         load(tmp_path)
+
+
+def test_a_timeline_has_the_answer_for_every_window(model, tmp_path):
+    sound = speech(3, 3.1)
+    soundfile.write(tmp_path / "talk.wav", sound, RATE)
+    timeline = model.timeline(sound, RATE, hop=0.5)
+    assert list(timeline) == WORDS and timeline.index.names == ["start_s", "end_s"]
+    assert [start for start, _ in timeline.index] == [0, 0.5, 1, 1.5, 2, 2.1]
+    assert [end for _, end in timeline.index] == [1, 1.5, 2, 2.5, 3, 3.1]
+    for (start, _), probs in timeline.iterrows():
+        first = round(start * RATE)
+        np.testing.assert_allclose(probs, model(sound[first : first + RATE], RATE), atol=1e-5)
+    pd.testing.assert_frame_equal(model.timeline(tmp_path / "talk.wav", hop=0.5), timeline)
+    assert timeline.index[0] != timeline.index[-1] and timeline.std().max() > 1e-3
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1])
+def test_a_timeline_of_a_second_or_less_is_the_answer(model, seconds):
+    timeline = model.timeline(speech(4, seconds), RATE)
+    assert timeline.index.tolist() == [(0, seconds)]
+    assert np.array_equal(timeline.iloc[0], model(speech(4, seconds), RATE))
+
+
+def test_a_stream_gives_the_timeline_as_it_goes(model):
+    sound = speech(5, 20)
+    parts = list(model.stream(sound, RATE))
+    assert [len(part) for part in parts] == [64, 13]
+    pd.testing.assert_frame_equal(pd.concat(parts), model.timeline(sound, RATE))
+
+
+@pytest.mark.parametrize(
+    ("sound", "options", "message"),
+    [
+        (np.zeros((2, RATE)), {"sample_rate": RATE}, "shape (2, 16000), a batch; a timeline is of one"),
+        (CLIP, {"sample_rate": RATE, "hop": 0}, "hop is 0; give the seconds"),
+        (CLIP, {}, "sample_rate is None"),
+        ("nix.wav", {}, "nix.wav: no such file"),
+    ],
+)
+def test_what_makes_no_timeline_is_refused(model, sound, options, message):
+    with pytest.raises(DataError, match=re.escape(message)):
+        model.timeline(sound, **options)
