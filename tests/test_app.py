@@ -134,12 +134,13 @@ def test_nothing_is_fetched_from_elsewhere(url):
 def test_a_browser_shows_it_and_asks_no_other_host(url, tmp_path):
     log = tmp_path / "net.json"
     options = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    options += [f"--log-net-log={log}", "--virtual-time-budget=30000", "--dump-dom"]
+    options += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # Chromium itself would ask its maker
+    options += [f"--log-net-log={log}", "--virtual-time-budget=10000", "--dump-dom"]
     done = subprocess.run([CHROMIUM, *options, url], capture_output=True, text=True, timeout=300)
     for text in ("Which words are spoken at once?", "Mix words", "Drop Audio Here", "Words in its loudest second"):
         assert text in done.stdout
-    asked = re.findall(r'"initiator":"(http[^"]*)"[^{}]*"url":"([^"]*)"', log.read_text())
-    assert asked and all(target.startswith(url) for initiator, target in asked if url.startswith(initiator))
+    asked = re.findall(r'"initiator":"(http[^"]*)".*"url":"([^"]*)"', log.read_text())
+    assert len(asked) > 10 and all(target.startswith(url) for _, target in asked)
 
 
 def test_a_port_in_use_is_named(home):
