@@ -1,4 +1,4 @@
-"""A page to try a trained run: record or upload a sound, mix words, see what is heard.
+"""Serves a page to try a trained run: record or upload a sound, mix words, see what is heard.
 
 python app.py run_dir=outputs/demo                # the ensemble of a sweep
 python app.py run_dir=outputs/demo/avg_seed0      # one member
@@ -12,7 +12,7 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -24,17 +24,9 @@ from omegaconf import DictConfig, OmegaConf
 # Only what --help needs is imported here: Gradio and torch take seconds.
 if TYPE_CHECKING:
     import gradio as gr
-    import numpy as np
-    from matplotlib.figure import Figure
-
-    from overlapped_words import Model
 
 # The page may ask nobody but this server for scripts, fonts or pictures, whatever a release of Gradio would like.
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
-NUM_WORDS = 4  # places for words to mix
-GREY = "#868686"  # readable on the light and on the dark page
-STYLE = {f"{part}color": GREY for part in ("text.", "axes.label", "axes.edge", "xtick.", "ytick.")}
-STYLE |= {"figure.facecolor": "none", "axes.facecolor": "none"}
 
 
 class AppError(ValueError):
@@ -51,7 +43,7 @@ class OnlyHere:
         from starlette.datastructures import MutableHeaders
         from starlette.responses import PlainTextResponse
 
-        async def send_with_policy(message: dict[str, Any]) -> None:
+        async def send_with_policy(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)["content-security-policy"] = POLICY
             await send(message)
@@ -60,123 +52,6 @@ class OnlyHere:
         elsewhere = scope["type"] == "http" and re.search(r"/(file|proxy)=https?:", scope["path"])
         app = PlainTextResponse("nothing from elsewhere", 404) if elsewhere else self.app
         await app(scope, receive, send_with_policy)
-
-
-class Ears:
-    """What the page shows of a sound; paths are those of uploads."""
-
-    def __init__(self, model: "Model", max_seconds: float, hop: float) -> None:
-        self.model, self.max_seconds, self.hop = model, max_seconds, hop
-
-    def read(self, path: str) -> "np.ndarray":
-        """An upload -> `(T,)` float32 in [-1, 1] at the model's rate.
-
-        Raises:
-            DataError: it cannot be used or is too long; the message has its name, not the server's path to it.
-        """
-        import numpy as np
-
-        from datamodules.recordings import DataError, read_blocks, within_full_scale
-
-        blocks, name = [], Path(path).name
-        try:
-            for block in read_blocks(Path(path), self.model.sample_rate):
-                blocks.append(block)
-                if sum(map(len, blocks)) > self.max_seconds * self.model.sample_rate:
-                    raise DataError(f"{name}: longer than {self.max_seconds:g} seconds; take a part of it")
-        except DataError as error:
-            raise DataError(str(error).replace(path, name)) from error
-        return within_full_scale(np.concatenate(blocks))
-
-    def hear(self, waveform: "np.ndarray") -> tuple[dict[str, float], "Figure", "Figure | None"]:
-        """`(T,)` -> word probabilities and features of its loudest second; of a longer one the timeline too."""
-        import torch
-        from matplotlib import rc_context
-
-        from datamodules.recordings import fit_length
-        from lightning_modules.pictures import draw_features, draw_timeline
-
-        model, front_end = self.model, self.model.predictor.front_ends[0]
-        clip = torch.from_numpy(fit_length(waveform, model.num_samples))[None].to(front_end.slope.device)
-        timeline = None
-        with rc_context(STYLE):
-            seconds = model.num_samples / model.sample_rate
-            pictures = draw_features(front_end(clip)[0].cpu(), front_end.win_lengths, seconds)
-            pictures.suptitle("What the network sees of the loudest second")
-            if len(waveform) > model.num_samples:
-                timeline = draw_timeline(model.timeline(waveform, model.sample_rate, self.hop))
-                timeline.suptitle("When")
-        return model(waveform, model.sample_rate).to_dict(), pictures, timeline
-
-    def mix(self, paths: list[str]) -> "np.ndarray":
-        """Uploads of single words -> all of them at once, equally loud, `(num_samples,)`; raises what `read` raises."""
-        import numpy as np
-        import torch
-
-        from datamodules.mixing import mix
-        from datamodules.recordings import fit_length
-
-        words = np.stack([fit_length(self.read(path), self.model.num_samples) for path in paths])
-        together = torch.ones(1, len(paths))
-        return mix(torch.from_numpy(words)[None], together, torch.zeros_like(together, dtype=torch.long))[0].numpy()
-
-
-def build_page(ears: Ears, title: str, top: int) -> "gr.Blocks":
-    """The page, not served yet."""
-    import gradio as gr
-
-    from datamodules.recordings import DataError, to_int16
-
-    def on_sound(path: str | None) -> tuple:
-        if path is None:
-            return None, None, gr.Plot(visible=False)
-        try:
-            words, pictures, timeline = ears.hear(ears.read(path))
-        except DataError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        return words, pictures, gr.Plot(timeline, visible=timeline is not None)
-
-    def on_mix(*paths: str | None) -> tuple:
-        given = [path for path in paths if path]
-        if len(given) < 2:
-            raise gr.Error("Record or upload at least two words", print_exception=False)
-        try:
-            mixture = ears.mix(given)
-        except DataError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        words, pictures, _ = ears.hear(mixture)
-        return (ears.model.sample_rate, to_int16(mixture)), words, pictures
-
-    # What visitors leave is deleted within two hours, all of it at the end.
-    with gr.Blocks(title="Overlapped words", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
-        gr.Markdown(f"# Which words are spoken at once?\n{title}")
-        with gr.Tab("A recording"):
-            with gr.Row():
-                sound = gr.Audio(type="filepath", label="Sound of any length", buttons=["download"])
-                words = gr.Label(num_top_classes=top, label="Words in its loudest second", show_heading=False)
-            timeline = gr.Plot(show_label=False, visible=False)
-            pictures = gr.Plot(show_label=False)
-            sound.change(on_sound, sound, [words, pictures, timeline], api_name="hear", show_progress_on=words)
-        with gr.Tab("Mix words"):
-            with gr.Row():
-                places = [
-                    gr.Audio(
-                        type="filepath",
-                        label=f"Word {i + 1}",
-                        min_width=160,
-                        buttons=["download"],
-                    )
-                    for i in range(NUM_WORDS)
-                ]
-            button = gr.Button("Mix", variant="primary")
-            with gr.Row():
-                mixture = gr.Audio(label="All at once", interactive=False, buttons=["download"])
-                mixed = gr.Label(num_top_classes=top, label="Words", show_heading=False)
-            seen = gr.Plot(show_label=False)
-            button.click(on_mix, places, [mixture, mixed, seen], api_name="mix", show_progress_on=mixed)
-        with gr.Accordion("Words that it knows", open=False):
-            gr.Markdown(", ".join(ears.model.class_names))
-    return page
 
 
 def serve(cfg: DictConfig, uploads: str) -> "gr.Blocks":
@@ -201,6 +76,7 @@ def serve(cfg: DictConfig, uploads: str) -> "gr.Blocks":
 
     from datamodules.windows import check_hop
     from overlapped_words import load
+    from page import Ears, build_page
 
     check_hop(cfg.hop)
     try:
@@ -208,8 +84,7 @@ def serve(cfg: DictConfig, uploads: str) -> "gr.Blocks":
     except (OSError, OverflowError, TypeError) as error:
         raise AppError(f"cannot serve at {cfg.host}:{cfg.port} ({error}); give another port=... or host=...") from error
     model = load(cfg.run_dir, cfg.device)
-    members = len(model.predictor.networks)
-    title = f"{Path(cfg.run_dir).resolve().name}: {members} member{'s' * (members > 1)}, {len(model.class_names)} words"
+    title = f"{Path(cfg.run_dir).resolve().name}: {model.predictor.summary}, {len(model.class_names)} words"
     page = build_page(Ears(model, cfg.max_seconds, cfg.hop), title, cfg.top)
     page.launch(
         server_name=cfg.host,

@@ -10,8 +10,8 @@ timeline = model.timeline(waveform, sample_rate, hop=0.25)
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from numbers import Real
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import pandas as pd
@@ -55,6 +55,12 @@ class Model:
         self.sample_rate = predictor.sample_rate
         self.num_samples = predictor.num_samples  # of a clip, at `sample_rate`: one second
 
+    @overload
+    def __call__(self, sound: str | Path) -> pd.Series: ...
+
+    @overload
+    def __call__(self, sound: Sound, sample_rate: int | None = None) -> pd.Series | pd.DataFrame: ...
+
     def __call__(self, sound: Sound, sample_rate: int | None = None) -> pd.Series | pd.DataFrame:
         """The probability of each word; they sum to 1.
 
@@ -74,7 +80,7 @@ class Model:
         """
         waveforms = self._read(sound, sample_rate)
         clips = [to_int16(fit_length(within_full_scale(waveform), self.num_samples)) for waveform in waveforms]
-        probs = self.predictor.probs(np.stack(clips))
+        probs = self.predictor.predict_clips(np.stack(clips))
         if isinstance(sound, str | Path) or sound.ndim == 1:
             return pd.Series(probs[0], index=self.class_names, name="probability")
         return pd.DataFrame(probs, columns=self.class_names)
@@ -104,7 +110,7 @@ class Model:
             clips = np.stack([to_int16(within_full_scale(window)) for window in sounds])
             bounds = [np.array(starts) / self.sample_rate, np.array(ends) / self.sample_rate]
             index = pd.MultiIndex.from_arrays(bounds, names=["start_s", "end_s"])
-            yield pd.DataFrame(self.predictor.probs(clips), index, self.class_names)
+            yield pd.DataFrame(self.predictor.predict_clips(clips), index, self.class_names)
 
     def _read(self, sound: Sound, sample_rate: int | None) -> np.ndarray:
         """A recording or waveforms -> `(B, T)` float32, mono, at the model's sample rate."""
@@ -137,13 +143,13 @@ def as_path(recording: str | Path, sample_rate: int | None) -> Path:
     return Path(recording)
 
 
-def as_rate(sample_rate: Real | None) -> int:
+def as_rate(sample_rate: float | None) -> int:
     """A sample rate in Hz as a whole number.
 
     Raises:
         DataError: it is none.
     """
-    if not isinstance(sample_rate, Real) or not float(sample_rate).is_integer():
+    if not isinstance(sample_rate, int | float | np.integer | np.floating) or not float(sample_rate).is_integer():
         raise DataError(f"sample_rate is {sample_rate!r}; give how many samples of the waveform make a second")
     return int(sample_rate)
 

@@ -102,7 +102,7 @@ def make_table(
 
     if cfg.hop is None:
         clips = read_clips(paths, model.sample_rate, model.num_samples, cfg.batch_size)
-        chunks = [model.predictor.probs(chunk, cfg.batch_size) for chunk in clips]
+        chunks = [model.predictor.predict_clips(chunk, cfg.batch_size) for chunk in clips]
         return ["id", *model.class_names], ids, np.concatenate([np.empty((0, len(model.class_names))), *chunks])
     timelines = slide(model, paths, cfg.hop)
     for path, timeline in zip(pictures, timelines, strict=bool(pictures)):

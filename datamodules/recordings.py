@@ -94,13 +94,12 @@ def read_blocks(path: Path, sample_rate: int = 16_000) -> Iterator[np.ndarray]:
     was cut short after its last block.
     """
     before, done = np.zeros(0, np.float32), 0
-    for (block, rate), following in pairwise(chain(_decode(path, sample_rate), [None])):
+    for (block, rate), (following, _) in pairwise(chain(_decode(path, sample_rate), [(before, 0)])):
         if not np.isfinite(block).all():
             first = done + int(np.flatnonzero(~np.isfinite(block))[0])
             raise DataError(f"{path}: sample {first} is not a finite number; export it again or remove it")
         # The resampling filter reaches over the ends of a block, though never by a second.
-        after = following[0][:rate] if following else block[:0]
-        resampled = resample(np.concatenate([before, block, after]), rate, sample_rate)
+        resampled = resample(np.concatenate([before, block, following[:rate]]), rate, sample_rate)
         start = len(before) // rate * sample_rate
         yield resampled[start : start + math.ceil(len(block) * sample_rate / rate)]
         before, done = block[-rate:], done + len(block)

@@ -75,7 +75,7 @@ class Predictor(nn.Module):
                 total += self.stack.weights[i] * probs.clamp(min=self.stack.floor).log() if self.stack else probs
         return (total + self.offsets).softmax(dim=1) if self.stack else total / len(self.networks)
 
-    def probs(self, clips: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    def predict_clips(self, clips: np.ndarray, batch_size: int = 64) -> np.ndarray:
         """Clips as the training has them, `(B, num_samples)` int16 -> probabilities `(B, num_classes)` float32."""
         device = next(self.parameters()).device
         batches = torch.from_numpy(clips).split(batch_size)

@@ -22,7 +22,7 @@ from lightning_modules.run_folder import RunError
 from overlapped_words import load
 from tests.fake_members import write_network
 from tests.fake_recordings import RATE, speech
-from tests.test_cli import ROOT
+from tests.scripts import ROOT
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 

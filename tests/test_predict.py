@@ -14,7 +14,7 @@ from overlapped_words import load
 from predict import predict
 from tests.fake_members import WORDS, write_network
 from tests.fake_recordings import RATE, speech
-from tests.test_cli import ROOT, run
+from tests.scripts import ROOT, run
 
 
 @pytest.fixture(scope="module")
