@@ -3,6 +3,7 @@
 python predict.py run_dir=outputs/demo input=clip.wav                     # the ensemble's likely words
 python predict.py run_dir=outputs/demo/avg_seed0 input=folder/            # one member, a table
 python predict.py ckpt_path=best.ckpt input=list.txt output=probs.csv     # a checkpoint is enough
+python predict.py run_dir=outputs/demo input=talk.mp3 hop=0.25 plot=true  # when is which word said?
 
 A large folder in eight parts; with hydra/launcher=joblib, submitit_slurm or ray side by side:
 python predict.py -m shards=8 'shard=range(8)' run_dir=outputs/demo input=folder/ output=probs.csv
@@ -20,8 +21,9 @@ from omegaconf import DictConfig
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
-    from lightning_modules.predictor import Predictor
+    from overlapped_words import Model
 
 PATHS = ("run_dir", "ckpt_path", "input", "output")
 
@@ -40,17 +42,22 @@ def predict(cfg: DictConfig) -> None:
     alone = Path(cfg.input).is_file() and len(paths) == 1
     if alone and cfg.shards > 1:
         raise ShardError(f"{paths[0]}: one recording for {cfg.shards} shards; leave out shards and shard")
+    output = Path(cfg.output or ("predictions.csv" if cfg.hop is None else "timeline.csv"))
+    if not output.parent.is_dir():
+        raise DataError(f"{output}: there is no folder {output.parent}; make it, or give another output")
+    pictures = find_pictures(cfg, output, paths, alone)
     checkpoints = find_checkpoints(Path(cfg.run_dir or cfg.ckpt_path))
     if cfg.shards > 1:
         predict_shard(cfg, ids, paths, checkpoints)
         return
-    predictor, probs = probabilities(cfg, paths, checkpoints)
-    if alone and cfg.output is None:
-        print_words(paths[0], probs[0], predictor, cfg.top)
+    model = load_model(cfg, checkpoints)
+    if alone and cfg.output is None and cfg.hop is None:
+        print_words(paths[0], model, cfg.top)
         return
-    output = Path(cfg.output or "predictions.csv")
-    write_table(output, ["id", *predictor.class_names], ids, probs)
-    print(f"{len(ids)} recordings, {predictor.summary}: {output}")
+    columns, row_ids, values = make_table(cfg, model, ids, paths, pictures)
+    write_table(output, columns, row_ids, values)
+    windows = f" in {len(row_ids)} windows" if cfg.hop is not None else ""
+    print(f"{len(ids)} recordings{windows}, {model.predictor.summary}: {output}")
 
 
 def predict_shard(cfg: DictConfig, ids: list[str], paths: list[Path], checkpoints: list[Path]) -> None:
@@ -59,34 +66,95 @@ def predict_shard(cfg: DictConfig, ids: list[str], paths: list[Path], checkpoint
     from lightning_modules.shards import cut, merge, part_paths
     from lightning_modules.stack import find_stack
 
-    blocks = cut(len(ids), cfg.batch_size, cfg.shards)
-    settings = [cfg.batch_size, cfg.tta, find_stack(checkpoints)]
+    batch_size = cfg.batch_size if cfg.hop is None else 1  # a timeline's batches are windows of one recording
+    blocks = cut(len(ids), batch_size, cfg.shards)
+    settings = [batch_size, cfg.hop, cfg.tta, find_stack(checkpoints)]
     parts = part_paths(cfg.output, blocks, settings, ids, paths, checkpoints)
     block, part = blocks[cfg.shard], parts[cfg.shard]
     part.parent.mkdir(parents=True, exist_ok=True)
     if not part.exists():
-        predictor, probs = probabilities(cfg, paths[block], checkpoints)
-        write_table(part, ["id", *predictor.class_names], ids[block], probs, header=cfg.shard == 0)
+        table = make_table(cfg, load_model(cfg, checkpoints), ids[block], paths[block])
+        write_table(part, *table, header=cfg.shard == 0)
     missing = merge(parts, Path(cfg.output))
     outcome = f"{missing} of {cfg.shards} parts still missing" if missing else f"all parts merged into {cfg.output}"
     print(f"shard {cfg.shard} of {cfg.shards}, {len(ids[block])} recordings: {outcome}")
 
 
-def probabilities(cfg: DictConfig, paths: list[Path], checkpoints: list[Path]) -> tuple["Predictor", "np.ndarray"]:
-    """Recordings and checkpoints -> the ensemble and its probabilities `(N, num_classes)`, also of no recording."""
-    import torch
-
-    from datamodules.recordings import read_clips
+def load_model(cfg: DictConfig, checkpoints: list[Path]) -> "Model":
+    """The ensemble of the checkpoints."""
     from lightning_modules.allocator import keep_freed_memory
     from lightning_modules.predictor import load_ensemble
+    from overlapped_words import Model
 
     keep_freed_memory()
-    device = cfg.device if cfg.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    predictor = load_ensemble(checkpoints, device, cfg.tta)
-    clips = read_clips(paths, predictor.sample_rate, predictor.num_samples, cfg.batch_size)
-    chunks = [torch.empty(0, len(predictor.class_names))]
-    chunks += [predictor(torch.from_numpy(chunk).to(device).float() / 32768).cpu() for chunk in clips]
-    return predictor, torch.cat(chunks).numpy()
+    return Model(load_ensemble(checkpoints, cfg.device, cfg.tta))
+
+
+def make_table(
+    cfg: DictConfig, model: "Model", ids: list[str], paths: list[Path], pictures: Sequence[Path] = ()
+) -> tuple[list[str], list[str], "np.ndarray"]:
+    """Recordings -> the columns, ids and values of their table, a row a recording or, with a hop, a row a window."""
+    import numpy as np
+
+    from datamodules.recordings import read_clips
+    from lightning_modules.pictures import as_png, draw_timeline
+    from lightning_modules.run_folder import write_bytes
+
+    if cfg.hop is None:
+        clips = read_clips(paths, model.sample_rate, model.num_samples, cfg.batch_size)
+        chunks = [model.predictor.predict_clips(chunk, cfg.batch_size) for chunk in clips]
+        return ["id", *model.class_names], ids, np.concatenate([np.empty((0, len(model.class_names))), *chunks])
+    timelines = slide(model, paths, cfg.hop)
+    for path, timeline in zip(pictures, timelines, strict=bool(pictures)):
+        path.parent.mkdir(exist_ok=True)
+        write_bytes(path, as_png(draw_timeline(timeline)))
+    columns = ["id", "start_s", "end_s", *model.class_names]
+    row_ids = [name for name, timeline in zip(ids, timelines, strict=True) for _ in range(len(timeline))]
+    return columns, row_ids, np.concatenate([np.empty((0, len(columns) - 1)), *(t.reset_index() for t in timelines)])
+
+
+def slide(model: "Model", paths: list[Path], hop: float) -> list["pd.DataFrame"]:
+    """The timeline of each recording, with a bar of the seconds heard.
+
+    Raises:
+        DataError: after listening to all of them, naming those that cannot be used.
+    """
+    import pandas as pd
+    from tqdm import tqdm
+
+    from datamodules.recordings import DataError, duration, refuse
+
+    timelines, errors = [], []
+    for path in paths:
+        parts = []
+        with tqdm(total=round(duration(path) or 0), desc=path.name, unit="s", leave=False, disable=None) as bar:
+            try:
+                for part in model.stream(path, hop=hop):
+                    parts.append(part)
+                    bar.update(round(part.index[-1][1]) - bar.n)
+                timelines.append(pd.concat(parts))
+            except DataError as error:
+                errors.append(str(error))
+    refuse(errors, len(paths))
+    return timelines
+
+
+def find_pictures(cfg: DictConfig, output: Path, paths: list[Path], alone: bool) -> list[Path]:
+    """Where the pictures of the timelines go: of one recording beside the table, of several into a folder there.
+
+    Raises:
+        DataError: settings of a timeline that do not go together.
+    """
+    from datamodules.recordings import DataError
+    from datamodules.windows import check_hop
+
+    if cfg.hop is not None:
+        check_hop(cfg.hop)
+    if not isinstance(cfg.plot, bool) or (cfg.plot and (cfg.hop is None or cfg.shards > 1)):
+        raise DataError(f"plot={cfg.plot}; give true or false, and with true hop=0.25 or the like and no shards")
+    if not cfg.plot or alone:
+        return [output.with_suffix(".png")] * cfg.plot
+    return [output.with_suffix("") / f"{i:04}_{path.stem}.png" for i, path in enumerate(paths)]
 
 
 def find_recordings(given: Path) -> tuple[list[str], list[Path]]:
@@ -113,12 +181,13 @@ def find_recordings(given: Path) -> tuple[list[str], list[Path]]:
     return ids, [Path(name) if Path(name).exists() else given.parent / name for name in ids]
 
 
-def print_words(path: Path, probs: "np.ndarray", predictor: "Predictor", top: int) -> None:
+def print_words(path: Path, model: "Model", top: int) -> None:
     """The likely words of one recording, most probable first."""
-    print(f"{path}, {predictor.summary}")
-    width = max(map(len, predictor.class_names))
-    for i in (-probs).argsort()[:top]:
-        print(f"  {predictor.class_names[i]:<{width}}  {probs[i]:6.1%}  {'#' * round(40 * float(probs[i]))}")
+    probs = model(path)
+    print(f"{path}, {model.predictor.summary}")
+    width = max(map(len, model.class_names))
+    for word, prob in probs.nlargest(top).items():
+        print(f"  {word:<{width}}  {prob:6.1%}  {'#' * round(40 * prob)}")
 
 
 def quote_paths(arguments: Sequence[str]) -> list[str]:

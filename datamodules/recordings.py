@@ -1,9 +1,11 @@
 """Reading any recording as mono at one sample rate, or saying why it cannot be used."""
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +17,14 @@ from datamodules.cache import cache_key, cached_array
 
 SAMPLE_RATE = 16_000
 NUM_SAMPLES = 16_000  # one second
+BLOCK = 60  # seconds that are read at a time
 
 EXTENSIONS = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".aifc", ".oga", ".opus"}
 EXTENSIONS -= {".raw"}  # samples without a header: nobody knows their rate
+
+RATES = range(1_000, 768_001)  # Hz, of recordings
+# Of the filter between two rates: 80 thousand from 44100 Hz to 16 kHz, but 700 million (3 GB) from 44101 Hz.
+MAX_TAPS = 1 << 26
 
 # libsndfile reads what is left of a file that was cut short, only its log tells: "data : 32000 (should be 21318)".
 # So WAV calls its samples, AIFF SSND, AU "Data Size"; W64 and RF64 log the size of the whole file.
@@ -48,34 +55,84 @@ def _resampler(orig_freq: int, new_freq: int) -> Resample:
     return Resample(orig_freq, new_freq)
 
 
+def check_rate(rate: int, sample_rate: int) -> None:
+    """Whether sound at `rate` Hz can be brought to `sample_rate` Hz.
+
+    Raises:
+        DataError: it cannot.
+    """
+    if rate not in RATES or rate * sample_rate // math.gcd(rate, sample_rate) ** 2 > MAX_TAPS:
+        raise DataError(f"{rate} samples a second cannot be brought to {sample_rate}; convert to a usual rate first")
+
+
+def resample(waveform: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
+    """`(..., T)` float32 at `rate` Hz -> the same at `sample_rate` Hz; raises what `check_rate` raises."""
+    check_rate(rate, sample_rate)
+    if rate == sample_rate:
+        return waveform
+    return _resampler(rate, sample_rate)(torch.from_numpy(waveform)).numpy()
+
+
+def within_full_scale(waveform: np.ndarray) -> np.ndarray:
+    """`(T,)`, turned down where it exceeds [-1, 1], as floating-point sound may; clipping would change its shape."""
+    return waveform / max(1.0, float(np.abs(waveform).max()))
+
+
 def read_recording(path: Path, sample_rate: int = 16_000) -> np.ndarray:
     """Whatever libsndfile reads -> `(T,)` float32 in [-1, 1] at `sample_rate` Hz; channels are averaged.
 
     Raises:
         DataError: not audio, cut short, empty, or with samples that are no numbers.
     """
+    return within_full_scale(np.concatenate(list(read_blocks(path, sample_rate))))
+
+
+def read_blocks(path: Path, sample_rate: int = 16_000) -> Iterator[np.ndarray]:
+    """The samples of `read_recording`, in order, a minute `(T,)` at a time, so that an hour needs no more memory.
+
+    Their level stays: no block knows how loud the next one is. Raises what `read_recording` raises, a recording that
+    was cut short after its last block.
+    """
+    before, done = np.zeros(0, np.float32), 0
+    for (block, rate), (following, _) in pairwise(chain(_decode(path, sample_rate), [(before, 0)])):
+        if not np.isfinite(block).all():
+            first = done + int(np.flatnonzero(~np.isfinite(block))[0])
+            raise DataError(f"{path}: sample {first} is not a finite number; export it again or remove it")
+        # The resampling filter reaches over the ends of a block, though never by a second.
+        resampled = resample(np.concatenate([before, block, following[:rate]]), rate, sample_rate)
+        start = len(before) // rate * sample_rate
+        yield resampled[start : start + math.ceil(len(block) * sample_rate / rate)]
+        before, done = block[-rate:], done + len(block)
+
+
+def _decode(path: Path, sample_rate: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Blocks of a recording, mono, and the rate that it has; one that cannot be brought to `sample_rate` is refused."""
+    done = 0
     try:
         with soundfile.SoundFile(path) as file:
             log, frames, rate = file.extra_info, file.frames, file.samplerate
             if frames > 2**62:  # a FLAC out of a pipe; libsndfile fails at its end
                 raise ValueError("its header does not tell its length, as in a file written through a pipe")
-            waveform = file.read(dtype="float32", always_2d=True)
+            check_rate(rate, sample_rate)
+            while len(block := file.read(BLOCK * rate, dtype="float32", always_2d=True)):
+                done += len(block)
+                yield block.mean(axis=1), rate
     except (soundfile.LibsndfileError, OSError, TypeError, ValueError) as error:
         reason = getattr(error, "error_string", error)  # libsndfile's own words, without the path again
         raise DataError(f"{path}: cannot be read as audio ({reason}); replace it or remove it") from error
     cut = TRUNCATED.search(log)
-    if len(waveform) < frames or (cut and int(cut[2]) < int(cut[1]) < UNKNOWN_SIZE):
+    if done < frames or (cut and int(cut[2]) < int(cut[1]) < UNKNOWN_SIZE):
         raise DataError(f"{path}: cut short, its header promises more than it holds; copy it again or remove it")
-    if len(waveform) == 0:
+    if done == 0:
         raise DataError(f"{path}: empty, not one sample; replace it or remove it")
-    if not np.isfinite(waveform).all():
-        first = int(np.flatnonzero(~np.isfinite(waveform).all(axis=1))[0])
-        raise DataError(f"{path}: sample {first} is not a finite number; export it again or remove it")
-    waveform = waveform.mean(axis=1)
-    if rate != sample_rate:
-        waveform = _resampler(rate, sample_rate)(torch.from_numpy(waveform)).numpy()
-    # Floating-point files may exceed full scale; turning the whole clip down keeps its shape, clipping would not.
-    return waveform / max(1.0, float(np.abs(waveform).max()))
+
+
+def duration(path: Path) -> float | None:
+    """Seconds, as the header of a recording tells them; None where it cannot be read."""
+    try:
+        return soundfile.info(path).duration
+    except (soundfile.LibsndfileError, OSError, TypeError, ValueError):
+        return None
 
 
 def fit_length(waveform: np.ndarray, num_samples: int = 16_000) -> np.ndarray:
@@ -113,9 +170,14 @@ def read_clips(
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(paths), chunk_size):
             yield np.stack(list(pool.map(read, paths[start : start + chunk_size])))
+    refuse(errors, len(paths))
+
+
+def refuse(errors: Sequence[str], num_recordings: int) -> None:
+    """What was wrong with some of many recordings, as one DataError; nothing where nothing was."""
     if errors:
         more = [f"... and {len(errors) - 5} more"] if len(errors) > 5 else []
-        lines = [f"{len(errors)} of {len(paths)} recordings cannot be used:", *sorted(errors)[:5], *more]
+        lines = [f"{len(errors)} of {num_recordings} recordings cannot be used:", *sorted(errors)[:5], *more]
         raise DataError("\n".join(lines))
 
 

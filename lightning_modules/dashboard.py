@@ -1,14 +1,12 @@
 """The callback that puts sound and pictures into TensorBoard."""
 
-from collections.abc import Sequence
-
 import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.model_summary import summarize
-from matplotlib.figure import Figure
-from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
+
+from lightning_modules.pictures import draw_features, draw_predictions
 
 
 class Dashboard(Callback):
@@ -55,32 +53,3 @@ class Dashboard(Callback):
 def _writer(trainer: Trainer) -> SummaryWriter | None:
     loggers = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
     return loggers[0].experiment if loggers and trainer.is_global_zero else None
-
-
-def draw_features(features: Tensor, win_lengths: Sequence[int], duration: float) -> Figure:
-    """The pictures of one clip, `(C, F, T)`, two in a row on one scale; `duration` in seconds."""
-    rows = (len(features) + 1) // 2
-    figure = Figure(figsize=(6, 1 + 2.2 * rows), layout="constrained")
-    axes = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).flatten()
-    for axis, picture, win_length in zip(axes, features, win_lengths, strict=False):
-        extent = (0, duration, 0, len(picture))
-        image = axis.imshow(picture, origin="lower", aspect="auto", extent=extent, vmin=-3, vmax=3, cmap="magma")
-        axis.set_title(f"window of {win_length} samples")
-    figure.supxlabel("time (s)")
-    figure.supylabel("mel band")
-    figure.colorbar(image, ax=axes, label="20 dB above the clip's mean")
-    return figure
-
-
-def draw_predictions(probs: Tensor, targets: Tensor, class_names: Sequence[str]) -> Figure:
-    """Predicted bars beside true ones, `(N, num_classes)` both, a column a clip."""
-    figure = Figure(figsize=(2.6 * len(probs), 1 + 0.22 * len(class_names)), layout="constrained")
-    axes = figure.subplots(1, len(probs), sharey=True, sharex=True, squeeze=False)[0]
-    words = torch.arange(len(class_names))
-    for i, axis in enumerate(axes):
-        axis.barh(words, targets[i], height=0.9, color="0.82", label="true")
-        axis.barh(words, probs[i], height=0.45, color="tab:red", label="predicted")
-        axis.set(title=f"clip {i}", xlabel="probability", ylim=(len(class_names) - 0.4, -0.6))
-    axes[0].set_yticks(words, class_names)
-    axes[-1].legend(loc="lower right")
-    return figure

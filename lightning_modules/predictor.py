@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -74,30 +75,33 @@ class Predictor(nn.Module):
                 total += self.stack.weights[i] * probs.clamp(min=self.stack.floor).log() if self.stack else probs
         return (total + self.offsets).softmax(dim=1) if self.stack else total / len(self.networks)
 
-
-def load(path: str | Path, device: str | torch.device = "cpu") -> Predictor:
-    """A checkpoint, a run's folder or a sweep's folder (all its complete members) -> the predictor.
-
-    Raises:
-        RunError: no checkpoint there, or a file that is none.
-    """
-    return load_ensemble(find_checkpoints(Path(path)), device)
+    def predict_clips(self, clips: np.ndarray, batch_size: int = 64) -> np.ndarray:
+        """Clips as the training has them, `(B, num_samples)` int16 -> probabilities `(B, num_classes)` float32."""
+        device = next(self.parameters()).device
+        batches = torch.from_numpy(clips).split(batch_size)
+        return torch.cat([self(batch.to(device).float() / 32768).cpu() for batch in batches]).numpy()
 
 
-def load_ensemble(checkpoints: Sequence[Path], device: str | torch.device = "cpu", tta: int = 1) -> Predictor:
-    """The members of `checkpoints` as one predictor, stacked if ensemble.py did so.
+def load_ensemble(checkpoints: Sequence[Path], device: str | torch.device = "auto", tta: int = 1) -> Predictor:
+    """The members of `checkpoints` as one predictor, stacked if ensemble.py did so; "auto" is a GPU where there is one.
 
     Raises:
-        RunError: what `load` raises, or a `tta` that is no number of shifts.
+        RunError: a file that is no checkpoint, members of different words, or a `tta` that is no number of shifts.
     """
     if not isinstance(tta, int) or tta < 1:
         raise RunError(f"tta is {tta!r}; give a whole number of time shifts from 1 on")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     names = [str(file) for file in checkpoints]
     return Predictor([load_member(file) for file in checkpoints], names, find_stack(checkpoints), tta).to(device)
 
 
 def find_checkpoints(path: Path) -> list[Path]:
-    """The last checkpoints of the runs in `path`; members of a sweep that are not complete are named and left out."""
+    """The last checkpoints of the runs in `path`; members of a sweep that are not complete are named and left out.
+
+    Raises:
+        RunError: there are none.
+    """
     if path.is_file():
         return [path]
     if (alone := RunFolder(path)).last_checkpoint.exists():

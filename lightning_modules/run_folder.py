@@ -129,11 +129,15 @@ def write_table(
 
 
 def write_text(path: Path, text: str) -> None:
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     """All or nothing: a reader, a run that goes on after a kill or a second writer never meets half a file."""
     # A random name and not the process id: containers that share a folder all count their processes from 1.
     temporary = path.with_name(f"{path.name}.{uuid4().hex}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Member folders as train.py leaves them, small enough to compute by hand."""
+"""Member folders as train.py leaves them: tables small enough to compute by hand, networks that were never trained."""
 
 import json
 from pathlib import Path
@@ -58,6 +58,36 @@ def write_member(
         write_csv(folder / "val_answers.csv", val_ids, VAL_ANSWERS)
     if test:
         write_csv(folder / "predictions.csv", IDS, probabilities(key, len(IDS)))
+    return folder
+
+
+def write_network(sweep: Path, pool: str, seed: int, words: list[str] = WORDS) -> Path:
+    """`write_member` with a checkpoint: a tiny network of random weights, whose answers differ from clip to clip."""
+    import torch  # here: the tests of ensemble.py see to it that torch is not imported
+    from lightning import __version__, seed_everything
+
+    from lightning_modules.classifier import WordClassifier
+
+    folder = write_member(sweep, pool, seed)
+    seed_everything(seed, verbose=False)
+    front_end = {"n_mels": 48, "hop_length": 320, "pad": 160, "win_lengths": [500, 1000]}
+    learner = WordClassifier(
+        class_names=words,
+        network={"name": "mac", "pool": pool, "width": 2},
+        features={"sample_rate": 16_000, **front_end},
+        optimizer={"name": "SGD", "lr": 0.1},
+        schedule={"warmup": 0.0, "final": 0.0},
+    )
+    pitches = 2 ** torch.linspace(7, 12, 16).view(-1, 1)
+    sounds = torch.sin(2 * torch.pi * pitches * torch.arange(16_000) / 16_000) + 0.1 * torch.randn(16, 16_000)
+    for module in learner.modules():  # in one pass the norms learn their means: without them all clips look alike
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.momentum = 1.0
+    with torch.no_grad():
+        learner(learner.features(sounds))
+    (folder / "checkpoints").mkdir()
+    weights = {"state_dict": learner.state_dict(), "hyper_parameters": dict(learner.hparams)}
+    torch.save({"pytorch-lightning_version": __version__, **weights}, folder / "checkpoints" / "last.ckpt")
     return folder
 
 

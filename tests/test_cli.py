@@ -262,7 +262,7 @@ def test_a_misspelt_setting_is_hydras_own_error(home: Path) -> None:
     assert "Key 'poool' is not in struct" in printed
 
 
-@pytest.mark.parametrize("script", ["train.py", "predict.py", "ensemble.py", "export.py"])
+@pytest.mark.parametrize("script", ["train.py", "predict.py", "ensemble.py", "export.py", "app.py"])
 def test_help_shows_commands_worth_copying(script: str, tmp_path: Path) -> None:
     assert run(script, "--help", cwd=tmp_path).count(f"python {script}") >= 3
     assert not list(tmp_path.iterdir())

@@ -77,6 +77,11 @@ def test_other_rates_are_resampled(tmp_path, rate):
     assert np.abs(waveform - tone(440))[500:-500].max() < 2e-3  # the ends have no neighbours to interpolate
 
 
+@pytest.mark.parametrize("rate", [1, 999, 44_101, 2**31 - 1])
+def test_rates_that_would_take_all_memory_are_refused(tmp_path, rate):
+    assert f"{rate} samples a second cannot be brought to 16000" in refusal(write(tmp_path / "a.wav", CLIP, rate))
+
+
 def test_what_the_lower_rate_cannot_hold_is_filtered_out(tmp_path):
     waveform = read_recording(write(tmp_path / "a.wav", tone(12_000, 44_100), 44_100))
     assert np.abs(waveform[500:-500]).max() < 5e-3  # it would otherwise come back as 4 kHz

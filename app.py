@@ -1,0 +1,118 @@
+"""Serves a page to try a trained run: record or upload a sound, mix words, see what is heard.
+
+python app.py run_dir=outputs/demo                # the ensemble of a sweep
+python app.py run_dir=outputs/demo/avg_seed0      # one member
+
+It is served to this computer alone and keeps no recording. Needs pip install -e '.[app]'.
+"""
+
+import logging
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from hydra.errors import CompactHydraException
+from omegaconf import DictConfig, OmegaConf
+
+# Only what --help needs is imported here: Gradio and torch take seconds.
+if TYPE_CHECKING:
+    import gradio as gr
+
+# The page may ask nobody but this server for scripts, fonts or pictures, whatever a release of Gradio would like.
+POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
+
+
+class AppError(ValueError):
+    """The page cannot be served; the message names the setting and the remedy."""
+
+
+class OnlyHere:
+    """ASGI middleware: a page that loads nothing from elsewhere, from a server that fetches nothing from elsewhere."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+        self.app = app
+
+    async def __call__(self, scope: dict[str, Any], receive: Callable, send: Callable) -> None:
+        from starlette.datastructures import MutableHeaders
+        from starlette.responses import PlainTextResponse
+
+        async def send_with_policy(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["content-security-policy"] = POLICY
+            await send(message)
+
+        # Gradio would fetch the address and pass it on.
+        elsewhere = scope["type"] == "http" and re.search(r"/(file|proxy)=https?:", scope["path"])
+        app = PlainTextResponse("nothing from elsewhere", 404) if elsewhere else self.app
+        await app(scope, receive, send_with_policy)
+
+
+def serve(cfg: DictConfig, uploads: str) -> "gr.Blocks":
+    """The page, served in the background; `uploads` is the folder for what visitors send.
+
+    Raises:
+        AppError: no run, no Gradio, or no serving at `cfg.host` and `cfg.port`.
+    """
+    if OmegaConf.is_missing(cfg, "run_dir"):
+        raise AppError("run_dir is not set: python app.py run_dir=outputs/<name>")
+    for name in [name for name in os.environ if name.startswith("GRADIO_")]:
+        del os.environ[name]  # some open what is closed here: GRADIO_SHARE, GRADIO_ALLOWED_PATHS
+    logging.getLogger("httpx").setLevel(
+        logging.WARNING
+    )  # Gradio asks itself whether it is there, if it must by a proxy
+    os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_TEMP_DIR=uploads, NO_PROXY="*", no_proxy="*")
+    try:
+        import gradio as gr
+    except ImportError as error:
+        raise AppError(f"the page needs Gradio ({error}): pip install -e '.[app]'") from error
+    from starlette.middleware import Middleware
+
+    from datamodules.windows import check_hop
+    from overlapped_words import load
+    from page import Ears, build_page
+
+    check_hop(cfg.hop)
+    try:
+        socket.create_server((cfg.host, cfg.port)).close()
+    except (OSError, OverflowError, TypeError) as error:
+        raise AppError(f"cannot serve at {cfg.host}:{cfg.port} ({error}); give another port=... or host=...") from error
+    model = load(cfg.run_dir, cfg.device)
+    title = f"{Path(cfg.run_dir).resolve().name}: {model.predictor.summary}, {len(model.class_names)} words"
+    page = build_page(Ears(model, cfg.max_seconds, cfg.hop), title, cfg.top)
+    page.launch(
+        server_name=cfg.host,
+        server_port=cfg.port,
+        max_file_size=f"{cfg.max_mb}mb",
+        app_kwargs={"middleware": [Middleware(OnlyHere)]},
+        theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+        footer_links=[],
+        share=False,
+        ssr_mode=False,
+        run_history=False,
+        prevent_thread_lock=True,
+        quiet=True,
+    )
+    return page
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="app")
+def main(cfg: DictConfig) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # or a kill would leave what visitors sent
+    try:
+        with TemporaryDirectory() as uploads:
+            page = serve(cfg, uploads)
+            print(f"{page.local_url} (Ctrl+C ends it)", flush=True)
+            page.block_thread()
+    except (ValueError, OSError) as error:  # what this program refuses; the stack is a HYDRA_FULL_ERROR=1 away
+        raise CompactHydraException(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()

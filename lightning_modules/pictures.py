@@ -1,0 +1,67 @@
+"""What a person looks at: features, predictions beside the truth, the words of a long recording over its time."""
+
+from collections.abc import Sequence
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+COLORS = "magma"
+
+
+def as_png(figure: Figure) -> bytes:
+    """The content of a file."""
+    content = BytesIO()
+    figure.savefig(content, format="png", dpi=120)
+    return content.getvalue()
+
+
+def draw_features(features: Tensor, win_lengths: Sequence[int], duration: float) -> Figure:
+    """The pictures of one clip, `(C, F, T)`, two in a row on one scale; `duration` in seconds."""
+    rows = (len(features) + 1) // 2
+    figure = Figure(figsize=(6, 1 + 2.2 * rows), layout="constrained")
+    axes = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).flatten()
+    for axis, picture, win_length in zip(axes, features, win_lengths, strict=False):
+        extent = (0, duration, 0, len(picture))
+        image = axis.imshow(picture, origin="lower", aspect="auto", extent=extent, vmin=-3, vmax=3, cmap=COLORS)
+        axis.set_title(f"window of {win_length} samples")
+    figure.supxlabel("time (s)")
+    figure.supylabel("mel band")
+    figure.colorbar(image, ax=axes, label="20 dB above the clip's mean")
+    return figure
+
+
+def draw_predictions(probs: Tensor, targets: Tensor, class_names: Sequence[str]) -> Figure:
+    """Predicted bars beside true ones, `(N, num_classes)` both, a column a clip."""
+    figure = Figure(figsize=(2.6 * len(probs), 1 + 0.22 * len(class_names)), layout="constrained")
+    axes = figure.subplots(1, len(probs), sharey=True, sharex=True, squeeze=False)[0]
+    words = torch.arange(len(class_names))
+    for i, axis in enumerate(axes):
+        axis.barh(words, targets[i], height=0.9, color="0.82", label="true")
+        axis.barh(words, probs[i], height=0.45, color="tab:red", label="predicted")
+        axis.set(title=f"clip {i}", xlabel="probability", ylim=(len(class_names) - 0.4, -0.6))
+    axes[0].set_yticks(words, class_names)
+    axes[-1].legend(loc="lower right")
+    return figure
+
+
+def draw_timeline(timeline: pd.DataFrame, num_words: int = 12) -> Figure:
+    """`Model.timeline` as a map of probabilities: the likeliest words, in the order of their peaks, against time."""
+    peaks = timeline.max().nlargest(num_words)
+    words = timeline[peaks.index].reset_index(drop=True).idxmax().sort_values(kind="stable").index
+    starts, ends = (timeline.index.get_level_values(name).to_numpy() for name in ("start_s", "end_s"))
+    centres = (starts + ends) / 2
+    edges = np.concatenate([starts[:1], (centres[1:] + centres[:-1]) / 2, ends[-1:]])
+    figure = Figure(figsize=(10, 1.4 + 0.3 * len(words)), layout="constrained")
+    axis = figure.subplots()
+    rows = np.arange(len(words) + 1) - 0.5
+    image = axis.pcolormesh(edges, rows, timeline[words].T, vmin=0, cmap=COLORS, rasterized=True)
+    axis.set_yticks(range(len(words)), words)
+    axis.invert_yaxis()  # read like a page: the first word on top
+    axis.xaxis.set_major_formatter(lambda second, _: f"{int(second) // 60}:{second % 60:04.1f}".removesuffix(".0"))
+    axis.set_xlabel("time (min:s)")
+    figure.colorbar(image, label="probability")
+    return figure

@@ -1,0 +1,125 @@
+"""What the page of app.py shows of a sound, and how it is laid out."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import gradio as gr
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from datamodules.features import MultiResolutionMel
+from datamodules.mixing import mix
+from datamodules.recordings import DataError, fit_length, read_blocks, to_int16, within_full_scale
+from lightning_modules.pictures import draw_features, draw_timeline
+from overlapped_words import Model
+
+NUM_WORDS = 4  # places for words to mix
+GREY = "#868686"  # readable on the light and on the dark page
+STYLE: dict[Any, str] = {f"{part}color": GREY for part in ("text.", "axes.label", "axes.edge", "xtick.", "ytick.")}
+STYLE |= {"figure.facecolor": "none", "axes.facecolor": "none"}
+
+
+class Ears:
+    """What the page shows of a sound; paths are those of uploads."""
+
+    def __init__(self, model: Model, max_seconds: float, hop: float) -> None:
+        self.model, self.max_seconds, self.hop = model, max_seconds, hop
+
+    def read(self, path: str) -> np.ndarray:
+        """An upload -> `(T,)` float32 in [-1, 1] at the model's rate.
+
+        Raises:
+            DataError: it cannot be used or is too long; the message has its name, not the server's path to it.
+        """
+        blocks, name = [], Path(path).name
+        try:
+            for block in read_blocks(Path(path), self.model.sample_rate):
+                blocks.append(block)
+                if sum(map(len, blocks)) > self.max_seconds * self.model.sample_rate:
+                    raise DataError(f"{name}: longer than {self.max_seconds:g} seconds; take a part of it")
+        except DataError as error:
+            raise DataError(str(error).replace(path, name)) from error
+        return within_full_scale(np.concatenate(blocks))
+
+    def hear(self, waveform: np.ndarray) -> tuple[dict[str, float], Figure, Figure | None]:
+        """`(T,)` -> word probabilities and features of its loudest second; of a longer one the timeline too."""
+        model, front_end = self.model, self.model.predictor.front_ends[0]
+        assert isinstance(front_end, MultiResolutionMel)
+        clip = torch.from_numpy(fit_length(waveform, model.num_samples))[None]
+        clip = clip.to(next(front_end.buffers()).device)
+        timeline = None
+        with rc_context(STYLE):
+            seconds = model.num_samples / model.sample_rate
+            pictures = draw_features(front_end(clip)[0].cpu(), front_end.win_lengths, seconds)
+            pictures.suptitle("What the network sees of the loudest second")
+            if len(waveform) > model.num_samples:
+                timeline = draw_timeline(model.timeline(waveform, model.sample_rate, self.hop))
+                timeline.suptitle("When")
+        probs = cast(pd.Series, model(waveform, model.sample_rate))
+        return {str(word): float(prob) for word, prob in probs.items()}, pictures, timeline
+
+    def mix(self, paths: list[str]) -> np.ndarray:
+        """Uploads of single words -> all of them at once, equally loud, `(num_samples,)`; raises what `read` raises."""
+        words = np.stack([fit_length(self.read(path), self.model.num_samples) for path in paths])
+        together = torch.ones(1, len(paths))
+        in_step = torch.zeros_like(together, dtype=torch.long)
+        return mix(torch.from_numpy(words)[None], together, in_step, speeds=together)[0].numpy()
+
+
+def build_page(ears: Ears, title: str, top: int) -> gr.Blocks:
+    """The page, not served yet."""
+
+    def on_sound(path: str | None) -> tuple:
+        if path is None:
+            return None, None, gr.Plot(visible=False)
+        try:
+            words, pictures, timeline = ears.hear(ears.read(path))
+        except DataError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return words, pictures, gr.Plot(timeline, visible=timeline is not None)
+
+    def on_mix(*paths: str | None) -> tuple:
+        given = [path for path in paths if path]
+        if len(given) < 2:
+            raise gr.Error("Record or upload at least two words", print_exception=False)
+        try:
+            mixture = ears.mix(given)
+        except DataError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        words, pictures, _ = ears.hear(mixture)
+        return (ears.model.sample_rate, to_int16(mixture)), words, pictures
+
+    # What visitors leave is deleted within two hours, all of it at the end.
+    with gr.Blocks(title="Overlapped words", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
+        gr.Markdown(f"# Which words are spoken at once?\n{title}")
+        with gr.Tab("A recording"):
+            with gr.Row():
+                sound = gr.Audio(type="filepath", label="Sound of any length", buttons=["download"])
+                words = gr.Label(num_top_classes=top, label="Words in its loudest second", show_heading=False)
+            timeline = gr.Plot(show_label=False, visible=False)
+            pictures = gr.Plot(show_label=False)
+            sound.change(on_sound, sound, [words, pictures, timeline], api_name="hear", show_progress_on=words)
+        with gr.Tab("Mix words"):
+            with gr.Row():
+                places = [
+                    gr.Audio(
+                        type="filepath",
+                        label=f"Word {i + 1}",
+                        min_width=160,
+                        buttons=["download"],
+                        editable=False,
+                    )
+                    for i in range(NUM_WORDS)
+                ]
+            button = gr.Button("Mix", variant="primary")
+            with gr.Row():
+                mixture = gr.Audio(label="All at once", interactive=False, buttons=["download"])
+                mixed = gr.Label(num_top_classes=top, label="Words", show_heading=False)
+            seen = gr.Plot(show_label=False)
+            button.click(on_mix, places, [mixture, mixed, seen], api_name="mix", show_progress_on=mixed)
+        with gr.Accordion("Words that it knows", open=False):
+            gr.Markdown(", ".join(ears.model.class_names))
+    return page

@@ -1,0 +1,163 @@
+"""The page, as a browser and as its programming interface see it; what it must not give away."""
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hydra import compose, initialize_config_dir
+
+pytest.importorskip("gradio", reason="the page's extra is not installed")
+import httpx  # which Gradio brings
+from gradio_client import Client, handle_file
+
+from app import AppError, serve
+from lightning_modules.run_folder import RunError
+from overlapped_words import load
+from tests.fake_members import write_network
+from tests.fake_recordings import RATE, speech
+from tests.scripts import ROOT
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def settings(*overrides: str):
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return compose("app", ["device=cpu", *overrides])
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a sweep of one member, `sweep`, and some sounds."""
+    home = tmp_path_factory.mktemp("home")
+    write_network(home / "sweep", "avg", 0)
+    for name, seconds in {"clip.wav": 1.0, "other.flac": 0.7, "talk.flac": 2.6, "long.flac": 4.5}.items():
+        soundfile.write(home / name, speech(len(name), seconds), RATE)
+    (home / "broken.wav").write_text("no sound")
+    (home / "big.wav").write_bytes(bytes(1_200_000))
+    return home
+
+
+@pytest.fixture(scope="module")
+def url(home: Path) -> Iterator[str]:
+    """Where the page is served."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (home / "uploads").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_ALLOWED_PATHS", str(home))  # a user's, which must not open anything
+        page = serve(
+            settings(f"run_dir={home / 'sweep'}", f"port={port}", "max_seconds=4", "max_mb=1"), str(home / "uploads")
+        )
+        yield page.local_url
+        page.close()
+
+
+@pytest.fixture(scope="module")
+def client(url: str, tmp_path_factory: pytest.TempPathFactory) -> Client:
+    return Client(url, verbose=False, download_files=str(tmp_path_factory.mktemp("downloads")))
+
+
+def as_probs(label: dict) -> dict[str, float]:
+    return {entry["label"]: entry["confidence"] for entry in label["confidences"]}
+
+
+def test_a_clip_gives_its_words_and_pictures(home, client):
+    words, pictures, timeline = client.predict(handle_file(home / "clip.wav"), api_name="/hear")
+    wanted = load(home / "sweep", "cpu")(home / "clip.wav")
+    assert as_probs(words) == pytest.approx(wanted.to_dict(), abs=1e-5) and words["label"] == wanted.idxmax()
+    assert pictures["plot"].startswith("data:image/") and not timeline["visible"]
+
+
+def test_a_longer_recording_gives_a_timeline_too(home, client):
+    words, _, timeline = client.predict(handle_file(home / "talk.flac"), api_name="/hear")
+    assert as_probs(words) == pytest.approx(load(home / "sweep", "cpu")(home / "talk.flac").to_dict(), abs=1e-5)
+    assert timeline["visible"] and timeline["value"]["plot"].startswith("data:image/")
+
+
+def test_words_are_mixed(home, client):
+    files = [handle_file(home / name) for name in ("clip.wav", "other.flac")]
+    mixture, words, _ = client.predict(files[0], None, files[1], None, api_name="/mix")
+    sound, rate = soundfile.read(mixture)
+    assert rate == RATE and sound.shape == (RATE,)
+    assert as_probs(words) == pytest.approx(load(home / "sweep", "cpu")(sound, rate).to_dict(), abs=0.01)
+    padded = np.pad(speech(10, 0.7), (2400, 2400))
+    alone = [np.corrcoef(sound, word)[0, 1] for word in (speech(8), padded)]
+    assert min(alone) > 0.6  # equally loud, both are there
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("broken.wav", "^broken.wav: cannot be read as audio"),
+        ("long.flac", "^long.flac: longer than 4 seconds; take a part of it"),
+        ("big.wav", "exceeds the maximum file size of 1048576 bytes"),
+    ],
+)
+def test_what_cannot_be_heard_is_said_without_the_server_s_paths(home, client, name, message):
+    with pytest.raises(Exception, match=message) as caught:
+        client.predict(handle_file(home / name), api_name="/hear")
+    assert "uploads" not in str(caught.value)
+
+
+def test_one_word_is_no_mixture(home, client):
+    with pytest.raises(Exception, match="at least two words"):
+        client.predict(handle_file(home / "clip.wav"), None, None, None, api_name="/mix")
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "{home}/sweep/avg_seed0/checkpoints/last.ckpt", "{home}/clip.wav"])
+def test_no_file_of_the_server_is_reachable(home, url, path):
+    path = path.format(home=home)
+    for address in (f"gradio_api/file={path}", f"file={path}", f"gradio_api/file=../../../../../../..{path}"):
+        assert httpx.get(url + address).status_code in (403, 404)
+    sound = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    event = httpx.post(url + "gradio_api/call/hear", json={"data": [sound]}).json()["event_id"]
+    answer = httpx.get(f"{url}gradio_api/call/hear/{event}", timeout=60).text
+    assert answer.startswith("event: error") and "cannot be read" not in answer
+
+
+def test_nothing_is_fetched_from_elsewhere(url):
+    page = httpx.get(url)
+    assert page.headers["content-security-policy"].startswith("default-src 'self'")
+    assert not re.search(r"""(src|href)=["'](https?:)?//""", page.text)
+    for address in ("file=http://127.0.0.1", "proxy=https://127.0.0.1"):
+        assert httpx.get(f"{url}gradio_api/{address}").status_code == 404
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+def test_a_browser_shows_it_and_asks_no_other_host(url, tmp_path):
+    log = tmp_path / "net.json"
+    options = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    options += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # Chromium itself would ask its maker
+    options += [f"--log-net-log={log}", "--virtual-time-budget=10000", "--dump-dom"]
+    done = subprocess.run([CHROMIUM, *options, url], capture_output=True, text=True, timeout=300)
+    for text in ("Which words are spoken at once?", "Mix words", "Drop Audio Here", "Words in its loudest second"):
+        assert text in done.stdout
+    asked = re.findall(r'"initiator":"(http[^"]*)".*"url":"([^"]*)"', log.read_text())
+    assert len(asked) > 10 and all(target.startswith(url) for _, target in asked)
+
+
+def test_a_port_in_use_is_named(home):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(AppError, match=f"cannot serve at 127.0.0.1:{port} .*; give another port="):
+            serve(settings(f"run_dir={home / 'sweep'}", f"port={port}"), str(home))
+
+
+def test_a_missing_extra_is_named(home, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    with pytest.raises(AppError, match=re.escape("pip install -e '.[app]'")):
+        serve(settings(f"run_dir={home / 'sweep'}"), str(home))
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(RunError, match="no checkpoint of a complete run in it"):
+        serve(settings(f"run_dir={tmp_path}", "port=0"), str(tmp_path))
+    with pytest.raises(AppError, match="run_dir is not set"):
+        serve(settings(), str(tmp_path))

@@ -1,0 +1,36 @@
+"""The picture of a timeline shows the likely words, where they are likely."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from lightning_modules.pictures import as_png, draw_timeline
+
+
+def make_timeline(probs: np.ndarray, end: float | None = None) -> pd.DataFrame:
+    starts = 0.25 * np.arange(len(probs))
+    ends = starts + 1 if end is None else np.full(1, end)
+    index = pd.MultiIndex.from_arrays([starts, ends], names=["start_s", "end_s"])
+    return pd.DataFrame(probs, index, [f"word {i}" for i in range(probs.shape[1])])
+
+
+def test_the_likeliest_words_stand_in_the_order_of_their_peaks(tmp_path):
+    probs = np.full((40, 20), 0.01)
+    probs[30, 3] = probs[10, 7] = probs[20, 15] = 0.5
+    figure = draw_timeline(make_timeline(probs), num_words=3)
+    axis = figure.axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["word 7", "word 15", "word 3"]
+    (mesh,) = axis.collections
+    cells = mesh.get_array().reshape(3, 40)
+    assert cells[0, 10] == cells[1, 20] == cells[2, 30] == 0.5 and (cells == 0.5).sum() == 3
+    assert axis.get_xlim() == (0, pytest.approx(10.75))
+    (tmp_path / "a.png").write_bytes(as_png(figure))
+    low, high = Image.open(tmp_path / "a.png").convert("L").getextrema()
+    assert high - low > 200
+
+
+def test_one_window_is_a_timeline_too():
+    figure = draw_timeline(make_timeline(np.array([[0.2, 0.8]]), end=0.4))
+    assert figure.axes[0].get_xlim() == (0, pytest.approx(0.4))
+    assert as_png(figure)

@@ -1,0 +1,87 @@
+"""Windows over a long recording: where they lie, and that no sample depends on how the sound was read."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from datamodules import recordings
+from datamodules.recordings import DataError, fit_length, read_blocks, read_recording
+from datamodules.windows import check_hop, cut_windows
+from tests.fake_recordings import RATE, speech
+
+
+def blocks_of(sound: np.ndarray, size: int) -> list[np.ndarray]:
+    return [sound[start : start + size] for start in range(0, len(sound), size)]
+
+
+@pytest.mark.parametrize(
+    ("length", "starts"),
+    [
+        (100, [0]),
+        (101, [0, 1]),
+        (125, [0, 25]),
+        (130, [0, 25, 30]),  # one more, that reaches the end
+        (399, [*range(0, 300, 25), 299]),
+    ],
+)
+@pytest.mark.parametrize("size", [7, 100, 1000])
+def test_windows_begin_every_hop_and_the_last_reaches_the_end(length, starts, size):
+    sound = np.arange(length, dtype=np.float32)
+    windows = list(cut_windows(blocks_of(sound, size), 100, 25))
+    assert [start for start, _, _ in windows] == starts
+    assert windows[-1][1] == length
+    for start, end, window in windows:
+        assert end == start + 100 and np.array_equal(window, sound[start:end])
+
+
+@pytest.mark.parametrize("size", [7, 1000])
+def test_a_shorter_sound_is_one_window_as_in_the_training(size):
+    sound = np.arange(1, 60, dtype=np.float32)
+    ((start, end, window),) = cut_windows(blocks_of(sound, size), 100, 25)
+    assert (start, end) == (0, 59) and np.array_equal(window, fit_length(sound, 100))
+
+
+def test_no_more_than_a_block_is_held():
+    taken = []
+
+    def blocks():
+        for i in range(10):
+            taken.append(i)
+            yield np.zeros(1000, np.float32)
+
+    for start, _, window in cut_windows(blocks(), 100, 25):
+        assert len(taken) <= start // 1000 + 2
+        assert len(window) == 100 and len(window.base) <= 1100
+
+
+@pytest.mark.parametrize("rate", [RATE, 8_000, 11_025, 44_100, 48_000])
+@pytest.mark.parametrize("seconds", [0.4, 2, 4.7, 6])
+def test_blocks_are_the_whole_recording(tmp_path, monkeypatch, rate, seconds):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.stack([speech(i, seconds, rate) for i in range(2)], axis=1), rate)
+    whole = read_recording(path)
+    monkeypatch.setattr(recordings, "BLOCK", 2)
+    blocks = list(read_blocks(path))
+    assert [len(block) for block in blocks[:-1]] == [2 * RATE] * (len(blocks) - 1)
+    assert len(blocks) == -(-len(whole) // (2 * RATE))
+    np.testing.assert_allclose(np.concatenate(blocks), whole, atol=1e-6)
+
+
+def test_a_fault_far_into_a_recording_is_named_by_its_sample(tmp_path, monkeypatch):
+    monkeypatch.setattr(recordings, "BLOCK", 1)
+    sound = speech(0, 5)
+    sound[70_000] = np.nan
+    soundfile.write(tmp_path / "a.wav", sound, RATE, subtype="FLOAT")
+    with pytest.raises(DataError, match="sample 70000 is not a finite number"):
+        list(read_blocks(tmp_path / "a.wav"))
+
+
+@pytest.mark.parametrize("hop", [0, -0.5, 0.001, 1.5, "a", True, None, float("nan")])
+def test_hops_that_make_no_timeline_are_refused(hop):
+    with pytest.raises(DataError, match="give the seconds from one window to the next"):
+        check_hop(hop)
+
+
+@pytest.mark.parametrize("hop", [0.01, 0.25, 1])
+def test_hops_that_make_one(hop):
+    check_hop(hop)
