@@ -26,6 +26,7 @@ class MultiResolutionMel(nn.Module):
     """
 
     slope: Tensor
+    fourier: Tensor | None
 
     def __init__(
         self,

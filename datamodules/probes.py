@@ -25,8 +25,8 @@ def probe_sounds(sample_rate: int, num_samples: int, cache_dir: Path) -> dict[st
     words = words[:: max(1, len(words) // NUM_SPEECH)][:NUM_SPEECH]
     clips = [fit_length(read_recording(word, sample_rate), num_samples) for word in words]
     for i in range(0, len(clips) - 2, 3):
-        sounds[f"speech {i // 3}"] = sum(clips[i : i + 3]) / 3
-    sounds = {name: sound + 1e-3 * rng.standard_normal(num_samples) for name, sound in sounds.items()}
+        sounds[f"speech {i // 3}"] = np.mean(clips[i : i + 3], axis=0)
     sounds |= {f"quiet {name}": 0.01 * sound for name, sound in sounds.items()}
+    sounds = {name: sound + 1e-3 * rng.standard_normal(num_samples) for name, sound in sounds.items()}
     sounds["silence"] = np.zeros(num_samples)
     return {name: to_int16(sound).astype(np.float32) / 32768 for name, sound in sounds.items()}

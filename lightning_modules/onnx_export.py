@@ -4,6 +4,7 @@ import logging
 import os
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -25,7 +26,8 @@ class ExportError(ValueError):
 def to_onnx(predictor: Predictor, metadata: dict[str, str]) -> torch.onnx.ONNXProgram:
     """The graph `waveforms` (batch, num_samples) -> `probs` (batch, num_classes), float32, for batches of any size."""
     portable = deepcopy(predictor).cpu().eval()
-    portable.front_ends = nn.ModuleList(front_end.without_fft() for front_end in portable.front_ends)
+    front_ends: Any = portable.front_ends
+    portable.front_ends = nn.ModuleList(front_end.without_fft() for front_end in front_ends)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of packages that nothing here needs
     program = torch.onnx.export(
         portable,
@@ -36,6 +38,7 @@ def to_onnx(predictor: Predictor, metadata: dict[str, str]) -> torch.onnx.ONNXPr
         dynamo=True,
         verbose=False,
     )
+    assert program is not None  # it is None only without dynamo
     ClearMetadataAndDocStringPass()(program.model)  # every node's stack, with the folders of this machine
     program.model.metadata_props.update(metadata)
     return program
