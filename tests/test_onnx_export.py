@@ -20,13 +20,17 @@ from datamodules.probes import probe_sounds
 from export import export
 from lightning_modules import onnx_export
 from lightning_modules.onnx_export import TOLERANCE, ExportError, write_checked
-from lightning_modules.predictor import load
+from lightning_modules.predictor import Predictor, find_checkpoints, load_ensemble
 from tests.test_classifier import FEATURES, learner
 from tests.test_cli import ROOT, run
 from tests.test_mac import fill
 
 WORDS = ["no", "on", "영"]
 NOTHING = {"run_dir": None, "ckpt_path": None, "format": "onnx", "output": None, "cache_dir": "nix"}
+
+
+def load(sweep: Path) -> Predictor:
+    return load_ensemble(find_checkpoints(sweep))
 
 
 def write_members(sweep: Path) -> Path:
