@@ -30,7 +30,10 @@ SERVER.set_forkserver_preload(
 
 
 def run(script: str, *arguments: str, cwd: Path, expect: int = 0) -> str:
-    """Run a script of this project in `cwd` -> all it printed; its exit status must be `expect`."""
+    """Run a script of this project in `cwd` -> all it printed; its exit status must be `expect`.
+
+    Not for a launcher that starts workers: it would wait for them for ever, as a fork ends in another order.
+    """
     with NamedTemporaryFile() as output:
         process = SERVER.Process(target=_run, args=(str(ROOT / script), arguments, cwd, output.name))
         process.start()

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 import train
-from tests.scripts import ROOT, run
+from tests.scripts import ENVIRONMENT, ROOT
 from tests.test_cli import TINY, make_competition
 
 TINIER = [
@@ -36,7 +37,11 @@ def sweep(home: Path, launcher: str, *arguments: str, expect: int = 0) -> str:
     """A sweep in a folder named after its launcher, with a cache of its own -> all it printed."""
     data = [f"data.root={home / 'Data'}", f"data.cache_dir={home / 'cache' / launcher}", "data.num_workers=1"]
     options = [f"hydra/launcher={launcher}", *LAUNCHERS[launcher], f"name={launcher}", *arguments]
-    return run("train.py", "-m", *TINIER, *data, *options, cwd=home, expect=expect)
+    # Not by tests.scripts.run: the launchers' own processes are told to end by the end of a whole interpreter.
+    command = [sys.executable, str(ROOT / "train.py"), "-m", *TINIER, *data, *options]
+    done = subprocess.run(command, cwd=home, env=ENVIRONMENT, text=True, capture_output=True)
+    assert done.returncode == expect, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 def members(home: Path, launcher: str) -> list[Path]:
