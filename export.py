@@ -1,6 +1,6 @@
 """One file from waveform to probabilities, for programs without PyTorch and without this project.
 
-python export.py run_dir=outputs/demo                        # the mean of its members: outputs/demo/model.onnx
+python export.py run_dir=outputs/demo                        # the ensemble of its members: outputs/demo/model.onnx
 python export.py run_dir=outputs/demo/avg_seed0              # one member
 python export.py ckpt_path=best.ckpt output=words.onnx       # a checkpoint is enough
 
@@ -42,11 +42,10 @@ def export(cfg: DictConfig) -> Path:
     checkpoints = find_checkpoints(given)
     output = output_path(given, cfg.output)
     predictor = load_ensemble(checkpoints)
-    members = f"{len(checkpoints)} member{'s' * (len(checkpoints) > 1)}"
-    print(f"Exporting {members}; many take minutes", flush=True)
+    print(f"Exporting {predictor.summary}; many take minutes", flush=True)
     sounds = probe_sounds(predictor.sample_rate, predictor.num_samples, Path(cfg.cache_dir))
     difference = write_checked(to_onnx(predictor, metadata(predictor, checkpoints)), output, predictor, sounds)
-    print(f"{output}: {members}, {len(predictor.class_names)} words, {output.stat().st_size / 1e6:.1f} MB")
+    print(f"{output}: {predictor.summary}, {len(predictor.class_names)} words, {output.stat().st_size / 1e6:.1f} MB")
     print(f"Largest difference in probability to PyTorch on {len(sounds)} sounds: {difference:.1e}")
     return output
 

@@ -62,6 +62,10 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return sweep
 
 
+def predictor(sweep: Path) -> Predictor:
+    return load_ensemble(find_checkpoints(sweep), "cpu")
+
+
 class Written:
     """Stands in for the program of an export: saves a file that was made before."""
 
@@ -77,7 +81,7 @@ def test_the_file_gives_the_probabilities_of_pytorch(sweep: Path, batch_size: in
     session = onnxruntime.InferenceSession(sweep / "model.onnx")
     waveforms = np.stack(list(probe_sounds(16_000, 16_000, sweep).values()))[:batch_size]
     probs = session.run(["probs"], {"waveforms": waveforms})[0]
-    np.testing.assert_allclose(probs, load(sweep)(torch.from_numpy(waveforms)), atol=TOLERANCE)
+    np.testing.assert_allclose(probs, predictor(sweep)(torch.from_numpy(waveforms)), atol=TOLERANCE)
     assert batch_size == 1 or np.abs(probs[0] - probs[1]).max() > 0.01
 
 
@@ -94,18 +98,18 @@ def test_the_file_says_what_a_program_has_to_know(sweep: Path) -> None:
 
 def test_batch_norms_are_folded_and_no_fft_is_left(sweep: Path) -> None:
     kinds = [node.op_type for node in onnx.load(sweep / "model.onnx").graph.node]
-    left = sum(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in load(sweep).networks.modules())
+    left = sum(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in predictor(sweep).networks.modules())
     assert kinds.count("BatchNormalization") <= left and not {"DFT", "STFT"} & set(kinds)
 
 
 @pytest.mark.parametrize("wrong", ["other weights", "not a number"])
 def test_a_file_that_differs_is_not_kept(sweep: Path, tmp_path: Path, wrong: str) -> None:
-    predictor, output = load(sweep), tmp_path / "words.onnx"
+    changed, output = predictor(sweep), tmp_path / "words.onnx"
     output.write_text("an older one")
-    bias = predictor.networks[0].dense[-1].bias
+    bias = changed.networks[0].dense[-1].bias
     bias.data[0] = float("nan") if wrong == "not a number" else bias[0] + 0.1
     with pytest.raises(ExportError, match=r"words.onnx: not written, .* differ from PyTorch's by (\d\.\de-0[12]|nan)"):
-        write_checked(Written(sweep / "model.onnx"), output, predictor, probe_sounds(16_000, 16_000, tmp_path))
+        write_checked(Written(sweep / "model.onnx"), output, changed, probe_sounds(16_000, 16_000, tmp_path))
     assert output.read_text() == "an older one" and list(tmp_path.iterdir()) == [output]
 
 
@@ -113,7 +117,7 @@ def test_an_older_file_is_replaced_and_a_small_difference_told(sweep: Path, tmp_
     output = tmp_path / "words.onnx"
     output.write_text("an older one")
     sounds = probe_sounds(16_000, 16_000, tmp_path)
-    assert 0 < write_checked(Written(sweep / "model.onnx"), output, load(sweep), sounds) < TOLERANCE
+    assert 0 < write_checked(Written(sweep / "model.onnx"), output, predictor(sweep), sounds) < TOLERANCE
     assert output.read_bytes() == (sweep / "model.onnx").read_bytes() and list(tmp_path.iterdir()) == [output]
 
 
@@ -126,7 +130,7 @@ def test_the_example_needs_nothing_of_this_project(sweep: Path, tmp_path: Path) 
     options = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(tmp_path)}, "text": True}
     done = subprocess.run([*command, "clip.wav"], capture_output=True, **options)
     assert done.returncode == 0, done.stderr
-    probs = load(sweep)(torch.from_numpy(clip)[None])[0]
+    probs = predictor(sweep)(torch.from_numpy(clip)[None])[0]
     wanted = [f"{WORDS[i]}  {probs[i]:.1%}" for i in probs.argsort(descending=True)]
     assert done.stdout.splitlines() == wanted
     soundfile.write(tmp_path / "fast.wav", clip, 44_100)
