@@ -74,9 +74,9 @@ def serve(cfg: DictConfig, uploads: str) -> "gr.Blocks":
         raise AppError(f"the page needs Gradio ({error}): pip install -e '.[app]'") from error
     from starlette.middleware import Middleware
 
+    from app_page import Ears, build_page
     from datamodules.windows import check_hop
     from overlapped_words import load
-    from page import Ears, build_page
 
     check_hop(cfg.hop)
     try:
