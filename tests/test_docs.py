@@ -111,6 +111,8 @@ def check(command: str, extended: Path, tmp_path: Path) -> None:
             assert all(f"\n{target}: " in (ROOT / "Makefile").read_text() for target in targets)
         case ["pip", "install", "-e", extra]:
             assert f"\n{extra[2:-1]} = [" in (ROOT / "pyproject.toml").read_text()
+        case ["pip", "install", *packages]:
+            assert all(f'"{package}>=' in (ROOT / "pyproject.toml").read_text() for package in packages)
         case ["tensorboard", "--logdir", "outputs"]:
             assert importlib.util.find_spec("tensorboard")
         case [".venv/bin/pre-commit", "install"]:
