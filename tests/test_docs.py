@@ -31,6 +31,7 @@ from tests.scripts import ENVIRONMENT, ROOT
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in PAGES}
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+RUN_BY = {"docs/tutorial.py": "test_tutorial.py", "examples/onnx_words.py": "test_onnx_export.py"}  # other tests
 PROGRAM = re.compile(r"(\w+=\S+ )*(python|make|pip|tensorboard|eval|\.venv/bin/\S+) ")
 
 
@@ -101,8 +102,8 @@ def check(command: str, extended: Path, tmp_path: Path) -> None:
     match shlex.split(command):
         case ["python", script, *arguments] if (ROOT / "conf" / script).with_suffix(".yaml").exists():
             check_script(script, arguments, extended, tmp_path)
-        case ["python", "docs/tutorial.py", *_]:
-            assert (ROOT / "tests" / "test_tutorial.py").exists()  # runs it
+        case ["python", script, *_] if script in RUN_BY:
+            assert Path(script).name in (ROOT / "tests" / RUN_BY[script]).read_text()
         case ["python", "-m", module, *arguments]:
             check_module(module, arguments)
         case ["python", "-c", code]:
@@ -111,6 +112,8 @@ def check(command: str, extended: Path, tmp_path: Path) -> None:
             assert all(f"\n{target}: " in (ROOT / "Makefile").read_text() for target in targets)
         case ["pip", "install", "-e", extra]:
             assert f"\n{extra[2:-1]} = [" in (ROOT / "pyproject.toml").read_text()
+        case ["pip", "install", *packages]:
+            assert all(f'"{package}>=' in (ROOT / "pyproject.toml").read_text() for package in packages)
         case ["tensorboard", "--logdir", "outputs"]:
             assert importlib.util.find_spec("tensorboard")
         case [".venv/bin/pre-commit", "install"]:
@@ -118,7 +121,7 @@ def check(command: str, extended: Path, tmp_path: Path) -> None:
         case ["eval", "$(python train.py -sc install=bash)"]:
             check_completion()
         case _:
-            pytest.fail(f"no test runs `{command}`; add a case for it to `check` in tests/test_docs.py")
+            pytest.fail(f"no test runs `{command}`; name one in RUN_BY or add a case to `check` in tests/test_docs.py")
 
 
 def check_completion() -> None:
@@ -157,7 +160,7 @@ def test_links_and_paths_lead_somewhere(page: str) -> None:
     text = BLOCK.sub("", TEXTS[page])
     links = [target.partition("#")[0] for target in re.findall(r"\]\(([^)]+)\)", text) if "://" not in target]
     assert [target for target in links if target and not (ROOT / page).parent.joinpath(target).exists()] == []
-    packages = "conf|docs|tests|benchmarks|datamodules|lightning_modules|ensembling"
+    packages = "conf|docs|examples|tests|benchmarks|reporting|datamodules|lightning_modules|ensembling"
     paths = re.findall(rf"`((?:{packages})/[\w/.-]*)`", text)
     assert [path for path in paths if not (ROOT / path).exists() and path not in examples()] == []
 
