@@ -96,8 +96,9 @@ class WordFolder:
             return self._fixed_mixtures(split, array, key, mixer(split), cache_dir) if self.fractions[split] else None
 
         train = FreshMixtures(array, mixer("train", self.speed), self.train_size, seed, key, self.ramp)
+        val = fixed("val")
         columns, test = wanted or (["id", *names], fixed("test"))
-        return Splits(class_names=names, columns=columns, train=train, val=fixed("val"), test=test)
+        return Splits(class_names=names, columns=columns, train=train, val=val, test=test)
 
     def _recordings(self) -> tuple[list[str], list[Path], np.ndarray]:
         """The words, all their recordings, and of each recording the number of its word."""
