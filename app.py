@@ -64,9 +64,8 @@ def serve(cfg: DictConfig, uploads: str) -> "gr.Blocks":
         raise AppError("run_dir is not set: python app.py run_dir=outputs/<name>")
     for name in [name for name in os.environ if name.startswith("GRADIO_")]:
         del os.environ[name]  # some open what is closed here: GRADIO_SHARE, GRADIO_ALLOWED_PATHS
-    logging.getLogger("httpx").setLevel(
-        logging.WARNING
-    )  # Gradio asks itself whether it is there, if it must by a proxy
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio asks itself whether it is there
+    # ... and would ask by a proxy where one is set.
     os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_TEMP_DIR=uploads, NO_PROXY="*", no_proxy="*")
     try:
         import gradio as gr
