@@ -12,9 +12,11 @@ from torch import Tensor
 
 from datamodules.features import MultiResolutionMel
 from lightning_modules.mac import MAC
+from lightning_modules.muon import Muon
 from lightning_modules.network import Network
 
 NETWORKS: dict[str, type[Network]] = {"mac": MAC}
+OPTIMIZERS = {"Muon": Muon}  # in place of torch.optim's own
 
 
 def kl_divergence(log_probs: Tensor, targets: Tensor) -> Tensor:
@@ -44,7 +46,7 @@ class WordClassifier(LightningModule):
         class_names: the words, in the order of the outputs.
         network: `name`, one of NETWORKS, and that network's arguments but num_classes and in_chans.
         features: arguments of MultiResolutionMel.
-        optimizer: `name`, a class of torch.optim, and its arguments.
+        optimizer: `name`, a class of torch.optim, and its arguments; Muon is the one here, for convolutions.
         schedule: `warmup`, the share of all steps in which the learning rate rises from zero, and `final`, the
             fraction of the learning rate that one cosine falls to at the last step.
     """
@@ -65,6 +67,10 @@ class WordClassifier(LightningModule):
         name = options.pop("name")
         if name not in NETWORKS:
             raise ValueError(f"model.name is {name!r}; choose one of {', '.join(NETWORKS)}")
+        if not hasattr(torch.optim, str(optimizer["name"])):
+            raise ValueError(
+                f"optimizer.name is {optimizer['name']!r}; choose a class of torch.optim: Muon, AdamW, SGD"
+            )
         # Convolutions on CPUs and on tensor cores are faster when a pixel's channels lie side by side.
         sizes = {"num_classes": len(self.class_names), "in_chans": len(self.features.win_lengths)}
         self.network = NETWORKS[name](**sizes, **options).to(memory_format=torch.channels_last)
@@ -98,7 +104,8 @@ class WordClassifier(LightningModule):
         # One pass over the weights instead of a dozen. Not on CUDA: with 16-bit mixed precision a fused optimizer
         # unscales gradients itself, which clipping needs done before.
         options.setdefault("fused", self.device.type == "cpu")
-        optimizer = getattr(torch.optim, options.pop("name"))(self.parameters(), **options)
+        name = options.pop("name")
+        optimizer = (OPTIMIZERS.get(name) or getattr(torch.optim, name))(self.parameters(), **options)
         steps, schedule = int(self.trainer.estimated_stepping_batches), self.hparams["schedule"]
         scheduler = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: warmup_cosine(step / steps, schedule["warmup"], schedule["final"])

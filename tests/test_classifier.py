@@ -96,6 +96,11 @@ def test_unknown_network_names_the_choices() -> None:
         learner(network={"name": "nix"})
 
 
+def test_unknown_optimizer_names_some() -> None:
+    with pytest.raises(ValueError, match=r"optimizer\.name is 'nix'; choose .*Muon"):
+        learner(optimizer={"name": "nix", "lr": 0.1})
+
+
 def test_weights_lie_channels_last() -> None:
     convolution = learner().network.stem
     assert convolution.weight.is_contiguous(memory_format=torch.channels_last)
