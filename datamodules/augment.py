@@ -1,7 +1,7 @@
-"""Augmentation of a batch of features by the recipe: small modules, put together by `Augment`.
+"""Augmentation of a batch: small modules, put together by `Augment`.
 
-Every draw is made once for the whole batch, on the device of the features, from torch's default generator there;
-the four resolutions of a clip share it. Features are `(B, C, F, T)`, targets `(B, num_classes)`.
+Every draw is made once for the whole batch, on the batch's device, from torch's default generator there; the four
+resolutions of a clip share it. Waveforms are `(B, T)`, features `(B, C, F, T)`, targets `(B, num_classes)`.
 
 Source: the winning notebook, class CustomDataset.
 """
@@ -20,6 +20,28 @@ def _mask(size: int, max_width: int, batch_size: int, device: torch.device) -> T
     start = (u[1] * (size - width)).long()
     position = torch.arange(size, device=device)
     return (position >= start) & (position < start + width.long())
+
+
+class AddNoise(nn.Module):
+    """With probability `p`, add noise to a waveform, at a signal-to-noise ratio uniform in least .. most dB.
+
+    Its power falls with frequency as f^-a, a uniform in 0 (white) .. 2 (brown): hiss, wind and rumble.
+    """
+
+    def __init__(self, snr_db: Sequence[float] = (5.0, 30.0), p: float = 0.5) -> None:
+        super().__init__()
+        self.snr_db, self.p = tuple(snr_db), p
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        batch_size, length = waveforms.shape
+        u = torch.rand(3, batch_size, 1, device=waveforms.device)
+        spectrum = torch.fft.rfft(torch.randn_like(waveforms))
+        frequency = torch.arange(spectrum.shape[1], device=waveforms.device).clamp(min=1)
+        noise = torch.fft.irfft(spectrum * frequency ** -u[0], n=length)
+        least, most = self.snr_db
+        snr = 10 ** ((least + (most - least) * u[1]) / 10)
+        power = waveforms.square().mean(dim=1, keepdim=True) / noise.square().mean(dim=1, keepdim=True)
+        return waveforms + noise * (power / snr).sqrt() * (u[2] < self.p)
 
 
 class SpecAugment(nn.Module):
@@ -110,11 +132,15 @@ class Mixup(nn.Module):
 class Augment(nn.Module):
     """The transforms one after the other, then mixup, if any: `(features, targets)` -> `(features, targets)`, float32.
 
-    Features in 16 bit, as they come from the cache, stay so until the end: half the memory to move.
+    Features in 16 bit, as they come from the cache, stay so until the end: half the memory to move. `waveforms` are
+    transforms for what comes before: whoever computes the features applies them.
     """
 
-    def __init__(self, transforms: Sequence[nn.Module] = (), mixup: Mixup | None = None) -> None:
+    def __init__(
+        self, transforms: Sequence[nn.Module] = (), mixup: Mixup | None = None, waveforms: Sequence[nn.Module] = ()
+    ) -> None:
         super().__init__()
+        self.waveforms = nn.Sequential(*waveforms)
         self.transforms = nn.Sequential(*transforms)
         self.mixup = mixup
 

@@ -88,7 +88,8 @@ class OverlapDataModule(LightningDataModule):
                 f"{len(self.splits.train)} training clips do not fill one batch of {self.batch_size}; "
                 "lower data.batch_size or add clips"
             )
-        self.train = self._with_features(self.splits.train)
+        heard = len(self.augment.waveforms) > 0  # then features differ from step to step
+        self.train = self.splits.train if heard else self._with_features(self.splits.train)
         self.val = self._with_features(self.splits.val)
         self.test = self._with_features(self.splits.test)
 
@@ -171,14 +172,15 @@ class OverlapDataModule(LightningDataModule):
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """On the device: features where the batch holds waveforms, and augmentation of training batches."""
         clips, targets = batch
-        features = clips if clips.dim() == 4 else self.to_features(clips)
-        if self.trainer.training:
-            # Every step has a seed of its own, for these draws and for the dropout after them: a run that was
-            # interrupted goes on as if it had not been.
-            step = [self.seed, self.trainer.global_rank, self.trainer.fit_loop.total_batch_idx + 1]
-            torch.manual_seed(int(np.random.SeedSequence(step).generate_state(1)[0]))
-            features, targets = self.augment(features, targets)
-        return features.float(), targets
+        if not self.trainer.training:
+            return self.to_features(clips), targets
+        # Every step has a seed of its own, for these draws and for the dropout after them: a run that was interrupted
+        # goes on as if it had not been.
+        step = [self.seed, self.trainer.global_rank, self.trainer.fit_loop.total_batch_idx + 1]
+        torch.manual_seed(int(np.random.SeedSequence(step).generate_state(1)[0]))
+        if clips.dim() == 2:
+            clips = self.augment.waveforms(as_float(clips))
+        return self.augment(clips if clips.dim() == 4 else self.to_features(clips), targets)
 
     def to_features(self, clips: Tensor) -> Tensor:
         """Clips as a data set gives them, waveforms `(B, T)` or features -> features `(B, C, F, T)` float32."""

@@ -257,6 +257,19 @@ def test_augmentation_is_off_outside_training(competition, cache_dir, cache):
     assert not torch.equal(mixed, targets) and torch.allclose(mixed.sum(dim=1), torch.ones(4), atol=1e-5)
 
 
+def test_waveforms_are_augmented_before_their_features_are_computed(competition, cache_dir):
+    class Reverse(torch.nn.Module):
+        def forward(self, waveforms: Tensor) -> Tensor:
+            return waveforms.flip(1)
+
+    # Features from the cache could not be reversed any more: those of training clips are computed then.
+    datamodule = on_competition(competition, cache_dir, cache="features", augment=Augment(waveforms=[Reverse()]))
+    reversed_clips, _ = transfer(datamodule, training=True)
+    clips = as_float(datamodule.train.__getitems__(range(4))[0])
+    torch.testing.assert_close(reversed_clips, MultiResolutionMel()(clips.flip(1)))
+    assert datamodule.test.array.ndim == 4
+
+
 def test_every_step_has_draws_of_its_own_that_repeat(competition, cache_dir):
     def draw(seed: int = 0, **state: int) -> bytes:
         return transfer(on_competition(competition, cache_dir, seed=seed), **state)[0].numpy().tobytes()
