@@ -18,8 +18,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import hydra
-from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, OmegaConf
+
+from lightning_modules.command_line import refusals, take_paths
 
 # Only what --help needs is imported here: Gradio and torch take seconds.
 if TYPE_CHECKING:
@@ -104,14 +105,12 @@ def serve(cfg: DictConfig, uploads: str) -> "gr.Blocks":
 @hydra.main(version_base="1.3", config_path="conf", config_name="app")
 def main(cfg: DictConfig) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # or a kill would leave what visitors sent
-    try:
-        with TemporaryDirectory() as uploads:
-            page = serve(cfg, uploads)
-            print(f"{page.local_url} (Ctrl+C ends it)", flush=True)
-            page.block_thread()
-    except (ValueError, OSError) as error:  # what this program refuses; the stack is a HYDRA_FULL_ERROR=1 away
-        raise CompactHydraException(str(error)) from error
+    with refusals(), TemporaryDirectory() as uploads:
+        page = serve(cfg, uploads)
+        print(f"{page.local_url} (Ctrl+C ends it)", flush=True)
+        page.block_thread()
 
 
 if __name__ == "__main__":
+    take_paths()
     main()

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
-from hydra.errors import CompactHydraException, HydraException
+from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+
+from lightning_modules.command_line import refusals, take_paths
 
 # `ensembling` is imported where it is used: pandas takes as long as all the rest of --help or of a mistyped override.
 if TYPE_CHECKING:
@@ -139,13 +141,10 @@ def _refusal(run_dir: Path, expect: int | None, found: list[Member], faults: dic
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="ensemble")
 def main(cfg: DictConfig) -> None:
-    from ensembling.tables import MemberError
-
-    try:
+    with refusals():
         ensemble(cfg)
-    except MemberError as error:
-        raise CompactHydraException(str(error)) from error
 
 
 if __name__ == "__main__":
+    take_paths()
     main()

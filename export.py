@@ -8,7 +8,6 @@ examples/onnx_words.py shows how the file is used.
 """
 
 import json
-import sys
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,10 +16,9 @@ from typing import TYPE_CHECKING
 
 import hydra
 import yaml
-from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
 
-from predict import quote_paths
+from lightning_modules.command_line import refusals, take_paths
 
 if TYPE_CHECKING:
     from lightning_modules.predictor import Predictor
@@ -88,12 +86,10 @@ def metadata(predictor: "Predictor", checkpoints: list[Path]) -> dict[str, str]:
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="export")
 def main(cfg: DictConfig) -> None:
-    try:
+    with refusals():
         export(cfg)
-    except (ValueError, OSError) as error:  # what this program refuses; the stack is a HYDRA_FULL_ERROR=1 away
-        raise CompactHydraException(str(error)) from error
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = quote_paths(sys.argv[1:])
+    take_paths()
     main()

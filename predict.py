@@ -9,23 +9,21 @@ A large folder in eight parts; with hydra/launcher=joblib, submitit_slurm or ray
 python predict.py -m shards=8 'shard=range(8)' run_dir=outputs/demo input=folder/ output=probs.csv
 """
 
-import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
-from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
+
+from lightning_modules.command_line import refusals, take_paths
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
     from overlapped_words import Model
-
-PATHS = ("run_dir", "ckpt_path", "input", "output")
 
 
 def predict(cfg: DictConfig) -> None:
@@ -190,27 +188,13 @@ def print_words(path: Path, model: "Model", top: int) -> None:
         print(f"  {word:<{width}}  {prob:6.1%}  {'#' * round(40 * prob)}")
 
 
-def quote_paths(arguments: Sequence[str]) -> list[str]:
-    """Paths as the shell gave them, quoted for Hydra, whose grammar stops at '=', ',' and letters outside of ASCII."""
-    quoted = []
-    for argument in arguments:
-        name, equals, value = argument.partition("=")
-        if name in PATHS and equals and value and value[0] not in "'\"" and value != "null":
-            escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-            argument = f"{name}='{escaped}'"
-        quoted.append(argument)
-    return quoted
-
-
 @hydra.main(version_base="1.3", config_path="conf", config_name="predict")
 def main(cfg: DictConfig) -> None:
-    try:
+    with refusals():
         predict(cfg)
-    except (ValueError, OSError) as error:  # what this program refuses; the stack is a HYDRA_FULL_ERROR=1 away
-        raise CompactHydraException(str(error)) from error
 
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/")  # as in train.py
-    sys.argv[1:] = quote_paths(sys.argv[1:])
+    take_paths()
     main()

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import CompactHydraException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue
+
+from lightning_modules.command_line import refusals
 
 if TYPE_CHECKING:
     from lightning import Trainer
@@ -122,6 +123,7 @@ def quieten() -> None:
         "exists and is not empty",  # so it is when a run goes on
         "`srun` command is available",  # a login node of a cluster
         "smaller than the logging interval",
+        "across ranks is zero",  # there is no validation split
     ):
         warnings.filterwarnings("ignore", message=f".*{message}.*")
 
@@ -185,10 +187,8 @@ def build_trainer(cfg: DictConfig, with_validation: bool) -> "Trainer":
 def main(cfg: DictConfig) -> float:
     runtime = HydraConfig.get()
     number = OmegaConf.select(runtime, "job.num", default=0)  # type: ignore[arg-type]  # a run outside of a sweep has none
-    try:
+    with refusals():
         return train(cfg, runtime.runtime.output_dir, list(runtime.overrides.task), number)
-    except (ValueError, OSError) as error:  # what this program refuses; the stack is a HYDRA_FULL_ERROR=1 away
-        raise CompactHydraException(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ import ensemble
 import lightning_modules
 import train
 from lightning_modules.classifier import NETWORKS, WordClassifier
+from lightning_modules.command_line import quote_paths
 from lightning_modules.predictor import Predictor
-from predict import quote_paths
 from tests.fake_members import write_member, write_unequal
 from tests.fake_recordings import write_word_folder
 from tests.scripts import ENVIRONMENT, ROOT
@@ -129,7 +129,7 @@ def check_completion() -> None:
     asked = {**ENVIRONMENT, "COMP_LINE": "python train.py experiment=", "COMP_POINT": "27"}
     query = [sys.executable, "train.py", "-sc", "query=bash"]
     told = subprocess.run(query, cwd=ROOT, env=asked, capture_output=True, text=True).stdout.split()
-    assert {"experiment=winner", "experiment=small"} <= set(told)
+    assert {"experiment=winner", "experiment=best"} <= set(told)
 
 
 @pytest.mark.filterwarnings(r"ignore:\s*.hydra/launcher/")  # as in train.py
