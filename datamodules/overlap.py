@@ -46,7 +46,8 @@ class OverlapDataModule(LightningDataModule):
         features: arguments of MultiResolutionMel.
         augment: what happens to a training batch; validation and prediction go without.
         cache: "waveforms" computes features on the device at every step; "features" reads them from the disk
-            (205 KB a clip), where the clips stay the same. Training mixtures drawn afresh are always computed.
+            (51 KB a clip, 205 KB of the winner's), where the clips stay the same. Training clips that are drawn afresh
+            or augmented as waveforms are always computed.
         cache_dir: holds the arrays; shared by all runs.
         seed: of shuffling, fresh mixtures and augmentation.
     """
