@@ -54,9 +54,10 @@ class Muon(Optimizer):
         fused: bool = False,
     ) -> None:
         params = list(params)
-        kernels = {"params": [p for p in params if p.ndim > 2], "momentum": momentum}
-        others = {"params": [p for p in params if p.ndim <= 2], "betas": betas, "eps": eps, "fused": fused}
-        super().__init__([kernels, others], {"lr": lr, "weight_decay": weight_decay})
+        kernels = {"name": "kernels", "params": [p for p in params if p.ndim > 2], "momentum": momentum}
+        others = {"name": "others", "params": [p for p in params if p.ndim <= 2]}
+        rule = {"betas": betas, "eps": eps, "fused": fused}
+        super().__init__([kernels, others | rule], {"lr": lr, "weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
