@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from benchmarks import held_out, score
+from benchmarks import held_out, score, stacking
 from datamodules.recordings import list_recordings
 from datamodules.sources import CompetitionFolder, WordFolder
 
@@ -75,3 +75,31 @@ def test_recipes_are_compared_on_the_same_clips(stand_in, monkeypatch):
     assert bad["kl"] - good["kl"] == pytest.approx(bad["difference"])
     assert 0 < bad["difference_low"] <= bad["difference"] <= bad["difference_high"]
     assert good["ensemble_kl"] < good["kl"] and good["recall"] == 1
+
+
+def members(rng: np.random.Generator, answers: np.ndarray, noises: list[float]) -> np.ndarray:
+    """Members that know the answers but for so much noise in their log-odds."""
+    scores = np.log(answers + 0.05) + np.stack([noise * rng.normal(size=answers.shape) for noise in noises])
+    odds = np.exp(scores)
+    return odds / odds.sum(axis=2, keepdims=True)
+
+
+def test_weights_are_judged_on_clips_that_they_were_not_fitted_on():
+    rng = np.random.default_rng(0)
+    answers = rng.permuted(np.tile([0.5, 0.5, 0, 0, 0, 0], (300, 1)), axis=1)
+    probs = members(rng, answers, [0.5, 0.6, 3.0])
+    table = stacking.judge(probs, answers, num_clips=200, num_draws=4)
+    assert table.loc["mean", "to the mean"] == 0 and table.loc["best member", "over best"] == 0
+    assert table.loc["greedy", "KL"] < min(table.loc["mean", "KL"], table.loc["best member", "KL"])
+    assert table.loc["stacked", "worse"] == 0 and table.loc["stacked", "to the mean"] < -0.1
+    # One clip says nothing about 300 others: what was fitted to it is worse than the mean of equals.
+    equals = members(rng, answers, [1.0, 1.0, 1.0])
+    assert stacking.judge(equals, answers, num_clips=1, num_draws=4).loc["best member", "worse"] == 1
+
+
+def test_greedy_selection_comes_to_the_best_weights_of_a_mean():
+    answers = np.eye(2)[(np.arange(100) % 4 == 0).astype(int)]  # a quarter of the clips are the second word
+    certain = np.stack([np.tile([1.0, 0.0], (100, 1)), np.tile([0.0, 1.0], (100, 1))])
+    mean = stacking.greedy(certain, answers)(certain)
+    shares = answers.mean(axis=0)
+    assert np.abs(mean - shares).max() <= 1 / stacking.ROUNDS
