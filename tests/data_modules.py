@@ -1,0 +1,31 @@
+"""Data modules over the fake recordings, and as much of a trainer as they look at."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+from datamodules.augment import Augment, Mixup, RandomCrop, SpecAugment
+from datamodules.overlap import OverlapDataModule
+from datamodules.sources import CompetitionFolder, WordFolder
+
+
+def winner() -> Augment:
+    return Augment([SpecAugment(), RandomCrop()], Mixup())
+
+
+def on_competition(root: Path, cache_dir: Path, val_fraction: float = 0.25, **options) -> OverlapDataModule:
+    source = CompetitionFolder(root, val_fraction)
+    return OverlapDataModule(source, {}, **{"augment": winner(), "batch_size": 4, "cache_dir": cache_dir, **options})
+
+
+def on_words(root: Path, cache_dir: Path, **options) -> OverlapDataModule:
+    source = WordFolder(root, k=2, train_size=12, val_size=5, test_size=3)
+    return OverlapDataModule(source, {}, **{"augment": winner(), "batch_size": 4, "cache_dir": cache_dir, **options})
+
+
+def attend(datamodule: OverlapDataModule, training: bool = True, step: int = 0, rank: int = 0) -> OverlapDataModule:
+    """As a trainer does, with as much of a trainer as the data module looks at."""
+    datamodule.setup()
+    datamodule.trainer = SimpleNamespace(
+        training=training, global_rank=rank, world_size=1, fit_loop=SimpleNamespace(total_batch_idx=step - 1)
+    )
+    return datamodule

@@ -1,0 +1,205 @@
+"""Training batches: the same for equal seeds, fresh ones every epoch, augmentation in training alone."""
+
+import multiprocessing
+import os
+import signal
+import sys
+
+import pytest
+import torch
+from lightning import LightningModule, Trainer
+from torch import Tensor, nn
+
+from datamodules.augment import Augment
+from datamodules.features import MultiResolutionMel
+from datamodules.overlap import EpochSampler, OverlapDataModule, as_float
+from datamodules.recordings import DataError
+from tests.data_modules import attend, on_competition, on_words
+
+
+def epoch(datamodule: OverlapDataModule, number: int) -> list[tuple[Tensor, Tensor]]:
+    """The batches of an epoch, as the trainer asks for them."""
+    loader = datamodule.train_dataloader()
+    loader.sampler.set_epoch(number)
+    return list(loader)
+
+
+def same(one: list, other: list) -> bool:
+    return all(torch.equal(a, b) for x, y in zip(one, other, strict=True) for a, b in zip(x, y, strict=True))
+
+
+def test_an_epoch_is_every_clip_once_in_an_order_of_its_own(competition, cache_dir):
+    datamodule = attend(on_competition(competition, cache_dir, val_fraction=0))
+    everything = sorted(map(tuple, datamodule.train.targets.tolist()))
+    orders = []
+    for number in range(3):
+        batches = epoch(datamodule, number)
+        assert [len(targets) for _, targets in batches] == [4, 4, 4]
+        orders.append([tuple(row) for _, targets in batches for row in targets.tolist()])
+        assert sorted(orders[-1]) == everything
+    assert len({tuple(order) for order in orders}) == 3
+    assert same(epoch(datamodule, 1), epoch(datamodule, 1))
+
+
+def test_the_last_incomplete_batch_is_dropped(competition, cache_dir):
+    datamodule = attend(on_competition(competition, cache_dir, val_fraction=0, batch_size=5))
+    assert [len(targets) for _, targets in epoch(datamodule, 0)] == [5, 5]
+
+
+def test_other_seeds_shuffle_otherwise(competition, cache_dir):
+    one, other = (attend(on_competition(competition, cache_dir, seed=seed)) for seed in (0, 1))
+    assert not same(epoch(one, 0), epoch(other, 0))
+
+
+def test_training_mixtures_differ_between_epochs_and_repeat_for_equal_seeds(words, cache_dir):
+    one, same_seed, other = (attend(on_words(words, cache_dir, seed=seed)) for seed in (4, 4, 5))
+    first, second = epoch(one, 0), epoch(one, 1)
+    clips = [clip for batches in (first, second, epoch(other, 0)) for waveforms, _ in batches for clip in waveforms]
+    assert len({clip.numpy().tobytes() for clip in clips}) == 36
+    assert same(epoch(same_seed, 1), second) and same(epoch(same_seed, 0), first)
+
+
+def test_worker_processes_change_nothing(words, cache_dir):
+    alone = attend(on_words(words, cache_dir, seed=4))
+    helped = attend(on_words(words, cache_dir, seed=4, num_workers=2))
+    loader = helped.train_dataloader()
+    assert loader.num_workers == 2
+    for number in range(2):
+        loader.sampler.set_epoch(number)
+        assert same(list(loader), epoch(alone, number))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
+@pytest.mark.parametrize("number", [signal.SIGUSR2, signal.SIGTERM])
+def test_a_worker_leaves_the_signals_that_end_a_job_to_the_training(words, cache_dir, number):
+    before = signal.signal(number, lambda *_: os._exit(3))
+    try:
+        batches = iter(attend(on_words(words, cache_dir, num_workers=1)).train_dataloader())
+        next(batches)
+        (worker,) = multiprocessing.active_children()
+        os.kill(worker.pid, number)
+        worker.join(0.5)
+        assert worker.is_alive() and len(list(batches)) == 2
+    finally:
+        signal.signal(number, before)
+    del batches
+    worker.join(10)
+    assert not worker.is_alive()
+
+
+def test_several_devices_share_an_epoch():
+    data = list(range(10))
+    samplers = [EpochSampler(data, 2, rank, shuffle=True, seed=3, drop_last=True) for rank in range(2)]
+    seen = []
+    for number in range(2):
+        for sampler in samplers:
+            sampler.set_epoch(number)
+        parts = [list(sampler) for sampler in samplers]
+        assert sorted(parts[0] + parts[1]) == list(range(10 * number, 10 * number + 10))
+        seen.append(parts)
+    assert [index - 10 for index in seen[1][0]] != seen[0][0]
+
+
+def transfer(datamodule: OverlapDataModule, **state) -> tuple[Tensor, Tensor]:
+    attend(datamodule, **state)
+    return datamodule.on_after_batch_transfer(datamodule.train.__getitems__(range(4)), 0)
+
+
+@pytest.mark.parametrize("cache", ["features", "waveforms"])
+def test_augmentation_is_off_outside_training(competition, cache_dir, cache):
+    datamodule = on_competition(competition, cache_dir, cache=cache)
+    features, targets = transfer(datamodule, training=False)
+    clips, answers = attend(on_competition(competition, cache_dir)).train.__getitems__(range(4))
+    assert torch.allclose(features, MultiResolutionMel()(as_float(clips)), atol=4e-3)
+    assert torch.equal(targets, answers)
+    augmented, mixed = transfer(datamodule, training=True)
+    assert augmented.shape == features.shape and not torch.equal(augmented, features)
+    assert not torch.equal(mixed, targets) and torch.allclose(mixed.sum(dim=1), torch.ones(4), atol=1e-5)
+
+
+def test_waveforms_are_augmented_before_their_features_are_computed(competition, cache_dir):
+    class Reverse(torch.nn.Module):
+        def forward(self, waveforms: Tensor) -> Tensor:
+            return waveforms.flip(1)
+
+    # Features from the cache could not be reversed any more: those of training clips are computed then.
+    datamodule = on_competition(competition, cache_dir, cache="features", augment=Augment(waveforms=[Reverse()]))
+    reversed_clips, _ = transfer(datamodule, training=True)
+    clips = as_float(datamodule.train.__getitems__(range(4))[0])
+    torch.testing.assert_close(reversed_clips, MultiResolutionMel()(clips.flip(1)))
+    assert datamodule.test.array.ndim == 4
+
+
+def test_every_step_has_draws_of_its_own_that_repeat(competition, cache_dir):
+    def draw(seed: int = 0, **state: int) -> bytes:
+        return transfer(on_competition(competition, cache_dir, seed=seed), **state)[0].numpy().tobytes()
+
+    others = [draw(seed=1), draw(step=1), draw(step=2), draw(rank=1)]
+    assert len({draw(), *others}) == 5
+    torch.rand(7)  # whatever was drawn in between
+    assert draw(step=2) == others[2] and draw(seed=1) == others[0]
+
+
+def test_devices_share_a_step(competition, cache_dir):
+    datamodule = attend(on_competition(competition, cache_dir))
+    datamodule.trainer.world_size = 2
+    assert [len(targets) for _, targets in datamodule.train_dataloader()] == [2] * (len(datamodule.train) // 2 // 2)
+    datamodule.trainer.world_size = 3
+    with pytest.raises(DataError, match=r"data\.batch_size=4 cannot be shared out to 3 devices"):
+        datamodule.train_dataloader()
+
+
+class Listener(LightningModule):
+    """Trains nothing to speak of, and keeps every batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.heard: dict[str, list[tuple[Tensor, Tensor]]] = {"train": [], "val": [], "predict": []}
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        self.heard["train"].append(batch)
+        return self.weight.sum()
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        self.heard["val"].append(batch)
+
+    def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
+        self.heard["predict"].append(batch)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+
+def listen(datamodule: OverlapDataModule, epochs: int = 2) -> dict[str, list[tuple[Tensor, Tensor]]]:
+    learner = Listener()
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    trainer = Trainer(accelerator="cpu", max_epochs=epochs, enable_checkpointing=False, **quiet)
+    trainer.fit(learner, datamodule)
+    trainer.predict(learner, datamodule)
+    return learner.heard
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers.*", "ignore:.*predict returned None.*")
+def test_two_epochs_with_lightning(words, cache_dir):
+    heard = listen(on_words(words, cache_dir, seed=2))
+    assert [len(targets) for _, targets in heard["train"]] == [4] * 6  # 12 mixtures in two epochs
+    # Training is augmented, with the draws of its step, and of mixtures that its epoch has for itself.
+    alone = on_words(words, cache_dir, seed=2)
+    batches = [batch for number in range(2) for batch in epoch(attend(alone), number)]
+    steps = [attend(alone, step=step).on_after_batch_transfer(batch, 0) for step, batch in enumerate(batches)]
+    assert same(heard["train"], steps)
+    clean = [attend(alone, training=False).on_after_batch_transfer(batch, 0) for batch in batches]
+    assert not any(torch.equal(a, b) for (a, _), (b, _) in zip(steps, clean, strict=True))
+    # Validation is the same before (the sanity check), after the first epoch and after the second, and not augmented.
+    val = heard["val"][-2:]
+    assert len(heard["val"]) == 6 and all(same(heard["val"][i : i + 2], val) for i in (0, 2))
+    clips = attend(on_words(words, cache_dir)).val
+    expected = MultiResolutionMel()(as_float(clips.__getitems__(range(5))[0]))
+    assert torch.allclose(torch.cat([features for features, _ in val]), expected, atol=1e-4)
+    assert torch.equal(torch.cat([targets for _, targets in val]), torch.from_numpy(clips.targets))
+    # Prediction begins with the validation clips, as they are.
+    assert same(heard["predict"][:2], val) and len(heard["predict"][2][0]) == 3
+    # And all of it happens again with the same seed, not with another.
+    assert same(listen(on_words(words, cache_dir, seed=2))["train"], heard["train"])
+    assert not same(listen(on_words(words, cache_dir, seed=3), epochs=1)["train"], heard["train"][:3])
