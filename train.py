@@ -9,6 +9,7 @@ python train.py -m model.pool=avg,max 'seed=range(8)'       # the sixteen member
 
 import logging
 import math
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -67,6 +68,7 @@ def train(cfg: DictConfig, run_dir: str, overrides: list[str], number: int = 0) 
 def fit(cfg: DictConfig, config: dict[str, Any], folder: "RunFolder | None") -> float:
     """Build everything, train, predict; keep the results in `folder` (None: try it out and keep nothing)."""
     from lightning import seed_everything
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
 
     from datamodules.overlap import OverlapDataModule
     from lightning_modules import results
@@ -97,7 +99,11 @@ def fit(cfg: DictConfig, config: dict[str, Any], folder: "RunFolder | None") -> 
     trainer = build_trainer(cfg, with_validation=datamodule.val is not None)
     checkpoint = find_checkpoint(cfg.ckpt_path, folder, datamodule.class_names)
     device = trainer.strategy.root_device
-    trainer.fit(learner, datamodule, ckpt_path=checkpoint)
+    try:
+        trainer.fit(learner, datamodule, ckpt_path=checkpoint)
+    except SIGTERMException:  # Lightning would leave with 0, as if all were done
+        log.warning("ended by SIGTERM; the same command goes on from the last whole epoch")
+        sys.exit(128 + signal.SIGTERM)
     if not trainer.is_global_zero:
         return math.nan  # the first process predicts, and returns the figure
 

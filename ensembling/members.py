@@ -29,9 +29,10 @@ REMEDIES = {
 class Member:
     """One trained network's folder, `<pool>_seed<seed>/` or, of a cross-validation, `<pool>_seed<seed>_fold<fold>/`.
 
-    `status` is that of metrics.json ("waiting", "running", "complete" or "failed"), "interrupted" for a running one
-    that gives no sign of life, "not started" where there is no metrics.json, or "unreadable". `fault`, empty for a
-    complete member, is the message that says why it cannot be used. `last_sign` of life is a time (s), 0 if none.
+    `status` is that of metrics.json ("waiting", "running", "interrupted", "complete" or "failed"), "interrupted" too
+    for a running one that gives no sign of life, "not started" where there is no metrics.json, or "unreadable".
+    `fault`, empty for a complete member, is the message that says why it cannot be used. `last_sign` of life is a time
+    (s), 0 if none.
     """
 
     path: Path

@@ -85,7 +85,8 @@ class RunFolder:
 
     @contextmanager
     def running(self, **facts: Any) -> Iterator[None]:
-        """Marks the run as running, with a sign of life every few seconds, and as failed where an exception ends it."""
+        """Marks the run as running, with a sign of life every few seconds; as interrupted where a signal ends it, and
+        as failed where an error does."""
         process = {"host": socket.gethostname(), "pid": os.getpid(), "silence": SILENCE}
         self.write_metrics(status="running", error=None, **process, **facts)
         ended = threading.Event()
@@ -99,6 +100,9 @@ class RunFolder:
         threading.Thread(target=beat, daemon=True).start()
         try:
             yield
+        except (KeyboardInterrupt, SystemExit):  # Lightning turns the signals that end a process into these
+            self.write_metrics(status="interrupted")
+            raise
         except BaseException as error:
             self.write_metrics(status="failed", error=f"{type(error).__name__}: {error}")
             raise

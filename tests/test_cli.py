@@ -1,6 +1,7 @@
 """Whole runs of the scripts, as their users start them, on a small competition made here."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -120,19 +121,28 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(home: Path) -> None:
     assert losses[0] == [float(line.split(",")[2]) for line in whole[1].splitlines()[1:]]
 
 
-def test_a_killed_run_ends_as_if_it_had_not_been(home: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "status"),
+    [
+        (signal.SIGKILL, -signal.SIGKILL, "running"),
+        (signal.SIGTERM, 128 + signal.SIGTERM, "interrupted"),
+        (signal.SIGINT, 1, "interrupted"),
+    ],
+)
+def test_a_killed_run_ends_as_if_it_had_not_been(home: Path, number: signal.Signals, code: int, status: str) -> None:
     options = [*TINY, *data(home), "trainer.max_epochs=8"]
     run("train.py", *options, "name=whole", cwd=home)
-    command = [sys.executable, str(ROOT / "train.py"), *options, "name=killed"]
-    member = home / "outputs" / "killed" / "avg_seed0"
+    options.append(f"name=killed_{number}")
+    command = [sys.executable, str(ROOT / "train.py"), *options]
+    member = home / "outputs" / f"killed_{number}" / "avg_seed0"
     process = subprocess.Popen(command, cwd=home, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not (member / "checkpoints" / "last.ckpt").exists():  # somewhere after the first of eight epochs
         assert process.poll() is None
         time.sleep(0.02)
-    process.kill()
-    process.wait()
-    assert json.loads((member / "metrics.json").read_text())["status"] == "running"
-    assert "going on from" in run("train.py", *options, "name=killed", cwd=home)
+    process.send_signal(number)
+    assert process.wait() == code
+    assert json.loads((member / "metrics.json").read_text())["status"] == status
+    assert "going on from" in run("train.py", *options, cwd=home)
     whole = home / "outputs" / "whole" / "avg_seed0"
     assert (member / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
 
