@@ -18,7 +18,7 @@ from datamodules.augment import Augment
 from datamodules.cache import cache_key, cached_array
 from datamodules.clips import Batch, Clips, FreshMixtures, Splits
 from datamodules.features import MultiResolutionMel
-from datamodules.recordings import DataError
+from datamodules.recordings import SAMPLE_RATE, DataError
 
 Split = TypeVar("Split", bound=Clips | FreshMixtures | None)
 
@@ -69,6 +69,10 @@ class OverlapDataModule(LightningDataModule):
         super().__init__()
         if cache not in ("features", "waveforms"):
             raise DataError(f"data.cache is {cache!r}; choose features, waveforms or auto")
+        if (rate := features.get("sample_rate", SAMPLE_RATE)) != SAMPLE_RATE:
+            raise DataError(
+                f"features.sample_rate is {rate}, and clips are brought to {SAMPLE_RATE} Hz; leave it at {SAMPLE_RATE}"
+            )
         self.source, self.augment = source, augment
         self.feature_options, self.features = dict(features), MultiResolutionMel(**features)
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed

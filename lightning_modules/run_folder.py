@@ -24,7 +24,7 @@ import yaml
 FREE: tuple[str, ...] = ("ckpt_path", "overwrite", "callbacks", "logger")
 FREE += ("data.cache", "data.cache_dir", "data.num_workers", "data.source")  # the source repeats what stands in data
 FREE += ("trainer.accelerator", "trainer.precision", "trainer.enable_progress_bar", "trainer.log_every_n_steps")
-MADE = (".hydra", "checkpoints", "tensorboard")  # by a run, beside its *.csv and *.json
+MADE = (".hydra", "checkpoints", "tensorboard")  # by a run, beside its tables and figures
 HEARTBEAT = 10.0  # seconds between two signs of life of a run
 SILENCE = 60.0  # seconds without one after which a run counts as interrupted
 PACKAGES = ("torch", "torchaudio", "lightning", "hydra-core", "numpy")
@@ -66,8 +66,9 @@ class RunFolder:
         if overwrite:
             for name in MADE:
                 shutil.rmtree(self.path / name, ignore_errors=True)
-            for file in [*self.path.glob("*.csv"), *self.path.glob("*.json")]:
-                file.unlink()
+            for file in self.path.iterdir():
+                if file.suffix in (".csv", ".json", ".onnx"):
+                    file.unlink()
         file = self.path / ".hydra" / "config.yaml"
         begun = self.last_checkpoint.exists() or self.metrics.get("status") == "running"
         if begun and file.exists():

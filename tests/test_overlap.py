@@ -5,6 +5,7 @@ import pytest
 import soundfile
 import torch
 
+from datamodules.augment import Augment
 from datamodules.features import MultiResolutionMel
 from datamodules.overlap import OverlapDataModule, as_float
 from datamodules.recordings import DataError
@@ -71,6 +72,11 @@ def test_fresh_mixtures_stay_waveforms_where_features_come_from_the_disk(words, 
 def test_another_cache_is_refused(competition, cache_dir):
     with pytest.raises(DataError, match=r"^data\.cache is 'spectra'; choose features, waveforms or auto$"):
         on_competition(competition, cache_dir, cache="spectra")
+
+
+def test_features_at_another_sample_rate_are_refused(competition, cache_dir):
+    with pytest.raises(DataError, match=r"^features\.sample_rate is 8000, and clips are brought to 16000 Hz; leave it"):
+        OverlapDataModule(CompetitionFolder(competition), {"sample_rate": 8000}, Augment(), cache_dir=str(cache_dir))
 
 
 def test_fewer_clips_than_a_batch(competition, cache_dir):

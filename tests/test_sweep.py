@@ -98,6 +98,14 @@ def test_a_run_on_another_machine_counts_as_alive_until_it_has_been_silent(tmp_p
     folder.claim({}, [], overwrite=False)
 
 
+def test_overwriting_throws_away_what_the_run_made_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("predictions.csv", "model.onnx", "checkpoints/last.ckpt", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    RunFolder(tmp_path).claim({"seed": 1}, [], overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".hydra", "notes.txt"]
+
+
 @pytest.mark.parametrize(
     ("sweep", "message"),
     [
