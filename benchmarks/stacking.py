@@ -5,7 +5,8 @@ python -m benchmarks.stacking DATA outputs/best outputs/best_words  # the member
 
 So many of the test clips, drawn at random, fit what there is to fit, the others judge it; the mean over the draws.
 Beside the plain mean of the members: the one member that is best on the clips to fit on; weights by greedy selection
-with replacement (Caruana et al., ICML 2004); and `combine=stacked`. "Worse" is the share of draws in which a method is
+with replacement (Caruana et al., ICML 2004); the plain mean with one temperature and an offset for every word; and
+`combine=stacked`. "Worse" is the share of draws in which a method is
 worse than the plain mean, "over best" that in which it is worse than the best member.
 """
 
@@ -48,7 +49,12 @@ def stacked(probs: np.ndarray, answers: np.ndarray) -> Combination:
     return lambda others: pool(others, weights, offsets)
 
 
-METHODS = {"best member": best_member, "greedy": greedy, "stacked": stacked}
+def calibrated(probs: np.ndarray, answers: np.ndarray) -> Combination:
+    weights, offsets = fit(probs.mean(axis=0, keepdims=True), answers)
+    return lambda others: pool(others.mean(axis=0, keepdims=True), weights, offsets)
+
+
+METHODS = {"best member": best_member, "greedy": greedy, "calibrated": calibrated, "stacked": stacked}
 
 
 def read(data: Path, run_dirs: list[Path]) -> tuple[np.ndarray, np.ndarray]:
@@ -62,19 +68,19 @@ def read(data: Path, run_dirs: list[Path]) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([table.loc[answers.index, answers.columns] for table in tables]), answers.to_numpy()
 
 
+def kl(combination: Combination, probs: np.ndarray, answers: np.ndarray) -> float:
+    return float(kl_divergence(answers, combination(probs)).mean())
+
+
 def judge(probs: np.ndarray, answers: np.ndarray, num_clips: int, num_draws: int) -> pd.DataFrame:
     """A row for each method fitted on `num_clips` clips: its KL on the others, and how it compares, by draws."""
     rng = np.random.default_rng(0)
     rows = []
     for _ in range(num_draws):
         order = rng.permutation(len(answers))
-        known, rest = order[:num_clips], order[num_clips:]
-
-        def kl(combination: Combination, clips: np.ndarray = rest) -> float:
-            return float(kl_divergence(answers[clips], combination(probs[:, clips])).mean())
-
-        fitted = {name: kl(method(probs[:, known], answers[known])) for name, method in METHODS.items()}
-        rows.append({"mean": kl(weighted(np.full(len(probs), 1 / len(probs)))), **fitted})
+        known, rest = ((probs[:, clips], answers[clips]) for clips in np.split(order, [num_clips]))
+        fitted = {name: kl(method(*known), *rest) for name, method in METHODS.items()}
+        rows.append({"mean": kl(weighted(np.full(len(probs), 1 / len(probs))), *rest), **fitted})
     draws = pd.DataFrame(rows)
     return pd.DataFrame(
         {

@@ -104,7 +104,7 @@ class RunFolder:
         except (KeyboardInterrupt, SystemExit):  # Lightning turns the signals that end a process into these
             self.write_metrics(status="interrupted")
             raise
-        except BaseException as error:
+        except Exception as error:
             self.write_metrics(status="failed", error=f"{type(error).__name__}: {error}")
             raise
         finally:
