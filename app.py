@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from lightning_modules.command_line import refusals, take_paths
+import cli
+from errors import SettingError
 
 # Only what --help needs is imported here: Gradio and torch take seconds.
 if TYPE_CHECKING:
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
 
 # The page may ask nobody but this server for scripts, fonts or pictures, whatever a release of Gradio would like.
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
-
-
-class AppError(ValueError):
-    """The page cannot be served; the message names the setting and the remedy."""
 
 
 class OnlyHere:
@@ -59,10 +56,10 @@ def serve(cfg: DictConfig, uploads: str) -> "gr.Blocks":
     """The page, served in the background; `uploads` is the folder for what visitors send.
 
     Raises:
-        AppError: no run, no Gradio, or no serving at `cfg.host` and `cfg.port`.
+        SettingError: no run, no Gradio, or no serving at `cfg.host` and `cfg.port`.
     """
     if OmegaConf.is_missing(cfg, "run_dir"):
-        raise AppError("run_dir is not set: python app.py run_dir=outputs/<name>")
+        raise SettingError("run_dir is not set: python app.py run_dir=outputs/<name>")
     for name in [name for name in os.environ if name.startswith("GRADIO_")]:
         del os.environ[name]  # some open what is closed here: GRADIO_SHARE, GRADIO_ALLOWED_PATHS
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio asks itself whether it is there
@@ -71,18 +68,20 @@ def serve(cfg: DictConfig, uploads: str) -> "gr.Blocks":
     try:
         import gradio as gr
     except ImportError as error:
-        raise AppError(f"the page needs Gradio ({error}): pip install -e '.[app]'") from error
+        raise SettingError(f"the page needs Gradio ({error}): pip install -e '.[app]'") from error
     from starlette.middleware import Middleware
 
-    from app_page import Ears, build_page
-    from datamodules.windows import check_hop
-    from overlapped_words import load
+    from inference.model import load
+    from inference.windows import check_hop
+    from reporting.app_page import Ears, build_page
 
     check_hop(cfg.hop)
     try:
         socket.create_server((cfg.host, cfg.port)).close()
     except (OSError, OverflowError, TypeError) as error:
-        raise AppError(f"cannot serve at {cfg.host}:{cfg.port} ({error}); give another port=... or host=...") from error
+        raise SettingError(
+            f"cannot serve at {cfg.host}:{cfg.port} ({error}); give another port=... or host=..."
+        ) from error
     model = load(cfg.run_dir, cfg.device)
     title = f"{Path(cfg.run_dir).resolve().name}: {model.predictor.summary}, {len(model.class_names)} words"
     page = build_page(Ears(model, cfg.max_seconds, cfg.hop), title, cfg.top)
@@ -105,12 +104,11 @@ def serve(cfg: DictConfig, uploads: str) -> "gr.Blocks":
 @hydra.main(version_base="1.3", config_path="conf", config_name="app")
 def main(cfg: DictConfig) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # or a kill would leave what visitors sent
-    with refusals(), TemporaryDirectory() as uploads:
+    with TemporaryDirectory() as uploads:
         page = serve(cfg, uploads)
         print(f"{page.local_url} (Ctrl+C ends it)", flush=True)
         page.block_thread()
 
 
 if __name__ == "__main__":
-    take_paths()
-    main()
+    cli.run(main)

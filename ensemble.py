@@ -5,7 +5,7 @@ python ensemble.py run_dir=outputs/winner expect=16         # refuses unless the
 python ensemble.py run_dir=outputs/winner partial=true      # goes on with the members that are there
 python ensemble.py run_dir=outputs/winner combine=stacked   # with weights fitted on the validation clips
 python ensemble.py run_dir=outputs/winner status=true       # only looks how far each member is
-python ensemble.py run_dir=outputs/winner html=false        # without report.html, which takes plotly and the data
+python ensemble.py run_dir=outputs/winner html=false        # without summary.html, which takes plotly and the data
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lightning_modules.command_line import refusals, take_paths
+import cli
+from errors import RunError
 
 # `ensembling` is imported where it is used: pandas takes as long as all the rest of --help or of a mistyped override.
 if TYPE_CHECKING:
     import pandas as pd
 
     from datamodules.clips import Splits
-    from ensembling.members import Member
+    from runs.members import Member
 
 FILES = {
     "predictions": "submission.csv",
@@ -37,20 +38,19 @@ FILES = {
 
 
 def ensemble(cfg: DictConfig) -> pd.DataFrame:
-    """Writes combined tables and a report into `cfg.run_dir`; returns the figures, see `ensembling.report.figures`.
+    """Writes combined tables and a report into `cfg.run_dir`; returns the figures, see `reporting.summary.figures`.
 
-    With `cfg.status` it writes nothing, and returns `ensembling.status.overview`.
+    With `cfg.status` it writes nothing, and returns `reporting.status.overview`.
 
     Raises:
-        MemberError: naming each member that cannot be used, and why, or folds that do not belong together, or what
+        RunError: naming each member that cannot be used, and why, or folds that do not belong together, or what
             stacking lacks; nothing is written then.
     """
-    from ensembling import report, status
     from ensembling.combine import combine, gather
-    from ensembling.members import find_members
     from ensembling.stacking import fit_stack
-    from ensembling.tables import MemberError, format_table, write_files
-    from reporting import card
+    from reporting import card, status, summary
+    from runs.members import find_members
+    from runs.tables import format_table, write_files
 
     _check_config(cfg)
     run_dir = Path(cfg.run_dir)
@@ -62,35 +62,35 @@ def ensemble(cfg: DictConfig) -> pd.DataFrame:
     tables, faults = gather(found)
     members = [member for member in found if member.name in tables]
     if not members or (not cfg.partial and (faults or cfg.expect not in (None, len(members)))):
-        raise MemberError(_refusal(run_dir, cfg.expect, found, faults))
+        raise RunError(_refusal(run_dir, cfg.expect, found, faults))
 
     combined = combine(members, tables)
     stack = fit_stack(members, tables, combined) if cfg.combine == "stacked" else None
     taken = stack if stack and stack.wins else None
     combined = taken.tables if taken else combined
-    table = report.figures(members, tables, taken)
+    table = summary.figures(members, tables, taken)
     title = f"{run_dir.resolve().name}: ensemble of {len(members)} member{'s' if len(members) > 1 else ''}"
     texts = {file: format_table(combined[kind]) for kind, file in FILES.items() if kind in combined}
     texts["members.csv"] = table.to_csv(index=False, lineterminator="\n")
-    texts["report.md"] = report.as_markdown(title, table, faults, stack)
-    texts["ensemble.json"] = report.as_json(members, table, faults, stack)
+    texts["summary.md"] = summary.as_markdown(title, table, faults, stack)
+    texts["ensemble.json"] = summary.as_json(members, table, faults, stack)
     texts["model_card.md"] = card.build(title, members, combined, table)
     if cfg.html:
         from reporting import page  # plotly takes as long as everything else here
 
-        texts["report.html"] = page.build(title, members, tables, combined, table, faults, load_splits)
+        texts["summary.html"] = page.build(title, members, tables, combined, table, faults, load_splits)
     write_files(run_dir, texts)
 
-    print(f"{title}\n\n{report.as_text(table)}\n\n{report.headline(table)}".rstrip())
+    print(f"{title}\n\n{summary.as_text(table)}\n\n{summary.headline(table)}".rstrip())
     if stack:
-        print(report.verdict(stack))
+        print(summary.verdict(stack))
     if faults:
         print(f"Left out {len(faults)} of {len(found)}: {', '.join(faults)} (the report says why)")
     if cfg.expect not in (None, len(members)):
         print(f"Expected {cfg.expect} members, went on with {len(members)}")
     nothing = "none written, the members have no predictions.csv: their source has no test split"
     print(f"Submission: {run_dir / 'submission.csv' if 'predictions' in combined else nothing}")
-    print(f"Report:     {run_dir / ('report.html' if cfg.html else 'report.md')}")
+    print(f"Report:     {run_dir / ('summary.html' if cfg.html else 'summary.md')}")
     return table
 
 
@@ -98,29 +98,28 @@ def load_splits(member: Member) -> Splits:
     """The data that a member was trained with, from the source in its configuration.
 
     Raises:
-        ValueError, OSError: they are not there any more, or the configuration does not tell.
+        UserError, OSError: they are not there any more, or the configuration does not tell.
     """
-    from ensembling.members import read_config
+    from runs.members import read_config
 
     cfg = OmegaConf.create(read_config(member))
     try:
         return instantiate(cfg.data.source).load(Path(cfg.data.cache_dir).expanduser(), cfg.seed)
     except (HydraException, OmegaConfBaseException) as error:
-        raise ValueError(f"the data of {member.path} cannot be loaded ({error})") from error
+        raise RunError(f"the data of {member.path} cannot be loaded ({error})") from error
 
 
 def _check_config(cfg: DictConfig) -> None:
-    from ensembling.tables import MemberError
 
     if OmegaConf.is_missing(cfg, "run_dir") or not cfg.run_dir:
-        raise MemberError("run_dir is not set: python ensemble.py run_dir=outputs/<name>")
+        raise RunError("run_dir is not set: python ensemble.py run_dir=outputs/<name>")
     for name in ("partial", "status", "html"):
         if not isinstance(cfg[name], bool):
-            raise MemberError(f"{name}={cfg[name]}: must be true or false")
+            raise RunError(f"{name}={cfg[name]}: must be true or false")
     if cfg.combine not in ("mean", "stacked"):
-        raise MemberError(f"combine={cfg.combine}: must be mean or stacked")
+        raise RunError(f"combine={cfg.combine}: must be mean or stacked")
     if cfg.expect is not None and not isinstance(cfg.expect, int):
-        raise MemberError(f"expect={cfg.expect}: must be a number of members, or null")
+        raise RunError(f"expect={cfg.expect}: must be a number of members, or null")
 
 
 def _refusal(run_dir: Path, expect: int | None, found: list[Member], faults: dict[str, str]) -> str:
@@ -141,10 +140,8 @@ def _refusal(run_dir: Path, expect: int | None, found: list[Member], faults: dic
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="ensemble")
 def main(cfg: DictConfig) -> None:
-    with refusals():
-        ensemble(cfg)
+    ensemble(cfg)
 
 
 if __name__ == "__main__":
-    take_paths()
-    main()
+    cli.run(main)

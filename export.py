@@ -18,23 +18,24 @@ import hydra
 import yaml
 from omegaconf import DictConfig
 
-from lightning_modules.command_line import refusals, take_paths
+import cli
+from errors import SettingError
 
 if TYPE_CHECKING:
-    from lightning_modules.predictor import Predictor
+    from inference.predictor import Predictor
 
 
 def export(cfg: DictConfig) -> Path:
     """Checkpoints -> one file, compared with PyTorch; returns where it is.
 
     Raises:
-        ValueError: naming the setting or the file that cannot be used, or the difference; nothing is written then.
+        UserError: naming the setting or the file that cannot be used, or the difference; nothing is written then.
         OSError: no room, or no permission.
     """
     check_settings(cfg)
-    from datamodules.probes import probe_sounds
-    from lightning_modules.onnx_export import to_onnx, write_checked
-    from lightning_modules.predictor import find_checkpoints, load_ensemble
+    from inference.onnx_export import to_onnx, write_checked
+    from inference.predictor import find_checkpoints, load_ensemble
+    from inference.probes import probe_sounds
 
     given = Path(cfg.run_dir or cfg.ckpt_path)
     checkpoints = find_checkpoints(given)
@@ -49,25 +50,25 @@ def export(cfg: DictConfig) -> Path:
 
 
 def check_settings(cfg: DictConfig) -> None:
-    """Refuses settings that cannot be used, and says which packages are missing (ValueError)."""
+    """Refuses settings that cannot be used, and says which packages are missing (SettingError)."""
     if cfg.format != "onnx":
-        raise ValueError(f"format is {cfg.format!r}; choose onnx")
+        raise SettingError(f"format is {cfg.format!r}; choose onnx")
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
     if missing:
-        raise ValueError(f"format=onnx needs {', '.join(missing)}; pip install -e '.[onnx]'")
+        raise SettingError(f"format=onnx needs {', '.join(missing)}; pip install -e '.[onnx]'")
     if (cfg.run_dir is None) == (cfg.ckpt_path is None):
-        raise ValueError("give either run_dir=FOLDER (a run or a sweep) or ckpt_path=FILE")
+        raise SettingError("give either run_dir=FOLDER (a run or a sweep) or ckpt_path=FILE")
 
 
 def output_path(given: Path, output: str | None) -> Path:
-    """The file to write, refused before the minutes that an export takes (ValueError) if it cannot be."""
+    """The file to write, refused before the minutes that an export takes (SettingError) if it cannot be."""
     path = Path(output or (given / "model.onnx" if given.is_dir() else given.with_suffix(".onnx")))
     if path.suffix != ".onnx" or path.is_dir():
-        raise ValueError(f"output is {path}; give the name of a file that ends in .onnx")
+        raise SettingError(f"output is {path}; give the name of a file that ends in .onnx")
     try:
         TemporaryFile(dir=path.parent).close()
     except OSError as error:
-        raise ValueError(f"{path}: cannot be written ({error.strerror}); make its folder, or set output") from error
+        raise SettingError(f"{path}: cannot be written ({error.strerror}); make its folder, or set output") from error
     return path
 
 
@@ -86,10 +87,8 @@ def metadata(predictor: "Predictor", checkpoints: list[Path]) -> dict[str, str]:
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="export")
 def main(cfg: DictConfig) -> None:
-    with refusals():
-        export(cfg)
+    export(cfg)
 
 
 if __name__ == "__main__":
-    take_paths()
-    main()
+    cli.run(main)

@@ -17,21 +17,21 @@ from typing import TYPE_CHECKING
 import hydra
 from omegaconf import DictConfig
 
-from lightning_modules.command_line import refusals, take_paths
+import cli
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from overlapped_words import Model
+    from inference.model import Model
 
 
 def predict(cfg: DictConfig) -> None:
     """Recordings -> a table of probabilities, or for one recording its likely words on the screen."""
-    from datamodules.recordings import DataError
-    from lightning_modules.predictor import find_checkpoints
-    from lightning_modules.run_folder import write_table
-    from lightning_modules.shards import ShardError, check_shards
+    from errors import DataError, SettingError
+    from inference.predictor import find_checkpoints
+    from inference.shards import check_shards
+    from runs.folder import write_table
 
     check_shards(cfg.shard, cfg.shards, cfg.output)
     if (cfg.run_dir is None) == (cfg.ckpt_path is None):
@@ -39,7 +39,7 @@ def predict(cfg: DictConfig) -> None:
     ids, paths = find_recordings(Path(cfg.input))
     alone = Path(cfg.input).is_file() and len(paths) == 1
     if alone and cfg.shards > 1:
-        raise ShardError(f"{paths[0]}: one recording for {cfg.shards} shards; leave out shards and shard")
+        raise SettingError(f"{paths[0]}: one recording for {cfg.shards} shards; leave out shards and shard")
     output = Path(cfg.output or ("predictions.csv" if cfg.hop is None else "timeline.csv"))
     if not output.parent.is_dir():
         raise DataError(f"{output}: there is no folder {output.parent}; make it, or give another output")
@@ -60,9 +60,9 @@ def predict(cfg: DictConfig) -> None:
 
 def predict_shard(cfg: DictConfig, ids: list[str], paths: list[Path], checkpoints: list[Path]) -> None:
     """One part of the table, unless it was made before; the whole table, once no part is missing."""
-    from lightning_modules.run_folder import write_table
-    from lightning_modules.shards import cut, merge, part_paths
-    from lightning_modules.stack import find_stack
+    from inference.shards import cut, merge, part_paths
+    from inference.stack import find_stack
+    from runs.folder import write_table
 
     batch_size = cfg.batch_size if cfg.hop is None else 1  # a timeline's batches are windows of one recording
     blocks = cut(len(ids), batch_size, cfg.shards)
@@ -80,9 +80,9 @@ def predict_shard(cfg: DictConfig, ids: list[str], paths: list[Path], checkpoint
 
 def load_model(cfg: DictConfig, checkpoints: list[Path]) -> "Model":
     """The ensemble of the checkpoints."""
+    from inference.model import Model
+    from inference.predictor import load_ensemble
     from lightning_modules.allocator import keep_freed_memory
-    from lightning_modules.predictor import load_ensemble
-    from overlapped_words import Model
 
     keep_freed_memory()
     return Model(load_ensemble(checkpoints, cfg.device, cfg.tta))
@@ -95,8 +95,8 @@ def make_table(
     import numpy as np
 
     from datamodules.recordings import read_clips
-    from lightning_modules.pictures import as_png, draw_timeline
-    from lightning_modules.run_folder import write_bytes
+    from reporting.plots import as_png, draw_timeline
+    from runs.folder import write_bytes
 
     if cfg.hop is None:
         clips = read_clips(paths, model.sample_rate, model.num_samples, cfg.batch_size)
@@ -120,7 +120,8 @@ def slide(model: "Model", paths: list[Path], hop: float) -> list["pd.DataFrame"]
     import pandas as pd
     from tqdm import tqdm
 
-    from datamodules.recordings import DataError, duration, refuse
+    from datamodules.recordings import duration, refuse
+    from errors import DataError
 
     timelines, errors = [], []
     for path in paths:
@@ -143,8 +144,8 @@ def find_pictures(cfg: DictConfig, output: Path, paths: list[Path], alone: bool)
     Raises:
         DataError: settings of a timeline that do not go together.
     """
-    from datamodules.recordings import DataError
-    from datamodules.windows import check_hop
+    from errors import DataError
+    from inference.windows import check_hop
 
     if cfg.hop is not None:
         check_hop(cfg.hop)
@@ -161,7 +162,8 @@ def find_recordings(given: Path) -> tuple[list[str], list[Path]]:
     Raises:
         DataError: nothing there.
     """
-    from datamodules.recordings import DataError, list_recordings
+    from datamodules.recordings import list_recordings
+    from errors import DataError
 
     if not given.exists():
         raise DataError(f"{given}: no such file or folder; input is a recording, a folder of them or a list (.txt)")
@@ -190,11 +192,9 @@ def print_words(path: Path, model: "Model", top: int) -> None:
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="predict")
 def main(cfg: DictConfig) -> None:
-    with refusals():
-        predict(cfg)
+    predict(cfg)
 
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/")  # as in train.py
-    take_paths()
-    main()
+    cli.run(main)

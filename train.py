@@ -21,12 +21,12 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue
 
-from lightning_modules.command_line import refusals
+import cli
 
 if TYPE_CHECKING:
     from lightning import Trainer
 
-    from lightning_modules.run_folder import RunFolder
+    from runs.folder import RunFolder
 
 log = logging.getLogger("train")
 
@@ -41,7 +41,8 @@ def train(cfg: DictConfig, run_dir: str, overrides: list[str], number: int = 0) 
     # Imported here, so that --help and a misspelt override answer at once.
     from lightning.pytorch.utilities import rank_zero_only
 
-    from lightning_modules.run_folder import RunError, RunFolder, provenance
+    from errors import RunError
+    from runs.folder import RunFolder, provenance
 
     try:
         config: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
@@ -140,8 +141,8 @@ def find_checkpoint(wanted: str | None, folder: "RunFolder | None", class_names:
     Raises:
         RunError: the one asked for is missing, or knows other words than the data.
     """
-    from lightning_modules.predictor import load_member
-    from lightning_modules.run_folder import RunError
+    from errors import RunError
+    from inference.predictor import load_member
 
     if wanted in (None, "last"):
         checkpoint = folder.last_checkpoint if folder else None
@@ -193,11 +194,10 @@ def build_trainer(cfg: DictConfig, with_validation: bool) -> "Trainer":
 def main(cfg: DictConfig) -> float:
     runtime = HydraConfig.get()
     number = OmegaConf.select(runtime, "job.num", default=0)  # type: ignore[arg-type]  # a run outside of a sweep has none
-    with refusals():
-        return train(cfg, runtime.runtime.output_dir, list(runtime.overrides.task), number)
+    return train(cfg, runtime.runtime.output_dir, list(runtime.overrides.task), number)
 
 
 if __name__ == "__main__":
     # conf/hydra/launcher holds files of the launchers' own names: Hydra warns that it fills them up, as is meant.
     warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/")
-    main()
+    cli.run(main)

@@ -21,11 +21,11 @@ from torch import Tensor
 from benchmarks.workload import NUM_CLIPS, rate
 from datamodules.features import MultiResolutionMel
 from datamodules.overlap import OverlapDataModule
+from inference.onnx_export import to_onnx
+from inference.predictor import Predictor
 from lightning_modules.allocator import keep_freed_memory
 from lightning_modules.classifier import WordClassifier, kl_divergence
 from lightning_modules.mac import MAC
-from lightning_modules.onnx_export import to_onnx
-from lightning_modules.predictor import Predictor
 from train import train
 
 keep_freed_memory()  # as the scripts do

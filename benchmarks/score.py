@@ -20,8 +20,8 @@ import torch
 
 from datamodules.recordings import list_recordings, read_clips
 from ensembling.metrics import constant_kl, kl_divergence, recall
+from inference.predictor import Predictor, find_checkpoints, load_member
 from lightning_modules.allocator import keep_freed_memory
-from lightning_modules.predictor import Predictor, find_checkpoints, load_member
 
 TEMPERATURES = np.geomspace(0.25, 4.0, 65)
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ensembling.members import find_members, read_tables
 from ensembling.metrics import kl_divergence
 from ensembling.stacking import fit, pool
+from runs.members import find_members, read_tables
 
 ROUNDS = 30  # of greedy selection: weights are multiples of 1 / ROUNDS
 

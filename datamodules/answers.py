@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datamodules.recordings import DataError
+from errors import DataError
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,11 @@ import numpy as np
 from filelock import FileLock
 from tqdm import tqdm
 
+from errors import CacheError
+
 log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 2  # part of every key: raise it when the same inputs would give other numbers
-
-
-class CacheError(OSError):
-    """The cache cannot be written; the message names the folder and the remedy."""
 
 
 def cache_key(*parts: Any) -> str:

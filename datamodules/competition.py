@@ -7,7 +7,8 @@ import numpy as np
 from datamodules.answers import Answers, normal, read_answers
 from datamodules.clips import Clips, Splits
 from datamodules.folds import check_share, take_fold
-from datamodules.recordings import DataError, cached_waveforms, existing_folder, list_recordings
+from datamodules.recordings import cached_waveforms, existing_folder, list_recordings
+from errors import DataError
 
 
 class CompetitionFolder:

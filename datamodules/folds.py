@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from datamodules.recordings import DataError
+from errors import DataError
 
 
 def check_share(name: str, share: float) -> None:

@@ -18,7 +18,8 @@ from datamodules.augment import Augment
 from datamodules.cache import cache_key, cached_array
 from datamodules.clips import Batch, Clips, FreshMixtures, Splits
 from datamodules.features import MultiResolutionMel
-from datamodules.recordings import SAMPLE_RATE, DataError
+from datamodules.recordings import SAMPLE_RATE
+from errors import DataError
 
 Split = TypeVar("Split", bound=Clips | FreshMixtures | None)
 

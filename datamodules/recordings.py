@@ -14,6 +14,7 @@ import torch
 from torchaudio.transforms import Resample
 
 from datamodules.cache import cache_key, cached_array
+from errors import DataError
 
 SAMPLE_RATE = 16_000
 NUM_SAMPLES = 16_000  # one second
@@ -31,10 +32,6 @@ MAX_TAPS = 1 << 26
 TRUNCATED = re.compile(r"(?:data|SSND|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)")
 # A size near 2^31 or 2^32 is what a program writes that pipes a WAV and cannot know its length: nothing is missing.
 UNKNOWN_SIZE = 0x7FFF0000
-
-
-class DataError(ValueError):
-    """Input that cannot be used; the message names the file, the row and the remedy."""
 
 
 def existing_folder(folder: Path, remedy: str) -> Path:

@@ -23,10 +23,10 @@ import soundfile
 from filelock import FileLock
 from tqdm import tqdm
 
-from datamodules.cache import CacheError, cache_key
+from datamodules.cache import cache_key
 from datamodules.clips import Splits
-from datamodules.recordings import DataError
 from datamodules.words import WordFolder
+from errors import CacheError, DataError
 
 log = logging.getLogger(__name__)
 

@@ -16,12 +16,12 @@ from datamodules.mixing import Mixer
 from datamodules.recordings import (
     NUM_SAMPLES,
     SAMPLE_RATE,
-    DataError,
     cached_waveforms,
     existing_folder,
     list_recordings,
     to_int16,
 )
+from errors import DataError
 
 
 class WordFolder:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ensembling.members import ANSWERS_OF, TABLES, Member, read_tables
-from ensembling.tables import RETRAIN, MemberError, difference, some
+from errors import RunError
+from runs.members import ANSWERS_OF, TABLES, Member, read_tables
+from runs.tables import RETRAIN, difference, some
 
 Tables = dict[str, pd.DataFrame]  # a member's tables by file name without `.csv`
 
@@ -15,12 +16,12 @@ def average(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The mean of members' tables, by member name, each row scaled to sum to 1 exactly.
 
     Raises:
-        MemberError: ids, columns or their order differ from those of the first; the message names the member.
+        RunError: ids, columns or their order differ from those of the first; the message names the member.
     """
     first, *others = tables
     for name in others:
         if text := difference(tables[name], tables[first]):
-            raise MemberError(f"{name}: {text} than {first}; {RETRAIN}")
+            raise RunError(f"{name}: {text} than {first}; {RETRAIN}")
     mean = np.mean([table.to_numpy() for table in tables.values()], axis=0)
     mean /= mean.sum(axis=1, keepdims=True)  # tables are rounded, and may be off by as much as read_table allows
     return pd.DataFrame(mean, index=tables[first].index, columns=tables[first].columns)
@@ -33,7 +34,7 @@ def combine(members: Sequence[Member], tables: dict[str, Tables]) -> Tables:
     every clip is predicted by those members alone that did not train on it. `tables` as `gather` gives them.
 
     Raises:
-        MemberError: members with and without a fold, or folds that share a validation clip.
+        RunError: members with and without a fold, or folds that share a validation clip.
     """
     everyone = {member.name: tables[member.name] for member in members}
     groups = {"predictions": [everyone], "val_predictions": by_fold(members, tables)}
@@ -54,7 +55,7 @@ def by_fold(members: Sequence[Member], tables: dict[str, Tables]) -> list[dict[s
     without = [member.name for member in members if member.fold is None]
     within = [member.name for member in members if member.fold is not None]
     if without and within:
-        raise MemberError(
+        raise RunError(
             f"{sweep}: {some(without)} trained without data.fold, {some(within)} with it; "
             "move one kind to a folder of its own"
         )
@@ -64,7 +65,7 @@ def by_fold(members: Sequence[Member], tables: dict[str, Tables]) -> list[dict[s
     for name, held in (next(iter(group.items())) for group in groups):
         for clip in held.get("val_predictions", pd.DataFrame()).index:
             if clip in seen:
-                raise MemberError(
+                raise RunError(
                     f"{sweep / name}: validates on {clip}, as {seen[clip]} does, which is of another fold; "
                     "train one of them again with the data, data.val_fraction and data.split_seed of the other"
                 )
@@ -84,7 +85,7 @@ def gather(members: Sequence[Member]) -> tuple[dict[str, Tables], dict[str, str]
         if not member.fault:
             try:
                 tables[member.name] = read_tables(member)
-            except MemberError as error:
+            except RunError as error:
                 faults[member.name] = str(error)
     paths = {member.name: member.path for member in members}
     folds = {member.name: member.fold for member in members}

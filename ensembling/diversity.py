@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ensembling.combine import Tables, by_fold
-from ensembling.members import Member
 from ensembling.metrics import FLOOR
+from runs.members import Member
 
 
 def stack(members: Sequence[Member], tables: dict[str, Tables], kind: str) -> np.ndarray:

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from ensembling.combine import Tables, by_fold
-from ensembling.members import Member
 from ensembling.metrics import FLOOR, kl_divergence
-from ensembling.tables import MemberError, some
+from errors import RunError
+from runs.members import Member
+from runs.tables import some
 
 PRIOR = 5.0  # clips that the belief in equal weights and no offsets counts for; 3 to 10 are as good, see docs
 NUM_PARTS = 5  # of the cross-validation
@@ -47,10 +48,10 @@ def fit_stack(members: Sequence[Member], tables: dict[str, Tables], combined: Ta
     out-of-fold predictions of all clips and divided among them for the test clips.
 
     Raises:
-        MemberError: too few validation clips, or folds that were not trained with the same members.
+        RunError: too few validation clips, or folds that were not trained with the same members.
     """
     if len(combined.get("val_answers", ())) < NUM_PARTS:
-        raise MemberError(
+        raise RunError(
             f"{members[0].path.parent}: combine=stacked is fitted on validation clips, and there are fewer than "
             f"{NUM_PARTS}; train with data.val_fraction above 0, or take combine=mean"
         )
@@ -81,7 +82,7 @@ def _by_kind(members: Sequence[Member], tables: dict[str, Tables], kinds: dict[s
     wanted = list(dict.fromkeys(kinds.values()))
     folds = [{kinds[name]: held for name, held in group.items()} for group in by_fold(members, tables)]
     if missing := [kind for kind in wanted if any(kind not in fold for fold in folds)]:
-        raise MemberError(
+        raise RunError(
             f"{members[0].path.parent}: {some(missing)} not there in every fold; train the missing ones, or take "
             "combine=mean"
         )

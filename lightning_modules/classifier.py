@@ -11,6 +11,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from datamodules.features import MultiResolutionMel
+from errors import SettingError
 from lightning_modules.mac import MAC
 from lightning_modules.muon import Muon
 from lightning_modules.network import Network
@@ -66,9 +67,9 @@ class WordClassifier(LightningModule):
         options = dict(network)
         name = options.pop("name")
         if name not in NETWORKS:
-            raise ValueError(f"model.name is {name!r}; choose one of {', '.join(NETWORKS)}")
+            raise SettingError(f"model.name is {name!r}; choose one of {', '.join(NETWORKS)}")
         if not hasattr(torch.optim, str(optimizer["name"])):
-            raise ValueError(
+            raise SettingError(
                 f"optimizer.name is {optimizer['name']!r}; choose a class of torch.optim: Muon, AdamW, SGD"
             )
         # Convolutions on CPUs and on tensor cores are faster when a pixel's channels lie side by side.

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from errors import SettingError
 from lightning_modules.network import Network
 
 POOLS = {
@@ -72,7 +73,7 @@ class MAC(Network):
     ) -> None:
         super().__init__()
         if pool not in POOLS:
-            raise ValueError(f"pool is {pool!r}; choose one of {', '.join(POOLS)}")
+            raise SettingError(f"pool is {pool!r}; choose one of {', '.join(POOLS)}")
         local_pool, global_pool = POOLS[pool]
         self.residual = residual
         w = width

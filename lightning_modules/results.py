@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lightning_modules.classifier import WordClassifier, constant_kl, kl_divergence, topk_recall
-from lightning_modules.run_folder import RunFolder, flatten, write_table
+from runs.folder import RunFolder, flatten, write_table
 
 FLOOR = 1e-10  # probabilities count as at least this, as in ensembling.metrics
 

@@ -6,8 +6,8 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
-from lightning_modules.predictor import find_checkpoints, load_member
-from lightning_modules.run_folder import RunError
+from errors import RunError
+from inference.predictor import find_checkpoints, load_member
 
 
 class Teacher(Callback):

@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from ensembling import report
 from ensembling.combine import Tables
-from ensembling.members import Member, read_config, read_epochs
+from reporting import summary
 from reporting.template import render
+from runs.members import Member, read_config, read_epochs
 
 # Groups of settings that decide what a network computes, and what of them says where things lie or how they are loaded,
 # or stands in the table of members.
@@ -26,11 +26,11 @@ FLOW = {"default_flow_style": True, "sort_keys": False, "allow_unicode": True, "
 
 
 def build(title: str, members: Sequence[Member], combined: Tables, table: pd.DataFrame) -> str:
-    """The card of an ensemble; `combined` and `table` as `ensembling.combine` and `ensembling.report.figures` give
+    """The card of an ensemble; `combined` and `table` as `ensembling.combine` and `reporting.summary.figures` give
     them. What the members' folders do not tell is left out.
 
     Raises:
-        MemberError: a configuration or a table of epochs that cannot be read.
+        RunError: a configuration or a table of epochs that cannot be read.
     """
     configs = [read_config(member) for member in members]
     recipes = [_recipe(config) for config in configs]
@@ -39,7 +39,7 @@ def build(title: str, members: Sequence[Member], combined: Tables, table: pd.Dat
     return render(
         "model_card.md",
         title=title,
-        cells=report.cells(table.iloc[-2:]),
+        cells=summary.cells(table.iloc[-2:]),
         scored=bool(table[["val_kl", "test_kl"]].notna().to_numpy().any()),
         source=str(data.get("source", {}).get("_target_", "")).rpartition(".")[-1],
         data=data,

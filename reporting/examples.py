@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from ensembling.combine import Tables
-from ensembling.members import Member, read_config
 from ensembling.metrics import answered, kl_divergence
+from errors import RunError
+from runs.members import Member, read_config
 
 if TYPE_CHECKING:  # they bring torch, which averaging does without
     from datamodules.clips import Clips, Splits
@@ -88,13 +89,13 @@ def _load_clips(member: Member, split: str, load: Callable[[Member], Splits]) ->
     key = member.metrics.get("cache_keys", {}).get(split)
     folder = read_config(member).get("data", {}).get("cache_dir")
     if key is None or folder is None:
-        raise ValueError(f"{member.path} does not tell which data it was trained with")
+        raise RunError(f"{member.path} does not tell which data it was trained with")
     folder = Path(folder).expanduser()
     if not list(folder.glob(f"*-{key}.npy")):
-        raise ValueError(f"{folder} no longer holds the clips that {member.name} was trained with")
+        raise RunError(f"{folder} no longer holds the clips that {member.name} was trained with")
     clips = getattr(load(member), split)
     if clips is None or clips.key != key:
-        raise ValueError(f"the recordings have changed since {member.name} was trained")
+        raise RunError(f"the recordings have changed since {member.name} was trained")
     return clips
 
 

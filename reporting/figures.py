@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.io import templates
 
-from ensembling.members import Member
+from runs.members import Member
 
 COLOURS = ("#4285f4", "#e8710a", "#1e9e76", "#b55fd0")  # readable on white and on black
 ACCENT, QUIET = COLOURS[1], "#8a8f98"

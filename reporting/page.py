@@ -1,4 +1,4 @@
-"""report.html: one file with figures, sound and the script that draws them, to open without a network."""
+"""summary.html: one file with figures, sound and the script that draws them, to open without a network."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from ensembling import diversity, errors, report
+from ensembling import diversity, errors
 from ensembling.combine import Tables
-from ensembling.members import Member, read_epochs
 from ensembling.metrics import kl_divergence
-from reporting import examples, figures
+from reporting import examples, figures, summary
 from reporting.template import render
+from runs.members import Member, read_epochs
 
 if TYPE_CHECKING:
     from datamodules.clips import Splits
@@ -36,7 +36,7 @@ def build(
     load: Callable[[Member], Splits],
 ) -> str:
     """The page of an ensemble: its members' tables, their `combined` ones and the `table` of figures (see
-    `ensembling.report.figures`); `load` gives the data that a member was trained with.
+    `reporting.summary.figures`); `load` gives the data that a member was trained with.
 
     It is about the test clips where their answers are known, else about the validation clips, and where there are none
     either, about the test clips as far as predictions alone go.
@@ -54,10 +54,10 @@ def build(
     best, worst = examples.best_and_worst(probs, answers)
     sounds, silence = examples.find_sounds(members, tables, kind, [clip.id for clip in best + worst], load)
     return render(
-        "report.html",
+        "summary.html",
         title=title,
-        headline=report.headline(table),
-        cells=report.cells(table),
+        headline=summary.headline(table),
+        cells=summary.cells(table),
         num_members=len(members),
         left_out=left_out,
         split="test" if kind == "predictions" else "validation",

@@ -20,10 +20,10 @@ SERVER.set_forkserver_preload(
         "hydra.main",
         "datamodules.overlap",
         "datamodules.sources",
-        "ensembling.report",
-        "lightning_modules.dashboard",
-        "lightning_modules.history",
-        "lightning_modules.predictor",
+        "reporting.summary",
+        "reporting.dashboard",
+        "runs.history",
+        "inference.predictor",
         "lightning_modules.results",
     ]
 )

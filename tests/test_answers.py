@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from datamodules.answers import Answers, read_answers
-from datamodules.recordings import DataError
+from errors import DataError
 
 
 def write(folder: Path, text: str | bytes, name: str = "train_answer.csv") -> Path:

@@ -17,8 +17,8 @@ pytest.importorskip("gradio", reason="the page's extra is not installed")
 import httpx  # which Gradio brings
 from gradio_client import Client, handle_file
 
-from app import AppError, serve
-from lightning_modules.run_folder import RunError
+from app import serve
+from errors import RunError, SettingError
 from overlapped_words import load
 from tests.fake_members import write_network
 from tests.fake_recordings import RATE, speech
@@ -146,18 +146,18 @@ def test_a_browser_shows_it_and_asks_no_other_host(url, tmp_path):
 def test_a_port_in_use_is_named(home):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(AppError, match=f"cannot serve at 127.0.0.1:{port} .*; give another port="):
+        with pytest.raises(SettingError, match=f"cannot serve at 127.0.0.1:{port} .*; give another port="):
             serve(settings(f"run_dir={home / 'sweep'}", f"port={port}"), str(home))
 
 
 def test_a_missing_extra_is_named(home, monkeypatch):
     monkeypatch.setitem(sys.modules, "gradio", None)
-    with pytest.raises(AppError, match=re.escape("pip install -e '.[app]'")):
+    with pytest.raises(SettingError, match=re.escape("pip install -e '.[app]'")):
         serve(settings(f"run_dir={home / 'sweep'}"), str(home))
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(RunError, match="no checkpoint of a complete run in it"):
         serve(settings(f"run_dir={tmp_path}", "port=0"), str(tmp_path))
-    with pytest.raises(AppError, match="run_dir is not set"):
+    with pytest.raises(SettingError, match="run_dir is not set"):
         serve(settings(), str(tmp_path))

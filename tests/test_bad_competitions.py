@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datamodules.recordings import DataError
 from datamodules.sources import CompetitionFolder
+from errors import DataError
 from tests.fake_recordings import RATE, half_written, read_table, speech, spoil_recording, write_table
 
 

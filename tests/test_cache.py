@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from datamodules import cache
-from datamodules.cache import CacheError, cache_key, cached_array
+from datamodules.cache import cache_key, cached_array
+from errors import CacheError
 from tests.fake_recordings import half_written
 
 ROOT = Path(__file__).parents[1]
@@ -23,7 +24,8 @@ BUILDER = """
 import resource, signal, sys, time
 from pathlib import Path
 import numpy as np
-from datamodules.cache import CacheError, cached_array
+from errors import CacheError
+from datamodules.cache import cached_array
 
 path, middle = Path(sys.argv[1]), sys.argv[2]
 values = np.arange(600, dtype=np.int16).reshape(30, 20)

@@ -5,10 +5,9 @@ import json
 import pytest
 import yaml
 
-from ensembling import report
 from ensembling.combine import combine, gather
-from ensembling.members import find_members
-from reporting import card
+from reporting import card, summary
+from runs.members import find_members
 from tests.fake_members import write_member
 
 DATA = {
@@ -28,7 +27,7 @@ FACTS = {
 def build(sweep) -> str:
     members = find_members(sweep)
     tables, _ = gather(members)
-    return card.build("a sweep", members, combine(members, tables), report.figures(members, tables))
+    return card.build("a sweep", members, combine(members, tables), summary.figures(members, tables))
 
 
 def configure(member, source, **model) -> None:
@@ -43,7 +42,7 @@ def test_every_figure_is_the_runs(tmp_path):
         configure(member, "Synthetic", width=16)
         (member / "metrics.csv").write_text("epoch,step,train/loss,seconds\n0,109,2.5,9\n1,218,2.1,9\n")
     text = build(tmp_path)
-    table = report.figures(find_members(tmp_path), gather(find_members(tmp_path))[0])
+    table = summary.figures(find_members(tmp_path), gather(find_members(tmp_path))[0])
     assert f"| ensemble (2) | {table['val_kl'].iloc[-2]:.4f} |" in text
     assert f"| constant answer | {table['val_kl'].iloc[-1]:.4f} |" in text
     assert "| avg_seed3 | 3 | 2 | 6,976 | 0123456789 with changes | python 3.11.7, torch 2.14.1 | cpu |" in text

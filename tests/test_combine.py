@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from ensembling.combine import average, combine, gather
-from ensembling.members import find_members
-from ensembling.tables import MemberError
+from errors import RunError
+from runs.members import find_members
 from tests.fake_members import (
     FOLD_ANSWERS,
     IDS,
@@ -41,7 +41,7 @@ def test_the_average_of_rounded_tables_sums_to_one():
     [table([[0, 1], [0, 1]], ids=("x", "y")), table([[0, 1], [0, 1]], columns=("a", "b")), table([[0, 1]], ids=["y"])],
 )
 def test_the_average_of_tables_that_disagree_names_the_member(other):
-    with pytest.raises(MemberError, match=r"max_seed1: .* than avg_seed0"):
+    with pytest.raises(RunError, match=r"max_seed1: .* than avg_seed0"):
         average({"avg_seed0": table([[0, 1], [0, 1]]), "max_seed1": other})
 
 
@@ -148,7 +148,7 @@ def test_members_with_a_fold_and_without_one_are_no_ensemble(tmp_path):
     members = find_members(tmp_path)
     tables, faults = gather(members)
     message = f"^{tmp_path}: avg_seed3 trained without data.fold, avg_seed0_fold0, .* with it; move"
-    with pytest.raises(MemberError, match=message):
+    with pytest.raises(RunError, match=message):
         combine(members, tables)
     assert faults == {}
 
@@ -160,7 +160,7 @@ def test_folds_that_share_a_clip_are_named(tmp_path):
         for name in ("val_predictions.csv", "val_answers.csv"):
             write_csv(tmp_path / f"{pool}_seed0_fold1" / name, ids, VAL_ANSWERS)
     members = find_members(tmp_path)
-    with pytest.raises(MemberError, match="avg_seed0_fold1: validates on v1 of fold 0, as avg_seed0_fold0 does"):
+    with pytest.raises(RunError, match="avg_seed0_fold1: validates on v1 of fold 0, as avg_seed0_fold0 does"):
         combine(members, gather(members)[0])
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from ensembling.combine import combine, gather
 from ensembling.diversity import kl_by_number, stack
-from ensembling.members import find_members
 from ensembling.metrics import kl_divergence
+from runs.members import find_members
 from tests.fake_members import probabilities, write_folds, write_member
 
 

@@ -21,9 +21,9 @@ import datamodules
 import ensemble
 import lightning_modules
 import train
+from cli import quote_paths
+from inference.predictor import Predictor
 from lightning_modules.classifier import NETWORKS, WordClassifier
-from lightning_modules.command_line import quote_paths
-from lightning_modules.predictor import Predictor
 from tests.fake_members import write_member, write_unequal
 from tests.fake_recordings import write_word_folder
 from tests.scripts import ENVIRONMENT, ROOT

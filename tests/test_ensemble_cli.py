@@ -12,7 +12,7 @@ import pytest
 from omegaconf import OmegaConf
 
 import ensemble as script
-from ensembling.tables import MemberError
+from errors import RunError
 from tests.fake_members import (
     IDS,
     VAL_ANSWERS,
@@ -94,7 +94,7 @@ def test_every_member_at_fault_is_named_and_nothing_written(sweep):
     write_member(sweep, "max", 2, status="running")
     (sweep / "avg_seed1" / "predictions.csv").unlink()
     write_csv(sweep / "max_seed0" / "predictions.csv", IDS[:2], probabilities(0, 2))
-    with pytest.raises(MemberError) as error:
+    with pytest.raises(RunError) as error:
         run(sweep)
     first, *faults, remedy = str(error.value).splitlines()
     assert first == f"{sweep}: 2 of 5 members can be averaged"
@@ -126,15 +126,15 @@ def test_partial_goes_on_with_the_rest_and_says_so_in_a_line(sweep, capsys):
 
 def test_partial_cannot_make_an_ensemble_of_nothing(tmp_path):
     write_member(tmp_path, "avg", 0, status="running")
-    with pytest.raises(MemberError, match=r"0 of 1 members can be averaged\n.*avg_seed0: not complete"):
+    with pytest.raises(RunError, match=r"0 of 1 members can be averaged\n.*avg_seed0: not complete"):
         run(tmp_path, partial=True)
 
 
 def test_another_number_than_expected_names_who_is_missing_or_there(sweep):
     write_member(sweep, "avg", 2)
-    with pytest.raises(MemberError, match="expect=6, but there are 5; missing: max_seed2\n"):
+    with pytest.raises(RunError, match="expect=6, but there are 5; missing: max_seed2\n"):
         run(sweep, expect=6)
-    with pytest.raises(MemberError, match=r"expect=2, but there are 5; there: avg_seed0, .*, max_seed1\n"):
+    with pytest.raises(RunError, match=r"expect=2, but there are 5; there: avg_seed0, .*, max_seed1\n"):
         run(sweep, expect=2)
     assert files_in(sweep) == set()
 
@@ -143,10 +143,10 @@ def test_folds_count_among_the_expected(tmp_path):
     write_folds(tmp_path)
     assert run(tmp_path, expect=4)["fold"].tolist()[:4] == [0, 1, 0, 1]
     (tmp_path / "max_seed0_fold1" / "metrics.json").unlink()
-    with pytest.raises(MemberError, match="max_seed0_fold1: not complete"):
+    with pytest.raises(RunError, match="max_seed0_fold1: not complete"):
         run(tmp_path)
     shutil.rmtree(tmp_path / "max_seed0_fold1")
-    with pytest.raises(MemberError, match="expect=4, but there are 3; missing: max_seed0_fold1\n"):
+    with pytest.raises(RunError, match="expect=4, but there are 3; missing: max_seed0_fold1\n"):
         run(tmp_path, expect=4)
 
 
@@ -154,11 +154,11 @@ def test_a_member_without_a_fold_among_folds_is_refused_and_nothing_written(tmp_
     write_folds(tmp_path)
     write_member(tmp_path, "avg", 3)
     for partial in (False, True):
-        with pytest.raises(MemberError, match="avg_seed3 trained without "):
+        with pytest.raises(RunError, match="avg_seed3 trained without "):
             run(tmp_path, partial=partial)
     assert files_in(tmp_path) == set()
     write_member(tmp_path, "avg", 4, status="failed")
-    with pytest.raises(MemberError, match="expect=9, but there are 6; missing: avg_seed3_fold0"):
+    with pytest.raises(RunError, match="expect=9, but there are 6; missing: avg_seed3_fold0"):
         run(tmp_path, expect=9)
 
 
@@ -173,7 +173,7 @@ def test_a_member_without_a_fold_among_folds_is_refused_and_nothing_written(tmp_
     ],
 )
 def test_settings_that_make_no_sense(tmp_path, setting, message):
-    with pytest.raises(MemberError, match=message):
+    with pytest.raises(RunError, match=message):
         run(**{"run_dir": tmp_path, **setting})
 
 
@@ -224,7 +224,7 @@ def test_a_stack_that_is_no_better_leaves_the_mean_and_says_so(tmp_path, capsys)
 
 
 def test_stacking_refuses_where_there_are_too_few_clips_and_writes_nothing(sweep):
-    with pytest.raises(MemberError, match=f"^{sweep}: combine=stacked is fitted on validation clips, .* fewer than 5"):
+    with pytest.raises(RunError, match=f"^{sweep}: combine=stacked is fitted on validation clips, .* fewer than 5"):
         run(sweep, combine="stacked")
     assert files_in(sweep) == set()
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from datamodules.augment import Augment
 from datamodules.features import MultiResolutionMel
 from datamodules.overlap import EpochSampler, OverlapDataModule, as_float
-from datamodules.recordings import DataError
+from errors import DataError
 from tests.data_modules import attend, on_competition, on_words
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ensembling.members import find_members
 from reporting import figures
+from runs.members import find_members
 from tests.fake_members import write_member
 
 

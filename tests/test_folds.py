@@ -9,8 +9,8 @@ import pytest
 
 from datamodules.clips import Clips, Splits
 from datamodules.mixing import Mixer
-from datamodules.recordings import DataError
 from datamodules.sources import CompetitionFolder, WordFolder
+from errors import DataError
 from tests.fake_recordings import SPEAKERS
 from tests.scripts import run
 from tests.test_cli import TINY, WORDS, data, make_competition

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from ensembling.members import MemberError, find_members, read_config, read_epochs, read_tables
+from errors import RunError
+from runs.members import find_members, read_config, read_epochs, read_tables
 from tests.fake_members import IDS, TEST_ANSWERS, VAL_IDS, probabilities, write_csv, write_member
 
 
@@ -98,9 +99,9 @@ def test_metrics_that_someone_damaged(tmp_path, text):
 
 def test_no_members_names_the_folders_nearby_that_have_some(tmp_path):
     write_member(tmp_path / "demo", "avg", 0)
-    with pytest.raises(MemberError, match=f"{tmp_path}: no members in it; members are in {tmp_path / 'demo'}$"):
+    with pytest.raises(RunError, match=f"{tmp_path}: no members in it; members are in {tmp_path / 'demo'}$"):
         find_members(tmp_path)
-    with pytest.raises(MemberError, match=f"dem: no such folder; members are in {tmp_path / 'demo'}$"):
+    with pytest.raises(RunError, match=f"dem: no such folder; members are in {tmp_path / 'demo'}$"):
         find_members(tmp_path / "dem")
 
 
@@ -127,14 +128,14 @@ def test_tables_that_need_each_other(tmp_path, removed, message):
     write_csv(folder / "test_answers.csv", IDS, TEST_ANSWERS)
     for name in removed:
         (folder / f"{name}.csv").unlink()
-    with pytest.raises(MemberError, match=message):
+    with pytest.raises(RunError, match=message):
         read_tables(*find_members(tmp_path))
 
 
 def test_predictions_and_answers_of_other_clips(tmp_path):
     folder = write_member(tmp_path, "avg", 0)
     write_csv(folder / "val_predictions.csv", VAL_IDS[::-1], probabilities(1, 2))
-    with pytest.raises(MemberError, match=r"val_predictions.csv: ids in another order .* than val_answers.csv"):
+    with pytest.raises(RunError, match=r"val_predictions.csv: ids in another order .* than val_answers.csv"):
         read_tables(*find_members(tmp_path))
 
 
@@ -157,5 +158,5 @@ def test_what_a_members_folder_does_not_hold_is_empty(tmp_path):
 def test_what_cannot_be_read_is_named(tmp_path, file, text, read, message):
     member = find_members(write_member(tmp_path, "avg", 0))[0]
     (member.path / file).write_text(text)
-    with pytest.raises(MemberError, match=f"{file}: {message}"):
+    with pytest.raises(RunError, match=f"{file}: {message}"):
         read(member)

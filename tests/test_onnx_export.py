@@ -16,11 +16,12 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
-from datamodules.probes import probe_sounds
+from errors import UserError
 from export import export
+from inference.onnx_export import TOLERANCE, write_checked
+from inference.predictor import Predictor, find_checkpoints, load_ensemble
+from inference.probes import probe_sounds
 from lightning_modules import onnx_export
-from lightning_modules.onnx_export import TOLERANCE, ExportError, write_checked
-from lightning_modules.predictor import Predictor, find_checkpoints, load_ensemble
 from tests.test_classifier import FEATURES, learner
 from tests.test_cli import ROOT, run
 from tests.test_mac import fill
@@ -108,7 +109,7 @@ def test_a_file_that_differs_is_not_kept(sweep: Path, tmp_path: Path, wrong: str
     output.write_text("an older one")
     bias = changed.networks[0].dense[-1].bias
     bias.data[0] = float("nan") if wrong == "not a number" else bias[0] + 0.1
-    with pytest.raises(ExportError, match=r"words.onnx: not written, .* differ from PyTorch's by (\d\.\de-0[12]|nan)"):
+    with pytest.raises(UserError, match=r"words.onnx: not written, .* differ from PyTorch's by (\d\.\de-0[12]|nan)"):
         write_checked(Written(sweep / "model.onnx"), output, changed, probe_sounds(16_000, 16_000, tmp_path))
     assert output.read_text() == "an older one" and list(tmp_path.iterdir()) == [output]
 

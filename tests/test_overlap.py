@@ -8,8 +8,8 @@ import torch
 from datamodules.augment import Augment
 from datamodules.features import MultiResolutionMel
 from datamodules.overlap import OverlapDataModule, as_float
-from datamodules.recordings import DataError
 from datamodules.sources import CompetitionFolder
+from errors import DataError
 from tests.data_modules import attend, on_competition, on_words, winner
 from tests.fake_recordings import half_written, read_table, speech
 

@@ -12,10 +12,9 @@ import pytest
 import yaml
 
 from datamodules.sources import WordFolder
-from ensembling import report
 from ensembling.combine import combine, gather
-from ensembling.members import Member, find_members
-from reporting import page
+from reporting import page, summary
+from runs.members import Member, find_members
 from tests.fake_members import IDS, TEST_ANSWERS, WORDS, write_csv, write_folds, write_member
 
 HARMFUL = ["</script><img src=x onerror=alert(1)>", "<b>2021-01-01</b>", "&amp;"]
@@ -50,7 +49,7 @@ def build(sweep: Path, load=nowhere) -> str:
     members = find_members(sweep)
     tables, faults = gather(members)
     members = [member for member in members if member.name in tables]
-    table = report.figures(members, tables)
+    table = summary.figures(members, tables)
     return page.build("a sweep", members, tables, combine(members, tables), table, faults, load)
 
 

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from hydra import compose, initialize_config_dir
 
-from datamodules.recordings import DataError
+from errors import DataError
 from overlapped_words import load
 from predict import predict
 from tests.fake_members import WORDS, write_network

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from ensembling.stacking import pool
+from errors import RunError
+from inference.predictor import Predictor, load_ensemble
+from inference.stack import Stack
 from lightning_modules.classifier import WordClassifier
-from lightning_modules.predictor import Predictor, load_ensemble
-from lightning_modules.run_folder import RunError
-from lightning_modules.stack import Stack
 from tests.fake_members import WORDS, write_unequal
 from tests.test_ensemble_cli import run as ensemble
 
@@ -81,7 +81,7 @@ def test_no_shift_changes_no_bit(members: list[WordClassifier], waveforms: Tenso
 def test_what_ensemble_py_fitted_is_loaded_with_the_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_unequal(tmp_path)
     ensemble(tmp_path, combine="stacked")
-    monkeypatch.setattr("lightning_modules.predictor.load_member", lambda checkpoint: member(0, WORDS))
+    monkeypatch.setattr("inference.predictor.load_member", lambda checkpoint: member(0, WORDS))
     checkpoints = [tmp_path / name / "checkpoints" / "last.ckpt" for name in ("avg_seed0", "max_seed0")]
     assert load_ensemble(checkpoints).summary == "2 members, stacked"
     assert load_ensemble(checkpoints[:1], tta=5).summary == "1 member"

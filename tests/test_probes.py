@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datamodules.probes import probe_sounds
+from inference.probes import probe_sounds
 from tests.fake_recordings import write_word_folder
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from datamodules.recordings import DataError, fit_length, list_recordings, read_clips, read_recording, to_int16
+from datamodules.recordings import fit_length, list_recordings, read_clips, read_recording, to_int16
+from errors import DataError
 from tests.fake_recordings import RATE, speech, tone
 
 CLIP = speech(0)

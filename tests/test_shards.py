@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from lightning_modules.run_folder import write_text
-from lightning_modules.shards import ShardError, check_shards, cut, part_paths
+from errors import SettingError
+from inference.shards import check_shards, cut, part_paths
+from runs.folder import write_text
 from tests.scripts import ENVIRONMENT, ROOT, run
 from tests.test_cli import TINY, data, make_competition
 
@@ -148,7 +149,7 @@ def test_a_part_of_another_recording_is_not_merged(home: Path, clips: Path, tmp_
     ],
 )
 def test_numbers_of_no_shard_are_refused(shard: int, shards: int, message: str) -> None:
-    with pytest.raises(ShardError, match=re.escape(message)):
+    with pytest.raises(SettingError, match=re.escape(message)):
         check_shards(shard, shards, "probs.csv")
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lightning_modules.run_folder import RunError
-from lightning_modules.stack import find_stack
+from errors import RunError
+from inference.stack import find_stack
 from tests.fake_members import WORDS, write_unequal
 from tests.test_ensemble_cli import run
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from ensembling.combine import combine, gather
-from ensembling.members import find_members
 from ensembling.metrics import kl_divergence
 from ensembling.stacking import PRIOR, Stack, fit, fit_stack, pool
-from ensembling.tables import MemberError
+from errors import RunError
+from runs.members import find_members
 from tests.fake_members import WORDS, fold_ids, probabilities, write_csv, write_folds, write_member, write_unequal
 
 
@@ -134,12 +134,12 @@ def test_a_kind_that_a_fold_lacks_is_named(tmp_path):
     write_long_folds(tmp_path)
     members = [member for member in find_members(tmp_path) if member.name != "max_seed0_fold1"]
     tables, _ = gather(members)
-    with pytest.raises(MemberError, match="max_seed0 not there in every fold; train"):
+    with pytest.raises(RunError, match="max_seed0 not there in every fold; train"):
         fit_stack(members, tables, combine(members, tables))
 
 
 @pytest.mark.parametrize("val", [True, False])
 def test_too_few_validation_clips(tmp_path, val):
     write_member(tmp_path, "avg", 0, val=val)
-    with pytest.raises(MemberError, match="combine=stacked is fitted on validation clips, and there are fewer than 5"):
+    with pytest.raises(RunError, match="combine=stacked is fitted on validation clips, and there are fewer than 5"):
         stack_of(tmp_path)

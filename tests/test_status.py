@@ -5,8 +5,8 @@ import time
 
 import pandas as pd
 
-from ensembling.members import find_members
-from ensembling.status import as_text, overview
+from reporting.status import as_text, overview
+from runs.members import find_members
 from tests.fake_members import write_member
 
 

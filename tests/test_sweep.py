@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lightning_modules.run_folder import RunError, RunFolder
+from errors import RunError
+from runs.folder import RunFolder
 from tests.scripts import ENVIRONMENT, ROOT, run
 from tests.test_cli import TINY, data, make_competition
 

@@ -13,10 +13,9 @@ import soundfile
 import torch
 
 from datamodules import synthetic
-from datamodules.cache import CacheError
 from datamodules.mixing import Mixer
-from datamodules.recordings import DataError
 from datamodules.synthetic import Synthetic, draw_voices, speak, speak_corpus
+from errors import CacheError, DataError
 
 WORDS = ["no", "seven", "sheila"]
 fork = multiprocessing.get_context("fork")  # so that processes inherit what a test has patched

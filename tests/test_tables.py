@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ensembling.tables import MemberError, difference, format_table, read_table, write_files
+from errors import RunError
+from runs.tables import difference, format_table, read_table, write_files
 from tests.fake_members import IDS, WORDS, probabilities, write_csv
 
 HEADER = "id,a,b\n"
@@ -47,7 +48,7 @@ def test_a_byte_order_mark_and_ids_that_look_like_numbers_or_nothing(tmp_path):
 )
 def test_what_is_no_table_of_distributions_is_refused_by_file_and_row(tmp_path, text, message):
     (tmp_path / "t.csv").write_text(text)
-    with pytest.raises(MemberError, match=message):
+    with pytest.raises(RunError, match=message):
         read_table(tmp_path / "t.csv")
 
 
@@ -59,7 +60,7 @@ def test_a_sum_within_the_tolerance_is_taken_as_it_is(tmp_path):
 def test_a_file_in_another_encoding_or_none_at_all(tmp_path):
     (tmp_path / "t.csv").write_bytes("id,하나\nx,1\n".encode("cp949"))
     for name in ("t.csv", "absent.csv"):
-        with pytest.raises(MemberError, match=f"{name}: cannot be read"):
+        with pytest.raises(RunError, match=f"{name}: cannot be read"):
             read_table(tmp_path / name)
 
 
@@ -86,14 +87,14 @@ def test_a_written_table_keeps_small_probabilities_and_sums(tmp_path):
 
 def test_a_full_disk_leaves_the_old_files_and_no_new_ones(tmp_path, monkeypatch):
     (tmp_path / "a.csv").write_text("old")
-    with pytest.raises(MemberError, match="cannot be written"):
+    with pytest.raises(RunError, match="cannot be written"):
         write_files(tmp_path, {"a.csv": "new", "folder/b.csv": "its folder does not exist"})
 
     def fail(source, target):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(MemberError, match=f"{tmp_path}: cannot be written.*No space left"):
+    with pytest.raises(RunError, match=f"{tmp_path}: cannot be written.*No space left"):
         write_files(tmp_path, {"a.csv": "new"})
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
     assert (tmp_path / "a.csv").read_text() == "old"

@@ -8,8 +8,8 @@ from lightning import Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from errors import RunError
 from lightning_modules.classifier import WordClassifier
-from lightning_modules.run_folder import RunError
 from lightning_modules.teacher import Teacher
 from tests.test_classifier import learner
 

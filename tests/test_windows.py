@@ -5,8 +5,9 @@ import pytest
 import soundfile
 
 from datamodules import recordings
-from datamodules.recordings import DataError, fit_length, read_blocks, read_recording
-from datamodules.windows import check_hop, cut_windows
+from datamodules.recordings import fit_length, read_blocks, read_recording
+from errors import DataError
+from inference.windows import check_hop, cut_windows
 from tests.fake_recordings import RATE, speech
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from datamodules.clips import Splits
-from datamodules.recordings import DataError, list_recordings, read_recording
+from datamodules.recordings import list_recordings, read_recording
 from datamodules.sources import CompetitionFolder, SpeechCommands, WordFolder
+from errors import DataError
 from tests.fake_recordings import RATE, SPEAKERS, WORDS, half_written, read_table, spoil_recording, write_table
 from tests.laws import assert_share
 

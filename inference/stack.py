@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from lightning_modules.run_folder import RunError, RunFolder
+from errors import RunError
+from runs.folder import RunFolder
 
 log = logging.getLogger(__name__)
 

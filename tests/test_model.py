@@ -9,8 +9,8 @@ import pytest
 import soundfile
 import torch
 
-from datamodules.recordings import DataError, fit_length, read_clips, to_int16
-from lightning_modules.run_folder import RunError
+from datamodules.recordings import fit_length, read_clips, to_int16
+from errors import DataError, RunError
 from overlapped_words import Model, load
 from tests.fake_members import WORDS, write_network
 from tests.fake_recordings import RATE, speech, tone

@@ -16,6 +16,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from errors import SettingError
+
 
 def member_name(pool: str, seed: int, fold: int | None = None) -> str:
     """The name of a member's folder."""
@@ -36,7 +38,7 @@ class Sweep(Callback):
             members = dict(_members(config, config_name))
         except (HydraException, OmegaConfBaseException):
             return  # Hydra composes every member itself before the first one, and says what is wrong
-        except ValueError as error:
+        except SettingError as error:
             sys.exit(str(error))  # Hydra turns a callback's exceptions into warnings
         if config.trainer.fast_dev_run:
             return
@@ -49,7 +51,7 @@ def _members(config: DictConfig, config_name: str) -> Iterator[tuple[Path, DictC
     """Folder and configuration of every member, in the order of the sweep.
 
     Raises:
-        ValueError: two members would fill one folder, or one cannot be trained as a part of a sweep.
+        SettingError: two members would fill one folder, or one cannot be trained as a part of a sweep.
     """
     hydra_config, before = HydraConfig.instance(), HydraConfig.instance().cfg
     given: Any = OmegaConf.to_container(config.hydra.overrides, resolve=False)  # as it was typed
@@ -65,7 +67,7 @@ def _members(config: DictConfig, config_name: str) -> Iterator[tuple[Path, DictC
             folder = Path(cfg.hydra.sweep.dir) / cfg.hydra.sweep.subdir
             changed = " ".join(override for override in job if override not in common)
             if folder in taken:
-                raise ValueError(
+                raise SettingError(
                     f"{folder} would be filled twice, with {taken[folder]} and with {changed}; sweep over one of them "
                     "at a time with a name=... each, or tell the folders apart with hydra.sweep.subdir=..."
                 )
@@ -80,12 +82,12 @@ def _check_devices(cfg: DictConfig, changed: str) -> None:
     """Several devices a member start processes that repeat the command line: of a sweep, the whole sweep.
 
     Raises:
-        ValueError: naming the strategies that can do it.
+        SettingError: naming the strategies that can do it.
     """
     one = cfg.trainer.devices in (1, "1") or (OmegaConf.is_list(cfg.trainer.devices) and len(cfg.trainer.devices) == 1)
     forks = str(cfg.trainer.strategy).endswith(("fork", "spawn", "notebook"))
     if not one and not forks and "slurm" not in cfg.hydra.launcher._target_.lower():
-        raise ValueError(
+        raise SettingError(
             f"trainer.devices={cfg.trainer.devices} with trainer.strategy={cfg.trainer.strategy} ({changed}) would "
             "repeat the sweep in every process; use trainer.strategy=ddp_spawn (ddp_fork on CPUs), train members one "
             "by one, or give each one device and train several at once (hydra/launcher=joblib)"
@@ -94,7 +96,7 @@ def _check_devices(cfg: DictConfig, changed: str) -> None:
 
 def _announce(members: dict[Path, DictConfig]) -> None:
     """Members that were never begun are marked as waiting, so that a look at the sweep shows them."""
-    from lightning_modules.run_folder import RunFolder
+    from runs.folder import RunFolder
 
     for path, cfg in members.items():
         if not RunFolder(path).metrics:
@@ -105,7 +107,7 @@ def _announce(members: dict[Path, DictConfig]) -> None:
 
 def _tell_the_end(folders: list[Path]) -> None:
     """Which members are not complete, why, and how to go on."""
-    from lightning_modules.run_folder import RunFolder
+    from runs.folder import RunFolder
 
     metrics = {folder: RunFolder(folder).metrics for folder in folders}
     open_ones = {folder: held for folder, held in metrics.items() if held.get("status") != "complete"}

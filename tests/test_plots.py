@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lightning_modules.pictures import as_png, draw_timeline
+from reporting.plots import as_png, draw_timeline
 
 
 def make_timeline(probs: np.ndarray, end: float | None = None) -> pd.DataFrame:

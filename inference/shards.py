@@ -6,25 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.cache import cache_key
-from lightning_modules.run_folder import write_text
-
-
-class ShardError(ValueError):
-    """Shards that make no table; the message names the setting and the remedy."""
+from errors import SettingError
+from runs.folder import write_text
 
 
 def check_shards(shard: int, shards: int, output: str | None) -> None:
     """Whether `shard` is one of `shards`, and several have a table to meet at.
 
     Raises:
-        ShardError: they are not, or have none.
+        SettingError: they are not, or have none.
     """
     if not isinstance(shards, int) or shards < 1:
-        raise ShardError(f"shards is {shards!r}; give a whole number from 1 on")
+        raise SettingError(f"shards is {shards!r}; give a whole number from 1 on")
     if not isinstance(shard, int) or shard not in range(shards):
-        raise ShardError(f"shard is {shard!r}, outside of {shards} shards; give one from 0 to {shards - 1}")
+        raise SettingError(f"shard is {shard!r}, outside of {shards} shards; give one from 0 to {shards - 1}")
     if shards > 1 and output is None:
-        raise ShardError(f"{shards} shards have no table to be merged into; give output=FILE")
+        raise SettingError(f"{shards} shards have no table to be merged into; give output=FILE")
 
 
 def cut(num_recordings: int, batch_size: int, shards: int) -> list[slice]:

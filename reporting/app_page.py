@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 
 from datamodules.features import MultiResolutionMel
 from datamodules.mixing import mix
-from datamodules.recordings import DataError, fit_length, read_blocks, to_int16, within_full_scale
-from lightning_modules.pictures import draw_features, draw_timeline
-from overlapped_words import Model
+from datamodules.recordings import fit_length, read_blocks, to_int16, within_full_scale
+from errors import DataError
+from inference.model import Model
+from reporting.plots import draw_features, draw_timeline
 
 NUM_WORDS = 4  # places for words to mix
 GREY = "#868686"  # readable on the light and on the dark page

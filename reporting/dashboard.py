@@ -6,7 +6,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.model_summary import summarize
 from torch.utils.tensorboard import SummaryWriter
 
-from lightning_modules.pictures import draw_features, draw_predictions
+from reporting.plots import draw_features, draw_predictions
 
 
 class Dashboard(Callback):

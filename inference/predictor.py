@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from errors import RunError
+from inference.stack import Stack, find_stack
 from lightning_modules.classifier import WordClassifier
-from lightning_modules.run_folder import RunError, RunFolder
-from lightning_modules.stack import Stack, find_stack
+from runs.folder import RunFolder
 
 log = logging.getLogger(__name__)
 

@@ -10,25 +10,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from errors import RunError
+
 SUM_TOLERANCE = 1e-3  # how far a row may be from summing to 1
 RETRAIN = "train the member again, or move its folder away"
-
-
-class MemberError(ValueError):
-    """Members that cannot be used; the message names the folder or file, the row and the remedy."""
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """A CSV of distributions -> `(N, num_classes)` float64, indexed by its first column, the ids, as strings.
 
     Raises:
-        MemberError: not a table, no rows, an id or a column twice, or a row that is no distribution.
+        RunError: not a table, no rows, an id or a column twice, or a row that is no distribution.
     """
     table = _read_csv(path)
     ids = pd.Index(table.iloc[:, 0], name=table.columns[0])
 
-    def fault(i: int, text: str) -> MemberError:
-        return MemberError(f"{path}, line {i + 2} ({ids[i]}): {text}; correct it, or {RETRAIN}")
+    def fault(i: int, text: str) -> RunError:
+        return RunError(f"{path}, line {i + 2} ({ids[i]}): {text}; correct it, or {RETRAIN}")
 
     if ids.has_duplicates:
         raise fault(int(ids.duplicated().argmax()), "the id stands there a second time")
@@ -50,15 +48,15 @@ def _read_csv(path: Path) -> pd.DataFrame:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = next(csv.reader(file), [])  # pandas would rename columns that stand twice
         if len(header) < 2 or len(set(header)) < len(header):
-            raise MemberError(f"{path}: its first line must name an id and the classes, each once; {RETRAIN}")
+            raise RunError(f"{path}: its first line must name an id and the classes, each once; {RETRAIN}")
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # it warns where it drops what a row has too much
             layout: dict[str, Any] = {"names": header, "header": 0, "index_col": False, "dtype": {header[0]: str}}
             table = pd.read_csv(path, keep_default_na=False, low_memory=False, **layout)
     except (OSError, UnicodeDecodeError, csv.Error, pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        raise MemberError(f"{path}: cannot be read as a table in UTF-8 ({str(error).strip()}); {RETRAIN}") from error
+        raise RunError(f"{path}: cannot be read as a table in UTF-8 ({str(error).strip()}); {RETRAIN}") from error
     if table.empty:
-        raise MemberError(f"{path}: has no rows; {RETRAIN}")
+        raise RunError(f"{path}: has no rows; {RETRAIN}")
     return table
 
 
@@ -88,7 +86,7 @@ def write_files(folder: Path, texts: dict[str, str]) -> None:
     """Writes files, by name, into `folder`: first all under temporary names, so that an error leaves none half-written.
 
     Raises:
-        MemberError: no room, or no permission.
+        RunError: no room, or no permission.
     """
     temporary = {name: folder / f".{name}.{os.getpid()}.tmp" for name in texts}
     try:
@@ -97,7 +95,7 @@ def write_files(folder: Path, texts: dict[str, str]) -> None:
         for name, path in temporary.items():
             os.replace(path, folder / name)
     except OSError as error:
-        raise MemberError(f"{folder}: cannot be written ({error}); make room or change its permissions") from error
+        raise RunError(f"{folder}: cannot be written ({error}); make room or change its permissions") from error
     finally:
         for path in temporary.values():
             path.unlink(missing_ok=True)

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from ensembling.tables import RETRAIN, MemberError, difference, read_table, some
+from errors import RunError
+from runs.tables import RETRAIN, difference, read_table, some
 
 # The tables a member may hold, by file name without `.csv`: those of predictions, and of the answers to each.
 ANSWERS_OF = {"predictions": "test_answers", "val_predictions": "val_answers"}
@@ -52,7 +53,7 @@ def find_members(run_dir: Path) -> list[Member]:
     Other folders, such as a launcher's `.submitit`, are passed over.
 
     Raises:
-        MemberError: no such folder, or no member in it; the message names folders nearby that hold some.
+        RunError: no such folder, or no member in it; the message names folders nearby that hold some.
     """
     run_dir = Path(run_dir)
     if run_dir.is_dir():
@@ -63,7 +64,7 @@ def find_members(run_dir: Path) -> list[Member]:
     nearby = (sorted({str(file.parent.parent) for file in root.glob("*/*/metrics.json")}) for root in roots)
     near = next(filter(None, nearby), [])
     hint = f"members are in {some(near)}" if near else "train.py makes them"
-    raise MemberError(f"{run_dir}: {'no members in it' if run_dir.is_dir() else 'no such folder'}; {hint}")
+    raise RunError(f"{run_dir}: {'no members in it' if run_dir.is_dir() else 'no such folder'}; {hint}")
 
 
 def _is_member(folder: Path) -> bool:
@@ -103,19 +104,19 @@ def read_tables(member: Member) -> dict[str, pd.DataFrame]:
     """Those of TABLES that the member holds, by file name without `.csv`.
 
     Raises:
-        MemberError: a table that is no table of distributions, no table at all, or predictions and answers that do not
+        RunError: a table that is no table of distributions, no table at all, or predictions and answers that do not
             belong together.
     """
     tables = {name: read_table(path) for name in TABLES if (path := member.path / f"{name}.csv").is_file()}
     if not tables.keys() & ANSWERS_OF.keys():
-        raise MemberError(f"{member.path}: neither predictions.csv nor val_predictions.csv; {RETRAIN}")
+        raise RunError(f"{member.path}: neither predictions.csv nor val_predictions.csv; {RETRAIN}")
     if "val_predictions" in tables and "val_answers" not in tables:
-        raise MemberError(f"{member.path}: val_predictions.csv but no val_answers.csv; {RETRAIN}")
+        raise RunError(f"{member.path}: val_predictions.csv but no val_answers.csv; {RETRAIN}")
     for predictions, answers in ANSWERS_OF.items():
         if answers in tables and predictions not in tables:
-            raise MemberError(f"{member.path}: {answers}.csv but no {predictions}.csv; {RETRAIN}")
+            raise RunError(f"{member.path}: {answers}.csv but no {predictions}.csv; {RETRAIN}")
         if answers in tables and (text := difference(tables[predictions], tables[answers])):
-            raise MemberError(f"{member.path / predictions}.csv: {text} than {answers}.csv; {RETRAIN}")
+            raise RunError(f"{member.path / predictions}.csv: {text} than {answers}.csv; {RETRAIN}")
     return tables
 
 
@@ -123,7 +124,7 @@ def read_config(member: Member) -> dict[str, Any]:
     """The member's resolved configuration; empty where only its tables were kept.
 
     Raises:
-        MemberError: it is no YAML, or not one of settings.
+        RunError: it is no YAML, or not one of settings.
     """
     path = member.path / ".hydra" / "config.yaml"
     if not path.is_file():
@@ -132,9 +133,9 @@ def read_config(member: Member) -> dict[str, Any]:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         problem = " ".join(str(error).split())
-        raise MemberError(f"{path}: cannot be read as YAML ({problem}); restore or delete it") from error
+        raise RunError(f"{path}: cannot be read as YAML ({problem}); restore or delete it") from error
     if not isinstance(config, dict):
-        raise MemberError(f"{path}: holds no settings; restore or delete it")
+        raise RunError(f"{path}: holds no settings; restore or delete it")
     return config
 
 
@@ -142,13 +143,13 @@ def read_epochs(member: Member) -> pd.DataFrame:
     """metrics.csv: one row an epoch, with the columns that train.py's History names; empty where there is none.
 
     Raises:
-        MemberError: it is no table of epochs.
+        RunError: it is no table of epochs.
     """
     path = member.path / "metrics.csv"
     try:
         epochs = pd.read_csv(path) if path.is_file() else pd.DataFrame()
     except (OSError, ValueError) as error:
-        raise MemberError(f"{path}: cannot be read as a table ({error}); restore or delete it") from error
+        raise RunError(f"{path}: cannot be read as a table ({error}); restore or delete it") from error
     if len(epochs) and not {"epoch", "step", "train/loss", "seconds"} <= set(epochs):
-        raise MemberError(f"{path}: not a table of epochs (epoch, step, train/loss, seconds); restore or delete it")
+        raise RunError(f"{path}: not a table of epochs (epoch, step, train/loss, seconds); restore or delete it")
     return epochs

@@ -13,14 +13,11 @@ import torch
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from torch import nn
 
-from lightning_modules.predictor import Predictor
+from errors import UserError
+from inference.predictor import Predictor
 
 TOLERANCE = 1e-4  # in probability
 BATCHES = (1, 3)  # to compare in
-
-
-class ExportError(ValueError):
-    """Nothing was exported; the message names the file or the setting and the remedy."""
 
 
 def to_onnx(predictor: Predictor, metadata: dict[str, str]) -> torch.onnx.ONNXProgram:
@@ -50,7 +47,7 @@ def write_checked(
     """Writes the file, in place of an older one, and returns the largest difference in probability to PyTorch.
 
     Raises:
-        ExportError: the difference on one of the `sounds` is over TOLERANCE; nothing is written then.
+        UserError: the difference on one of the `sounds` is over TOLERANCE; nothing is written then.
         OSError: no room, or no permission.
     """
     temporary = path.with_name(f"{path.name}.{uuid4().hex}.tmp")
@@ -59,7 +56,7 @@ def write_checked(
         differences = compare(temporary, predictor, sounds)
         worst = max(differences, key=differences.__getitem__)
         if not differences[worst] <= TOLERANCE:  # a NaN is no agreement
-            raise ExportError(
+            raise UserError(
                 f"{path}: not written, its probabilities differ from PyTorch's by {differences[worst]:.1e} "
                 f"({worst}), more than {TOLERANCE:.0e}; try other versions of torch and onnxruntime"
             )

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from ensembling.combine import Tables, combine
-from ensembling.members import Member
 from ensembling.metrics import FLOOR, constant_kl, constant_recall, kl_divergence, recall
 from ensembling.stacking import NUM_PARTS, Stack
-from ensembling.tables import align
+from runs.members import Member
+from runs.tables import align
 
 # Column of the figures -> how a person reads it: its heading and format.
 LAYOUT = {

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from lightning import Callback, LightningModule, Trainer
 
-from lightning_modules.run_folder import write_text
+from runs.folder import write_text
 
 log = logging.getLogger(__name__)
 

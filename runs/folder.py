@@ -20,6 +20,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from errors import RunError
+
 # What may change between the start of a run and its end without changing what it computes.
 FREE: tuple[str, ...] = ("ckpt_path", "overwrite", "callbacks", "logger")
 FREE += ("data.cache", "data.cache_dir", "data.num_workers", "data.source")  # the source repeats what stands in data
@@ -28,10 +30,6 @@ MADE = (".hydra", "checkpoints", "tensorboard")  # by a run, beside its tables a
 HEARTBEAT = 10.0  # seconds between two signs of life of a run
 SILENCE = 60.0  # seconds without one after which a run counts as interrupted
 PACKAGES = ("torch", "torchaudio", "lightning", "hydra-core", "numpy")
-
-
-class RunError(ValueError):
-    """A run cannot start in its folder; the message names the folder, the reason and the remedy."""
 
 
 class RunFolder:

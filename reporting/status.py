@@ -7,8 +7,8 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
-from ensembling.members import Member, read_epochs
-from ensembling.tables import align
+from runs.members import Member, read_epochs
+from runs.tables import align
 
 
 def overview(members: Sequence[Member]) -> pd.DataFrame:

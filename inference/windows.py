@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from datamodules.recordings import DataError, fit_length
+from datamodules.recordings import fit_length
+from errors import DataError
 
 
 def check_hop(hop: float) -> None:

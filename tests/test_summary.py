@@ -6,10 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from ensembling import report
 from ensembling.combine import combine, gather
-from ensembling.members import find_members
 from ensembling.stacking import fit_stack
+from reporting import summary
+from runs.members import find_members
 from tests.fake_members import (
     FOLD_ANSWERS,
     IDS,
@@ -25,7 +25,7 @@ from tests.fake_members import (
 
 def figures(sweep):
     members = find_members(sweep)
-    return report.figures(members, gather(members)[0])
+    return summary.figures(members, gather(members)[0])
 
 
 def kl(answers, probs) -> float:
@@ -76,7 +76,7 @@ def test_one_pool_needs_no_row_of_its_own(tmp_path):
 
 
 def test_the_text_is_aligned_and_leaves_out_what_nobody_knows(sweep):
-    lines = report.as_text(figures(sweep)).splitlines()
+    lines = summary.as_text(figures(sweep)).splitlines()
     assert lines[0].split() == ["member", "pool", "seed", "val", "KL", "recall", "minutes"]
     assert len({len(line) for line in lines}) == 1
     assert [i for i, line in enumerate(lines) if set(line) == {"-"}] == [1, 5]
@@ -87,28 +87,28 @@ def test_the_text_is_aligned_and_leaves_out_what_nobody_knows(sweep):
 def test_without_validation_there_is_nothing_to_claim(tmp_path):
     write_member(tmp_path, "avg", 0, val=False)
     table = figures(tmp_path)
-    assert report.headline(table) == ""
-    assert report.as_text(table).splitlines()[0].split() == ["member", "pool", "seed", "minutes"]
+    assert summary.headline(table) == ""
+    assert summary.as_text(table).splitlines()[0].split() == ["member", "pool", "seed", "minutes"]
 
 
 def test_the_headline_names_the_best_member(sweep):
     table = figures(sweep)
     members = table.iloc[:3].set_index("member")["val_kl"]
-    assert f"best member {members.idxmin()} {members.min():.4f}, constant answer" in report.headline(table)
-    assert report.headline(table).startswith(f"Validation KL of the ensemble: {table['val_kl'].iloc[-2]:.4f} ")
+    assert f"best member {members.idxmin()} {members.min():.4f}, constant answer" in summary.headline(table)
+    assert summary.headline(table).startswith(f"Validation KL of the ensemble: {table['val_kl'].iloc[-2]:.4f} ")
 
 
 def test_the_page_shows_every_row_and_why_members_were_left_out(sweep):
-    page = report.as_markdown("demo: ensemble", figures(sweep), {"max_seed1": "not complete"})
+    page = summary.as_markdown("demo: ensemble", figures(sweep), {"max_seed1": "not complete"})
     rows = [line for line in page.splitlines() if line.startswith("|")]
     assert len(rows) == 2 + 7 and len({line.count("|") for line in rows}) == 1
     assert page.startswith("# demo: ensemble\n") and "- max_seed1: not complete" in page
-    assert "Left out" not in report.as_markdown("demo", figures(sweep), {})
+    assert "Left out" not in summary.as_markdown("demo", figures(sweep), {})
 
 
 def test_the_json_tells_what_went_in(sweep):
     members = find_members(sweep)
-    content = json.loads(report.as_json(members, figures(sweep), {"max_seed1": "not complete"}))
+    content = json.loads(summary.as_json(members, figures(sweep), {"max_seed1": "not complete"}))
     expected = {"name": "avg_seed1", "pool": "avg", "seed": 1, "fold": None}
     for kind in ("predictions", "val_predictions"):
         file = sweep / "avg_seed1" / f"{kind}.csv"
@@ -125,17 +125,17 @@ def test_a_stack_has_a_row_and_weights_and_its_numbers_in_the_json(tmp_path):
     members = find_members(tmp_path)
     tables, _ = gather(members)
     stack = fit_stack(members, tables, combine(members, tables))
-    table = report.figures(members, tables, stack)
+    table = summary.figures(members, tables, stack)
     assert table["member"].tolist()[-3:] == ["ensemble (2)", "stacked ensemble (2)", "constant answer"]
     assert table["val_kl"].tolist()[-3:-1] == pytest.approx([stack.mean_kl, stack.val_kl])
     assert table["weight"].tolist()[:2] == list(stack.weights.values()) and table["weight"][2:].isna().all()
-    assert report.as_text(table).splitlines()[2].split()[-1] == f"{stack.weights['avg_seed0']:.3f}"
-    assert f"KL of the ensemble: {stack.val_kl:.4f}" in report.headline(table)
-    page = report.as_markdown("demo", table, {}, stack)
+    assert summary.as_text(table).splitlines()[2].split()[-1] == f"{stack.weights['avg_seed0']:.3f}"
+    assert f"KL of the ensemble: {stack.val_kl:.4f}" in summary.headline(table)
+    page = summary.as_markdown("demo", table, {}, stack)
     assert (
         f"KL {stack.val_kl:.4f} on held-out validation clips (5 parts), {stack.mean_kl:.4f} of the mean; taken" in page
     )
-    numbers = json.loads(report.as_json(members, table, {}, stack))["stack"]
+    numbers = json.loads(summary.as_json(members, table, {}, stack))["stack"]
     assert numbers["weights"] == stack.weights and numbers["offsets"] == stack.offsets and numbers["taken"] is True
 
 
@@ -157,11 +157,11 @@ def test_folds_are_scored_on_all_their_clips_together(tmp_path):
 def test_folds_have_a_column_and_no_best_member(tmp_path):
     write_folds(tmp_path)
     table = figures(tmp_path)
-    lines = report.as_text(table).splitlines()
+    lines = summary.as_text(table).splitlines()
     assert lines[0].split()[:4] == ["member", "pool", "seed", "fold"]
     assert lines[3].split()[:4] == ["avg_seed0_fold1", "avg", "0", "1"]
     mean = table["val_kl"][:4].mean()  # members of different folds are scored on different clips
-    assert f"(mean of its members {mean:.4f}, constant answer" in report.headline(table)
-    assert "out-of-fold" in report.as_markdown("demo", table, {})
-    content = json.loads(report.as_json(find_members(tmp_path), table, {}))
+    assert f"(mean of its members {mean:.4f}, constant answer" in summary.headline(table)
+    assert "out-of-fold" in summary.as_markdown("demo", table, {})
+    content = json.loads(summary.as_json(find_members(tmp_path), table, {}))
     assert [member["fold"] for member in content["members"]] == [0, 1, 0, 1]

@@ -1,0 +1,24 @@
+"""Errors that the user can correct. Scripts print them as one line; every other exception is a bug and a traceback."""
+
+
+class UserError(ValueError):
+    """Something the program was given cannot be used.
+
+    The message says what is wrong, where (file, row or setting) and what to do.
+    """
+
+
+class SettingError(UserError):
+    """A setting, or a combination of settings."""
+
+
+class DataError(UserError):
+    """Recordings, a table of targets, or their split into speakers and folds."""
+
+
+class CacheError(UserError):
+    """The cache cannot be written."""
+
+
+class RunError(UserError):
+    """A run folder, a checkpoint, or a table in it."""
