@@ -118,4 +118,5 @@ def _tell_the_end(folders: list[Path]) -> None:
     if open_ones:
         print("Mend what failed and repeat the command: it skips what is complete and goes on with the rest.")
     else:
-        print(f"python ensemble.py run_dir={folders[0].parent}")
+        for sweep in dict.fromkeys(folder.parent for folder in folders):
+            print(f"python ensemble.py run_dir={sweep}")
