@@ -5,7 +5,7 @@ python ensemble.py run_dir=outputs/winner expect=16         # refuses unless the
 python ensemble.py run_dir=outputs/winner partial=true      # goes on with the members that are there
 python ensemble.py run_dir=outputs/winner combine=stacked   # with weights fitted on the validation clips
 python ensemble.py run_dir=outputs/winner status=true       # only looks how far each member is
-python ensemble.py run_dir=outputs/winner html=false        # without summary.html, which takes plotly and the data
+python ensemble.py run_dir=outputs/winner html=false        # without report.html, which takes plotly and the data
 """
 
 from __future__ import annotations
@@ -72,13 +72,13 @@ def ensemble(cfg: DictConfig) -> pd.DataFrame:
     title = f"{run_dir.resolve().name}: ensemble of {len(members)} member{'s' if len(members) > 1 else ''}"
     texts = {file: format_table(combined[kind]) for kind, file in FILES.items() if kind in combined}
     texts["members.csv"] = table.to_csv(index=False, lineterminator="\n")
-    texts["summary.md"] = summary.as_markdown(title, table, faults, stack)
+    texts["report.md"] = summary.as_markdown(title, table, faults, stack)
     texts["ensemble.json"] = summary.as_json(members, table, faults, stack)
     texts["model_card.md"] = card.build(title, members, combined, table)
     if cfg.html:
         from reporting import page  # plotly takes as long as everything else here
 
-        texts["summary.html"] = page.build(title, members, tables, combined, table, faults, load_splits)
+        texts["report.html"] = page.build(title, members, tables, combined, table, faults, load_splits)
     write_files(run_dir, texts)
 
     print(f"{title}\n\n{summary.as_text(table)}\n\n{summary.headline(table)}".rstrip())
@@ -90,7 +90,7 @@ def ensemble(cfg: DictConfig) -> pd.DataFrame:
         print(f"Expected {cfg.expect} members, went on with {len(members)}")
     nothing = "none written, the members have no predictions.csv: their source has no test split"
     print(f"Submission: {run_dir / 'submission.csv' if 'predictions' in combined else nothing}")
-    print(f"Report:     {run_dir / ('summary.html' if cfg.html else 'summary.md')}")
+    print(f"Report:     {run_dir / ('report.html' if cfg.html else 'report.md')}")
     return table
 
 

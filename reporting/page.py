@@ -1,4 +1,4 @@
-"""summary.html: one file with figures, sound and the script that draws them, to open without a network."""
+"""report.html: one file with figures, sound and the script that draws them, to open without a network."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def build(
     best, worst = examples.best_and_worst(probs, answers)
     sounds, silence = examples.find_sounds(members, tables, kind, [clip.id for clip in best + worst], load)
     return render(
-        "summary.html",
+        "report.html",
         title=title,
         headline=summary.headline(table),
         cells=summary.cells(table),

@@ -73,7 +73,7 @@ def test_folding_changes_nothing(pool: str, residual: bool, num_left: int) -> No
             module.weight.data.normal_()  # negative ones too
     folded, features = network.folded(), torch.randn(2, 4, 160, 160)
     with torch.no_grad():
-        torch.testing.assert_close(folded(features), network(features), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(folded(features), network(features), atol=1e-5, rtol=1e-4)
     left = sum(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
     assert left == num_left  # of 21
 

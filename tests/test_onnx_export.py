@@ -21,7 +21,7 @@ from export import export
 from inference.onnx_export import TOLERANCE, write_checked
 from inference.predictor import Predictor, find_checkpoints, load_ensemble
 from inference.probes import probe_sounds
-from lightning_modules import onnx_export
+from inference import onnx_export
 from tests.test_classifier import FEATURES, learner
 from tests.test_cli import ROOT, run
 from tests.test_mac import fill
