@@ -18,10 +18,10 @@ from torch import nn
 
 from errors import UserError
 from export import export
+from inference import onnx_export
 from inference.onnx_export import TOLERANCE, write_checked
 from inference.predictor import Predictor, find_checkpoints, load_ensemble
 from inference.probes import probe_sounds
-from inference import onnx_export
 from tests.test_classifier import FEATURES, learner
 from tests.test_cli import ROOT, run
 from tests.test_mac import fill
