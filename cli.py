@@ -10,6 +10,7 @@ from hydra.errors import HydraException, InstantiationException
 from omegaconf.errors import OmegaConfBaseException
 
 from errors import UserError
+from messages import printable
 
 PATHS = ("run_dir", "ckpt_path", "input", "output")
 
@@ -39,7 +40,7 @@ def run(main: Callable[[], Any]) -> None:
     except Exception as error:
         if (message := as_message(error)) is None:
             raise
-        sys.exit(message)
+        sys.exit("\n".join(map(printable, message.splitlines())))  # a file or a word may be named anything
 
 
 def _return_value(job: JobReturn) -> Any:

@@ -3,13 +3,13 @@
 import csv
 import math
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from errors import DataError
+from messages import some
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Answers:
         if missing or unknown:
             raise DataError(
                 f"{self.path}: its columns are not those of {where}: "
-                f"missing {_some(missing)}; unknown {_some(unknown)}; make the headers agree"
+                f"missing {some(missing)}; unknown {some(unknown)}; make the headers agree"
             )
 
     def check_ids(self, recordings: set[str], folder: Path) -> None:
@@ -60,7 +60,7 @@ class Answers:
         extra = sorted(recordings - set(self.ids))
         if extra:
             raise DataError(
-                f"{folder}: {_some(extra)} without a row in {self.path}; add the row or remove the recording"
+                f"{folder}: {some(extra)} without a row in {self.path}; add the row or remove the recording"
             )
 
 
@@ -125,8 +125,3 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return math.nan
-
-
-def _some(names: Iterable[str]) -> str:
-    names = list(names)
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") if names else "none"

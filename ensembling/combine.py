@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from errors import RunError
+from messages import some
 from runs.members import ANSWERS_OF, TABLES, Member, read_tables
-from runs.tables import RETRAIN, difference, some
+from runs.tables import RETRAIN, difference
 
 Tables = dict[str, pd.DataFrame]  # a member's tables by file name without `.csv`
 

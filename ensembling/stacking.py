@@ -14,8 +14,8 @@ import pandas as pd
 from ensembling.combine import Tables, by_fold
 from ensembling.metrics import FLOOR, kl_divergence
 from errors import RunError
+from messages import some
 from runs.members import Member
-from runs.tables import some
 
 PRIOR = 5.0  # clips that the belief in equal weights and no offsets counts for; 3 to 10 are as good, see docs
 NUM_PARTS = 5  # of the cross-validation

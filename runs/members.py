@@ -11,7 +11,8 @@ import pandas as pd
 import yaml
 
 from errors import RunError
-from runs.tables import RETRAIN, difference, read_table, some
+from messages import some
+from runs.tables import RETRAIN, difference, read_table
 
 # The tables a member may hold, by file name without `.csv`: those of predictions, and of the answers to each.
 ANSWERS_OF = {"predictions": "test_answers", "val_predictions": "val_answers"}

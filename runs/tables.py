@@ -3,7 +3,7 @@
 import csv
 import os
 import warnings
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from errors import RunError
+from messages import some
 
 SUM_TOLERANCE = 1e-3  # how far a row may be from summing to 1
 RETRAIN = "train the member again, or move its folder away"
@@ -107,9 +108,3 @@ def align(rows: Sequence[Sequence[str]], left: Container[int]) -> list[str]:
     aligns = [str.ljust if i in left else str.rjust for i in range(len(widths))]
     cells = ([fit(cell, width) for fit, cell, width in zip(aligns, row, widths, strict=True)] for row in rows)
     return ["  ".join(row) for row in cells]
-
-
-def some(names: Iterable[str]) -> str:
-    """Up to three names, and how many more there are."""
-    names = list(names)
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") if names else "none"

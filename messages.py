@@ -1,0 +1,21 @@
+"""The wording that messages share: counts, lists of names, text that is safe to print."""
+
+from collections.abc import Iterable
+
+JOINERS = "\u200c\u200d"  # not printable for Python, but part of Persian and Indic words
+
+
+def some(names: Iterable[str]) -> str:
+    """Up to three names, and how many more there are."""
+    names = list(names)
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") if names else "none"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 recording`, `1,000 recordings`."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def printable(text: str) -> str:
+    r"""Escape what a terminal would obey instead of show: `\x1b[2J`, not a cleared screen."""
+    return "".join(c if c.isprintable() or c in JOINERS else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,33 @@
+"""The wording that messages share."""
+
+import pytest
+
+from messages import count, printable, some
+
+
+def test_three_names_are_enough():
+    assert some([]) == "none" and some("ab") == "a, b"
+    assert some("abcde") == "a, b, c and 2 more"
+
+
+def test_counts_agree_with_their_noun():
+    assert [count(number, "file") for number in (0, 1, 2, 1000)] == ["0 files", "1 file", "2 files", "1,000 files"]
+
+
+@pytest.mark.parametrize("text", ["naïve 말소리 #1", "می\u200cخواهم", "क्\u200dष", "👋 <b> $x$ %s \\n"])
+def test_words_stay_as_they_are(text):
+    assert printable(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[2Jgone\r", r"\x1b[2Jgone\r"),
+        ("a\nb\tc", r"a\nb\tc"),
+        ("\x9b31m\x07\x7f", r"\x9b31m\x07\x7f"),
+        ("exe\u202egpj.wav", r"exe\u202egpj.wav"),
+        ("caf\udce9", r"caf\udce9"),  # a file name that is not UTF-8
+    ],
+)
+def test_what_a_terminal_would_obey_is_escaped(text, shown):
+    assert printable(text) == shown
