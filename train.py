@@ -43,6 +43,7 @@ def train(cfg: DictConfig, run_dir: str, overrides: list[str], number: int = 0) 
 
     from errors import RunError
     from runs.folder import RunFolder, provenance
+    from runs.status import Status
 
     try:
         config: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
@@ -58,7 +59,7 @@ def train(cfg: DictConfig, run_dir: str, overrides: list[str], number: int = 0) 
     if rank_zero_only.rank > 0:  # type: ignore[attr-defined]  # of a training on several devices: the first process keeps the folder
         return fit(cfg, config, folder)
     folder.claim(config, overrides, cfg.overwrite)
-    if folder.metrics.get("status") == "complete":
+    if folder.metrics.get("status") == Status.COMPLETE:
         log.info("%s is complete, nothing to do", run_dir)
         return folder.metrics["objective"]
     member = {"pool": cfg.model.pool, "seed": cfg.seed, "fold": cfg.data.get("fold")}
@@ -75,6 +76,7 @@ def fit(cfg: DictConfig, config: dict[str, Any], folder: "RunFolder | None") -> 
     from lightning_modules import results
     from lightning_modules.allocator import keep_freed_memory
     from lightning_modules.classifier import WordClassifier
+    from runs.status import Status
 
     quieten()
     keep_freed_memory()
@@ -116,7 +118,7 @@ def fit(cfg: DictConfig, config: dict[str, Any], folder: "RunFolder | None") -> 
     figures["objective"] = figures.get("val_kl", figures["train_loss"])
     results.log_settings(trainer.loggers, config, figures)
     made_with = {"device": str(device), "precision": cfg.trainer.precision, "cache_keys": datamodule.keys}
-    folder.write_metrics(status="complete", **made_with, **figures)
+    folder.write_metrics(status=Status.COMPLETE, **made_with, **figures)
     results.print_summary(folder, figures)
     return figures["objective"]
 

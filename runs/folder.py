@@ -21,6 +21,7 @@ import pandas as pd
 import yaml
 
 from errors import RunError
+from runs.status import Status
 
 # What may change between the start of a run and its end without changing what it computes.
 FREE: tuple[str, ...] = ("ckpt_path", "overwrite", "callbacks", "logger")
@@ -68,7 +69,7 @@ class RunFolder:
                 if file.suffix in (".csv", ".json", ".onnx"):
                     file.unlink()
         file = self.path / ".hydra" / "config.yaml"
-        begun = self.last_checkpoint.exists() or self.metrics.get("status") == "running"
+        begun = self.last_checkpoint.exists() or self.metrics.get("status") == Status.RUNNING
         if begun and file.exists():
             difference = differences(yaml.safe_load(file.read_text()), config)
             if difference:
@@ -87,7 +88,7 @@ class RunFolder:
         """Marks the run as running, with a sign of life every few seconds; as interrupted where a signal ends it, and
         as failed where an error does."""
         process = {"host": socket.gethostname(), "pid": os.getpid(), "silence": SILENCE}
-        self.write_metrics(status="running", error=None, **process, **facts)
+        self.write_metrics(status=Status.RUNNING, error=None, **process, **facts)
         ended = threading.Event()
 
         def beat() -> None:
@@ -100,10 +101,10 @@ class RunFolder:
         try:
             yield
         except (KeyboardInterrupt, SystemExit):  # Lightning turns the signals that end a process into these
-            self.write_metrics(status="interrupted")
+            self.write_metrics(status=Status.INTERRUPTED)
             raise
         except Exception as error:
-            self.write_metrics(status="failed", error=f"{type(error).__name__}: {error}")
+            self.write_metrics(status=Status.FAILED, error=f"{type(error).__name__}: {error}")
             raise
         finally:
             ended.set()
@@ -111,7 +112,7 @@ class RunFolder:
     def is_alive(self) -> bool:
         """Whether another process is at work on this run, as far as its signs of life tell."""
         held = self.metrics
-        if held.get("status") != "running" or not self.heartbeat.exists():
+        if held.get("status") != Status.RUNNING or not self.heartbeat.exists():
             return False
         if held["host"] == socket.gethostname() and not _is_running(held["pid"]):
             return False

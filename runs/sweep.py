@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from errors import SettingError
+from runs.status import Status
 
 
 def member_name(pool: str, seed: int, fold: int | None = None) -> str:
@@ -102,7 +103,7 @@ def _announce(members: dict[Path, DictConfig]) -> None:
         if not RunFolder(path).metrics:
             path.mkdir(parents=True, exist_ok=True)
             fold = OmegaConf.select(cfg, "data.fold")
-            RunFolder(path).write_metrics(status="waiting", pool=cfg.model.pool, seed=cfg.seed, fold=fold)
+            RunFolder(path).write_metrics(status=Status.WAITING, pool=cfg.model.pool, seed=cfg.seed, fold=fold)
 
 
 def _tell_the_end(folders: list[Path]) -> None:
@@ -110,7 +111,7 @@ def _tell_the_end(folders: list[Path]) -> None:
     from runs.folder import RunFolder
 
     metrics = {folder: RunFolder(folder).metrics for folder in folders}
-    open_ones = {folder: held for folder, held in metrics.items() if held.get("status") != "complete"}
+    open_ones = {folder: held for folder, held in metrics.items() if held.get("status") != Status.COMPLETE}
     print(f"\n{len(folders) - len(open_ones)} of {len(folders)} members are complete", flush=True)
     for folder, held in open_ones.items():
         reason = str(held.get("error") or "").strip().splitlines()
