@@ -1,8 +1,10 @@
-"""Around a sweep: all members are looked at before the first one starts, and at the end what failed is told."""
+"""Around a sweep: check all members before the first one starts, and report at the end which failed."""
 
 import atexit
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,50 +38,86 @@ class Sweep(Callback):
         if "basic_sweeper" not in config.hydra.sweeper._target_:
             return  # a search decides as it goes which members there are
         try:
-            members = dict(_members(config, config_name))
+            members = _compose(config, config_name)
+            for member in members:
+                _check_devices(member.cfg)
+            _check_folders(members)
         except (HydraException, OmegaConfBaseException):
             return  # Hydra composes every member itself before the first one, and says what is wrong
         except SettingError as error:
             sys.exit(str(error))  # Hydra turns a callback's exceptions into warnings
         if config.trainer.fast_dev_run:
             return
-        _announce(members)
+        _announce({member.folder: member.cfg for member in members})
         # Not on_multirun_end, which Hydra leaves out where a member has failed.
-        atexit.register(_tell_the_end, list(members))
+        atexit.register(_tell_the_end, [member.folder for member in members])
 
 
-def _members(config: DictConfig, config_name: str) -> Iterator[tuple[Path, DictConfig]]:
-    """Folder and configuration of every member, in the order of the sweep.
+@dataclass(frozen=True)
+class SweptMember:
+    """A member of a sweep that has not started."""
 
-    Raises:
-        SettingError: two members would fill one folder, or one cannot be trained as a part of a sweep.
-    """
-    hydra_config, before = HydraConfig.instance(), HydraConfig.instance().cfg
-    given: Any = OmegaConf.to_container(config.hydra.overrides, resolve=False)  # as it was typed
+    cfg: DictConfig  # with Hydra's own settings
+    overrides: dict[str, str]  # setting or group -> override, e.g. "optimizer.lr" -> "optimizer.lr=0.1"
+
+    @property
+    def folder(self) -> Path:
+        HydraConfig.instance().set_config(self.cfg)  # read by `${hydra:...}`
+        return Path(self.cfg.hydra.sweep.dir) / self.cfg.hydra.sweep.subdir
+
+
+def _compose(config: DictConfig, config_name: str) -> list[SweptMember]:
+    """Return the members in the order of the sweep."""
+    given: Any = OmegaConf.to_container(config.hydra.overrides, resolve=False)  # as typed
     params = [f"{name}={value}" for name, value in (config.hydra.sweeper.params or {}).items()]
     parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
     jobs = BasicSweeper.split_arguments(parser.parse_overrides(params + given["task"]), None)[0]
-    common = set(jobs[0]).intersection(*jobs)
-    taken: dict[Path, str] = {}
-    try:
-        for job in jobs:
-            cfg = compose(config_name, [*given["hydra"], *job], return_hydra_config=True)
-            hydra_config.set_config(cfg)  # the folder's name is made of it
-            folder = Path(cfg.hydra.sweep.dir) / cfg.hydra.sweep.subdir
-            changed = " ".join(override for override in job if override not in common)
-            if folder in taken:
-                raise SettingError(
-                    f"{folder} would be filled twice, with {taken[folder]} and with {changed}; sweep over one of them "
-                    "at a time with a name=... each, or tell the folders apart with hydra.sweep.subdir=..."
-                )
-            taken[folder] = changed
-            _check_devices(cfg, changed)
-            yield folder, cfg
-    finally:
-        hydra_config.cfg = before
+    members = []
+    for number, job in enumerate(jobs):
+        cfg = compose(config_name, [*given["hydra"], *job], return_hydra_config=True)
+        cfg.hydra.job.num = number
+        members.append(SweptMember(cfg, {override.partition("=")[0].lstrip("+"): override for override in job}))
+    return members
 
 
-def _check_devices(cfg: DictConfig, changed: str) -> None:
+def _check_folders(members: Sequence[SweptMember]) -> None:
+    """Check that every member has a folder of its own.
+
+    Raises:
+        SettingError: two members would fill one folder. The message names the setting that tells them apart.
+    """
+    first: dict[Path, SweptMember] = {}
+    pairs = [(first.setdefault(member.folder, member), member) for member in members]
+    pairs = [(one, two) for one, two in pairs if one is not two]
+    if not pairs:
+        return
+    one, two = pairs[0]
+    keys = [key for key in one.overrides if any(one.overrides[key] != two.overrides[key] for one, two in pairs)]
+    if not keys:
+        raise SettingError(f"{two.folder} would be filled twice: a value of the sweep is given twice; remove one")
+    values = (" ".join(member.overrides[key] for key in keys) for member in (one, two))
+    raise SettingError(f"{two.folder} would be filled twice, by {' and by '.join(values)}; {_remedy(members, keys)}")
+
+
+def _remedy(members: Sequence[SweptMember], keys: Sequence[str]) -> str:
+    """Return how to give each member a folder of its own: a `name` made of the settings `keys`, if that does it."""
+    names = {member.cfg.name for member in members}
+    groups = [key for key in members[0].overrides if key in members[0].cfg.hydra.runtime.choices]
+    swept = [key for key in groups if len({member.overrides[key] for member in members}) > 1]
+    if len(names) > 1:  # given by the experiment or the data
+        keys = [*(key for key in swept if key not in keys), *keys]
+    values = [f"${{hydra:runtime.choices.{key}}}" if key in groups else f"${{{key}}}" for key in keys]
+    name = "_".join([*names, *values] if len(names) == 1 else values)
+    for member in members:
+        member.cfg.name = name
+    distinct = len({member.folder for member in members}) == len(members)
+    # Other characters need quotes in a shell or in Hydra's command line, or make a folder of folders.
+    if distinct and all(re.fullmatch(r"[\w.+-]+", str(member.cfg.name), flags=re.ASCII) for member in members):
+        return f"add 'name={name}'"
+    return "run one command for each, with a name=... of its own"
+
+
+def _check_devices(cfg: DictConfig) -> None:
     """Several devices a member start processes that repeat the command line: of a sweep, the whole sweep.
 
     Raises:
@@ -89,7 +127,7 @@ def _check_devices(cfg: DictConfig, changed: str) -> None:
     forks = str(cfg.trainer.strategy).endswith(("fork", "spawn", "notebook"))
     if not one and not forks and "slurm" not in cfg.hydra.launcher._target_.lower():
         raise SettingError(
-            f"trainer.devices={cfg.trainer.devices} with trainer.strategy={cfg.trainer.strategy} ({changed}) would "
+            f"trainer.devices={cfg.trainer.devices} with trainer.strategy={cfg.trainer.strategy} would "
             "repeat the sweep in every process; use trainer.strategy=ddp_spawn (ddp_fork on CPUs), train members one "
             "by one, or give each one device and train several at once (hydra/launcher=joblib)"
         )

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shlex
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import pytest
 
 from errors import RunError
 from runs.folder import RunFolder
+from tests.fake_recordings import write_word_folder
 from tests.scripts import ENVIRONMENT, ROOT, run
 from tests.test_cli import TINY, data, make_competition
 
@@ -108,18 +110,73 @@ def test_overwriting_throws_away_what_the_run_made_and_nothing_else(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("sweep", "message"),
+    ("sweep", "folders"),
     [
-        (["optimizer.lr=0.1,0.2"], "avg_seed0 would be filled twice, with optimizer.lr=0.1 and with optimizer.lr=0.2"),
-        (["seed=0,1", "trainer.devices=2"], "would repeat the sweep in every process; use trainer.strategy=ddp_spawn"),
-        (["trainer.devices=1,2", "hydra.sweep.subdir=${trainer.devices}"], "would repeat the sweep in every process"),
+        (["experiment=smoke,winner"], ["smoke/avg_seed0", "winner/avg_seed0"]),
+        (
+            ["data=competition,words", "data.root=${hydra:runtime.choices.data}"],
+            ["competition/avg_seed0", "words/avg_seed0"],
+        ),
+        (
+            ["model.width=2,3", "data.fold=0,1", "name=w${model.width}"],
+            ["w2/avg_seed0_fold0", "w2/avg_seed0_fold1", "w3/avg_seed0_fold0", "w3/avg_seed0_fold1"],
+        ),
     ],
 )
-def test_a_sweep_that_cannot_work_is_refused_before_it_starts(home: Path, sweep: list[str], message: str) -> None:
+def test_every_member_fills_the_folder_of_its_own_name(tmp_path: Path, sweep: list[str], folders: list[str]) -> None:
+    make_competition(tmp_path / "competition")
+    write_word_folder(tmp_path / "words")
+    given = ["data=competition", "data.root=competition", "data.cache_dir=cache", "data.batch_size=8", "model.width=2"]
+    given += [f"++data.{split}_size=8" for split in ("train", "val", "test")]
+    run("train.py", "-m", *given, *sweep, "trainer.fast_dev_run=true", cwd=tmp_path)
+    logs = (tmp_path / "outputs").rglob("train.log")
+    assert sorted(str(log.parent.relative_to(tmp_path / "outputs")) for log in logs) == folders
+
+
+@pytest.mark.parametrize(
+    ("sweep", "message"),
+    [
+        (["seed=0,0"], "avg_seed0 would be filled twice: a value of the sweep is given twice; remove one"),
+        (
+            ["data.root=a/b,a/c"],
+            "avg_seed0 would be filled twice, by data.root=a/b and by data.root=a/c; run one command",
+        ),
+        (["seed=0,1", "trainer.devices=2"], "would repeat the sweep in every process; use trainer.strategy=ddp_spawn"),
+        (["trainer.devices=1,2", "hydra.sweep.subdir=${hydra.job.num}"], "would repeat the sweep in every process"),
+    ],
+)
+def test_a_sweep_that_cannot_work_is_an_error_before_it_starts(home: Path, sweep: list[str], message: str) -> None:
     before = sorted(home.rglob("*"))
-    printed = run("train.py", "-m", *TINY, *data(home), *sweep, "name=never", cwd=home, expect=1)
-    assert message in printed and "Traceback" not in printed
+    printed = run("train.py", "-m", *TINY, *data(home), "name=never", *sweep, cwd=home, expect=1)
+    assert message in printed and "Traceback" not in printed and "Warning" not in printed
     assert sorted(home.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("sweep", "clash", "remedy", "folders"),
+    [
+        (
+            ["optimizer=adamw,sgd"],
+            "smoke/avg_seed0 would be filled twice, by optimizer=adamw and by optimizer=sgd",
+            "'name=smoke_${hydra:runtime.choices.optimizer}'",
+            ["smoke_adamw", "smoke_sgd"],
+        ),
+        (
+            ["experiment=smoke,winner", "optimizer.lr=0.1,0.2", "seed=3"],
+            "smoke/avg_seed3 would be filled twice, by optimizer.lr=0.1 and by optimizer.lr=0.2",
+            "'name=${hydra:runtime.choices.experiment}_${optimizer.lr}'",
+            ["smoke_0.1", "smoke_0.2", "winner_0.1", "winner_0.2"],
+        ),
+    ],
+)
+def test_the_error_names_the_setting_that_tells_members_apart_and_its_remedy_works(
+    home: Path, tmp_path: Path, sweep: list[str], clash: str, remedy: str, folders: list[str]
+) -> None:
+    command = ["-m", *TINY, *data(home), "trainer.fast_dev_run=true", *sweep]
+    printed = run("train.py", *command, cwd=tmp_path, expect=1)
+    assert f"{clash}; add {remedy}\n" in printed and not list(tmp_path.iterdir())
+    run("train.py", *command, *shlex.split(remedy), cwd=tmp_path)
+    assert sorted(path.name for path in (tmp_path / "outputs").iterdir() if path.is_dir()) == folders
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
