@@ -1,11 +1,12 @@
-"""Does time grow with the number of clips, and memory not?
+"""Measure how time and memory scale with the number of clips.
 
-python -m benchmarks.growth                            # 1,000 to 100,000 generated clips; 4 GB of disk
-python -m benchmarks.growth 4000 40000 --out docs      # writes docs/growth.csv
+python -m benchmarks.growth                            # 1,000 to 100,000 generated clips; needs 4 GB of disk space
+python -m benchmarks.growth 4000 40000 --out docs      # also writes docs/growth.csv
 
-Each size is a fresh process: KB on the disk a clip (the cache of waveforms), clips/s of building the cache, seconds to
-open it again, clips/s of loading with features and augmentation and of training from that, the process's own memory
-(the page cache not counted) after the training and how far it grew in its second half.
+Each size runs in a new process. Columns: disk space of the waveform cache per clip (KB), speed of building the cache
+(clips/s), time to reopen it (s), speed of loading with feature extraction and augmentation (clips/s), speed of training
+(clips/s), memory of the process after training without the page cache (MB), and how much it grew in the second half of
+the training (MB).
 """
 
 import argparse
@@ -26,7 +27,7 @@ BATCH_SIZE = 32
 
 
 def make_clips(root: Path, num_clips: int) -> None:
-    """A competition folder whose recordings are names of a hundred different files: what counts is their number."""
+    """Write a competition folder of `num_clips` recordings: a hundred distinct files and hard links to them."""
     rng = np.random.default_rng(0)
     (root / "train").mkdir(parents=True)
     for i in range(num_clips):
@@ -35,20 +36,19 @@ def make_clips(root: Path, num_clips: int) -> None:
             soundfile.write(path, 0.1 * rng.standard_normal(16_000), 16_000)
         else:
             os.link(root / "train" / f"{i % 100:06d}.wav", path)
-    answers = np.full((num_clips, 4), 0.25)
-    table = pd.DataFrame(answers, columns=["no", "on", "up", "yes"])
+    table = pd.DataFrame(np.full((num_clips, 4), 0.25), columns=["no", "on", "up", "yes"])
     table.insert(0, "id", [f"{i:06d}" for i in range(num_clips)])
     table.to_csv(root / "train_answer.csv", index=False)
 
 
-def own_memory() -> float:
-    """MB that the process holds itself: mapped files, which the system may drop at any time, not counted."""
+def anonymous_memory() -> float:
+    """Memory of this process in MB without mapped files, which the system may evict at any time."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("RssAnon:")[1].split()[0]) / 1024
 
 
 def measure(root: Path) -> dict[str, float]:
-    """The figures of one size, in this process."""
+    """Measure one size in this process; return one row of the table."""
     import torch
 
     from benchmarks.project import batches, data_module
@@ -76,7 +76,7 @@ def measure(root: Path) -> dict[str, float]:
         optimizer.zero_grad()
         kl_divergence(network(features.contiguous(memory_format=torch.channels_last)), targets).backward()
         optimizer.step()
-        memory.append(own_memory())
+        memory.append(anonymous_memory())
     marks.append(time.perf_counter())
     build, reopen, _, loading, training = np.diff(marks)
     size = sum(file.stat().st_size for file in (root / "cache").glob("*.npy"))
@@ -94,8 +94,10 @@ def measure(root: Path) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sizes", type=int, nargs="*", default=[1_000, 4_000, 10_000, 40_000, 100_000])
-    parser.add_argument("--out", type=Path, help="folder for growth.csv")
+    parser.add_argument(
+        "sizes", type=int, nargs="*", default=[1_000, 4_000, 10_000, 40_000, 100_000], help="numbers of clips"
+    )
+    parser.add_argument("--out", type=Path, help="folder to write growth.csv to")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:

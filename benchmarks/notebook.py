@@ -1,8 +1,8 @@
-"""The notebook's side of speed.py, in plain code: what the speed of this project is measured against.
+"""The reference for speed.py: a reimplementation of the winning notebook's pipeline.
 
-One clip at a time: features by torchaudio, `torch.save` and `torch.load` of a float32 file a clip, augmentation in the
-data set; the network in PyTorch's default memory layout, with its default allocator. The second half is functions of
-the folder of clips that return clips/s.
+It processes one clip at a time: torchaudio features, one float32 file per clip (`torch.save`, `torch.load`),
+augmentation in the dataset. The network uses PyTorch's default memory layout and allocator. The benchmark functions at
+the end take the folder of clips and return clips/s.
 """
 
 import random
@@ -25,7 +25,7 @@ from lightning_modules.mac import MAC
 
 
 class Features(nn.Module):
-    """One waveform `(1, 16000)` -> `(4, 160, 160)`."""
+    """One waveform `(1, 16000)` -> features `(4, 160, 160)`."""
 
     slope: Tensor
 
@@ -46,7 +46,7 @@ class Features(nn.Module):
 
 
 class Files(Dataset):
-    """A file of features a clip, augmented one by one."""
+    """One feature file per clip, augmented clip by clip."""
 
     def __init__(self, files: Sequence[Path], targets: Tensor) -> None:
         self.files, self.targets = files, targets
@@ -67,7 +67,7 @@ class Files(Dataset):
 
 
 def build_cache(recordings: Sequence[Path], folder: Path) -> list[Path]:
-    """Recordings -> a file of features each."""
+    """Compute the features of each recording; write one file per recording."""
     extractor, files = Features(), []
     for path in recordings:
         waveform = torch.from_numpy(soundfile.read(path, dtype="float32")[0])[None]
@@ -77,14 +77,14 @@ def build_cache(recordings: Sequence[Path], folder: Path) -> list[Path]:
 
 
 def batches(root: Path, num_workers: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Training batches without end, from files made at the first call."""
+    """Yield training batches indefinitely; the first call writes the feature files."""
     folder = root / "files"
     if not folder.exists():
         folder.mkdir()
         build_cache(sorted((root / "train").iterdir()), folder)
-    answers = pd.read_csv(root / "train_answer.csv").to_numpy()[:, 1:].astype(np.float32)
-    clips = Files(sorted(folder.iterdir()), torch.from_numpy(answers))
-    # An epoch of so few clips is over at once: workers stay, or their start would be all that is measured.
+    targets = pd.read_csv(root / "train_answer.csv").to_numpy()[:, 1:].astype(np.float32)
+    clips = Files(sorted(folder.iterdir()), torch.from_numpy(targets))
+    # Persistent workers: an epoch of so few clips is short, and starting workers would dominate the measurement.
     loader = DataLoader(
         clips,
         batch_size=128,
@@ -112,9 +112,9 @@ def training(root: Path, pool: str) -> float:
     optimizer = torch.optim.SGD(network.parameters(), lr=0.2, momentum=0.9, weight_decay=1e-4)
 
     def step() -> int:
-        pictures, targets = next(stream)
+        inputs, targets = next(stream)
         optimizer.zero_grad()
-        F.kl_div(network(pictures), targets, reduction="batchmean").backward()
+        F.kl_div(network(inputs), targets, reduction="batchmean").backward()
         optimizer.step()
         return len(targets)
 
@@ -130,7 +130,7 @@ def caching(root: Path) -> float:
 
 @torch.no_grad()
 def prediction(root: Path) -> float:
-    """Sixteen members one after the other, each with features of its own."""
+    """Sixteen members, one after the other, each computing its own features."""
     torch.manual_seed(0)
     extractor, waveforms = Features(), 0.1 * torch.randn(32, 1, 16_000)
     members = [MAC(pool).eval() for pool in ["avg"] * 8 + ["max"] * 8]

@@ -1,6 +1,6 @@
-"""This project's side of speed.py; see workload.py for the other's and what both are given.
+"""The functions of this project that speed.py measures; notebook.py is the reference, workload.py the shared input.
 
-Each function takes the folder of clips and returns clips/s.
+Each benchmark function takes the folder of clips and returns clips/s.
 """
 
 import tempfile
@@ -32,14 +32,14 @@ keep_freed_memory()  # as the scripts do
 
 
 def winner(root: Path, *overrides: str) -> DictConfig:
-    """The winning recipe on the clips in `root`."""
+    """Compose the configuration of the winning recipe for the clips in `root`."""
     with initialize_config_dir(str(Path(__file__).parents[1] / "conf"), version_base="1.3"):
         paths = [f"data.root={root}", f"data.cache_dir={root / 'cache'}", "name=speed", "run_dir=null"]
         return compose("train", ["experiment=winner", *paths, *overrides])
 
 
 def data_module(root: Path, *overrides: str) -> OverlapDataModule:
-    """Its data module, as if a trainer held it."""
+    """Build the data module of the winning recipe, with a stub in place of the trainer."""
     cfg = winner(root, *overrides)
     features: Any = OmegaConf.to_container(cfg.features)
     data = OverlapDataModule(
@@ -57,7 +57,7 @@ def data_module(root: Path, *overrides: str) -> OverlapDataModule:
 
 
 def batches(data: OverlapDataModule) -> Iterator[tuple[Tensor, Tensor]]:
-    """Training batches without end, as the network gets them."""
+    """Yield training batches indefinitely: features and targets after augmentation."""
     loader = data.train_dataloader()
     while True:
         for batch in loader:
@@ -70,7 +70,7 @@ def features(root: Path) -> float:
 
 
 def loading(root: Path, num_workers: int) -> float:
-    """From the cache on disk to augmented batches."""
+    """Measure loading from the cache on disk plus augmentation."""
     data = data_module(root, "data.cache=features", f"data.num_workers={num_workers}")
     data.setup()
     stream = batches(data)
@@ -78,7 +78,7 @@ def loading(root: Path, num_workers: int) -> float:
 
 
 def training(root: Path, pool: str, cache: str = "features") -> float:
-    """The program itself: train.py's own function on four epochs; the rate of the last three."""
+    """Train for four epochs with train.py; return the mean speed of the last three."""
     cfg = winner(root, f"model.pool={pool}", f"data.cache={cache}", "trainer.max_epochs=4")
     with tempfile.TemporaryDirectory() as run_dir:
         cfg.run_dir = run_dir
@@ -87,15 +87,15 @@ def training(root: Path, pool: str, cache: str = "features") -> float:
 
 
 def bare_step(root: Path, pool: str) -> float:
-    """The step alone, with the best settings known, on one batch in memory."""
+    """Measure training steps on one batch in memory, with the best known settings."""
     network = MAC(pool).to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.2, momentum=0.9, weight_decay=1e-4, fused=True)
-    pictures = torch.randn(128, 4, 160, 160).contiguous(memory_format=torch.channels_last)
+    inputs = torch.randn(128, 4, 160, 160).contiguous(memory_format=torch.channels_last)
     targets = torch.rand(128, 30).softmax(dim=1)
 
     def step() -> int:
         optimizer.zero_grad()
-        kl_divergence(network(pictures), targets).backward()
+        kl_divergence(network(inputs), targets).backward()
         optimizer.step()
         return len(targets)
 
@@ -103,7 +103,7 @@ def bare_step(root: Path, pool: str) -> float:
 
 
 def caching(root: Path) -> float:
-    """Recordings to features on the disk."""
+    """Measure building the feature cache from recordings."""
     with tempfile.TemporaryDirectory(dir=root) as folder:
         data = data_module(root, "data.cache=features", f"data.cache_dir={folder}")
         start = time.perf_counter()
@@ -112,24 +112,24 @@ def caching(root: Path) -> float:
 
 
 def predictor(root: Path, num_members: int) -> Predictor:
-    """Members that know nothing: the first half of them with average pools, the second with max pools."""
+    """Build a predictor of untrained members: the first half with average pools, the second half with max pools."""
     torch.manual_seed(0)
     cfg: Any = OmegaConf.to_container(winner(root))
     parts = {name: cfg[name] for name in ("features", "optimizer", "schedule")}
-    words = [f"word{i}" for i in range(30)]
+    class_names = [f"word{i}" for i in range(30)]
     pools = ["avg" if 2 * i < num_members else "max" for i in range(num_members)]
-    members = [WordClassifier(words, {**cfg["model"], "pool": pool}, **parts).eval() for pool in pools]
+    members = [WordClassifier(class_names, {**cfg["model"], "pool": pool}, **parts).eval() for pool in pools]
     return Predictor(members, [""] * num_members)
 
 
 def prediction(root: Path, num_members: int = 16, batch_size: int = 32) -> float:
-    """Waveforms to the mean of the members."""
+    """Measure prediction: waveforms -> mean probabilities of the members."""
     predict, waveforms = predictor(root, num_members), 0.1 * torch.randn(batch_size, 16_000)
     return rate(lambda: len(predict(waveforms)))
 
 
 def onnx(root: Path, num_members: int, batch_size: int) -> float:
-    """The same from the file of export.py, made at the first call."""
+    """Measure the same prediction with onnxruntime; the first call exports the file."""
     file = root / f"{num_members}.onnx"
     if not file.exists():
         to_onnx(predictor(root, num_members), metadata={}).save(file)

@@ -1,13 +1,18 @@
-"""How good recipes are on speakers they never heard, and whether one is better than another.
+"""Score recipes on unseen speakers and compare them.
 
-python -m benchmarks.score DATA outputs/winner outputs/best     # DATA as benchmarks.held_out wrote it
-python -m benchmarks.score DATA outputs/best --sheets test      # one sheet only
+python -m benchmarks.score DATA outputs/winner outputs/best     # DATA is the output of benchmarks.held_out
+python -m benchmarks.score DATA outputs/best --test-sets test   # one test set only
 
-Each folder is a recipe: a sweep's, whose members are its seeds. For every sheet (test, other numbers of words, unequal
-levels, noise) it prints the members' KL as mean +- standard deviation over seeds, the KL of their mean answer with its
-95 % interval (bootstrap over clips), what the constant answer scores, the share of the KL that a better temperature
-would take away (calibration; the rest is not knowing the words) and the recall. The first recipe is compared with each
-other one clip by clip: the difference of the members' mean KL, with its 95 % interval.
+Each folder is a sweep of one recipe; its members are the seeds. For every test set (test, other numbers of words,
+unequal levels, noise) and every recipe, the table has one row:
+
+- kl, std: mean and standard deviation of the members' KL;
+- recall: mean over the members;
+- calibration: the part of the KL that the best single temperature removes, mean over the members;
+- ensemble_kl, low, high, ensemble_recall: the mean of the members, with a 95 % bootstrap interval over clips;
+- constant: the KL of the uniform prediction;
+- difference, difference_low, difference_high: the members' mean KL minus that of the first recipe, paired by clip, with
+  a 95 % bootstrap interval.
 """
 
 import argparse
@@ -27,10 +32,10 @@ TEMPERATURES = np.geomspace(0.25, 4.0, 65)
 
 
 def predict(run_dir: Path, folder: Path, class_names: list[str]) -> np.ndarray:
-    """The members' probabilities of the recordings in `folder`, `(members, N, num_classes)`."""
+    """Predict the recordings in `folder` with every member; return probabilities `(M, N, num_classes)`."""
     members = [Predictor([load_member(path)], [str(path)]) for path in find_checkpoints(run_dir)]
     if members[0].class_names != class_names:
-        raise SystemExit(f"{run_dir} knows other words than {folder}")
+        raise SystemExit(f"{run_dir}: its words differ from those of {folder}; train it on that data")
     probs: list[list[np.ndarray]] = [[] for _ in members]
     for chunk in read_clips(list_recordings(folder), 16_000, 16_000, chunk_size=64):
         waveforms = torch.from_numpy(chunk).float() / 32768
@@ -39,67 +44,72 @@ def predict(run_dir: Path, folder: Path, class_names: list[str]) -> np.ndarray:
     return np.stack([np.concatenate(chunks) for chunks in probs]).astype(np.float64)
 
 
-def calibration_error(answers: np.ndarray, probs: np.ndarray) -> float:
-    """What the best single temperature would take off the mean KL."""
+def calibration_error(targets: np.ndarray, probs: np.ndarray) -> float:
+    """The part of the mean KL (nats) that the best single temperature removes."""
     logs = np.log(np.maximum(probs, 1e-10))
     scaled = (np.exp(logs / t) / np.exp(logs / t).sum(axis=1, keepdims=True) for t in TEMPERATURES)
-    return kl_divergence(answers, probs).mean() - min(kl_divergence(answers, p).mean() for p in scaled)
+    return kl_divergence(targets, probs).mean() - min(kl_divergence(targets, p).mean() for p in scaled)
 
 
 def interval(values: np.ndarray, rng: np.random.Generator, num_draws: int = 2000) -> tuple[float, float]:
-    """The 95 % interval of the mean of a figure a clip, by drawing clips with replacement."""
+    """95 % bootstrap interval of the mean of `values` `(N,)`, one value per clip."""
     means = values[rng.integers(len(values), size=(num_draws, len(values)))].mean(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
 
 
-def score(answers: np.ndarray, probs: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
-    """The figures of one recipe, `probs` of its members, on one sheet."""
-    each = np.array([kl_divergence(answers, member).mean() for member in probs])
+def score(targets: np.ndarray, probs: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
+    """Compute the metrics of one recipe on one test set.
+
+    Args:
+        targets: `(N, num_classes)`.
+        probs: the members' predictions, `(M, N, num_classes)`.
+    """
+    each = np.array([kl_divergence(targets, member).mean() for member in probs])
     mean = probs.mean(axis=0)
-    low, high = interval(kl_divergence(answers, mean), rng)
+    low, high = interval(kl_divergence(targets, mean), rng)
     return {
         "members": len(probs),
         "kl": each.mean(),
         "std": each.std(ddof=1) if len(each) > 1 else np.nan,
-        "recall": np.mean([recall(answers, member).mean() for member in probs]),
-        "calibration": np.mean([calibration_error(answers, member) for member in probs]),
-        "ensemble_kl": kl_divergence(answers, mean).mean(),
+        "recall": np.mean([recall(targets, member).mean() for member in probs]),
+        "calibration": np.mean([calibration_error(targets, member) for member in probs]),
+        "ensemble_kl": kl_divergence(targets, mean).mean(),
         "low": low,
         "high": high,
-        "ensemble_recall": recall(answers, mean).mean(),
-        "constant": constant_kl(answers).mean(),
+        "ensemble_recall": recall(targets, mean).mean(),
+        "constant": constant_kl(targets).mean(),
     }
 
 
-def score_sheet(table: Path, recipes: Sequence[Path]) -> Iterator[dict[str, object]]:
-    """A row for each recipe: its figures, and how much its members' KL differs from that of the first recipe's."""
+def score_test_set(table: Path, recipes: Sequence[Path]) -> Iterator[dict[str, object]]:
+    """Yield one row per recipe: its metrics, and the difference of its members' mean KL to that of the first recipe."""
     rng = np.random.default_rng(0)
-    answers = pd.read_csv(table, index_col=0)
+    targets = pd.read_csv(table, index_col=0)
     first = None
     for recipe in recipes:
-        probs = predict(recipe, table.with_suffix(""), list(answers.columns))
-        clip_kl = np.mean([kl_divergence(answers.to_numpy(), member) for member in probs], axis=0)
+        probs = predict(recipe, table.with_suffix(""), list(targets.columns))
+        clip_kl = np.mean([kl_divergence(targets.to_numpy(), member) for member in probs], axis=0)
         first = clip_kl if first is None else first
         low, high = interval(clip_kl - first, rng)
         difference = {"difference": (clip_kl - first).mean(), "difference_low": low, "difference_high": high}
-        yield {"sheet": table.stem, "recipe": recipe.name, **score(answers.to_numpy(), probs, rng), **difference}
+        yield {"test_set": table.stem, "recipe": recipe.name, **score(targets.to_numpy(), probs, rng), **difference}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("recipes", type=Path, nargs="+")
-    parser.add_argument("--sheets", nargs="*", help="those only")
-    parser.add_argument("--out", type=Path, help="file for the table, .csv")
+    parser.add_argument("data", type=Path, help="output of benchmarks.held_out")
+    parser.add_argument("recipes", type=Path, nargs="+", help="folder of a sweep")
+    parser.add_argument("--test-sets", nargs="*", help="score only these test sets")
+    parser.add_argument("--out", type=Path, help="CSV file to write the table to")
     arguments = parser.parse_args()
     keep_freed_memory()
-    tables = sorted((arguments.data / "sheets").glob("*.csv"))
+    tables = sorted((arguments.data / "test_sets").glob("*.csv"))
     rows = [
         row
         for table in tables
-        if not arguments.sheets or table.stem in arguments.sheets
-        for row in score_sheet(table, arguments.recipes)
+        if not arguments.test_sets or table.stem in arguments.test_sets
+        for row in score_test_set(table, arguments.recipes)
     ]
     result = pd.DataFrame(rows)
     print(result.to_string(index=False, float_format="{:.4f}".format))

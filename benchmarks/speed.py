@@ -1,11 +1,11 @@
-"""How fast this project is, against the notebook's way on the same clips in the same run.
+"""Measure the speed of this project relative to the winning notebook, on the same clips in the same run.
 
-python -m benchmarks.speed                             # every row: about half an hour on two cores
-python -m benchmarks.speed --only features training    # rows whose names begin so
-python -m benchmarks.speed --rounds 5 --out docs       # writes docs/speed.csv
+python -m benchmarks.speed                             # all rows: about half an hour on two cores
+python -m benchmarks.speed --only features training    # rows whose names start with these words
+python -m benchmarks.speed --rounds 5 --out docs       # also writes docs/speed.csv
 
-Each measurement is a fresh process; a round measures every call once, a row's two sides one after the other, and the
-table gives the median over rounds of their ratio, with the lowest and the highest. Let nothing else run.
+Each measurement runs in a new process. A round measures every function once, in alternation between project and
+reference. The table reports the median, lowest and highest ratio over the rounds. Do not run anything else meanwhile.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import pandas as pd
 
 from benchmarks.workload import make_clips
 
-# Row -> two calls, a function and its arguments; their rates are divided.
+# Row name -> two calls (function, *arguments); the row reports the ratio of their speeds.
 ROWS: dict[str, tuple[tuple, tuple]] = {
     "features": (("project.features",), ("notebook.features",)),
     "loading, 0 workers": (("project.loading", 0), ("notebook.loading", 0)),
@@ -40,10 +40,10 @@ COLUMNS = ["row", "clips_per_s", "reference_clips_per_s", "ratio", "lowest", "hi
 
 
 def measure(call: tuple, root: Path) -> float:
-    """One measurement in a process of its own."""
+    """Run one call in a new process; return clips/s."""
     module, function = call[0].split(".")
-    code = f"from pathlib import Path; from benchmarks import {module} as side; "
-    code += f"print('rate', side.{function}(Path({str(root)!r}), *{call[1:]!r}))"
+    code = f"from pathlib import Path; from benchmarks import {module} as target; "
+    code += f"print('rate', target.{function}(Path({str(root)!r}), *{call[1:]!r}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stderr)
@@ -52,9 +52,9 @@ def measure(call: tuple, root: Path) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="*", default=[""], help="rows whose names begin so")
+    parser.add_argument("--only", nargs="*", default=[""], help="measure only rows whose names start with these words")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--out", type=Path, help="folder for speed.csv")
+    parser.add_argument("--out", type=Path, help="folder to write speed.csv to")
     arguments = parser.parse_args()
     rows = {row: calls for row, calls in ROWS.items() if row.startswith(tuple(arguments.only))}
     rates: dict[tuple, list[float]] = {call: [] for calls in rows.values() for call in calls}
@@ -69,7 +69,7 @@ def main() -> None:
         ratios = [rate / other for rate, other in zip(rates[call], rates[reference], strict=True)]
         medians = map(statistics.median, (rates[call], rates[reference], ratios))
         table.append([row, *medians, min(ratios), max(ratios)])
-        print("{:<32} {:8.1f} to {:8.1f} clips/s: {:5.2f} ({:.2f} .. {:.2f})".format(*table[-1]))
+        print("{:<32} {:8.1f} vs. {:8.1f} clips/s, ratio {:5.2f} ({:.2f} to {:.2f})".format(*table[-1]))
     if arguments.out:
         pd.DataFrame(table, columns=COLUMNS).to_csv(arguments.out / "speed.csv", index=False, float_format="%.4g")
 

@@ -1,10 +1,10 @@
-"""What a training step is made of, and what the allocator has to do with it.
+"""Profile a training step, with and without `keep_freed_memory`.
 
-python -m benchmarks.step           # batches of 128, average pooling
+python -m benchmarks.step           # average pooling, batch size 128
 python -m benchmarks.step max 32
 
-Once with the C library's own allocator and once as the program sets it, each in a fresh process: clips/s and new pages
-a step once the first steps are over, the process's memory, and the shares of the operations.
+Prints for each allocator setting, in a new process: clips/s and page faults per step after warmup, peak memory, and the
+fractions of the most expensive operations.
 """
 
 import argparse
@@ -15,11 +15,11 @@ import time
 from pathlib import Path
 
 NUM_STEPS = 8
-ALLOCATORS = ("the C library's", "freed memory is kept")
+ALLOCATORS = ("default allocator", "keep_freed_memory")
 
 
 def measure(pool: str, batch_size: int) -> None:
-    """The figures of this process's allocator, printed."""
+    """Measure with the allocator settings of this process and print the results."""
     import torch
     from torch.profiler import profile
 
@@ -37,13 +37,13 @@ def measure(pool: str, batch_size: int) -> None:
             kl_divergence(network(features), targets).backward()
             optimizer.step()
 
-    run(NUM_STEPS)  # the free blocks of the first steps come to fit
+    run(NUM_STEPS)  # warm up: the allocator reaches a steady state
     faults, start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, time.perf_counter()
     run(NUM_STEPS)
     rate = NUM_STEPS * batch_size / (time.perf_counter() - start)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     pages = (usage.ru_minflt - faults) / NUM_STEPS
-    print(f"{rate:.1f} clips/s, {pages:,.0f} new pages a step, {usage.ru_maxrss / 1e6:.1f} GB at most")
+    print(f"{rate:.1f} clips/s, {pages:,.0f} page faults per step, {usage.ru_maxrss / 1e6:.1f} GB peak memory")
     with profile() as profiler:
         run(2)
     events = sorted(profiler.key_averages(), key=lambda event: -event.self_cpu_time_total)

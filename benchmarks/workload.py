@@ -1,4 +1,4 @@
-"""What both sides of speed.py work on, and how they are timed."""
+"""Input and timer shared by the two sides of speed.py."""
 
 import time
 from collections.abc import Callable
@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-NUM_CLIPS = 640  # five batches of the recipe's size
+NUM_CLIPS = 640  # five batches of 128
 
 
 def make_clips(root: Path) -> None:
-    """A competition folder of noise that swells and fades, each clip with four words out of 30."""
+    """Write a competition folder of amplitude-modulated noise; each clip has four of 30 words."""
     rng = np.random.default_rng(0)
     rows = []
     (root / "train").mkdir(parents=True)
     for i in range(NUM_CLIPS):
-        swell = np.interp(np.arange(16_000), np.linspace(0, 16_000, 20), rng.random(20))
-        soundfile.write(root / "train" / f"{i:05d}.wav", 0.2 * swell * rng.standard_normal(16_000), 16_000)
+        envelope = np.interp(np.arange(16_000), np.linspace(0, 16_000, 20), rng.random(20))
+        soundfile.write(root / "train" / f"{i:05d}.wav", 0.2 * envelope * rng.standard_normal(16_000), 16_000)
         rows.append(np.isin(np.arange(30), rng.permutation(30)[:4]) / 4)
     table = pd.DataFrame(rows, columns=[f"word{i}" for i in range(30)])
     table.insert(0, "id", [f"{i:05d}" for i in range(NUM_CLIPS)])
@@ -26,7 +26,7 @@ def make_clips(root: Path) -> None:
 
 
 def rate(work: Callable[[], int], seconds: float = 6.0) -> float:
-    """Clips/s of a function that returns how many clips it did; called twice to warm up, then for `seconds`."""
+    """Measure clips/s of `work`, which returns the number of clips it processed: two warmup calls, then `seconds`."""
     for _ in range(2):
         work()
     start, clips = time.perf_counter(), 0

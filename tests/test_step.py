@@ -1,4 +1,4 @@
-"""A training step as a GPU would run it: the same few operations however large the batch, nothing read back."""
+"""What a GPU needs of a training step: operations independent of the batch size, no copies back to the host."""
 
 from collections import Counter
 from types import SimpleNamespace
@@ -13,12 +13,12 @@ from datamodules.overlap import OverlapDataModule
 from lightning_modules.classifier import WordClassifier
 
 FEATURES = {"n_mels": 64, "win_lengths": [500, 1000], "hop_length": 250, "pad": 125}
-# What copies from the device to the host and makes the host wait for it.
-SYNCHRONISING = {"aten._local_scalar_dense", "aten.nonzero", "aten.item", "aten.is_nonzero", "aten.masked_select"}
+# Operations that copy from the device to the host and block the host.
+SYNCHRONIZING = {"aten._local_scalar_dense", "aten.nonzero", "aten.item", "aten.is_nonzero", "aten.masked_select"}
 
 
 class Operations(TorchDispatchMode):
-    """Counts the operations that reach the device."""
+    """Count the operations dispatched to the device."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Operations(TorchDispatchMode):
 
 
 def operations(batch_size: int, waveforms: bool) -> Counter[str]:
-    """Of a step from the transferred batch to the updated weights."""
+    """Count the operations of a step, from the transferred batch to the updated weights."""
     data = OverlapDataModule(
         source=None,
         features=FEATURES,
@@ -56,17 +56,17 @@ def operations(batch_size: int, waveforms: bool) -> Counter[str]:
 
 
 @pytest.mark.parametrize("waveforms", [False, True])
-def test_a_step_does_no_work_clip_by_clip(waveforms: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(features, "CLIPS_IN_CACHE", 1_000)  # as on a GPU: a CPU takes them in portions
+def test_operations_do_not_depend_on_the_batch_size(waveforms: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "CLIPS_IN_CACHE", 1_000)  # as on a GPU; a CPU processes chunks
     assert operations(4, waveforms) == operations(32, waveforms)
 
 
 @pytest.mark.parametrize("waveforms", [False, True])
-def test_a_step_reads_nothing_back(waveforms: bool) -> None:
-    assert not SYNCHRONISING & set(operations(4, waveforms))
+def test_a_step_does_not_synchronize(waveforms: bool) -> None:
+    assert not SYNCHRONIZING & set(operations(4, waveforms))
 
 
-def test_the_check_would_notice() -> None:
+def test_the_check_detects_synchronization() -> None:
     with Operations() as counted:
         torch.ones(1).item()
-    assert SYNCHRONISING & set(counted.counts)
+    assert SYNCHRONIZING & set(counted.counts)
