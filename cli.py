@@ -1,5 +1,6 @@
 """What the scripts share: paths as the shell gives them, and user errors as one line."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -9,7 +10,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException, InstantiationException
 from omegaconf.errors import OmegaConfBaseException
 
-from errors import UserError
+from errors import user_message
 from messages import printable
 
 PATHS = ("run_dir", "ckpt_path", "input", "output")
@@ -29,9 +30,12 @@ def run(main: Callable[[], Any]) -> None:
     # variable), and trims the traceback of a bug. With it set, Hydra raises what the job raised.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     JobReturn.return_value = property(_return_value, JobReturn.return_value.fset)  # type: ignore[assignment, attr-defined]
+    logging.raiseExceptions = False  # a line that cannot be logged, on a full disk or a closed pipe, is no traceback
     try:
-        main()
-        sys.stdout.flush()
+        try:
+            main()
+        finally:
+            sys.stdout.flush()
     except BrokenPipeError:  # --help | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit fails once more
         sys.exit(1)
@@ -56,9 +60,7 @@ def as_message(error: BaseException) -> str | None:
     if isinstance(error, HydraException | OmegaConfBaseException):
         cause = error.__cause__
         return f"{error}\n{cause}" if isinstance(cause, OmegaConfBaseException) else str(error)
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return str(error) if isinstance(error, UserError | OSError) else None
+    return user_message(error)
 
 
 def quote_paths(arguments: Sequence[str]) -> list[str]:

@@ -22,3 +22,10 @@ class CacheError(UserError):
 
 class RunError(UserError):
     """A run folder, a checkpoint, or a table in it."""
+
+
+def user_message(error: BaseException) -> str | None:
+    """What to tell the user about an error of theirs or of the operating system; None for a bug."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) if isinstance(error, UserError | OSError) else None

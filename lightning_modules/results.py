@@ -66,7 +66,7 @@ def write_predictions(folder: RunFolder, datamodule: Data, predictions: dict[str
     return figures
 
 
-def cost(folder: RunFolder) -> dict[str, float]:
+def cost(folder: RunFolder) -> dict[str, Any]:
     """What the training took, interruptions left out: from the table of epochs, which a resumed run goes on with."""
     epochs = pd.read_csv(folder.path / "metrics.csv")
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -20,13 +20,14 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from errors import RunError
+from errors import RunError, user_message
 from runs.status import Status
 
 # What may change between the start of a run and its end without changing what it computes.
 FREE: tuple[str, ...] = ("ckpt_path", "overwrite", "callbacks", "logger")
 FREE += ("data.cache", "data.cache_dir", "data.num_workers", "data.source")  # the source repeats what stands in data
 FREE += ("trainer.accelerator", "trainer.precision", "trainer.enable_progress_bar", "trainer.log_every_n_steps")
+FREE += ("trainer.max_time",)
 MADE = (".hydra", "checkpoints", "tensorboard")  # by a run, beside its tables and figures
 HEARTBEAT = 10.0  # seconds between two signs of life of a run
 SILENCE = 60.0  # seconds without one after which a run counts as interrupted
@@ -100,11 +101,11 @@ class RunFolder:
         threading.Thread(target=beat, daemon=True).start()
         try:
             yield
-        except (KeyboardInterrupt, SystemExit):  # Lightning turns the signals that end a process into these
+        except (KeyboardInterrupt, SystemExit):  # a signal ended it
             self.write_metrics(status=Status.INTERRUPTED)
             raise
         except Exception as error:
-            self.write_metrics(status=Status.FAILED, error=f"{type(error).__name__}: {error}")
+            self.write_metrics(status=Status.FAILED, error=user_message(error) or f"{type(error).__name__}: {error}")
             raise
         finally:
             ended.set()

@@ -1,0 +1,90 @@
+"""How scripts end: user errors as one line, bugs as tracebacks, a closed pipe and Ctrl-C in silence."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hydra.core.utils import JobReturn
+from hydra.errors import InstantiationException
+
+import cli
+from errors import DataError
+from tests.scripts import ROOT
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `cli.run` changes is put back."""
+    monkeypatch.setattr(sys, "argv", ["script.py"])
+    monkeypatch.setattr(JobReturn, "return_value", JobReturn.return_value)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "")
+
+
+def raising(error: BaseException) -> Callable[[], None]:
+    def main() -> None:
+        raise error
+
+    return main
+
+
+def wrapped(error: Exception) -> InstantiationException:
+    """As Hydra raises what a constructor raised."""
+    outer = InstantiationException(f"Error in call to target 'a.b': {error!r}")
+    outer.__cause__ = error
+    return outer
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (DataError("a.wav: empty; remove it"), "a.wav: empty; remove it"),
+        (wrapped(DataError("data.root is 3; give a path")), "data.root is 3; give a path"),
+        (FileNotFoundError(2, "No such file or directory", "b.wav"), "b.wav: No such file or directory"),
+        (OSError("device is gone"), "device is gone"),
+        (InstantiationException("Error locating target 'a.b'"), "Error locating target 'a.b'"),
+        (DataError("a\x1b[2J.wav: empty\ntwo lines"), "a\\x1b[2J.wav: empty\ntwo lines"),
+    ],
+)
+def test_a_user_error_is_its_message(error: Exception, message: str) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.run(raising(error))
+    assert end.value.code == message  # printed on stderr, with status 1
+
+
+@pytest.mark.parametrize("error", [ValueError("shapes do not match"), wrapped(TypeError("an int")), KeyError("x")])
+def test_a_bug_is_a_traceback(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        cli.run(raising(error))
+
+
+def test_ctrl_c_ends_with_the_status_that_a_shell_expects() -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.run(raising(KeyboardInterrupt()))
+    assert end.value.code == 130
+
+
+def test_what_is_left_to_print_is_dropped_where_the_pipe_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as pipe, pytest.raises(SystemExit) as end:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        print("a line")
+        cli.run(raising(SystemExit(0)))  # as Hydra ends after --help
+    assert end.value.code == 1
+
+
+def test_a_pipe_that_closes_is_silent(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)  # as head does once it has seen enough
+    scripts = ["train.py", "predict.py", "ensemble.py", "export.py", "app.py"]
+    started = [
+        subprocess.Popen(
+            [sys.executable, str(ROOT / script), "--help"], stdout=writer, stderr=subprocess.PIPE, cwd=tmp_path
+        )
+        for script in scripts
+    ]
+    os.close(writer)
+    assert [process.communicate()[1] for process in started] == [b""] * len(scripts)
