@@ -19,3 +19,11 @@ def count(number: int, noun: str) -> str:
 def printable(text: str) -> str:
     r"""Escape what a terminal would obey instead of show: `\x1b[2J`, not a cleared screen."""
     return "".join(c if c.isprintable() or c in JOINERS else c.encode("unicode_escape").decode() for c in text)
+
+
+def duration(seconds: float) -> str:
+    """The two largest units of a time: `42 s`, `1 min 3 s`, `2 h 10 min`."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return f"{minutes // 60:,} h {minutes % 60} min"

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock
-from tqdm import tqdm
 
+from datamodules.progress import Progress
 from errors import CacheError
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ def _write(path: Path, shape: Sequence[int], dtype: type, chunks: Iterable[np.nd
             size = file.tell() + int(np.prod(shape)) * np.dtype(dtype).itemsize
             if size > file.tell() and hasattr(os, "posix_fallocate"):  # a Mac has none
                 os.posix_fallocate(file.fileno(), 0, size)
-            with tqdm(total=shape[0], desc=description, unit="clip", disable=None) as progress:
+            with Progress(shape[0], description) as progress:
                 for chunk in chunks:
                     file.write(np.ascontiguousarray(chunk, dtype).data)
                     progress.update(len(chunk))

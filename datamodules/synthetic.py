@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import soundfile
 from filelock import FileLock
-from tqdm import tqdm
 
 from datamodules.cache import cache_key
 from datamodules.clips import Splits
+from datamodules.progress import Progress
 from datamodules.words import WordFolder
 from errors import CacheError, DataError
 
@@ -140,9 +140,11 @@ def _write(folder: Path, library: Path, data: Path, voices: Sequence[Voice], tak
                 written += 1
         return written
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        done = pool.map(write_voice, voices)
-        written = sum(tqdm(done, total=len(voices), desc="speaking words", unit="voice", disable=None))
+    written = 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool, Progress(len(voices), "speaking words", "voice") as progress:
+        for number in pool.map(write_voice, voices):
+            written += number
+            progress.update()
     silent = len(voices) * len(names) - written
     if not written:
         raise DataError(f"eSpeak NG says nothing in any of {len(voices)} voices; {REMEDY}")
