@@ -88,6 +88,7 @@ def fit(cfg: DictConfig, config: dict[str, Any], folder: "RunFolder | None") -> 
         num_workers=cfg.data.num_workers,
         cache=cfg.data.cache,
         cache_dir=cfg.data.cache_dir,
+        device_cache=cfg.data.device_cache,
         seed=cfg.seed,
     )
     datamodule.setup()  # before the network: the data tell how many classes there are

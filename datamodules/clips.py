@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from datamodules.mixing import Mixer, Mixtures, mix
+from datamodules.mixing import Mixer, Mixtures, mix, send
 
 Batch = tuple[Tensor, Tensor]
 
@@ -47,11 +47,14 @@ class Clips(Dataset[Any]):
 class FreshMixtures(Dataset[Any]):
     """Mixtures of single words drawn anew every epoch: `size` of them, a function of seed and epoch alone.
 
-    words: `(N, T)` int16 single words; key: names them in the cache; curriculum: so many epochs long the greatest
-    number of words at once rises from 1 to the mixer's, and each mixture has any number up to it.
+    words: `(N, T)` int16 single words, an array or a tensor on a GPU, where they are mixed then; key: names them in
+    the cache; curriculum: so many epochs long the greatest number of words at once rises from 1 to the mixer's, and
+    each mixture has any number up to it.
     """
 
-    def __init__(self, words: np.ndarray, mixer: Mixer, size: int, seed: int, key: str, curriculum: int = 0) -> None:
+    def __init__(
+        self, words: np.ndarray | Tensor, mixer: Mixer, size: int, seed: int, key: str, curriculum: int = 0
+    ) -> None:
         self.words, self.mixer, self.size, self.seed, self.key = words, mixer, size, seed, key
         self.curriculum = curriculum
         self._epoch = -1
@@ -65,7 +68,12 @@ class FreshMixtures(Dataset[Any]):
         if epoch[0] != self._epoch:
             self._epoch = epoch[0]
             self._mixtures = self._mixer().draw(self.size, np.random.default_rng([self.seed, self._epoch]))
-        return render(self.words, self._mixtures, index), torch.from_numpy(self._mixtures.targets[index])
+        waveforms = render(self.words, self._mixtures, index)
+        return waveforms, send(torch.from_numpy(self._mixtures.targets[index]), waveforms.device)
+
+    def with_words(self, words: np.ndarray | Tensor) -> "FreshMixtures":
+        """The same mixtures, with the same words stored elsewhere."""
+        return FreshMixtures(words, self.mixer, self.size, self.seed, self.key, self.curriculum)
 
     def _mixer(self) -> Mixer:
         """The epoch's: single words first, which are soon learnt, and then ever more at once."""
@@ -86,10 +94,17 @@ class Splits:
     test: Clips | None
 
 
-def render(words: np.ndarray, mixtures: Mixtures, index: np.ndarray) -> Tensor:
-    """Mixtures number `index` as waveforms `(len(index), T)` float32 in [-1, 1]."""
+def take(array: np.ndarray | Tensor, rows: np.ndarray) -> Tensor:
+    """Rows of an array, or of a tensor on its device; `rows` has any shape."""
+    if isinstance(array, np.ndarray):
+        return torch.from_numpy(array[rows])
+    return array[send(torch.from_numpy(rows), array.device)]
+
+
+def render(words: np.ndarray | Tensor, mixtures: Mixtures, index: np.ndarray) -> Tensor:
+    """Mixtures number `index` as waveforms `(len(index), T)` float32 in [-1, 1], on the device of the words."""
     return mix(
-        torch.from_numpy(words[mixtures.recordings[index]]),
+        take(words, mixtures.recordings[index]),
         torch.from_numpy(mixtures.gains[index]),
         torch.from_numpy(mixtures.offsets[index]),
         torch.from_numpy(mixtures.speeds[index]),

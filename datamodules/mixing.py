@@ -64,13 +64,19 @@ def mix(words: Tensor, gains: Tensor, offsets: Tensor, speeds: Tensor) -> Tensor
     """Single words `(B, k, T)`; gains, offsets and speeds `(B, k)` -> mixtures `(B, T)` in [-1, 1], their peak at 0.9.
 
     Words are brought to one level (root mean square) first, so a gain is a ratio between words, whatever the
-    microphones were set to.
+    microphones were set to. The words may be on a GPU; the rest is on the CPU, so that nothing is read back.
     """
     words = words.float()
     level = words.square().mean(dim=-1).sqrt().clamp(min=1e-6)
     placed = shift(words, offsets) if (speeds == 1).all() else play(words, offsets, speeds)
-    mixture = torch.einsum("bk,bkt->bt", gains / level, placed)
+    mixture = torch.einsum("bk,bkt->bt", send(gains, words.device) / level, placed)
     return mixture * (0.9 / mixture.abs().amax(dim=1, keepdim=True).clamp(min=1e-6))
+
+
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """A CPU tensor to `device`; to a GPU from pinned memory, so that the host does not wait for work queued there."""
+    tensor = tensor.pin_memory() if device.type == "cuda" else tensor
+    return tensor.to(device, non_blocking=True)
 
 
 def shift(words: Tensor, offsets: Tensor) -> Tensor:
@@ -78,8 +84,9 @@ def shift(words: Tensor, offsets: Tensor) -> Tensor:
     length, reach = words.shape[-1], int(offsets.abs().max())
     # Every shift of a word as a view of the padded one; picking a shift copies just that one.
     shifts = F.pad(words, (reach, reach)).unfold(-1, length, 1)
-    clip, place = torch.arange(words.shape[0])[:, None], torch.arange(words.shape[1])
-    return shifts[clip, place, reach - offsets]
+    clip = torch.arange(words.shape[0], device=words.device)[:, None]
+    place = torch.arange(words.shape[1], device=words.device)
+    return shifts[clip, place, send(reach - offsets, words.device)]
 
 
 def play(words: Tensor, offsets: Tensor, speeds: Tensor) -> Tensor:
@@ -89,7 +96,8 @@ def play(words: Tensor, offsets: Tensor, speeds: Tensor) -> Tensor:
     rate: a windowed sinc for every word's own speed would cost as much as the features.
     """
     length, middle = words.shape[-1], words.shape[-1] / 2
-    source = (torch.arange(length) - middle - offsets[..., None]) * speeds[..., None] + middle
+    offsets, speeds = send(offsets, words.device), send(speeds, words.device)
+    source = (torch.arange(length, device=words.device) - middle - offsets[..., None]) * speeds[..., None] + middle
     source = source.clamp(-2, length)  # where the neighbours are zeros
     before = source.floor()
     u, before = source - before, before.long() + 2

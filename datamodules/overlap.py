@@ -17,6 +17,7 @@ from torch.utils.data.distributed import DistributedSampler
 from datamodules.augment import Augment
 from datamodules.cache import cache_key, cached_array
 from datamodules.clips import Batch, Clips, FreshMixtures, Splits
+from datamodules.device_cache import CHOICES, DeviceClips, place
 from datamodules.features import MultiResolutionMel
 from datamodules.recordings import SAMPLE_RATE
 from errors import DataError
@@ -50,6 +51,8 @@ class OverlapDataModule(LightningDataModule):
             (51 KB a clip, 205 KB of the winner's), where the clips stay the same. Training clips that are drawn afresh
             or augmented as waveforms are always computed.
         cache_dir: holds the arrays; shared by all runs.
+        device_cache: what of the training and validation clips is kept in a GPU's memory: "features", "waveforms",
+            "none", or "auto"; see `datamodules.device_cache.place`. Worker processes have nothing to do then.
         seed: of shuffling, fresh mixtures and augmentation.
     """
 
@@ -65,11 +68,14 @@ class OverlapDataModule(LightningDataModule):
         num_workers: int = 0,
         cache: str = "waveforms",
         cache_dir: str = "~/.cache/overlapped-words",
+        device_cache: str = "none",
         seed: int = 0,
     ) -> None:
         super().__init__()
         if cache not in ("features", "waveforms"):
             raise DataError(f"data.cache is {cache!r}; choose features, waveforms or auto")
+        if device_cache not in CHOICES:
+            raise DataError(f"data.device_cache is {device_cache!r}; choose one of {', '.join(CHOICES)}")
         if (rate := features.get("sample_rate", SAMPLE_RATE)) != SAMPLE_RATE:
             raise DataError(
                 f"features.sample_rate is {rate}, and clips are brought to {SAMPLE_RATE} Hz; leave it at {SAMPLE_RATE}"
@@ -77,7 +83,7 @@ class OverlapDataModule(LightningDataModule):
         self.source, self.augment = source, augment
         self.feature_options, self.features = dict(features), MultiResolutionMel(**features)
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
-        self.cache, self.cache_dir = cache, Path(cache_dir).expanduser()
+        self.cache, self.cache_dir, self.device_cache = cache, Path(cache_dir).expanduser(), device_cache
         self.first_epoch = 0
 
     def prepare_data(self) -> None:
@@ -150,28 +156,39 @@ class OverlapDataModule(LightningDataModule):
             self.train, self.trainer.world_size, self.trainer.global_rank, shuffle=True, seed=self.seed, drop_last=True
         )
         sampler.set_epoch(self.first_epoch)
-        return self._loader(self.train, sampler=sampler, drop_last=True)
+        heard = len(self.augment.waveforms) > 0
+        return self._loader(self._place(self.train, fixed=not heard), sampler=sampler, drop_last=True)
 
     def val_dataloader(self) -> DataLoader | list:
-        return self._loader(self.val) if self.val else []
+        return self._loader(self._place(self.val)) if self.val else []
 
     def predict_dataloader(self) -> list[DataLoader]:
         return [self._loader(clips) for clips in self.fixed_splits.values()]
 
-    def _loader(self, clips: Clips | FreshMixtures, **options: Any) -> DataLoader:
+    def _place(self, clips: Clips | FreshMixtures, fixed: bool = True) -> Clips | FreshMixtures | DeviceClips:
+        """The clips in the memory of the training's device, if they are to be there."""
+        if self.device_cache == "none":
+            return clips
+        device = self.trainer.strategy.root_device
+        return place(clips, device, self.device_cache, self.to_features if fixed else None)
+
+    def _loader(self, clips: Clips | FreshMixtures | DeviceClips, **options: Any) -> DataLoader:
         # A step is batch_size clips, whatever the number of devices that share them.
         world_size = self.trainer.world_size if self.trainer else 1
-        forks = self.num_workers > 0 and sys.platform == "linux"
+        array = clips.words if isinstance(clips, FreshMixtures) else clips.array
+        on_host = isinstance(array, np.ndarray)
+        num_workers = self.num_workers if on_host else 0  # a fork cannot use CUDA
+        forks = num_workers > 0 and sys.platform == "linux"
         return DataLoader(
             clips,
             batch_size=max(1, self.batch_size // world_size),
-            num_workers=self.num_workers,
+            num_workers=num_workers,
             # In a member that joblib started, the default would be joblib's own way, of which DataLoader knows nothing.
             multiprocessing_context="fork" if forks else None,
             worker_init_fn=_ignore_signals if forks else None,
             collate_fn=_as_it_is,
-            pin_memory=torch.cuda.is_available(),
-            persistent_workers=self.num_workers > 0,
+            pin_memory=on_host and torch.cuda.is_available(),
+            persistent_workers=num_workers > 0,
             **options,
         )
 
@@ -190,7 +207,11 @@ class OverlapDataModule(LightningDataModule):
 
     def to_features(self, clips: Tensor) -> Tensor:
         """Clips as a data set gives them, waveforms `(B, T)` or features -> features `(B, C, F, T)` float32."""
-        return clips.float() if clips.dim() == 4 else self.features.to(clips.device)(as_float(clips))
+        if clips.dim() == 4:
+            return clips.float()
+        if self.features.slope.device != clips.device:  # `to` looks at every buffer, at every step
+            self.features.to(clips.device)
+        return self.features(as_float(clips))
 
 
 def as_float(waveforms: Tensor) -> Tensor:

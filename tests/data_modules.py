@@ -3,6 +3,8 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import torch
+
 from datamodules.augment import Augment, Mixup, RandomCrop, SpecAugment
 from datamodules.overlap import OverlapDataModule
 from datamodules.sources import CompetitionFolder, WordFolder
@@ -26,6 +28,10 @@ def attend(datamodule: OverlapDataModule, training: bool = True, step: int = 0, 
     """As a trainer does, with as much of a trainer as the data module looks at."""
     datamodule.setup()
     datamodule.trainer = SimpleNamespace(
-        training=training, global_rank=rank, world_size=1, fit_loop=SimpleNamespace(total_batch_idx=step - 1)
+        training=training,
+        global_rank=rank,
+        world_size=1,
+        fit_loop=SimpleNamespace(total_batch_idx=step - 1),
+        strategy=SimpleNamespace(root_device=torch.device("cpu")),
     )
     return datamodule
