@@ -1,7 +1,7 @@
 """Muon: every direction of a convolution's kernels moves equally far."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -14,27 +14,38 @@ A, B, C = 3.4445, -4.7750, 2.0315
 ROUNDS = 5
 
 
-def orthogonalise(matrix: Tensor) -> Tensor:
-    """A matrix `(n, m)` -> about the nearest one whose singular values are all 1, float32; zeros stay zeros.
+def orthogonalize(matrices: Sequence[Tensor]) -> list[Tensor]:
+    """Matrices `(n, m)` -> about the nearest ones whose singular values are all 1, float32; zeros stay zeros.
 
     Every round is a polynomial of the Gram matrix, and polynomials of one matrix commute: so the rounds are done on
     the smaller Gram matrix and meet the long side only twice, a third of the arithmetic of kernels nine times as long
-    as wide.
+    as wide. Gram matrices of one size go through the rounds together: a GPU spends its time on starting small products.
     """
-    wide = matrix.float() if matrix.shape[0] <= matrix.shape[1] else matrix.float().T
-    wide = wide / wide.norm().clamp(min=1e-7)
-    gram = wide @ wide.T
-    product = identity = torch.eye(len(gram), device=gram.device)
+    wide = [matrix.float() if matrix.shape[0] <= matrix.shape[1] else matrix.float().T for matrix in matrices]
+    result: list[Tensor] = [torch.empty(0)] * len(wide)
+    sizes = [len(matrix) for matrix in wide]
+    for size in set(sizes):
+        group = [i for i, other in enumerate(sizes) if other == size]
+        gram = torch.stack([wide[i] @ wide[i].T for i in group])
+        square_norm = gram.diagonal(dim1=1, dim2=2).sum(dim=1).clamp(min=1e-14).view(-1, 1, 1)
+        for i, product in zip(group, _polynomials(gram / square_norm) / square_norm.sqrt(), strict=True):
+            result[i] = product @ wide[i]
+    pairs = zip(result, matrices, strict=True)
+    return [found if matrix.shape[0] <= matrix.shape[1] else found.T for found, matrix in pairs]
+
+
+def _polynomials(gram: Tensor) -> Tensor:
+    """Gram matrices `(B, n, n)` of norm 1 -> the products of all rounds' polynomials, `(B, n, n)`."""
+    product = identity = torch.eye(gram.shape[1], device=gram.device)
     for _ in range(ROUNDS):
         polynomial = A * identity + B * gram + C * (gram @ gram)
         product = polynomial @ product
         gram = polynomial @ gram @ polynomial
-    result = product @ wide
-    return result if matrix.shape[0] <= matrix.shape[1] else result.T
+    return product
 
 
 class Muon(Optimizer):
-    """Kernels of convolutions move along the orthogonalised average of their gradients (Nesterov's), each as a matrix
+    """Kernels of convolutions move along the orthogonalized average of their gradients (Nesterov's), each as a matrix
     `(out_chans, the rest)`; all other parameters by AdamW. `torch.optim.Muon` is for networks of matrices alone.
 
     Steps of kernels are as long as AdamW's usually are, 0.2 an entry (root mean square) times the learning rate: one
@@ -71,17 +82,21 @@ class Muon(Optimizer):
         return loss
 
     def _step_kernels(self, params: list[Tensor], lr: float, weight_decay: float, momentum: float, **_: Any) -> None:
+        params = [p for p in params if p.grad is not None]
+        if not params:
+            return
+        grads = [p.grad for p in params if p.grad is not None]
         for p in params:
-            if p.grad is None:
-                continue
-            state = self.state[p]
-            if not state:
-                state["average"] = torch.zeros_like(p)
-            average = state["average"].lerp_(p.grad, 1 - momentum)
-            direction = orthogonalise(p.grad.lerp(average, momentum).flatten(1))
-            # Its entries have a root mean square of 1 / sqrt(the longer side).
-            length = 0.2 * math.sqrt(max(direction.shape))
-            p.mul_(1 - lr * weight_decay).sub_(direction.view_as(p), alpha=lr * length)
+            if not self.state[p]:
+                self.state[p] = {"average": torch.zeros_like(p)}
+        averages = [self.state[p]["average"] for p in params]
+        torch._foreach_lerp_(averages, grads, 1 - momentum)
+        directions = torch._foreach_lerp(grads, averages, momentum)
+        steps = orthogonalize([direction.flatten(1) for direction in directions])
+        # Entries of a step have a root mean square of 1 / sqrt(the longer side).
+        torch._foreach_mul_(steps, [-0.2 * lr * math.sqrt(max(step.shape)) for step in steps])
+        torch._foreach_mul_(params, 1 - lr * weight_decay)
+        torch._foreach_add_(params, [step.view_as(p) for step, p in zip(steps, params, strict=True)])
 
     def _step_others(
         self,

@@ -5,7 +5,7 @@ import torch
 
 from datamodules.augment import AddNoise, Augment
 from datamodules.device_cache import DeviceClips, place
-from datamodules.recordings import DataError
+from errors import DataError
 from tests.data_modules import attend, on_competition, on_words
 
 

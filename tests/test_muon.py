@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_modules.muon import Muon, orthogonalise
+from lightning_modules.muon import Muon, orthogonalize
 
 
 @pytest.mark.parametrize("shape", [(8, 72), (72, 8), (16, 16), (1, 5)])
@@ -14,7 +14,7 @@ def test_singular_vectors_stay_and_singular_values_become_alike(shape) -> None:
     torch.manual_seed(0)
     matrix = torch.randn(shape)
     u, s, v = torch.linalg.svd(matrix, full_matrices=False)
-    found = u.T @ orthogonalise(matrix) @ v.T
+    found = u.T @ orthogonalize([matrix])[0] @ v.T
     away = s > 0.02 * s[0]  # smaller ones are on their way up
     values = found.diagonal()
     assert ((values > 0.6) & (values < 1.3))[away].all()
@@ -24,8 +24,18 @@ def test_singular_vectors_stay_and_singular_values_become_alike(shape) -> None:
 def test_scale_does_not_matter_and_zeros_stay_zeros() -> None:
     torch.manual_seed(0)
     matrix = torch.randn(6, 54)
-    torch.testing.assert_close(orthogonalise(1e4 * matrix), orthogonalise(matrix))
-    assert not orthogonalise(torch.zeros(6, 54)).any()
+    large, usual, zeros = orthogonalize([1e4 * matrix, matrix, torch.zeros(6, 54)])
+    torch.testing.assert_close(large, usual)
+    assert not zeros.any()
+
+
+def test_matrices_are_orthogonalized_each_by_itself() -> None:
+    torch.manual_seed(0)
+    matrices = [torch.randn(shape) for shape in [(6, 54), (4, 9), (54, 6), (6, 6), (4, 100)]]
+    together = orthogonalize(matrices)
+    for found, matrix in zip(together, matrices, strict=True):
+        assert found.shape == matrix.shape
+        torch.testing.assert_close(found, orthogonalize([matrix])[0])
 
 
 def network() -> nn.Sequential:
