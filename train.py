@@ -100,6 +100,8 @@ def fit(cfg: DictConfig, config: dict[str, Any], folder: "RunFolder | None") -> 
         optimizer=config["optimizer"],
         schedule=config["schedule"],
     )
+    if cfg.compile:
+        learner.compile_network(cfg.compile)
     trainer = build_trainer(cfg, with_validation=datamodule.val is not None)
     checkpoint = find_checkpoint(cfg.ckpt_path, folder, datamodule.class_names)
     device = trainer.strategy.root_device

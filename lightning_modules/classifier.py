@@ -1,7 +1,7 @@
 """WordClassifier: the learner around a network, and all that a checkpoint needs to predict."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -75,9 +75,18 @@ class WordClassifier(LightningModule):
         # Convolutions on CPUs and on tensor cores are faster when a pixel's channels lie side by side.
         sizes = {"num_classes": len(self.class_names), "in_chans": len(self.features.win_lengths)}
         self.network = NETWORKS[name](**sizes, **options).to(memory_format=torch.channels_last)
+        self.compiled: Callable[[Tensor], Tensor] | None = None
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.network(features.contiguous(memory_format=torch.channels_last))
+        network = self.compiled if self.compiled and self.training else self.network
+        return network(features.contiguous(memory_format=torch.channels_last))
+
+    def compile_network(self, mode: str) -> None:
+        """Train with the network through `torch.compile`, in one of its modes; all training batches have one size.
+
+        Evaluation, whose batches differ in size, stays as it is.
+        """
+        self.compiled = torch.compile(self.network.forward, mode=mode, dynamic=False)
 
     @torch.no_grad()
     def probs(self, waveforms: Tensor) -> Tensor:
@@ -102,10 +111,11 @@ class WordClassifier(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         options = dict(self.hparams["optimizer"])
-        # One pass over the weights instead of a dozen. Not on CUDA: with 16-bit mixed precision a fused optimizer
-        # unscales gradients itself, which clipping needs done before.
-        options.setdefault("fused", self.device.type == "cpu")
         name = options.pop("name")
+        # One pass over the weights instead of a dozen. On CUDA the fused optimizers of torch.optim unscale the gradients
+        # of 16-bit mixed precision themselves, which is too late for clipping.
+        clips = self.device.type == "cuda" and name not in OPTIMIZERS and self.trainer.gradient_clip_val
+        options.setdefault("fused", not clips)
         optimizer = (OPTIMIZERS.get(name) or getattr(torch.optim, name))(self.parameters(), **options)
         steps, schedule = int(self.trainer.estimated_stepping_batches), self.hparams["schedule"]
         scheduler = torch.optim.lr_scheduler.LambdaLR(

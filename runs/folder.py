@@ -24,7 +24,7 @@ from errors import RunError, user_message
 from runs.status import Status
 
 # What may change between the start of a run and its end without changing what it computes.
-FREE: tuple[str, ...] = ("ckpt_path", "overwrite", "callbacks", "logger")
+FREE: tuple[str, ...] = ("ckpt_path", "overwrite", "callbacks", "logger", "compile")
 FREE += ("data.cache", "data.cache_dir", "data.device_cache", "data.num_workers")
 FREE += ("data.source",)  # repeats what stands in data
 FREE += ("trainer.accelerator", "trainer.precision", "trainer.enable_progress_bar", "trainer.log_every_n_steps")

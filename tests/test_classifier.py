@@ -104,3 +104,19 @@ def test_unknown_optimizer_names_some() -> None:
 def test_weights_lie_channels_last() -> None:
     convolution = learner().network.stem
     assert convolution.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_training_alone_goes_through_the_compiled_network(monkeypatch) -> None:
+    calls = []
+
+    def compiler(function, mode, dynamic):
+        assert (mode, dynamic) == ("default", False)
+        return lambda features: calls.append(len(features)) or function(features)
+
+    monkeypatch.setattr(torch, "compile", compiler)
+    model, features = learner(), torch.randn(2, 2, 64, 64)
+    names = list(model.state_dict())
+    model.compile_network("default")
+    model.eval()(features)
+    assert not calls and list(model.state_dict()) == names
+    assert model.train()(features).shape == (2, 3) and calls == [2]
