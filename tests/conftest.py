@@ -11,6 +11,14 @@ from tests.fake_recordings import write_competition, write_word_folder
 from tests.golden import SHARED
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no GPU here: torch.cuda.is_available() is False")
+
+
 @pytest.fixture
 def competition(tmp_path: Path) -> Path:
     """A competition folder of 12 training and 4 test clips of 4 words."""

@@ -1,0 +1,184 @@
+"""What a GPU has to give: the CPU's features, batches and probabilities, and a training that is finite and resumes.
+
+`pytest -m gpu` runs it on the GPU, with the winner's network; the other tests run the same code, tiny, on the CPU.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from torch import Tensor
+
+from datamodules.clips import render
+from datamodules.features import MultiResolutionMel
+from datamodules.mixing import Mixer
+from datamodules.overlap import OverlapDataModule
+from inference.predictor import load_ensemble, load_member
+from lightning_modules.muon import Muon
+from tests.data_modules import attend, on_competition, on_words
+from tests.fake_members import write_network
+from tests.fake_recordings import speech, write_competition
+from tests.golden import GOLDEN, chirp
+from tests.scripts import ROOT
+from tests.test_features import worst
+from train import train
+
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
+# Of the training: clips, steps an epoch, epochs and settings; 200 steps of the recipe on a GPU.
+SIZES = {
+    "cpu": (12, 3, 4, ["data.batch_size=4", "model.width=2", "features.n_mels=64", "features.hop_length=250"]),
+    "cuda": (1280, 10, 20, []),
+}
+
+
+@pytest.fixture(scope="module", params=DEVICES)
+def device(request: pytest.FixtureRequest) -> torch.device:
+    return torch.device(request.param)
+
+
+@contextmanager
+def no_waiting(device: torch.device) -> Iterator[None]:
+    """An operation in here that makes the host wait for the GPU is an error."""
+    if device.type == "cpu":
+        yield
+        return
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+def test_features_equal_the_notebooks(device: torch.device) -> None:
+    features = MultiResolutionMel().to(device)(torch.from_numpy(chirp())[None].to(device))
+    assert features.device.type == device.type and features.dtype == torch.float32
+    assert worst(features[0, :, :, ::8].cpu(), torch.from_numpy(GOLDEN["features_chirp"])) < 1e-3
+
+
+def test_features_of_a_batch_equal_the_cpus(device: torch.device) -> None:
+    waveforms = torch.from_numpy(np.stack([speech(seed) for seed in range(8)])).float()
+    reference, features = MultiResolutionMel()(waveforms), MultiResolutionMel().to(device)(waveforms.to(device)).cpu()
+    assert max(map(worst, features, reference)) < 1e-3
+
+
+def test_mixtures_equal_the_cpus(device: torch.device) -> None:
+    words = np.stack([np.round(speech(seed) * 32768) for seed in range(6)]).astype(np.int16)
+    for speed in (0.0, 0.2):
+        mixer = Mixer([np.array([2 * i, 2 * i + 1]) for i in range(3)], k=(2, 3), speed=speed)
+        mixtures, index = mixer.draw(16, np.random.default_rng(0)), np.arange(3, 11)
+        there = torch.from_numpy(words).to(device)
+        with no_waiting(device):
+            mixed = render(there, mixtures, index)
+        torch.testing.assert_close(mixed.cpu(), render(words, mixtures, index), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("make", [on_competition, on_words])
+@pytest.mark.parametrize("choice", ["waveforms", "features"])
+def test_batches_in_the_devices_memory_equal_the_hosts(
+    device: torch.device, make: Callable[..., OverlapDataModule], choice: str, tmp_path: Path, request
+) -> None:
+    root = request.getfixturevalue("competition" if make is on_competition else "words")
+
+    def first_batch(device_cache: str) -> tuple[Tensor, Tensor]:
+        data = attend(make(root, tmp_path / "cache", device_cache=device_cache), training=False)
+        data.trainer.strategy = SimpleNamespace(root_device=device)
+        clips, targets = next(iter(data.train_dataloader()))
+        return data.on_after_batch_transfer((clips.to(device), targets.to(device)), 0)
+
+    for part, wanted in zip(first_batch(choice), first_batch("none"), strict=True):
+        torch.testing.assert_close(part, wanted, rtol=2**-10, atol=4e-3)
+
+
+def test_a_step_of_data_never_waits(device: torch.device, competition: Path, tmp_path: Path) -> None:
+    data = attend(on_competition(competition, tmp_path / "cache", device_cache="waveforms"))
+    data.trainer.strategy = SimpleNamespace(root_device=device)
+    batches = iter(data.train_dataloader())
+    data.on_after_batch_transfer(next(batches), 0)  # moves the windows and filters there
+    with no_waiting(device):
+        features, targets = data.on_after_batch_transfer(next(batches), 0)
+    assert features.shape == (4, 4, 160, 160) and features.isfinite().all()
+    assert features.device.type == targets.device.type == device.type
+
+
+def test_muon_steps_as_on_the_cpu(device: torch.device) -> None:
+    torch.manual_seed(0)
+    shapes = [(6, 4, 3, 3), (6, 6, 1, 1), (4, 6, 3, 3), (4,)]
+    starts = [(torch.randn(shape), torch.randn(shape)) for shape in shapes]
+
+    def stepped(place: torch.device | str) -> list[Tensor]:
+        params = [torch.nn.Parameter(start.to(place)) for start, _ in starts]
+        for param, (_, gradient) in zip(params, starts, strict=True):
+            param.grad = gradient.to(place)
+        optimizer = Muon(params, lr=0.01, fused=True)
+        with no_waiting(torch.device(place)):
+            optimizer.step()
+        return [param.detach().cpu() for param in params]
+
+    for param, wanted in zip(stepped(device), stepped("cpu"), strict=True):
+        torch.testing.assert_close(param, wanted, rtol=1e-4, atol=1e-5)
+
+
+def fit(device: torch.device, root: Path, *overrides: str) -> pd.DataFrame:
+    """`experiment=winner` on the competition in `root` -> its table of epochs; the run's folder is `root/run`."""
+    run_dir = root / "run"
+    settings = [f"data.root={root}", f"data.cache_dir={root / 'cache'}", "name=gpu", f"run_dir={run_dir}"]
+    settings += [f"trainer.accelerator={device.type}", "callbacks.dashboard=null"]
+    _, _, epochs, sizes = SIZES[device.type]
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        settings += [*sizes, f"trainer.max_epochs={epochs}", *overrides]
+        cfg = compose("train", ["experiment=winner", *settings])
+    train(cfg, str(run_dir), [])
+    precision = {"cpu": "32-true", "cuda": "16-mixed"}
+    assert cfg.trainer.precision == precision[device.type]
+    return pd.read_csv(run_dir / "metrics.csv")
+
+
+@pytest.fixture(scope="module")
+def run_dir(device: torch.device, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the winner's recipe that crashed half way and was resumed, as the test below wants it."""
+    size, steps, epochs, _ = SIZES[device.type]
+    root = write_competition(tmp_path_factory.mktemp("winner"), size)
+    crash = f"+callbacks.crash={{_target_: tests.callbacks.Crash, epoch: {epochs // 2}, flag: {root / 'crashed'}}}"
+    with pytest.raises(RuntimeError, match="crashed on purpose"):
+        fit(device, root, crash)
+    before = pd.read_csv(root / "run" / "metrics.csv")
+    assert list(before.epoch) == list(range(epochs // 2))
+    table = fit(device, root, crash)
+    pd.testing.assert_frame_equal(table[: epochs // 2], before)
+    assert list(table.step) == list(range(steps, steps * epochs + 1, steps))
+    return root / "run"
+
+
+def test_the_winners_recipe_is_finite_and_resumes(run_dir: Path) -> None:
+    table = pd.read_csv(run_dir / "metrics.csv")
+    assert np.isfinite(table["train/loss"]).all()
+    assert table["train/loss"].iloc[-1] < table["train/loss"].iloc[0]
+    weights = torch.load(run_dir / "checkpoints" / "last.ckpt", weights_only=True, map_location="cpu")["state_dict"]
+    assert all(weight.isfinite().all() for weight in weights.values())
+
+
+def test_predictions_equal_the_cpus(device: torch.device, run_dir: Path) -> None:
+    clips = np.stack([np.round(speech(seed) * 32768) for seed in range(5)]).astype(np.int16)
+    checkpoint = [run_dir / "checkpoints" / "last.ckpt"]
+    reference = load_ensemble(checkpoint, "cpu").predict_clips(clips)
+    predictor = load_ensemble(checkpoint, device)
+    np.testing.assert_allclose(predictor.predict_clips(clips), reference, atol=1e-2)  # convolutions may round to TF32
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        np.testing.assert_allclose(predictor.predict_clips(clips), reference, atol=1e-3)
+    written = pd.read_csv(run_dir / "predictions.csv").iloc[:, 1:]
+    np.testing.assert_allclose(written.sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_ensemble_is_the_mean_of_its_members(device: torch.device, tmp_path: Path) -> None:
+    checkpoints = [write_network(tmp_path, pool, 0) / "checkpoints" / "last.ckpt" for pool in ("avg", "max")]
+    waveforms = torch.from_numpy(np.stack([speech(seed) for seed in range(4)])).float().to(device)
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        alone = [load_member(checkpoint).to(device).eval().probs(waveforms) for checkpoint in checkpoints]
+        together = load_ensemble(checkpoints, device)(waveforms)
+    torch.testing.assert_close(together, torch.stack(alone).mean(dim=0), rtol=1e-4, atol=1e-5)
