@@ -76,21 +76,25 @@ def build_cache(recordings: Sequence[Path], folder: Path) -> list[Path]:
     return files
 
 
-def batches(root: Path, num_workers: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield training batches indefinitely; the first call writes the feature files."""
+def batches(root: Path, num_workers: int, repeat: int = 1, batch_size: int = 128) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield training batches indefinitely; the first call writes the feature files.
+
+    An epoch holds every clip `repeat` times.
+    """
     folder = root / "files"
     if not folder.exists():
         folder.mkdir()
         build_cache(sorted((root / "train").iterdir()), folder)
     targets = pd.read_csv(root / "train_answer.csv").to_numpy()[:, 1:].astype(np.float32)
-    clips = Files(sorted(folder.iterdir()), torch.from_numpy(targets))
+    clips = Files(sorted(folder.iterdir()) * repeat, torch.from_numpy(targets).repeat(repeat, 1))
     # Persistent workers: an epoch of so few clips is short, and starting workers would dominate the measurement.
     loader = DataLoader(
         clips,
-        batch_size=128,
+        batch_size=batch_size,
         shuffle=True,
         drop_last=True,
         num_workers=num_workers,
+        pin_memory=torch.cuda.is_available(),
         persistent_workers=num_workers > 0,
     )
     while True:

@@ -112,8 +112,8 @@ class WordClassifier(LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         options = dict(self.hparams["optimizer"])
         name = options.pop("name")
-        # One pass over the weights instead of a dozen. On CUDA the fused optimizers of torch.optim unscale the gradients
-        # of 16-bit mixed precision themselves, which is too late for clipping.
+        # One pass over the weights instead of a dozen. On CUDA the fused optimizers of torch.optim unscale the
+        # gradients of 16-bit mixed precision themselves, which is too late for clipping.
         clips = self.device.type == "cuda" and name not in OPTIMIZERS and self.trainer.gradient_clip_val
         options.setdefault("fused", not clips)
         optimizer = (OPTIMIZERS.get(name) or getattr(torch.optim, name))(self.parameters(), **options)

@@ -1,0 +1,216 @@
+"""How fast a GPU trains: the notebook's loop, this project at several settings, and a short training with its KL.
+
+python -m benchmarks.gpu                 # five minutes
+python -m benchmarks.gpu --out docs      # writes docs/gpu.csv
+python -m benchmarks.gpu --tiny          # seconds, on a CPU too: shows that it runs; its numbers mean nothing
+
+The recipe is the winner's on 100,000 generated clips, trained by train.py itself: clips/s after the first steps, the
+share of the time in which the GPU works, what its work is made of, memory at its peak, and the hours that the sixteen
+members (200 epochs of 781 steps of 128 clips each) would take at that rate, which is computed. Each section is a
+process with a time limit. The last one trains experiment=best_words on the synthetic words for the time that is left.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+WINNER_CLIPS = 16 * 200 * 781 * 128
+SECTIONS = {"notebook": 60, "project": 110, "compiled": 110, "words": 240}  # seconds at most
+SHARES = ["forward", "backward", "optimizer", "features", "augmentation", "loading", "other"]
+COLUMNS = [
+    "device",
+    "torch",
+    "row",
+    "clips_per_s",
+    "of_notebook",
+    "ms_per_step",
+    "gpu_busy",
+    "network_busy",
+    *SHARES,
+    "memory_gb",
+]
+COLUMNS += ["hours_of_sixteen", "val_kl", "val_kl_constant", "test_kl", "epochs", "train_seconds", "error"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A training to measure: settings on top of those of its section."""
+
+    name: str
+    settings: tuple[str, ...] = ()
+    channels_last: bool = True
+
+
+PROJECT = [
+    Row("16-mixed"),
+    Row("bf16-mixed", ("trainer.precision=bf16-mixed",)),
+    Row("16-mixed, batch 1024", ("data.batch_size=1024",)),
+    Row("16-mixed, features at every step", ("data.device_cache=waveforms",)),
+    Row("16-mixed, clips on the host", ("data.device_cache=none",)),
+    Row("16-mixed, not channels_last", channels_last=False),
+    Row("bf16-mixed, batch 1024", ("data.batch_size=1024", "trainer.precision=bf16-mixed")),
+]
+COMPILED = [
+    Row("16-mixed, compiled", ("compile=default",)),
+    Row("16-mixed, compiled, CUDA graphs", ("compile=reduce-overhead",)),
+    Row("16-mixed, compiled, batch 1024", ("compile=default", "data.batch_size=1024")),
+    Row("bf16-mixed, compiled", ("compile=default", "trainer.precision=bf16-mixed")),
+]
+WORDS = [
+    Row("best_words, 16-mixed"),
+    Row("best_words, bf16-mixed", ("trainer.precision=bf16-mixed",)),
+    Row("best_words, mixed on the host", ("data.device_cache=none",)),
+    Row("best_words, batch 128", ("data.batch_size=128",)),
+]
+
+
+def notebook_rows(tiny: bool, deadline: float) -> Iterator[dict]:
+    """The notebook's loop: clips from files by three workers, and with the clips on the device."""
+    from benchmarks import gpu_sides
+    from benchmarks.workload import make_clips
+
+    with tempfile.TemporaryDirectory() as folder:
+        make_clips(Path(folder), 16 if tiny else 640)
+        for on_device in (False, True):
+            yield gpu_sides.notebook(Path(folder), on_device, tiny)
+
+
+def project_rows(rows: list[Row], tiny: bool, deadline: float) -> Iterator[dict]:
+    from benchmarks import gpu_sides
+
+    with tempfile.TemporaryDirectory() as folder:
+        for row in rows:
+            if time.time() < deadline:
+                arguments = (Path(folder), row.settings, row.channels_last, tiny)
+                yield {"row": row.name} | gpu_sides.guarded(gpu_sides.winner, *arguments)
+
+
+def words_rows(tiny: bool, deadline: float) -> Iterator[dict]:
+    """best_words at several settings, then a training for the rest of the time: a row with its KL and its epochs."""
+    from benchmarks import gpu_sides
+
+    with tempfile.TemporaryDirectory() as folder:
+        rate = 0.0
+        for row in WORDS[:1] if tiny else WORDS:
+            found = gpu_sides.guarded(gpu_sides.words, Path(folder), row.settings, tiny)
+            rate = rate or found.get("clips_per_s", 0.0)
+            yield {"row": row.name} | found
+        yield gpu_sides.train_words(Path(folder), rate, deadline - time.time(), tiny)
+
+
+def section(name: str, tiny: bool, deadline: float) -> Iterator[dict]:
+    """The rows of a section, in this process."""
+    if name == "notebook":
+        return notebook_rows(tiny, deadline)
+    if name == "words":
+        return words_rows(tiny, deadline)
+    return project_rows(PROJECT if name == "project" else COMPILED, tiny, deadline)
+
+
+def run_section(name: str, seconds: float, log: Path) -> Iterator[dict]:
+    """The rows of a section in a process of its own, which ends after `seconds` at the latest."""
+    command = [sys.executable, "-m", "benchmarks.gpu", "--section", name, "--seconds", str(seconds)]
+    return read_rows(command, seconds + 10, log)
+
+
+def read_rows(command: list[str], seconds: float, log: Path) -> Iterator[dict]:
+    """The rows that a command prints, as they come; killed after `seconds`. What else it prints goes to `log`."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[1], **pipes)  # type: ignore[call-overload]
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    with log.open("a") as file:
+        for line in process.stdout:
+            if line.startswith("row {"):
+                yield json.loads(line.removeprefix("row "))
+            else:
+                file.write(line)
+                file.flush()
+    timer.cancel()
+    if process.wait():
+        yield {"row": f"({' '.join(command[3:5])})", "error": f"ended with {process.returncode} in {seconds:.0f} s"}
+
+
+def finish(row: dict, notebook: float | None) -> dict:
+    """A row with what follows from what was measured."""
+    rate = row.get("clips_per_s")
+    if rate and not row["row"].startswith("best_words"):
+        row["hours_of_sixteen"] = WINNER_CLIPS / rate / 3600
+        row["of_notebook"] = rate / notebook if notebook else None
+    if "forward" in row:
+        row["network_busy"] = row["gpu_busy"] * (row["forward"] + row.get("backward", 0.0))
+    return row
+
+
+def as_line(row: dict) -> str:
+    """A row on the screen."""
+    if row.get("error"):
+        return f"{row['row']:<34} {row['error']}"
+    text = f"{row['row']:<34} {row['clips_per_s']:9,.0f} clips/s {row['ms_per_step']:7.2f} ms"
+    shown: list[tuple[str, Callable[[float], str]]] = [
+        ("of_notebook", "{:.2f} of the notebook's".format),
+        ("gpu_busy", "busy {:.0%}".format),
+        ("network_busy", "with the network {:.0%}".format),
+        *((name, f"{name} {{:.0%}}".format) for name in SHARES),
+        ("memory_gb", "{:.1f} GB".format),
+        ("hours_of_sixteen", "{:.1f} h for sixteen members".format),
+        ("val_kl", "val KL {:.4f}".format),
+        ("val_kl_constant", "(constant answer {:.4f})".format),
+        ("test_kl", "test KL {:.4f}".format),
+        ("epochs", "{} epochs".format),
+        ("train_seconds", "in {:.0f} s".format),
+    ]
+    return ", ".join([text, *(form(row[name]) for name, form in shown if row.get(name) is not None)])
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, help="folder for gpu.csv")
+    parser.add_argument("--minutes", type=float, default=5.0, help="for all of it")
+    parser.add_argument("--tiny", action="store_true", help="on any device, in seconds")
+    parser.add_argument("--section", help=argparse.SUPPRESS)
+    parser.add_argument("--seconds", type=float, default=60.0, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    begun = time.time()
+    if options.section:
+        for row in section(options.section, options.tiny, begun + options.seconds):
+            print("row", json.dumps(row), flush=True)
+        return
+
+    import torch
+
+    if not options.tiny and not torch.cuda.is_available():
+        sys.exit("not run: torch.cuda.is_available() is False")
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    print(f"{device}, PyTorch {torch.__version__}")
+    table: list[dict] = []
+    notebook: float | None = None
+    log = (options.out or Path(tempfile.mkdtemp())) / "gpu.log"
+    for name, limit in SECTIONS.items():
+        if options.tiny:
+            rows = section(name, True, begun + 1e9) if name != "compiled" else iter(())
+        else:
+            left = begun + 60 * options.minutes - time.time()
+            rows = run_section(name, min(limit, left), log)
+        for row in rows:
+            if name == "notebook" and "loading" in row["row"]:
+                notebook = row.get("clips_per_s")
+            table.append(finish(row, notebook) | {"device": device, "torch": torch.__version__})
+            print(as_line(row), flush=True)
+    print(f"{time.time() - begun:.0f} s in all{'' if options.tiny else f'; the log is {log}'}")
+    if options.out:
+        table_of_rows = pd.DataFrame(table).reindex(columns=COLUMNS)
+        table_of_rows.to_csv(options.out / "gpu.csv", index=False, float_format="%.4g")
+
+
+if __name__ == "__main__":
+    main()
