@@ -1,5 +1,9 @@
 """Errors that the user can correct. Scripts print them as one line; every other exception is a bug and a traceback."""
 
+import errno
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)  # errno of an OSError: the device, or the user's share of it
+
 
 class UserError(ValueError):
     """Something the program was given cannot be used.

@@ -1,6 +1,8 @@
 """The wording that messages share: counts, lists of names, text that is safe to print."""
 
+import shutil
 from collections.abc import Iterable
+from pathlib import Path
 
 JOINERS = "\u200c\u200d"  # not printable for Python, but part of Persian and Indic words
 
@@ -27,3 +29,15 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s" if minutes else f"{rest} s"
     return f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def no_room(path: Path, size: int) -> str:
+    """Of a file of `size` bytes for which a disk has no room: what it needs, what there is, what to do."""
+    free = shutil.disk_usage(path.parent).free
+    missing = f"it needs {megabytes(size)} and {megabytes(free)} are free"
+    return f"{path}: no space left on the disk; {missing}; make room and repeat the same command"
+
+
+def megabytes(size: int) -> str:
+    """Bytes as `0.02 MB`, `18.5 MB` or `3,200 MB`."""
+    return f"{size / 1e6:,.0f} MB" if size >= 1e8 else f"{size / 1e6:.{1 if size >= 1e6 else 2}f} MB"

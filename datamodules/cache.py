@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -13,7 +14,8 @@ import numpy as np
 from filelock import FileLock
 
 from datamodules.progress import Progress
-from errors import CacheError
+from errors import DISK_FULL, CacheError
+from messages import no_room
 
 log = logging.getLogger(__name__)
 
@@ -59,11 +61,17 @@ def cached_array(
                 _write(path, shape, dtype, build(), description)
                 array = _open(path, shape, dtype)
     except OSError as error:
-        reason = error.strerror or error
-        remedy = "make room or choose another folder with data.cache_dir"
-        raise CacheError(f"{path.parent}: cannot write the cache ({reason}); {remedy}") from error
+        raise cannot_write(path, math.prod(shape) * np.dtype(dtype).itemsize, error) from error
     assert array is not None
     return array
+
+
+def cannot_write(path: Path, size: int, error: OSError) -> CacheError:
+    """What is wrong, and what to do, where a file or folder of `size` bytes cannot be put into the cache."""
+    if error.errno in DISK_FULL:
+        return CacheError(f"{no_room(path, size)}, or choose another folder with data.cache_dir")
+    remedy = "change its permissions or choose another folder with data.cache_dir"
+    return CacheError(f"{path.parent}: cannot write the cache ({error.strerror or error}); {remedy}")
 
 
 def _open(path: Path, shape: Sequence[int], dtype: type) -> np.ndarray | None:

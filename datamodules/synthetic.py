@@ -22,11 +22,11 @@ import numpy as np
 import soundfile
 from filelock import FileLock
 
-from datamodules.cache import cache_key
+from datamodules.cache import cache_key, cannot_write
 from datamodules.clips import Splits
 from datamodules.progress import Progress
 from datamodules.words import WordFolder
-from errors import CacheError, DataError
+from errors import DataError
 
 log = logging.getLogger(__name__)
 
@@ -82,9 +82,8 @@ def speak_corpus(cache_dir: Path, num_voices: int = 48, takes: int = 2, seed: in
                 finally:
                     shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
-        reason = error.strerror or error
-        message = f"{cache_dir}: cannot write the corpus ({reason}); choose another folder or make room"
-        raise CacheError(message) from error
+        size = len(voices) * takes * len(WORDS) * 2 * SAMPLE_RATE  # a second each
+        raise cannot_write(folder, size, error) from error
     return folder
 
 

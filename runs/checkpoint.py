@@ -1,11 +1,13 @@
 """Checkpoints that are whole or not there."""
 
-import os
+import io
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
+
+from runs.folder import write_bytes
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
@@ -15,11 +17,7 @@ class WholeCheckpointIO(TorchCheckpointIO):
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".tmp")
-        try:
-            torch.save(checkpoint, temporary)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        buffer = io.BytesIO()  # in memory: where a disk is full, the error can tell the size
+        torch.save(checkpoint, buffer)
+        write_bytes(Path(path), buffer.getbuffer())

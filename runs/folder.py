@@ -20,7 +20,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from errors import RunError, user_message
+from errors import DISK_FULL, RunError, user_message
+from messages import no_room
 from runs.status import Status
 
 # What may change between the start of a run and its end without changing what it computes.
@@ -31,6 +32,7 @@ FREE += ("trainer.accelerator", "trainer.precision", "trainer.enable_progress_ba
 FREE += ("trainer.max_time",)
 MADE = (".hydra", "checkpoints", "tensorboard")  # by a run, beside its tables and figures
 HEARTBEAT = 10.0  # seconds between two signs of life of a run
+RESERVE = 16_384  # bytes of the file that gives them: room for the last metrics.json on a full disk
 SILENCE = 60.0  # seconds without one after which a run counts as interrupted
 PACKAGES = ("torch", "torchaudio", "lightning", "hydra-core", "numpy")
 
@@ -41,7 +43,7 @@ class RunFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.last_checkpoint = self.path / "checkpoints" / "last.ckpt"
-        self.heartbeat = self.path / "heartbeat"  # an empty file: its time of change is the last sign of life
+        self.heartbeat = self.path / "heartbeat"  # its time of change is the last sign of life
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -82,7 +84,7 @@ class RunFolder:
                 )
             return
         file.parent.mkdir(parents=True, exist_ok=True)
-        (file.parent / "overrides.yaml").write_text(yaml.safe_dump(list(overrides)))
+        write_text(file.parent / "overrides.yaml", yaml.safe_dump(list(overrides)))
         write_text(file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
     @contextmanager
@@ -94,8 +96,8 @@ class RunFolder:
         ended = threading.Event()
 
         def beat() -> None:
-            with suppress(OSError):  # the folder is gone: the run itself will say so
-                self.heartbeat.touch()
+            with suppress(OSError):  # the folder is gone or the disk full: the run itself will say so
+                self.heartbeat.write_bytes(os.urandom(RESERVE))  # random: a file system may store zeros in no space
                 while not ended.wait(HEARTBEAT):
                     self.heartbeat.touch()
 
@@ -103,13 +105,20 @@ class RunFolder:
         try:
             yield
         except (KeyboardInterrupt, SystemExit):  # a signal ended it
-            self.write_metrics(status=Status.INTERRUPTED)
+            self._record_end(status=Status.INTERRUPTED)
             raise
         except Exception as error:
-            self.write_metrics(status=Status.FAILED, error=user_message(error) or f"{type(error).__name__}: {error}")
+            self._record_end(status=Status.FAILED, error=user_message(error) or f"{type(error).__name__}: {error}")
             raise
         finally:
             ended.set()
+
+    def _record_end(self, **values: Any) -> None:
+        """`write_metrics` of a run that a full disk may have ended; where it fails, the run counts as interrupted."""
+        with suppress(OSError):
+            os.truncate(self.heartbeat, 0)
+        with suppress(OSError, RunError):
+            self.write_metrics(**values)
 
     def is_alive(self) -> bool:
         """Whether another process is at work on this run, as far as its signs of life tell."""
@@ -138,13 +147,21 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """All or nothing: a reader, a run that goes on after a kill or a second writer never meets half a file."""
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """All or nothing: a reader, a run that goes on after a kill or a second writer never meets half a file.
+
+    Raises:
+        RunError: the disk is full.
+    """
     # A random name and not the process id: containers that share a folder all count their processes from 1.
     temporary = path.with_name(f"{path.name}.{uuid4().hex}.tmp")
     try:
         temporary.write_bytes(content)
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise RunError(no_room(path, len(content))) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

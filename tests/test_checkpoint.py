@@ -1,10 +1,12 @@
 """A checkpoint survives whatever happens while the next one is written."""
 
+import errno
 from pathlib import Path
 
 import pytest
 import torch
 
+from errors import RunError
 from runs.checkpoint import WholeCheckpointIO
 
 
@@ -13,12 +15,13 @@ def test_a_failed_write_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: p
     writer = WholeCheckpointIO()
     writer.save_checkpoint({"epoch": 1}, path)
 
-    def full_disk(checkpoint: object, file: Path) -> None:
-        file.write_bytes(b"half a check")
-        raise OSError(28, "No space left on device")
+    def full_disk(file: Path, content: memoryview) -> None:
+        with file.open("wb") as half:
+            half.write(content[:100])
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(torch, "save", full_disk)
-    with pytest.raises(OSError, match="No space left"):
-        writer.save_checkpoint({"epoch": 2}, path)
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
+    with pytest.raises(RunError, match=f"^{path}: no space left on the disk; it needs 4.0 MB and .* MB are free; make"):
+        writer.save_checkpoint({"weights": torch.zeros(1_000_000)}, path)
     assert writer.load_checkpoint(path) == {"epoch": 1}
     assert [file.name for file in path.parent.iterdir()] == ["last.ckpt"]
