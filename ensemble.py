@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import cli
 from errors import RunError
+from messages import count, some
 
 # `ensembling` is imported where it is used: pandas takes as long as all the rest of --help or of a mistyped override.
 if TYPE_CHECKING:
@@ -49,16 +50,17 @@ def ensemble(cfg: DictConfig) -> pd.DataFrame:
     from ensembling.combine import combine, gather
     from ensembling.stacking import fit_stack
     from reporting import card, status, summary
-    from runs.members import find_members
+    from runs.members import NOT_STARTED, REMEDIES, find_members, folder_name
     from runs.tables import format_table, write_files
 
     _check_config(cfg)
     run_dir = Path(cfg.run_dir)
-    found = find_members(run_dir)
+    everyone = find_members(run_dir)
     if cfg.status:
-        table = status.overview(found)
+        table = status.overview(everyone)
         print(status.as_text(table))
         return table
+    found = [member for member in everyone if member.status != NOT_STARTED] or everyone
     tables, faults = gather(found)
     members = [member for member in found if member.name in tables]
     if not members or (not cfg.partial and (faults or cfg.expect not in (None, len(members)))):
@@ -69,7 +71,7 @@ def ensemble(cfg: DictConfig) -> pd.DataFrame:
     taken = stack if stack and stack.wins else None
     combined = taken.tables if taken else combined
     table = summary.figures(members, tables, taken)
-    title = f"{run_dir.resolve().name}: ensemble of {len(members)} member{'s' if len(members) > 1 else ''}"
+    title = f"{folder_name(run_dir)}: ensemble of {count(len(members), 'member')}"
     texts = {file: format_table(combined[kind]) for kind, file in FILES.items() if kind in combined}
     texts["members.csv"] = table.to_csv(index=False, lineterminator="\n")
     texts["report.md"] = summary.as_markdown(title, table, faults, stack)
@@ -86,8 +88,11 @@ def ensemble(cfg: DictConfig) -> pd.DataFrame:
         print(summary.verdict(stack))
     if faults:
         print(f"Left out {len(faults)} of {len(found)}: {', '.join(faults)} (the report says why)")
+    if len(everyone) > len(found):
+        names = some(member.name for member in everyone if member not in found)
+        print(f"Left out {names}: {REMEDIES[NOT_STARTED]}")
     if cfg.expect not in (None, len(members)):
-        print(f"Expected {cfg.expect} members, went on with {len(members)}")
+        print(f"Expected {count(cfg.expect, 'member')}, averaged {len(members)}")
     nothing = "none written, the members have no predictions.csv: their source has no test split"
     print(f"Submission: {run_dir / 'submission.csv' if 'predictions' in combined else nothing}")
     print(f"Report:     {run_dir / ('report.html' if cfg.html else 'report.md')}")
@@ -100,9 +105,9 @@ def load_splits(member: Member) -> Splits:
     Raises:
         UserError, OSError: they are not there any more, or the configuration does not tell.
     """
-    from runs.members import read_config
+    from runs.reading import read_config
 
-    cfg = OmegaConf.create(read_config(member))
+    cfg = OmegaConf.create(dict(read_config(member.path)))
     try:
         return instantiate(cfg.data.source).load(Path(cfg.data.cache_dir).expanduser(), cfg.seed)
     except (HydraException, OmegaConfBaseException) as error:
@@ -134,8 +139,8 @@ def _refusal(run_dir: Path, expect: int | None, found: list[Member], faults: dic
         absent = [name for name in wanted if name not in names]
         who = f"missing: {', '.join(absent)}" if absent and len(found) < expect else f"there: {', '.join(names)}"
         reasons.append(f"expect={expect}, but there are {len(found)}; {who}")
-    remedy = f"\nPut that right, or add partial=true to go on with the {usable} that can." if usable else ""
-    return "\n  ".join([f"{run_dir}: {usable} of {len(found)} members can be averaged", *reasons]) + remedy
+    remedy = f"\nCorrect this, or add partial=true to average the {usable} that can be used." if usable else ""
+    return "\n  ".join([f"{run_dir}: {usable} of {count(len(found), 'member')} can be used", *reasons]) + remedy
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="ensemble")

@@ -15,11 +15,11 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 import hydra
-import yaml
 from omegaconf import DictConfig
 
 import cli
 from errors import SettingError
+from messages import count
 
 if TYPE_CHECKING:
     from inference.predictor import Predictor
@@ -44,7 +44,8 @@ def export(cfg: DictConfig) -> Path:
     print(f"Exporting {predictor.summary}; many take minutes", flush=True)
     sounds = probe_sounds(predictor.sample_rate, predictor.num_samples, Path(cfg.cache_dir))
     difference = write_checked(to_onnx(predictor, metadata(predictor, checkpoints)), output, predictor, sounds)
-    print(f"{output}: {predictor.summary}, {len(predictor.class_names)} words, {output.stat().st_size / 1e6:.1f} MB")
+    words = count(len(predictor.class_names), "word")
+    print(f"{output}: {predictor.summary}, {words}, {output.stat().st_size / 1e6:.1f} MB")
     print(f"Largest difference in probability to PyTorch on {len(sounds)} sounds: {difference:.1e}")
     return output
 
@@ -74,13 +75,15 @@ def output_path(given: Path, output: str | None) -> Path:
 
 def metadata(predictor: "Predictor", checkpoints: list[Path]) -> dict[str, str]:
     """What a program that uses the file has to know of it, and where it comes from."""
-    config = checkpoints[0].parents[1] / ".hydra" / "config.yaml"  # not there: a checkpoint alone
+    from runs.reading import read_config
+
+    config = read_config(checkpoints[0].parents[1])  # empty: a checkpoint alone
     return {
         "words": json.dumps(predictor.class_names, ensure_ascii=False),
         "sample_rate": str(predictor.sample_rate),
         "num_samples": str(predictor.num_samples),
         "members": str(len(checkpoints)),
-        "recipe": str(yaml.safe_load(config.read_text("utf-8"))["name"]) if config.exists() else "unknown",
+        "recipe": config.get("name", "unknown"),
         "version": f"overlapped-words {version('overlapped-words')}",
     }
 

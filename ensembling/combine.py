@@ -8,7 +8,8 @@ import pandas as pd
 from errors import RunError
 from messages import some
 from runs.members import ANSWERS_OF, TABLES, Member, read_tables
-from runs.tables import RETRAIN, difference
+from runs.reading import RETRAIN
+from runs.tables import difference
 
 Tables = dict[str, pd.DataFrame]  # a member's tables by file name without `.csv`
 

@@ -13,7 +13,10 @@ from torch import Tensor, nn
 from errors import RunError
 from inference.stack import Stack, find_stack
 from lightning_modules.classifier import WordClassifier
+from messages import count, printable
 from runs.folder import RunFolder
+from runs.members import find_members
+from runs.reading import RENEW
 
 log = logging.getLogger(__name__)
 
@@ -53,14 +56,15 @@ class Predictor(nn.Module):
             self.groups.append(list(group))
             self.front_ends.append(members[self.groups[-1][0]].features)
         if stack:
+            if set(stack.offsets) != set(self.class_names):
+                raise RunError(f"{names[0]}: the stacking weights beside it are of other words; {RENEW}")
             offsets = torch.tensor([stack.offsets[word] for word in self.class_names])
             self.register_buffer("offsets", offsets)
 
     @property
     def summary(self) -> str:
         """How many members there are, and how they become one where that is not by their mean."""
-        number = len(self.networks)
-        return f"{number} member{'s' * (number > 1)}" + (", stacked" if self.stack else "")
+        return count(len(self.networks), "member") + (", stacked" if self.stack else "")
 
     @torch.inference_mode()
     def forward(self, waveforms: Tensor) -> Tensor:
@@ -98,24 +102,25 @@ def load_ensemble(checkpoints: Sequence[Path], device: str | torch.device = "aut
 
 
 def find_checkpoints(path: Path) -> list[Path]:
-    """The last checkpoints of the runs in `path`; members of a sweep that are not complete are named and left out.
+    """The last checkpoints of the runs in `path`; members of a sweep that cannot be used are named and left out.
 
     Raises:
         RunError: there are none.
     """
     if path.is_file():
         return [path]
-    if (alone := RunFolder(path)).last_checkpoint.exists():
-        return [alone.last_checkpoint]
-    members = [RunFolder(folder) for folder in sorted(path.glob("*")) if RunFolder(folder).metrics]
-    complete = [member for member in members if member.metrics["status"] == "complete"]
+    if not path.exists():
+        raise RunError(f"{path}: no such file or folder; give a folder that train.py made, or a checkpoint")
+    if (alone := RunFolder(path).last_checkpoint).exists():
+        return [alone]
+    members = find_members(path)
     for member in members:
-        if member not in complete:
-            log.warning("left out, not complete: %s", member.path)
+        if member.fault:
+            log.warning("left out: %s", printable(member.fault))
+    complete = [RunFolder(member.path).last_checkpoint for member in members if not member.fault]
     if not complete:
-        what = "no such file or folder" if not path.exists() else "no checkpoint of a complete run in it"
-        raise RunError(f"{path}: {what}; give a folder that train.py made, or a checkpoint")
-    return [member.last_checkpoint for member in complete]
+        raise RunError(f"{path}: no complete run in it; {members[0].fault}")
+    return complete
 
 
 def load_member(checkpoint: Path) -> WordClassifier:

@@ -1,14 +1,16 @@
 """The weights that ensemble.py fitted to members (`combine=stacked`), where they are those of these very ones."""
 
 import hashlib
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from errors import RunError
+from messages import some
 from runs.folder import RunFolder
+from runs.members import folder_name
+from runs.reading import RENEW, read_ensemble
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +29,7 @@ def find_stack(checkpoints: Sequence[Path]) -> Stack | None:
     A stack of other members, or of these before they were trained anew, is left unused; a warning says so.
 
     Raises:
-        RunError: an ensemble.json that cannot be read.
+        RunError: ensemble.json is damaged.
     """
     files = [file.absolute() for file in checkpoints]
     folders = [file.parent.parent for file in files]
@@ -36,19 +38,19 @@ def find_stack(checkpoints: Sequence[Path]) -> Stack | None:
     file = folders[0].parent / "ensemble.json"
     if len(folders) == 1 and (alone := folders[0] / "ensemble.json").exists():
         file = alone
-    try:
-        content = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        numbers = content.get("stack")
-        if not numbers or not numbers["taken"]:
-            return None
-        fingerprints = {member["name"]: member["val_predictions_sha256"] for member in content["members"]}
-        names = [folder.resolve().name for folder in folders]
-        if fingerprints == dict(zip(names, map(_sha256, folders), strict=True)):
-            offsets = {word: float(offset) for word, offset in numbers["offsets"].items()}
-            return Stack([float(numbers["weights"][name]) for name in names], offsets, float(numbers["floor"]))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = f"cannot be read ({type(error).__name__}: {error})"
-        raise RunError(f"{file}: {reason}; run ensemble.py again, or delete the file") from error
+    content = read_ensemble(file) if file.exists() else None
+    numbers = content and content["stack"]
+    if not content or not numbers or not numbers["taken"]:
+        return None
+    fingerprints = {member["name"]: member["val_predictions_sha256"] for member in content["members"]}
+    names = [folder_name(folder) for folder in folders]
+    if fingerprints == dict(zip(names, map(_sha256, folders), strict=True)):
+        weights, floor = numbers["weights"], numbers["floor"]
+        if missing := [name for name in names if name not in weights]:
+            raise RunError(f"{file}: no weight for {some(missing)}; {RENEW}")
+        if not 0 < floor < 1:
+            raise RunError(f"{file}: stack.floor is {floor}, not between 0 and 1; {RENEW}")
+        return Stack([weights[name] for name in names], numbers["offsets"], floor)
     if len(folders) > 1:
         log.warning("%s: fitted to other members, or before these were trained anew: their mean instead", file)
     return None

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any, Protocol
 
-import pandas as pd
 import torch
 from lightning.pytorch.loggers import Logger
 from torch import Tensor
@@ -14,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from lightning_modules.classifier import WordClassifier, constant_kl, kl_divergence, topk_recall
 from runs.folder import RunFolder, flatten, write_table
+from runs.reading import read_epochs
 
 FLOOR = 1e-10  # probabilities count as at least this, as in ensembling.metrics
 
@@ -68,7 +68,7 @@ def write_predictions(folder: RunFolder, datamodule: Data, predictions: dict[str
 
 def cost(folder: RunFolder) -> dict[str, Any]:
     """What the training took, interruptions left out: from the table of epochs, which a resumed run goes on with."""
-    epochs = pd.read_csv(folder.path / "metrics.csv")
+    epochs = read_epochs(folder.path / "metrics.csv")
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     memory = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else resident
     return {

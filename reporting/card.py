@@ -1,6 +1,6 @@
 """model_card.md: what an ensemble was made of, what it can do and what not (Mitchell et al., arXiv 1810.03993)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,7 +9,8 @@ import yaml
 from ensembling.combine import Tables
 from reporting import summary
 from reporting.template import render
-from runs.members import Member, read_config, read_epochs
+from runs.members import Member
+from runs.reading import read_config, read_epochs
 
 # Groups of settings that decide what a network computes, and what of them says where things lie or how they are loaded,
 # or stands in the table of members.
@@ -32,7 +33,7 @@ def build(title: str, members: Sequence[Member], combined: Tables, table: pd.Dat
     Raises:
         RunError: a configuration or a table of epochs that cannot be read.
     """
-    configs = [read_config(member) for member in members]
+    configs = [read_config(member.path) for member in members]
     recipes = [_recipe(config) for config in configs]
     flat = pd.json_normalize(recipes).astype(str)
     data = configs[0].get("data", {})
@@ -51,7 +52,7 @@ def build(title: str, members: Sequence[Member], combined: Tables, table: pd.Dat
     )
 
 
-def _recipe(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _recipe(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The groups of settings that decide what a network computes."""
     recipe = {
         group: {name: value for name, value in config[group].items() if name not in left_out}
@@ -63,9 +64,9 @@ def _recipe(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return recipe
 
 
-def _provenance(member: Member, config: dict[str, Any]) -> dict[str, str]:
+def _provenance(member: Member, config: Mapping[str, Any]) -> dict[str, str]:
     """How a member came about, a cell each: epochs, clips seen, minutes, commit, versions, device."""
-    held, epochs = member.metrics, read_epochs(member)
+    held, epochs = member.metrics, read_epochs(member.path / "metrics.csv")
     batch_size = config.get("data", {}).get("batch_size")
     commit = str(held.get("git_commit") or "")[:10]
     versions = held.get("versions", {})

@@ -13,7 +13,8 @@ import pandas as pd
 from ensembling.combine import Tables
 from ensembling.metrics import answered, kl_divergence
 from errors import RunError
-from runs.members import Member, read_config
+from runs.members import Member
+from runs.reading import read_config
 
 if TYPE_CHECKING:  # they bring torch, which averaging does without
     from datamodules.clips import Clips, Splits
@@ -87,10 +88,10 @@ def _load_clips(member: Member, split: str, load: Callable[[Member], Splits]) ->
         ValueError: they are not, or are no longer there.
     """
     key = member.metrics.get("cache_keys", {}).get(split)
-    folder = read_config(member).get("data", {}).get("cache_dir")
-    if key is None or folder is None:
+    cache_dir = read_config(member.path).get("data", {}).get("cache_dir")
+    if key is None or cache_dir is None:
         raise RunError(f"{member.path} does not tell which data it was trained with")
-    folder = Path(folder).expanduser()
+    folder = Path(cache_dir).expanduser()
     if not list(folder.glob(f"*-{key}.npy")):
         raise RunError(f"{folder} no longer holds the clips that {member.name} was trained with")
     clips = getattr(load(member), split)
@@ -103,6 +104,6 @@ def _encode(member: Member, clips: Clips, ids: Sequence[str]) -> dict[str, Sound
     from datamodules.features import MultiResolutionMel
     from reporting.sound import encode
 
-    features = MultiResolutionMel(**read_config(member).get("features", {}))
+    features = MultiResolutionMel(**read_config(member.path).get("features", {}))
     rows = dict(zip(clips.ids, clips.rows, strict=True))
     return {i: encode(clips.array[rows[i]], features) for i in ids if i in rows}

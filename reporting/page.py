@@ -18,7 +18,8 @@ from ensembling.combine import Tables
 from ensembling.metrics import kl_divergence
 from reporting import examples, figures, summary
 from reporting.template import render
-from runs.members import Member, read_epochs
+from runs.members import Member
+from runs.reading import read_epochs
 
 if TYPE_CHECKING:
     from datamodules.clips import Splits
@@ -74,7 +75,7 @@ def build(
 
 
 def _curves(members: Sequence[Member]) -> dict[str, go.Figure]:
-    epochs = [read_epochs(member) for member in members]
+    epochs = [read_epochs(member.path / "metrics.csv") for member in members]
     titles = {"train/loss": ("loss", "training loss"), "val/kl": ("val_kl", "validation KL (nats)")}
     return {
         name: figures.epoch_curves(members, epochs, column, title)

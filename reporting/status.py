@@ -7,7 +7,11 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
-from runs.members import Member, read_epochs
+from errors import RunError
+from messages import count, printable
+from runs.members import NOT_STARTED, UNREADABLE, Member
+from runs.reading import read_epochs
+from runs.status import Status
 from runs.tables import align
 
 
@@ -17,30 +21,35 @@ def overview(members: Sequence[Member]) -> pd.DataFrame:
 
 
 def _row(member: Member) -> dict[str, object]:
-    held = member.metrics
-    epochs = read_epochs(member)
+    held, note = member.metrics, _note(member)
+    try:
+        epochs = read_epochs(member.path / "metrics.csv")
+    except RunError as error:
+        epochs, note = pd.DataFrame(), str(error)
     seconds = epochs["seconds"].sum() if len(epochs) else np.nan  # of an interrupted epoch nothing is known
-    latest = epochs["val/kl"].iloc[-1] if "val/kl" in epochs else np.nan
+    latest = epochs["val/kl"].iloc[-1] if "val/kl" in epochs and len(epochs) else np.nan
     return {
         "member": member.name,
         "status": member.status,
         "epochs": len(epochs),
         "max_epochs": held.get("max_epochs"),
-        "val_kl": held.get("val_kl", latest) if member.status == "complete" else latest,
+        "val_kl": held.get("val_kl", latest) if member.status == Status.COMPLETE else latest,
         "minutes": seconds / 60,
-        "note": _note(member),
+        "note": note,
     }
 
 
 def _note(member: Member) -> str:
-    where = "process {pid} on {host}".format_map({"pid": "?", "host": "?", **member.metrics})
-    if member.status in ("running", "interrupted"):
+    held = member.metrics
+    if member.status in (Status.RUNNING, Status.INTERRUPTED):
+        where = f"process {held.get('pid', '?')} on {held.get('host', '?')}"
         if not member.last_sign:
             return f"{where}, no sign of life"
-        return f"{where}, last sign of life {timedelta(seconds=round(time.time() - member.last_sign))} ago"
-    if member.status == "failed":
-        return (str(member.metrics.get("error") or "").strip().splitlines() or ["train.log says why"])[-1]
-    return member.fault if member.status == "unreadable" else ""
+        silence = timedelta(seconds=round(max(0, time.time() - member.last_sign)))
+        return f"{where}, last sign of life {silence} ago"
+    if member.status == Status.FAILED:
+        return ((held.get("error") or "").strip().splitlines() or ["train.log says why"])[-1]
+    return member.fault if member.status in (UNREADABLE, NOT_STARTED) else ""
 
 
 def as_text(table: pd.DataFrame) -> str:
@@ -54,5 +63,8 @@ def as_text(table: pd.DataFrame) -> str:
         ]
         rows.append([row["member"], row["status"], epochs, *figures, row["note"]])
     lines = [line.rstrip() for line in align(rows, left=(0, 1, 5))]
-    counts = ", ".join(f"{count} {status}" for status, count in table["status"].value_counts().items())
-    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:], "", f"{len(table)} members: {counts}"])
+    counts = ", ".join(
+        f"{number} {printable(str(status))}" for status, number in table["status"].value_counts().items()
+    )
+    rule = "-" * min(120, max(map(len, lines)))
+    return "\n".join([lines[0], rule, *lines[1:], "", f"{count(len(table), 'member')}: {counts}"])

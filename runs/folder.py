@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +22,7 @@ import yaml
 
 from errors import DISK_FULL, RunError, user_message
 from messages import no_room
+from runs.reading import Metrics, read_config, read_metrics
 from runs.status import Status
 
 # What may change between the start of a run and its end without changing what it computes.
@@ -46,22 +47,26 @@ class RunFolder:
         self.heartbeat = self.path / "heartbeat"  # its time of change is the last sign of life
 
     @property
-    def metrics(self) -> dict[str, Any]:
-        """What metrics.json holds; nothing where the run has not started."""
-        file = self.path / "metrics.json"
-        return json.loads(file.read_text()) if file.exists() else {}
+    def metrics(self) -> Metrics:
+        """What metrics.json holds; nothing where the run has not started. Raises RunError where it is damaged."""
+        return read_metrics(self.path)
 
     def claim(self, config: dict[str, Any], overrides: Sequence[str], overwrite: bool) -> None:
         """Take the folder for a run of `config`: where nothing was trained yet, or where the same run was begun before.
 
         Raises:
-            RunError: another process is at work here; or a run of another configuration was begun here, and `overwrite`
-                is false.
+            RunError: another process is at work here; or `overwrite` is false, and a run of another configuration was
+                begun here or what it left is damaged.
         """
-        if self.is_alive():
+        try:
             held = self.metrics
+        except RunError:
+            if not overwrite:
+                raise
+            held = {}
+        if held.get("status") == Status.RUNNING and self.is_alive():
             raise RunError(
-                f"{self.path} is being trained by process {held['pid']} on {held['host']}; wait for its end, "
+                f"{self.path} is being trained by process {held.get('pid')} on {held.get('host')}; wait for its end, "
                 f"or end it and repeat this command after {SILENCE:.0f} s"
             )
         for half_written in self.path.rglob("*.tmp"):  # by a process that was killed
@@ -75,7 +80,7 @@ class RunFolder:
         file = self.path / ".hydra" / "config.yaml"
         begun = self.last_checkpoint.exists() or self.metrics.get("status") == Status.RUNNING
         if begun and file.exists():
-            difference = differences(yaml.safe_load(file.read_text()), config)
+            difference = differences(read_config(self.path), config)
             if difference:
                 raise RunError(
                     f"{self.path} holds a run of another configuration:\n"
@@ -91,8 +96,7 @@ class RunFolder:
     def running(self, **facts: Any) -> Iterator[None]:
         """Marks the run as running, with a sign of life every few seconds; as interrupted where a signal ends it, and
         as failed where an error does."""
-        process = {"host": socket.gethostname(), "pid": os.getpid(), "silence": SILENCE}
-        self.write_metrics(status=Status.RUNNING, error=None, **process, **facts)
+        self.write_metrics(status=Status.RUNNING, error=None, silence=SILENCE, **this_process(), **facts)
         ended = threading.Event()
 
         def beat() -> None:
@@ -121,13 +125,14 @@ class RunFolder:
             self.write_metrics(**values)
 
     def is_alive(self) -> bool:
-        """Whether another process is at work on this run, as far as its signs of life tell."""
+        """Whether another process is at work on this run, or on the sweep that it waits for, as far as one can tell."""
         held = self.metrics
-        if held.get("status") != Status.RUNNING or not self.heartbeat.exists():
+        if held.get("host") == socket.gethostname() and not _is_running(held.get("pid", 0)):
             return False
-        if held["host"] == socket.gethostname() and not _is_running(held["pid"]):
-            return False
-        return time.time() - self.heartbeat.stat().st_mtime < SILENCE
+        if held.get("status") == Status.WAITING:
+            return "host" in held
+        signs = self.heartbeat.stat().st_mtime if self.heartbeat.exists() else 0
+        return held.get("status") == Status.RUNNING and time.time() - signs < held.get("silence", SILENCE)
 
     def write_metrics(self, **values: Any) -> None:
         """Add to metrics.json, keeping what it holds."""
@@ -166,9 +171,14 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def this_process() -> dict[str, Any]:
+    """What tells whether the process still runs, see `RunFolder.is_alive`."""
+    return {"host": socket.gethostname(), "pid": os.getpid()}
+
+
 def _is_running(pid: int) -> bool:
     """Whether a process of that number, other than this one, runs on this machine."""
-    if os.name != "posix" or pid == os.getpid():
+    if os.name != "posix" or pid == os.getpid() or not 0 < pid < 2**31:
         return pid != os.getpid()
     try:
         os.kill(pid, 0)  # sends nothing
@@ -179,7 +189,7 @@ def _is_running(pid: int) -> bool:
     return True
 
 
-def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested settings -> dotted names."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
@@ -188,7 +198,7 @@ def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def differences(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     """(name, old value, new value) of every setting that differs and decides what a run computes."""
     flat_old, flat_new = flatten(old), flatten(new)
     names = [name for name in {**flat_old, **flat_new} if not any(f"{name}.".startswith(f"{free}.") for free in FREE)]

@@ -9,6 +9,7 @@ import pandas as pd
 from lightning import Callback, LightningModule, Trainer
 
 from runs.folder import write_text
+from runs.reading import read_epochs
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +26,8 @@ class History(Callback):
         self.rows: list[dict[Any, float]] = []
 
     def on_train_start(self, trainer: Trainer, learner: LightningModule) -> None:
-        if self.path.exists():
-            table = pd.read_csv(self.path)
+        table = read_epochs(self.path)
+        if len(table):
             self.rows = table[table.epoch < trainer.current_epoch].to_dict("records")
 
     def on_train_epoch_start(self, trainer: Trainer, learner: LightningModule) -> None:

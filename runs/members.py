@@ -1,40 +1,42 @@
 """Run and sweep folders: what a member is, its state and its tables."""
 
-import json
+import os
 import re
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-import yaml
 
 from errors import RunError
-from messages import some
-from runs.tables import RETRAIN, difference, read_table
+from messages import printable, some
+from runs.folder import RunFolder
+from runs.reading import RETRAIN, Metrics, read_metrics
+from runs.status import Status
+from runs.tables import difference, read_table
 
 # The tables a member may hold, by file name without `.csv`: those of predictions, and of the answers to each.
 ANSWERS_OF = {"predictions": "test_answers", "val_predictions": "val_answers"}
 TABLES = (*ANSWERS_OF.keys(), *ANSWERS_OF.values())
 
+NOT_STARTED, UNREADABLE = "not started", "unreadable"  # beside what metrics.json names
 REMEDIES = {
-    "running": "not complete, it is being trained; wait for its end",
-    "interrupted": "not complete, it was interrupted; repeat its train.py command, which resumes it",
-    "waiting": "not complete, its sweep has not come to it; repeat the sweep's command if that has ended",
-    "failed": "not complete, its training failed ({error}); mend that and repeat its train.py command",
-    "not started": "not complete, it has no metrics.json; repeat its train.py command",
+    Status.RUNNING: "not complete, it is being trained; wait for its end",
+    Status.INTERRUPTED: "not complete, it was interrupted; repeat its train.py command, which resumes it",
+    Status.WAITING: "not complete, its sweep has not started it yet; wait, or delete its folder if that has ended",
+    NOT_STARTED: "its sweep ended before it started; repeat the sweep's command to train it",
+    Status.FAILED: "not complete, its training failed ({error}); correct that and repeat its train.py command",
 }
+NO_METRICS = "not complete, its metrics.json is missing; repeat its train.py command"
 
 
 @dataclass(frozen=True)
 class Member:
     """One trained network's folder, `<pool>_seed<seed>/` or, of a cross-validation, `<pool>_seed<seed>_fold<fold>/`.
 
-    `status` is that of metrics.json ("waiting", "running", "interrupted", "complete" or "failed"), "interrupted" too
-    for a running one that gives no sign of life, "not started" where there is no metrics.json, or "unreadable".
-    `fault`, empty for a complete member, is the message that says why it cannot be used. `last_sign` of life is a time
-    (s), 0 if none.
+    `status` is that of metrics.json ("waiting", "running", "interrupted", "complete" or "failed"), "interrupted" for a
+    running one that gives no sign of life, "not started" for a waiting one whose sweep has ended, and "unreadable"
+    where metrics.json is damaged or missing. `fault`, empty for a complete member, is the message that says why it
+    cannot be used. `last_sign` of life is a time (s), 0 if none.
     """
 
     path: Path
@@ -43,9 +45,14 @@ class Member:
     seed: int
     fold: int | None
     status: str
-    metrics: dict[str, Any] = field(default_factory=dict)
+    metrics: Metrics
     fault: str = ""
     last_sign: float = 0.0
+
+
+def folder_name(folder: Path) -> str:
+    """The name of a member, which is that of its folder; `Path()` has one too."""
+    return printable(os.path.basename(os.path.abspath(folder)))
 
 
 def find_members(run_dir: Path) -> list[Member]:
@@ -60,7 +67,7 @@ def find_members(run_dir: Path) -> list[Member]:
     if run_dir.is_dir():
         folders = [run_dir] if _is_member(run_dir) else [path for path in run_dir.iterdir() if _is_member(path)]
         if folders:
-            return sorted(map(_read_member, folders), key=_rank)
+            return sorted(map(read_member, folders), key=_rank)
     roots = (run_dir, run_dir.parent, Path("outputs"))
     nearby = (sorted({str(file.parent.parent) for file in root.glob("*/*/metrics.json")}) for root in roots)
     near = next(filter(None, nearby), [])
@@ -69,35 +76,37 @@ def find_members(run_dir: Path) -> list[Member]:
 
 
 def _is_member(folder: Path) -> bool:
-    return (folder / "metrics.json").is_file() or (folder / ".hydra" / "config.yaml").is_file()
+    """Whether a run has been here; settings and a log alone are what one leaves that was rejected at once."""
+    results = ("checkpoints/last.ckpt", *(f"{table}.csv" for table in TABLES))
+    trained = (folder / ".hydra").is_dir() and any((folder / name).exists() for name in results)
+    return (folder / "metrics.json").exists() or trained
 
 
 def _rank(member: Member) -> tuple:
     return member.pool, member.seed, member.fold is not None, member.fold, member.name
 
 
-def _read_member(folder: Path) -> Member:
-    name = folder.resolve().name
+def read_member(folder: Path) -> Member:
+    """The member in `folder`, whatever its state."""
+    name = folder_name(folder)
     named = re.fullmatch(r"(.+)_seed(\d+)(?:_fold(\d+))?", name)
     pool, seed = (named[1], int(named[2])) if named else (name, 0)
     fold = int(named[3]) if named and named[3] else None
     try:
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        status, pool, seed = str(metrics["status"]), str(metrics["pool"]), int(metrics["seed"])
-        fold = None if metrics.get("fold") is None else int(metrics["fold"])
-    except FileNotFoundError:
-        return Member(folder, name, pool, seed, fold, "not started", fault=f"{folder}: {REMEDIES['not started']}")
-    except (ValueError, KeyError, TypeError) as error:
-        fault = f"{folder / 'metrics.json'}: cannot be read ({type(error).__name__}: {error}); {RETRAIN}"
-        return Member(folder, name, pool, seed, fold, "unreadable", fault=fault)
-    if status == "complete":
+        metrics = read_metrics(folder)
+    except RunError as error:
+        return Member(folder, name, pool, seed, fold, UNREADABLE, {}, str(error))
+    if not metrics:
+        return Member(folder, name, pool, seed, fold, UNREADABLE, metrics, f"{folder}: {NO_METRICS}")
+    status, pool, seed, fold = metrics["status"], metrics["pool"], metrics["seed"], metrics.get("fold")
+    if status == Status.COMPLETE:
         return Member(folder, name, pool, seed, fold, status, metrics)
-    heartbeat = folder / "heartbeat"
-    last_sign = heartbeat.stat().st_mtime if heartbeat.exists() else 0.0
-    if status == "running" and time.time() - last_sign > metrics.get("silence", 0):
-        status = "interrupted"
+    run = RunFolder(folder)
+    if status in (Status.RUNNING, Status.WAITING) and not run.is_alive():
+        status = NOT_STARTED if status == Status.WAITING else Status.INTERRUPTED
     remedy = REMEDIES.get(status, f"not complete, metrics.json gives its status as {status}; {RETRAIN}")
-    fault = f"{folder}: {remedy}".replace("{error}", str(metrics.get("error") or "train.log says why"))
+    fault = f"{folder}: {remedy}".replace("{error}", metrics.get("error") or "train.log says why")
+    last_sign = run.heartbeat.stat().st_mtime if run.heartbeat.exists() else 0.0
     return Member(folder, name, pool, seed, fold, status, metrics, fault, last_sign)
 
 
@@ -119,38 +128,3 @@ def read_tables(member: Member) -> dict[str, pd.DataFrame]:
         if answers in tables and (text := difference(tables[predictions], tables[answers])):
             raise RunError(f"{member.path / predictions}.csv: {text} than {answers}.csv; {RETRAIN}")
     return tables
-
-
-def read_config(member: Member) -> dict[str, Any]:
-    """The member's resolved configuration; empty where only its tables were kept.
-
-    Raises:
-        RunError: it is no YAML, or not one of settings.
-    """
-    path = member.path / ".hydra" / "config.yaml"
-    if not path.is_file():
-        return {}
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        problem = " ".join(str(error).split())
-        raise RunError(f"{path}: cannot be read as YAML ({problem}); restore or delete it") from error
-    if not isinstance(config, dict):
-        raise RunError(f"{path}: holds no settings; restore or delete it")
-    return config
-
-
-def read_epochs(member: Member) -> pd.DataFrame:
-    """metrics.csv: one row an epoch, with the columns that train.py's History names; empty where there is none.
-
-    Raises:
-        RunError: it is no table of epochs.
-    """
-    path = member.path / "metrics.csv"
-    try:
-        epochs = pd.read_csv(path) if path.is_file() else pd.DataFrame()
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: cannot be read as a table ({error}); restore or delete it") from error
-    if len(epochs) and not {"epoch", "step", "train/loss", "seconds"} <= set(epochs):
-        raise RunError(f"{path}: not a table of epochs (epoch, step, train/loss, seconds); restore or delete it")
-    return epochs

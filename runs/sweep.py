@@ -4,6 +4,7 @@ import atexit
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from errors import SettingError
+from errors import RunError, SettingError
+from messages import count, printable
 from runs.status import Status
 
 
@@ -134,28 +136,32 @@ def _check_devices(cfg: DictConfig) -> None:
 
 
 def _announce(members: dict[Path, DictConfig]) -> None:
-    """Members that were never begun are marked as waiting, so that a look at the sweep shows them."""
-    from runs.folder import RunFolder
+    """Mark members that have not started as waiting for this sweep, so that `ensemble.py status=true` shows them."""
+    from runs.folder import RunFolder, this_process
 
     for path, cfg in members.items():
-        if not RunFolder(path).metrics:
-            path.mkdir(parents=True, exist_ok=True)
-            fold = OmegaConf.select(cfg, "data.fold")
-            RunFolder(path).write_metrics(status=Status.WAITING, pool=cfg.model.pool, seed=cfg.seed, fold=fold)
+        run = RunFolder(path)
+        # A damaged metrics.json is no reason not to train the others: the member itself reports it.
+        with suppress(RunError):
+            if run.metrics.get("status", Status.WAITING) == Status.WAITING:
+                path.mkdir(parents=True, exist_ok=True)
+                fold = OmegaConf.select(cfg, "data.fold")
+                who = {"pool": cfg.model.pool, "seed": cfg.seed, "fold": fold}
+                run.write_metrics(status=Status.WAITING, **who, **this_process())
 
 
 def _tell_the_end(folders: list[Path]) -> None:
-    """Which members are not complete, why, and how to go on."""
-    from runs.folder import RunFolder
+    """Print which members are not complete, why, and how to resume."""
+    from runs.members import UNREADABLE, read_member
 
-    metrics = {folder: RunFolder(folder).metrics for folder in folders}
-    open_ones = {folder: held for folder, held in metrics.items() if held.get("status") != Status.COMPLETE}
-    print(f"\n{len(folders) - len(open_ones)} of {len(folders)} members are complete", flush=True)
-    for folder, held in open_ones.items():
-        reason = str(held.get("error") or "").strip().splitlines()
-        print(f"  {folder}: {held.get('status', 'not begun')}" + (f", {reason[0]}" if reason else ""))
+    open_ones = [member for member in map(read_member, folders) if member.status != Status.COMPLETE]
+    print(f"\n{len(folders) - len(open_ones)} of {count(len(folders), 'member')} complete", flush=True)
+    for member in open_ones:
+        error = member.fault if member.status == UNREADABLE else member.metrics.get("error") or ""
+        reason = error.strip().splitlines()[:1]
+        print(printable(", ".join([f"  {member.path}: {member.status}", *reason])))
     if open_ones:
-        print("Mend what failed and repeat the command: it skips what is complete and goes on with the rest.")
+        print("Correct what failed and repeat the command: it skips complete members and resumes the rest.")
     else:
         for sweep in dict.fromkeys(folder.parent for folder in folders):
             print(f"python ensemble.py run_dir={sweep}")

@@ -6,15 +6,16 @@ import warnings
 from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
 
 from errors import RunError
-from messages import some
+from messages import printable, some
+from runs.reading import RETRAIN
 
 SUM_TOLERANCE = 1e-3  # how far a row may be from summing to 1
-RETRAIN = "train the member again, or move its folder away"
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -89,7 +90,8 @@ def write_files(folder: Path, texts: dict[str, str]) -> None:
     Raises:
         RunError: no room, or no permission.
     """
-    temporary = {name: folder / f".{name}.{os.getpid()}.tmp" for name in texts}
+    # Names that nobody can guess: a link of that name in somebody else's folder would lead elsewhere.
+    temporary = {name: folder / f".{name}.{uuid4().hex}.tmp" for name in texts}
     try:
         for name, text in texts.items():
             temporary[name].write_text(text, encoding="utf-8", newline="\n")
@@ -103,7 +105,8 @@ def write_files(folder: Path, texts: dict[str, str]) -> None:
 
 
 def align(rows: Sequence[Sequence[str]], left: Container[int]) -> list[str]:
-    """Rows of cells -> lines with aligned columns; columns number `left` to the left, figures to the right."""
+    """Rows of cells -> lines of aligned columns for a terminal: `left` ones to the left, others to the right."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     aligns = [str.ljust if i in left else str.rjust for i in range(len(widths))]
     cells = ([fit(cell, width) for fit, cell, width in zip(aligns, row, widths, strict=True)] for row in rows)

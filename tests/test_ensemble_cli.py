@@ -97,7 +97,7 @@ def test_every_member_at_fault_is_named_and_nothing_written(sweep):
     with pytest.raises(RunError) as error:
         run(sweep)
     first, *faults, remedy = str(error.value).splitlines()
-    assert first == f"{sweep}: 2 of 5 members can be averaged"
+    assert first == f"{sweep}: 2 of 5 members can be used"
     assert len(faults) == 3
     for name, reason in {
         "max_seed2": "not complete",
@@ -105,7 +105,7 @@ def test_every_member_at_fault_is_named_and_nothing_written(sweep):
         "max_seed0": "predictions.csv has other ids (missing 0002; unknown none) than avg_seed0",
     }.items():
         assert any(fault.startswith(f"  {sweep / name}: ") and reason in fault for fault in faults)
-    assert "partial=true to go on with the 2" in remedy
+    assert "partial=true to average the 2" in remedy
     assert files_in(sweep) == set()
 
 
@@ -114,7 +114,7 @@ def test_partial_goes_on_with_the_rest_and_says_so_in_a_line(sweep, capsys):
     (sweep / "avg_seed1" / "predictions.csv").unlink()
     run(sweep, expect=5, partial=True)
     out = capsys.readouterr().out
-    assert "Left out 2 of 5: max_seed2, avg_seed1" in out and "Expected 5 members, went on with 3" in out
+    assert "Left out 2 of 5: max_seed2, avg_seed1" in out and "Expected 5 members, averaged 3" in out
     content = json.loads((sweep / "ensemble.json").read_text())
     assert [member["name"] for member in content["members"]] == ["avg_seed0", "max_seed0", "max_seed1"]
     assert list(content["left_out"]) == ["max_seed2", "avg_seed1"]
@@ -124,9 +124,24 @@ def test_partial_goes_on_with_the_rest_and_says_so_in_a_line(sweep, capsys):
     )
 
 
+def test_members_that_a_sweep_never_started_are_left_out(sweep, capsys):
+    write_member(sweep, "max", 8, status="waiting", val=False, test=False)
+    (sweep / "max_seed9").mkdir()
+    (sweep / "max_seed9" / "train.log").write_text("rejected\n")
+    run(sweep, expect=4)
+    assert "Left out max_seed8: its sweep ended before it started; repeat" in capsys.readouterr().out
+    assert "max_seed8" not in (sweep / "report.md").read_text(encoding="utf-8")
+
+
+def test_where_no_member_ever_started_the_reason_is_told(tmp_path):
+    write_member(tmp_path, "avg", 0, status="waiting", val=False, test=False)
+    with pytest.raises(RunError, match=r"0 of 1 member can be used\n.*avg_seed0: its sweep ended before it started"):
+        run(tmp_path)
+
+
 def test_partial_cannot_make_an_ensemble_of_nothing(tmp_path):
     write_member(tmp_path, "avg", 0, status="running")
-    with pytest.raises(RunError, match=r"0 of 1 members can be averaged\n.*avg_seed0: not complete"):
+    with pytest.raises(RunError, match=r"0 of 1 member can be used\n.*avg_seed0: not complete"):
         run(tmp_path, partial=True)
 
 

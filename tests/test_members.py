@@ -1,11 +1,12 @@
 """What counts as a member, its state, and the tables it holds."""
 
 import os
+import socket
 
 import pytest
 
 from errors import RunError
-from runs.members import find_members, read_config, read_epochs, read_tables
+from runs.members import find_members, read_tables
 from tests.fake_members import IDS, TEST_ANSWERS, VAL_IDS, probabilities, write_csv, write_member
 
 
@@ -43,14 +44,30 @@ def test_a_members_own_folder_is_a_list_of_one(tmp_path, monkeypatch):
     assert [member.name for member in find_members(".")] == ["avg_seed3"]
 
 
-@pytest.mark.parametrize(
-    ("status", "message"), [("waiting", "has not come to it"), ("failed", "failed"), ("odd", "odd")]
-)
+@pytest.mark.parametrize(("status", "message"), [("failed", "failed"), ("odd", "odd")])
 def test_a_member_that_is_not_complete_says_so(tmp_path, status, message):
     folder = write_member(tmp_path, "avg", 3, status=status)
     (member,) = find_members(tmp_path)
     assert member.status == status
     assert member.fault.startswith(f"{folder}: not complete") and message in member.fault
+
+
+def test_a_member_waits_as_long_as_its_sweep_runs(tmp_path):
+    write_member(tmp_path, "avg", 0, status="waiting", host=socket.gethostname(), pid=os.getppid())
+    write_member(tmp_path, "avg", 1, status="waiting", host="another machine", pid=1)
+    write_member(tmp_path, "avg", 2, status="waiting", host=socket.gethostname(), pid=2**31 - 1)
+    write_member(tmp_path, "avg", 3, status="waiting")
+    members = find_members(tmp_path)
+    assert [member.status for member in members] == ["waiting", "waiting", "not started", "not started"]
+    assert "has not started it yet" in members[0].fault and "its sweep ended before" in members[2].fault
+
+
+def test_what_a_rejected_run_leaves_is_no_member(tmp_path):
+    write_member(tmp_path, "avg", 0)
+    (tmp_path / "avg_seed1" / ".hydra").mkdir(parents=True)
+    (tmp_path / "avg_seed1" / ".hydra" / "config.yaml").write_text("seed: 1\n")
+    (tmp_path / "avg_seed1" / "train.log").write_text("")
+    assert [member.name for member in find_members(tmp_path)] == ["avg_seed0"]
 
 
 def test_a_running_member_that_gives_no_sign_of_life_was_interrupted(tmp_path):
@@ -69,32 +86,22 @@ def test_a_failed_member_says_what_its_training_said(tmp_path):
     (write_member(tmp_path, "avg", 3) / "metrics.json").write_text(
         '{"status": "failed", "pool": "avg", "seed": 3, "error": "DataError: no {such} folder"}'
     )
-    assert "its training failed (DataError: no {such} folder); mend" in find_members(tmp_path)[0].fault
+    assert "its training failed (DataError: no {such} folder); correct" in find_members(tmp_path)[0].fault
 
 
 def test_a_member_that_never_wrote_its_metrics(tmp_path):
     (write_member(tmp_path, "max", 12) / "metrics.json").unlink()
     (member,) = find_members(tmp_path)
-    assert (member.pool, member.seed, member.status) == ("max", 12, "not started")
-    assert "it has no metrics.json" in member.fault
+    assert (member.pool, member.seed, member.status) == ("max", 12, "unreadable")
+    assert "its metrics.json is missing" in member.fault
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        '{"status": "comp',
-        '["complete"]',
-        '{"status": "complete", "pool": "avg"}',
-        "",
-        '{"status": "complete", "pool": "avg", "seed": 3, "fold": "x"}',
-    ],
-)
-def test_metrics_that_someone_damaged(tmp_path, text):
+def test_a_member_with_damaged_metrics_names_the_file(tmp_path):
     folder = write_member(tmp_path, "avg", 3)
-    (folder / "metrics.json").write_text(text)
+    (folder / "metrics.json").write_text('{"status": "comp')
     (member,) = find_members(tmp_path)
-    assert member.status == "unreadable"
-    assert member.fault.startswith(f"{folder / 'metrics.json'}: cannot be read")
+    assert (member.pool, member.seed, member.status, member.metrics) == ("avg", 3, "unreadable", {})
+    assert member.fault.startswith(f"{folder / 'metrics.json'}: not JSON")
 
 
 def test_no_members_names_the_folders_nearby_that_have_some(tmp_path):
@@ -137,26 +144,3 @@ def test_predictions_and_answers_of_other_clips(tmp_path):
     write_csv(folder / "val_predictions.csv", VAL_IDS[::-1], probabilities(1, 2))
     with pytest.raises(RunError, match=r"val_predictions.csv: ids in another order .* than val_answers.csv"):
         read_tables(*find_members(tmp_path))
-
-
-def test_what_a_members_folder_does_not_hold_is_empty(tmp_path):
-    member = find_members(write_member(tmp_path, "avg", 3))[0]
-    assert read_config(member) == {"seed": 3} and read_epochs(member).empty
-    (member.path / ".hydra" / "config.yaml").unlink()
-    assert read_config(member) == {}
-
-
-@pytest.mark.parametrize(
-    ("file", "text", "read", "message"),
-    [
-        (".hydra/config.yaml", "a: [1", read_config, "cannot be read as YAML .*restore or delete it"),
-        (".hydra/config.yaml", "seed", read_config, "holds no settings; restore"),
-        ("metrics.csv", "", read_epochs, "cannot be read as a table"),
-        ("metrics.csv", "epoch,loss\n0,1\n", read_epochs, "not a table of epochs"),
-    ],
-)
-def test_what_cannot_be_read_is_named(tmp_path, file, text, read, message):
-    member = find_members(write_member(tmp_path, "avg", 0))[0]
-    (member.path / file).write_text(text)
-    with pytest.raises(RunError, match=f"{file}: {message}"):
-        read(member)

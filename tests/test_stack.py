@@ -66,8 +66,19 @@ def test_without_a_stack_there_is_nothing_to_warn_of(sweep: Path, caplog: pytest
     assert caplog.text == ""
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"stack": {"taken": true}}'])
-def test_a_damaged_file_is_named(sweep: Path, text: str) -> None:
-    (sweep / "ensemble.json").write_text(text, encoding="utf-8")
-    with pytest.raises(RunError, match=r"ensemble.json: cannot be read .*; run ensemble.py again, or delete the file"):
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stack": []}, "stack is a list"),
+        ({"weights": {"max_seed0": 1}}, "no weight for avg_seed0"),
+        ({"weights": {"max_seed0": "1"}}, "stack.weights.max_seed0 is '1', not a number"),
+        ({"floor": 0}, "stack.floor is 0, not between 0 and 1"),
+    ],
+)
+def test_a_damaged_file_is_named(sweep: Path, change: dict, message: str) -> None:
+    file = sweep / "ensemble.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content |= change if "stack" in change else {"stack": content["stack"] | change}
+    file.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(RunError, match=f"^{file}: {message}.*; run ensemble.py again, or delete the file$"):
         find_stack(checkpoints(sweep))

@@ -20,7 +20,7 @@ def test_every_state_has_its_line(tmp_path):
     silent = write_member(tmp_path, "max", 0, status="running", max_epochs=3, silence=60, host="node8", pid=43)
     (silent / "heartbeat").touch()
     os.utime(silent / "heartbeat", (time.time() - 3600,) * 2)
-    write_member(tmp_path, "max", 1, status="waiting")
+    write_member(tmp_path, "max", 1, status="waiting", host="node7", pid=42)
 
     table = overview(find_members(tmp_path)).set_index("member")
     assert table["status"].to_dict() == {
@@ -38,3 +38,15 @@ def test_every_state_has_its_line(tmp_path):
     lines = as_text(overview(find_members(tmp_path))).splitlines()
     assert lines[4].split()[:7] == ["avg_seed2", "running", "2", "of", "3", "1.7500", "2.1"]
     assert lines[-1].startswith("5 members: ") and "1 interrupted" in lines[-1]
+
+
+def test_what_is_damaged_is_named_in_its_line_and_hides_no_other(tmp_path):
+    write_member(tmp_path, "avg", 0, max_epochs=3)
+    (write_member(tmp_path, "avg", 1, max_epochs=3) / "metrics.csv").write_text("epoch")
+    (write_member(tmp_path, "avg", 2) / "metrics.json").write_text("[")
+    write_member(tmp_path, "avg", 3, status="failed", error="\x1b[2J\nit said\x07 so")
+    lines = as_text(overview(find_members(tmp_path))).splitlines()
+    assert lines[2].split() == ["avg_seed0", "complete", "0", "of", "3"]
+    assert lines[3].split()[:2] == ["avg_seed1", "complete"] and "avg_seed1/metrics.csv: the column" in lines[3]
+    assert lines[4].split()[:2] == ["avg_seed2", "unreadable"] and "avg_seed2/metrics.json: not JSON" in lines[4]
+    assert r"it said\x07 so" in lines[5] and lines[-1].startswith("4 members: ")

@@ -15,6 +15,7 @@ import pytest
 
 from errors import RunError
 from runs.folder import RunFolder
+from runs.reading import read_config
 from tests.fake_recordings import write_word_folder
 from tests.scripts import ENVIRONMENT, ROOT, run
 from tests.test_cli import TINY, data, make_competition
@@ -30,7 +31,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     start = time.perf_counter()
     printed = run("train.py", "-m", *TINY, *data(home), *SWEEP, "name=whole", cwd=home)
     (home / "duration.txt").write_text(str(time.perf_counter() - start))
-    assert "2 of 2 members are complete" in printed
+    assert "2 of 2 members complete" in printed
     run("ensemble.py", "run_dir=outputs/whole", "html=false", cwd=home)
     return home
 
@@ -63,7 +64,7 @@ def test_a_member_of_a_sweep_equals_the_same_member_alone(home: Path) -> None:
 def test_a_failed_member_does_not_stop_the_others(home: Path) -> None:
     sweep = ["model.pool=avg,median,max", "name=partly", "trainer.max_epochs=1"]
     printed = run("train.py", "-m", *TINY, *data(home), *sweep, cwd=home, expect=1)
-    assert "2 of 3 members are complete" in printed and "Traceback" not in printed
+    assert "2 of 3 members complete" in printed and "Traceback" not in printed
     assert "outputs/partly/median_seed0: failed, pool is 'median'" in printed
     shown = run("ensemble.py", "run_dir=outputs/partly", "status=true", cwd=home)
     lines = {line.split()[0]: line for line in shown.splitlines() if line}
@@ -92,13 +93,26 @@ def test_members_that_a_killed_sweep_did_not_come_to_are_waiting(home: Path) -> 
 
 def test_a_run_on_another_machine_counts_as_alive_until_it_has_been_silent(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    folder.write_metrics(status="running", host="elsewhere", pid=1)
+    folder.write_metrics(status="running", pool="avg", seed=0, host="elsewhere", pid=1)
     folder.heartbeat.touch()
     with pytest.raises(RunError, match="trained by process 1 on elsewhere"):
         folder.claim({}, [], overwrite=True)
     long_ago = time.time() - 120
     os.utime(folder.heartbeat, (long_ago, long_ago))
     folder.claim({}, [], overwrite=False)
+
+
+def test_a_damaged_run_is_an_error_until_it_is_overwritten(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.claim({"seed": 1}, [], overwrite=False)
+    for name, remedy in {".hydra/config.yaml": "restore or delete it", "metrics.json": "with overwrite=true"}.items():
+        folder.last_checkpoint.parent.mkdir()
+        folder.last_checkpoint.touch()
+        (tmp_path / name).write_text("[[")
+        with pytest.raises(RunError, match=f"{tmp_path / name}: not .*{remedy}"):
+            folder.claim({"seed": 1}, [], overwrite=False)
+        folder.claim({"seed": 1}, [], overwrite=True)
+        assert read_config(tmp_path) == {"seed": 1} and folder.metrics == {}
 
 
 def test_overwriting_throws_away_what_the_run_made_and_nothing_else(tmp_path: Path) -> None:

@@ -1,0 +1,197 @@
+"""The files of a run folder as plain values of known types. A disk may have damaged them, or they come from elsewhere.
+
+The classes say what is read of each file: its other values are only asked to be plain.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, TypedDict
+
+import pandas as pd
+import yaml
+
+from errors import RunError
+from runs.plain import misfit
+
+RETRAIN = "train the member again with overwrite=true, or move its folder away"
+RESTORE = "restore or delete it"
+RENEW = "run ensemble.py again, or delete the file"
+LARGEST = {".json": 2**22, ".yaml": 2**16, ".csv": 2**24}  # bytes; train.py writes a few thousand
+
+
+class Metrics(TypedDict, total=False):
+    """metrics.json; every one has `status`, `pool` and `seed`."""
+
+    status: str
+    pool: str
+    seed: int
+    fold: int | None
+    error: str | None  # why the run failed
+    host: str
+    pid: int
+    silence: float  # seconds without a sign of life after which the run counts as interrupted
+    max_epochs: int | None
+    objective: float
+    val_kl: float
+    train_seconds: float
+    cache_keys: dict[str, str]  # by split
+    git_commit: str | None
+    git_dirty: bool | None
+    versions: dict[str, str]
+    device: str
+
+
+class DataSettings(TypedDict, total=False):
+    """The group `data` of config.yaml."""
+
+    source: dict[str, Any]
+    cache_dir: str
+    batch_size: int
+    train_size: int | None
+
+
+class Config(TypedDict, total=False):
+    """.hydra/config.yaml, the resolved settings of a run."""
+
+    name: str
+    seed: int
+    data: DataSettings
+    features: dict[str, Any]
+    augment: dict[str, Any] | None
+    model: dict[str, Any]
+    optimizer: dict[str, Any]
+    schedule: dict[str, Any]
+    trainer: dict[str, Any]
+
+
+class StackNumbers(TypedDict):
+    """`stack` in ensemble.json: weights by member, offsets by word."""
+
+    taken: bool
+    weights: dict[str, float]
+    offsets: dict[str, float]
+    floor: float
+
+
+class EnsembleMember(TypedDict):
+    """One of `members` in ensemble.json."""
+
+    name: str
+    val_predictions_sha256: str | None
+
+
+class Ensemble(TypedDict):
+    """ensemble.json."""
+
+    members: list[EnsembleMember]
+    stack: StackNumbers | None
+
+
+def read_metrics(folder: Path) -> Metrics:
+    """What a run's metrics.json holds; empty where there is none.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    path = folder / "metrics.json"
+    if not path.exists():
+        return {}
+    metrics: Metrics = _check(path, _read_json(path, RETRAIN), Metrics, RETRAIN)
+    if missing := [name for name in ("status", "pool", "seed") if name not in metrics]:
+        raise RunError(f"{path}: {missing[0]} is missing; {RETRAIN}")
+    return metrics
+
+
+def read_ensemble(path: Path) -> Ensemble:
+    """What ensemble.py wrote to its ensemble.json.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    return _check(path, _read_json(path, RENEW), Ensemble, RENEW)
+
+
+def read_config(folder: Path) -> Config:
+    """A run's settings; empty where only its tables were kept.
+
+    Raises:
+        RunError: config.yaml is damaged, or has more in it than plain values: tags, aliases, interpolations.
+    """
+    path = folder / ".hydra" / "config.yaml"
+    if not path.exists():
+        return {}
+    text = _read(path, RESTORE)
+    try:
+        content = yaml.load(text, _PlainLoader)
+    # A scalar that looks like a number or a date and is none raises another exception than YAMLError.
+    except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError) as error:
+        raise RunError(f"{path}: not YAML ({_reason(error)}); {RESTORE}") from error
+    return _check(path, content, Config, RESTORE)
+
+
+def read_epochs(path: Path) -> pd.DataFrame:
+    """A run's metrics.csv, one row per epoch, see `runs.history`; empty where there is none.
+
+    Raises:
+        RunError: it is no table of epochs.
+    """
+    if not path.exists():
+        return pd.DataFrame()
+    check_file(path, RESTORE)
+    try:
+        epochs = pd.read_csv(path)
+    except (OSError, ValueError, ArithmeticError) as error:
+        raise RunError(f"{path}: not a table ({_reason(error)}); {RESTORE}") from error
+    if missing := {"epoch", "step", "train/loss", "seconds"} - set(epochs):
+        raise RunError(f"{path}: the column {min(missing)} is missing; {RESTORE}")
+    for name in epochs:
+        numbers, counts = epochs[name].dtype.kind in "iuf", name in ("epoch", "step", "seconds")
+        if not numbers or (counts and not epochs[name].abs().lt(2**53).all()):
+            raise RunError(f"{path}: not every {name} is a number; {RESTORE}")
+    return epochs
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Rejects tags, aliases (of which a few lines become gigabytes when they are printed) and interpolations."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()
+        scalar = isinstance(event, yaml.ScalarEvent)
+        if isinstance(event, yaml.AliasEvent) or event.tag is not None or (scalar and "${" in event.value):
+            raise yaml.composer.ComposerError(None, None, "a tag, an alias or an interpolation", event.start_mark)
+        return super().compose_node(parent, index)
+
+
+def check_file(path: Path, remedy: str) -> None:
+    """Raises RunError at a folder, at a device or a pipe, which may have no end, and at a file of absurd size."""
+    if not path.is_file():
+        raise RunError(f"{path}: not a file; {remedy}")
+    size, most = path.stat().st_size, LARGEST.get(path.suffix, 0)
+    if size > most:
+        raise RunError(f"{path}: {size:,} bytes, more than the {most:,} it may have; {remedy}")
+
+
+def _read(path: Path, remedy: str) -> bytes:
+    check_file(path, remedy)
+    return path.read_bytes()
+
+
+def _read_json(path: Path, remedy: str) -> Any:
+    text = _read(path, remedy)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path}: not JSON ({_reason(error)}); {remedy}") from error
+
+
+def _reason(error: Exception) -> str:
+    """What an error says, in one line."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _check(path: Path, content: Any, kind: Any, remedy: str) -> Any:
+    if text := misfit(content, kind):
+        raise RunError(f"{path}: {text}; {remedy}")
+    return content
