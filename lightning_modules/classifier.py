@@ -11,7 +11,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from datamodules.features import MultiResolutionMel
-from errors import SettingError
+from errors import RunError, SettingError
 from lightning_modules.mac import MAC
 from lightning_modules.muon import Muon
 from lightning_modules.network import Network
@@ -108,6 +108,28 @@ class WordClassifier(LightningModule):
             "val/kl_constant": constant_kl(targets),
         }
         self.log_dict(values, prog_bar=True, batch_size=len(targets), sync_dist=True)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if every and batch_idx % every == 0:  # more often, reading the loss would hold up a GPU
+            self._check_finite(outputs["loss"])
+
+    def on_train_epoch_end(self) -> None:
+        metrics = self.trainer.callback_metrics
+        self._check_finite(metrics["train/loss_epoch"], *(metrics[name] for name in ("val/kl",) if name in metrics))
+
+    def _check_finite(self, *losses: Tensor) -> None:
+        """Whether the training still converges; every process of a distributed training gets the same answer.
+
+        Raises:
+            RunError: a loss is not finite.
+        """
+        total = float(self.trainer.strategy.reduce(torch.stack(losses).sum(), reduce_op="sum"))
+        if not math.isfinite(total):
+            raise RunError(
+                f"the training diverged in epoch {self.trainer.current_epoch + 1}, its loss is {total}; lower "
+                "optimizer.lr, and give another name=... or overwrite=true"
+            )
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         options = dict(self.hparams["optimizer"])

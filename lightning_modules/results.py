@@ -11,7 +11,10 @@ from lightning.pytorch.loggers import Logger
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from datamodules.progress import Progress
+from errors import RunError
 from lightning_modules.classifier import WordClassifier, constant_kl, kl_divergence, topk_recall
+from messages import count, duration
 from runs.folder import RunFolder, flatten, write_table
 from runs.reading import read_epochs
 
@@ -38,12 +41,24 @@ def predict(
 
     In float32, as the recipe has it, whatever the precision of the training; on one device, so that after a
     distributed training too the tables are complete and in order. Only `num_batches` of each, if given.
+
+    Raises:
+        RunError: probabilities that are not finite.
     """
     learner.eval().to(device)
     predictions = {}
-    for split, loader in zip(datamodule.fixed_splits, datamodule.predict_dataloader(), strict=True):
-        features = (datamodule.to_features(clips.to(device)) for clips, _ in islice(loader, num_batches))
-        predictions[split] = torch.cat([learner(batch).exp().cpu() for batch in features])
+    for (split, clips), loader in zip(datamodule.fixed_splits.items(), datamodule.predict_dataloader(), strict=True):
+        batches = []
+        with Progress(len(clips), f"predicting {split}") as progress:
+            for batch, _ in islice(loader, num_batches):
+                batches.append(learner(datamodule.to_features(batch.to(device))).exp().cpu())
+                progress.update(len(batch))
+        predictions[split] = torch.cat(batches)
+        if not predictions[split].isfinite().all():
+            raise RunError(
+                f"the training diverged in its last step, its predictions of the {split} clips are not finite; lower "
+                "optimizer.lr, and give another name=... or overwrite=true"
+            )
     return predictions
 
 
@@ -91,7 +106,7 @@ def log_settings(loggers: Sequence[Logger], config: dict[str, Any], figures: dic
         logger.finalize("success")
 
 
-def print_summary(folder: RunFolder, figures: dict[str, float]) -> None:
+def print_summary(folder: RunFolder, figures: dict[str, Any]) -> None:
     """The one block that a run ends with."""
     lines = {"training loss": f"{figures['train_loss']:.4f}"}
     for split, name in (("val", "validation"), ("test", "test")):
@@ -99,8 +114,7 @@ def print_summary(folder: RunFolder, figures: dict[str, float]) -> None:
             lines[f"{name} KL"] = "{:.4f} (constant answer {:.4f}), {:.1%} of the words recalled".format(
                 *(figures[f"{split}_{figure}"] for figure in ("kl", "kl_constant", "recall"))
             )
-    minutes, seconds = divmod(round(figures["train_seconds"]), 60)
-    lines["training"] = f"{figures['epochs']} epochs in {minutes} min {seconds} s"
+    lines["training"] = f"{count(figures['epochs'], 'epoch')} in {duration(figures['train_seconds'])}"
     lines["speed"] = f"{figures['clips_per_second']:.1f} clips/s"
     lines["peak memory"] = f"{figures['peak_memory_gb']:.2f} GB"
     lines["folder"] = str(folder.path)

@@ -1,4 +1,4 @@
-"""The table of epochs: one row an epoch in metrics.csv, one line an epoch in the log where there is no progress bar."""
+"""The table of epochs: a row per epoch in metrics.csv and, without a progress bar, a line per epoch in the log."""
 
 import logging
 import time
@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from lightning import Callback, LightningModule, Trainer
 
+from datamodules.progress import Progress
 from runs.folder import write_text
 from runs.reading import read_epochs
 
@@ -15,10 +16,10 @@ log = logging.getLogger(__name__)
 
 
 class History(Callback):
-    """Writes `path` after every epoch. A resumed run goes on in the same table, from the epoch it resumes at.
+    """Writes `path` after every epoch; a resumed run continues the table from the epoch it resumes at.
 
-    Columns: epoch, step, the epoch's mean training loss and validation figures, learning rate at its end, clips/s of
-    training (validation not counted) and seconds (validation counted).
+    Columns: epoch, step, the epoch's mean training loss and validation metrics, the learning rate at its end, training
+    clips and clips/s (without validation), and seconds (with validation).
     """
 
     def __init__(self, path: str) -> None:
@@ -26,6 +27,8 @@ class History(Callback):
         self.rows: list[dict[Any, float]] = []
 
     def on_train_start(self, trainer: Trainer, learner: LightningModule) -> None:
+        steps = int(trainer.estimated_stepping_batches)
+        self.progress = Progress(steps, "training", "step", done=trainer.global_step, bar=False)
         table = read_epochs(self.path)
         if len(table):
             self.rows = table[table.epoch < trainer.current_epoch].to_dict("records")
@@ -38,6 +41,8 @@ class History(Callback):
     ) -> None:
         self.clips += len(batch[1]) * trainer.world_size
         self.trained = time.perf_counter()
+        if trainer.is_global_zero and trainer.progress_bar_callback is None:
+            self.progress.update(trainer.global_step - self.progress.done)
 
     def on_train_epoch_end(self, trainer: Trainer, learner: LightningModule) -> None:
         rate = self.clips / (self.trained - self.start)
@@ -51,6 +56,7 @@ class History(Callback):
             "train/loss": logged["train/loss_epoch"],
             **{name: value for name, value in logged.items() if name.startswith("val/")},
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "train/clips": self.clips,
             "train/clips_per_second": rate,
             "seconds": time.perf_counter() - self.start,
         }
@@ -58,5 +64,7 @@ class History(Callback):
         write_text(self.path, pd.DataFrame(self.rows).to_csv(index=False, float_format="%.6g"))
         if trainer.progress_bar_callback is None:
             shown = ("train/loss", "val/kl", "val/recall", "train/clips_per_second")
-            figures = ", ".join(f"{name} {row[name]:.4g}" for name in shown if name in row)
-            log.info("epoch %d of %d: %s", row["epoch"] + 1, trainer.max_epochs, figures)
+            metrics = ", ".join(f"{name} {row[name]:.4g}" for name in shown if name in row)
+            left = f"; {self.progress.time_left}" if row["epoch"] + 1 < trainer.max_epochs else ""
+            log.info("epoch %d of %d: %s%s", row["epoch"] + 1, trainer.max_epochs, metrics, left)
+            self.progress.line_printed()

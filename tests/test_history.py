@@ -1,0 +1,81 @@
+"""What a training writes and logs while it runs, and how it ends where its loss is not a number any more."""
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from lightning import Trainer
+from torch.utils.data import DataLoader
+
+from datamodules import progress
+from errors import RunError
+from lightning_modules import results
+from runs.history import History
+from tests.test_teacher import FEATURES, TARGETS, learner
+
+QUIET = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+
+
+def fit(path: Path, epochs: int = 2, targets: torch.Tensor = TARGETS, every: int = 1, validate: bool = False) -> None:
+    trainer = Trainer(
+        accelerator="cpu", max_epochs=epochs, callbacks=[History(str(path))], log_every_n_steps=every, **QUIET
+    )
+    clean = DataLoader(list(zip(FEATURES, TARGETS, strict=True)), batch_size=2)
+    loader = DataLoader(list(zip(FEATURES, targets, strict=True)), batch_size=2)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        trainer.fit(learner(), clean if validate else loader, loader if validate else None)
+
+
+def test_an_epoch_is_a_row_and_a_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "runs.history")
+    fit(tmp_path / "metrics.csv")
+    table = pd.read_csv(tmp_path / "metrics.csv")
+    assert table["epoch"].tolist() == [0, 1] and table["train/clips"].tolist() == [4, 4]
+    lines = [record.message for record in caplog.records if record.name == "runs.history"]
+    assert lines[0].startswith("epoch 1 of 2: train/loss ") and lines[0].endswith(" s left")
+    assert lines[1].startswith("epoch 2 of 2: train/loss ") and "left" not in lines[1]
+
+
+def test_a_long_epoch_has_lines_of_its_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO, "datamodules.progress")
+    monkeypatch.setattr(progress, "INTERVAL", 0.0)
+    fit(tmp_path / "metrics.csv")
+    lines = [record.message for record in caplog.records if record.name == "datamodules.progress"]
+    assert [line.split(",")[0] for line in lines] == [
+        "training: 25% (1 of 4 steps)",
+        "training: 50% (2 of 4 steps)",
+        "training: 75% (3 of 4 steps)",
+        "training: 100% (4 of 4 steps)",
+    ]
+
+
+@pytest.mark.parametrize(("every", "validate"), [(1, False), (0, False), (0, True)])
+def test_a_loss_that_is_not_finite_ends_the_training(tmp_path: Path, every: int, validate: bool) -> None:
+    targets = TARGETS.clone()
+    targets[3] = torch.nan
+    with pytest.raises(RunError, match=r"the training diverged in epoch 1, its loss is nan; lower optimizer\.lr"):
+        fit(tmp_path / "metrics.csv", 2, targets, every, validate)
+
+
+def test_predictions_that_are_not_finite_are_no_table() -> None:
+    model = learner()
+    torch.nn.init.constant_(model.network.dense[-1].weight, torch.nan)
+
+    class Data:
+        @property
+        def fixed_splits(self) -> dict[str, range]:
+            return {"val": range(4)}
+
+        def predict_dataloader(self) -> list[DataLoader]:
+            return [DataLoader(list(zip(FEATURES, TARGETS, strict=True)), batch_size=2)]
+
+        def to_features(self, clips: torch.Tensor) -> torch.Tensor:
+            return clips
+
+    with pytest.raises(RunError, match="diverged in its last step, its predictions of the val clips are not finite"):
+        results.predict(model, Data(), torch.device("cpu"))
