@@ -1,13 +1,13 @@
-"""How fast a GPU trains: the notebook's loop, this project at several settings, and a short training with its KL.
+"""Measure training on a GPU: the notebook's loop, this project with several settings, and a short training run.
 
 python -m benchmarks.gpu                 # five minutes
-python -m benchmarks.gpu --out docs      # writes docs/gpu.csv
-python -m benchmarks.gpu --tiny          # seconds, on a CPU too: shows that it runs; its numbers mean nothing
+python -m benchmarks.gpu --out docs      # also writes docs/gpu.csv
+python -m benchmarks.gpu --tiny          # smoke test: seconds, on any device; the numbers are meaningless
 
-The recipe is the winner's on 100,000 generated clips, trained by train.py itself: clips/s after the first steps, the
-share of the time in which the GPU works, what its work is made of, memory at its peak, and the hours that the sixteen
-members (200 epochs of 781 steps of 128 clips each) would take at that rate, which is computed. Each section is a
-process with a time limit. The last one trains experiment=best_words on the synthetic words for the time that is left.
+train.py trains the winner's recipe on 100,000 generated clips. Each row reports the speed after warmup (clips/s), GPU
+utilization, the fraction of GPU time per phase of a step, peak memory, and the hours that the sixteen members (200
+epochs of 781 steps of 128 clips each) would take, extrapolated from the speed. Each section runs in its own process
+with a time limit. The last section trains experiment=best_words on the synthetic words for the remaining time.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from pathlib import Path
 import pandas as pd
 
 WINNER_CLIPS = 16 * 200 * 781 * 128
-SECTIONS = {"notebook": 60, "project": 110, "compiled": 110, "words": 240}  # seconds at most
+SECTIONS = {"notebook": 60, "project": 110, "compiled": 110, "words": 240}  # time limit in seconds
 SHARES = ["forward", "backward", "optimizer", "features", "augmentation", "loading", "other"]
 COLUMNS = [
     "device",
@@ -43,7 +43,7 @@ COLUMNS += ["hours_of_sixteen", "val_kl", "val_kl_constant", "test_kl", "epochs"
 
 @dataclass(frozen=True)
 class Row:
-    """A training to measure: settings on top of those of its section."""
+    """A configuration to measure: overrides on top of those of its section."""
 
     name: str
     settings: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ WORDS = [
 
 
 def notebook_rows(tiny: bool, deadline: float) -> Iterator[dict]:
-    """The notebook's loop: clips from files by three workers, and with the clips on the device."""
+    """The notebook's training loop: with clips loaded from files by three workers, and with clips on the device."""
     from benchmarks import gpu_sides
     from benchmarks.workload import make_clips
 
@@ -95,7 +95,7 @@ def project_rows(rows: list[Row], tiny: bool, deadline: float) -> Iterator[dict]
 
 
 def words_rows(tiny: bool, deadline: float) -> Iterator[dict]:
-    """best_words at several settings, then a training for the rest of the time: a row with its KL and its epochs."""
+    """best_words with several settings, then a training run for the remaining time, with its KL and epochs."""
     from benchmarks import gpu_sides
 
     with tempfile.TemporaryDirectory() as folder:
@@ -108,7 +108,7 @@ def words_rows(tiny: bool, deadline: float) -> Iterator[dict]:
 
 
 def section(name: str, tiny: bool, deadline: float) -> Iterator[dict]:
-    """The rows of a section, in this process."""
+    """Yield the rows of a section, measured in this process."""
     if name == "notebook":
         return notebook_rows(tiny, deadline)
     if name == "words":
@@ -117,13 +117,13 @@ def section(name: str, tiny: bool, deadline: float) -> Iterator[dict]:
 
 
 def run_section(name: str, seconds: float, log: Path) -> Iterator[dict]:
-    """The rows of a section in a process of its own, which ends after `seconds` at the latest."""
+    """Yield the rows of a section, measured in a new process that is killed after `seconds` plus a grace period."""
     command = [sys.executable, "-m", "benchmarks.gpu", "--section", name, "--seconds", str(seconds)]
     return read_rows(command, seconds + 10, log)
 
 
 def read_rows(command: list[str], seconds: float, log: Path) -> Iterator[dict]:
-    """The rows that a command prints, as they come; killed after `seconds`. What else it prints goes to `log`."""
+    """Yield the rows that a command prints; kill it after `seconds`. Other output is appended to `log`."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     process = subprocess.Popen(command, cwd=Path(__file__).parents[1], **pipes)  # type: ignore[call-overload]
     timer = threading.Timer(seconds, process.kill)
@@ -137,11 +137,14 @@ def read_rows(command: list[str], seconds: float, log: Path) -> Iterator[dict]:
                 file.flush()
     timer.cancel()
     if process.wait():
-        yield {"row": f"({' '.join(command[3:5])})", "error": f"ended with {process.returncode} in {seconds:.0f} s"}
+        yield {
+            "row": f"({' '.join(command[3:5])})",
+            "error": f"exit status {process.returncode}, time limit {seconds:.0f} s",
+        }
 
 
 def finish(row: dict, notebook: float | None) -> dict:
-    """A row with what follows from what was measured."""
+    """Add the derived values to a measured row."""
     rate = row.get("clips_per_s")
     if rate and not row["row"].startswith("best_words"):
         row["hours_of_sixteen"] = WINNER_CLIPS / rate / 3600
@@ -152,19 +155,19 @@ def finish(row: dict, notebook: float | None) -> dict:
 
 
 def as_line(row: dict) -> str:
-    """A row on the screen."""
+    """Format a row for the terminal."""
     if row.get("error"):
         return f"{row['row']:<34} {row['error']}"
     text = f"{row['row']:<34} {row['clips_per_s']:9,.0f} clips/s {row['ms_per_step']:7.2f} ms"
     shown: list[tuple[str, Callable[[float], str]]] = [
-        ("of_notebook", "{:.2f} of the notebook's".format),
-        ("gpu_busy", "busy {:.0%}".format),
-        ("network_busy", "with the network {:.0%}".format),
+        ("of_notebook", "{:.2f} x notebook".format),
+        ("gpu_busy", "GPU busy {:.0%}".format),
+        ("network_busy", "GPU busy with network {:.0%}".format),
         *((name, f"{name} {{:.0%}}".format) for name in SHARES),
         ("memory_gb", "{:.1f} GB".format),
         ("hours_of_sixteen", "{:.1f} h for sixteen members".format),
         ("val_kl", "val KL {:.4f}".format),
-        ("val_kl_constant", "(constant answer {:.4f})".format),
+        ("val_kl_constant", "(uniform prediction {:.4f})".format),
         ("test_kl", "test KL {:.4f}".format),
         ("epochs", "{} epochs".format),
         ("train_seconds", "in {:.0f} s".format),
@@ -174,9 +177,9 @@ def as_line(row: dict) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, help="folder for gpu.csv")
-    parser.add_argument("--minutes", type=float, default=5.0, help="for all of it")
-    parser.add_argument("--tiny", action="store_true", help="on any device, in seconds")
+    parser.add_argument("--out", type=Path, help="folder to write gpu.csv to")
+    parser.add_argument("--minutes", type=float, default=5.0, help="time limit of the whole benchmark")
+    parser.add_argument("--tiny", action="store_true", help="smoke test on any device")
     parser.add_argument("--section", help=argparse.SUPPRESS)
     parser.add_argument("--seconds", type=float, default=60.0, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -189,7 +192,7 @@ def main(arguments: list[str] | None = None) -> None:
     import torch
 
     if not options.tiny and not torch.cuda.is_available():
-        sys.exit("not run: torch.cuda.is_available() is False")
+        sys.exit("no GPU: torch.cuda.is_available() is False; use --tiny for a smoke test")
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     print(f"{device}, PyTorch {torch.__version__}")
     table: list[dict] = []
@@ -206,7 +209,7 @@ def main(arguments: list[str] | None = None) -> None:
                 notebook = row.get("clips_per_s")
             table.append(finish(row, notebook) | {"device": device, "torch": torch.__version__})
             print(as_line(row), flush=True)
-    print(f"{time.time() - begun:.0f} s in all{'' if options.tiny else f'; the log is {log}'}")
+    print(f"{time.time() - begun:.0f} s in total{'' if options.tiny else f'; log: {log}'}")
     if options.out:
         table_of_rows = pd.DataFrame(table).reindex(columns=COLUMNS)
         table_of_rows.to_csv(options.out / "gpu.csv", index=False, float_format="%.4g")

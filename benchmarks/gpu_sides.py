@@ -1,4 +1,4 @@
-"""The trainings that gpu.py measures; each function returns a row: what Stopwatch finds, or what a training came to."""
+"""The training runs that gpu.py measures; each function returns a row of metrics."""
 
 import gc
 import json
@@ -24,15 +24,15 @@ from datamodules.clips import Clips, Splits
 from lightning_modules.mac import MAC
 from train import train
 
-SECONDS = 4.0  # of a measurement
+SECONDS = 4.0  # duration of a measurement
 NUM_CLIPS = 100_000  # the competition's
-DISTINCT = 8_192  # clips among them, so that generating them takes a second
+DISTINCT = 8_192  # distinct clips; generating them takes about a second
 TINY = ["data.cache=waveforms", "model.width=2", "features.n_mels=64", "features.hop_length=250"]
 TINY_WORDS = ["data.num_voices=4", "data.takes=1", "data.train_size=64", "data.val_size=8", "data.test_size=8"]
 
 
 class Generated:
-    """A source of `size` training clips of noise, each with four words out of 30."""
+    """A data source of `size` noise clips for training, each with four of 30 words."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -48,7 +48,7 @@ class Generated:
 
 
 class PlainLayout(Callback):
-    """The network in PyTorch's default memory layout, where the learner has it channels last."""
+    """Train in PyTorch's default memory layout instead of channels_last."""
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         network: Any = pl_module.network
@@ -57,7 +57,7 @@ class PlainLayout(Callback):
 
 
 def guarded(function: Callable[..., dict], *arguments: Any) -> dict:
-    """The function's row, or one with the error; the memory it took is free again."""
+    """Return the row of `function`, or a row with the error; free GPU memory afterwards."""
     try:
         return function(*arguments)
     except Exception as error:
@@ -71,7 +71,7 @@ def guarded(function: Callable[..., dict], *arguments: Any) -> dict:
 
 
 def configuration(settings: Sequence[str], root: Path, tiny: bool) -> DictConfig:
-    """The settings of train.py, as its command line would have them."""
+    """Compose the configuration of train.py for these overrides."""
     settings = [
         *settings,
         "name=gpu",
@@ -86,7 +86,7 @@ def configuration(settings: Sequence[str], root: Path, tiny: bool) -> DictConfig
 
 
 def measure(cfg: DictConfig, tiny: bool) -> dict:
-    """What Stopwatch finds in a training."""
+    """Run a training until Stopwatch ends it; return its row."""
     stopwatch = {"seconds": 0.1, "warm_up": 1, "profiled": 2} if tiny else {"seconds": SECONDS}
     cfg.callbacks.stopwatch = {"_target_": "benchmarks.stopwatch.Stopwatch", **stopwatch}
     with tempfile.TemporaryDirectory() as run_dir:
@@ -95,11 +95,11 @@ def measure(cfg: DictConfig, tiny: bool) -> dict:
             train(cfg, run_dir, [])
         except Measured as measured:
             return measured.row
-    raise RuntimeError("the training ended before it was measured")
+    raise RuntimeError("training ended before the measurement was complete")
 
 
 def winner(root: Path, settings: Sequence[str], channels_last: bool, tiny: bool) -> dict:
-    """experiment=winner on generated clips; `root` holds the cache."""
+    """Measure experiment=winner on generated clips; `root` contains the cache."""
     settings = ["experiment=winner", f"data.root={root}", *(["data.batch_size=8"] if tiny else []), *settings]
     if tiny:
         settings = [setting.replace("1024", "16").replace("bf16-mixed", "32-true") for setting in settings]
@@ -111,18 +111,18 @@ def winner(root: Path, settings: Sequence[str], channels_last: bool, tiny: bool)
 
 
 def best_words(root: Path, settings: Sequence[str], tiny: bool) -> DictConfig:
-    """experiment=best_words on the synthetic words, which are spoken at the first call."""
+    """Compose experiment=best_words on the synthetic words; the first call synthesizes them."""
     settings = ["experiment=best_words", "data=synthetic", *(TINY_WORDS if tiny else []), *settings]
     return configuration(settings, root, tiny)
 
 
 def words(root: Path, settings: Sequence[str], tiny: bool) -> dict:
-    """Its rate once all mixtures have their four words."""
+    """Measure experiment=best_words without the curriculum, so that every mixture has four words."""
     return measure(best_words(root, ["data.curriculum=0", *settings], tiny), tiny)
 
 
 def train_words(root: Path, clips_per_s: float, seconds: float, tiny: bool) -> dict:
-    """A whole training of about so many seconds."""
+    """Train experiment=best_words for about `seconds`; return its metrics."""
     cfg = best_words(root, ["trainer.max_epochs=2"] if tiny else [], tiny)
     if not tiny:
         seconds -= 15  # for the predictions
@@ -138,7 +138,7 @@ def train_words(root: Path, clips_per_s: float, seconds: float, tiny: bool) -> d
 
 
 def notebook(root: Path, on_device: bool, tiny: bool) -> dict:
-    """The notebook's loop; `on_device` gives it the same few batches again and again, which are on the device."""
+    """Measure the notebook's training loop; with `on_device`, it repeats a few batches that are on the device."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     on_gpu, seconds, batch_size = device.type == "cuda", 0.1 if tiny else SECONDS, 8 if tiny else 128
     if on_device:

@@ -1,4 +1,4 @@
-"""The callback that measures a training from inside: its rate, and what its steps are made of."""
+"""A callback that measures the speed of a training run and profiles its steps."""
 
 import tempfile
 import time
@@ -14,7 +14,7 @@ from torch.profiler import profile
 
 from benchmarks.trace import Steps, read_steps
 
-# Ends of Lightning's names for what it does -> ours.
+# Suffix of Lightning's action name -> phase.
 PHASES = {
     "train_dataloader_next": "loading",
     "batch_to_device": "loading",
@@ -25,7 +25,7 @@ PHASES = {
 
 
 class Measured(Exception):
-    """The training is over because it has been measured; `row` holds what was found."""
+    """Raised to end a training run once it is measured; `row` holds the result."""
 
     def __init__(self, row: dict[str, float]) -> None:
         super().__init__(row)
@@ -33,7 +33,7 @@ class Measured(Exception):
 
 
 class Ranges(Profiler):
-    """Names the phases of a step in the traces of torch.profiler."""
+    """Mark the phases of a step in torch.profiler traces."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,11 +54,11 @@ def _phase(action: str) -> str | None:
 
 
 class Stopwatch(Callback):
-    """Ends a training with `Measured` after `warm_up` steps, `seconds` of measurement and `profiled` steps.
+    """Raise `Measured` after `warm_up` steps, `seconds` of measurement and `profiled` profiled steps.
 
-    The row has clips_per_s, ms_per_step, gpu_busy (the share of a step's time in which the device works), of that work
-    the shares of forward, backward, optimizer, features, augmentation and loading (mixing included), and memory_gb (at
-    its peak, with the clips that are kept in the GPU's memory).
+    The row contains clips_per_s, ms_per_step, gpu_busy (the fraction of the step time in which the device is busy), the
+    fractions of that busy time per phase (forward, backward, optimizer, features, augmentation, loading including
+    mixing), and memory_gb (peak, including clips stored in GPU memory).
     """
 
     def __init__(self, seconds: float, warm_up: int = 30, profiled: int = 10) -> None:
@@ -100,7 +100,7 @@ class Stopwatch(Callback):
         assert self.profiler is not None
         try:
             steps = stop_profile(self.profiler, [*PHASES.values(), "features", "augmentation"])
-        except Exception as error:  # the rate is measured, whatever becomes of the profile
+        except Exception as error:  # keep the measured speed even if profiling fails
             print(f"no profile: {error!r}")
             return {}
         return {"gpu_busy": min(1.0, steps.busy / self.profiled / 1000 / self.row["ms_per_step"]), **steps.shares}
@@ -126,7 +126,7 @@ def synchronize() -> None:
 
 
 def stop_profile(profiler: profile, phases: Sequence[str]) -> Steps:
-    """End a profile that was started -> what it holds, see `read_steps`."""
+    """Stop a running profiler and read its trace, see `read_steps`."""
     synchronize()
     profiler.stop()
     with tempfile.TemporaryDirectory() as folder:
@@ -136,7 +136,7 @@ def stop_profile(profiler: profile, phases: Sequence[str]) -> Steps:
 
 
 def busy_share(step: Callable[[], Any], ms_per_step: float, profiled: int = 10) -> float:
-    """Of a step that is a function: the share of its time in which the device works."""
+    """The fraction of the time of `step()` in which the device is busy."""
     profiler = profile()
     profiler.start()
     for _ in range(profiled):

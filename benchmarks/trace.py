@@ -1,4 +1,4 @@
-"""Where the time of a training step goes, from a trace of torch.profiler in Chrome's format."""
+"""Read the time per phase of a training step from a torch.profiler trace in Chrome format."""
 
 import json
 from bisect import bisect_right
@@ -8,33 +8,33 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 DEVICE = ("kernel", "gpu_memcpy", "gpu_memset")  # categories of work on the GPU
-LAUNCH = ("cuda_runtime", "cuda_driver")  # categories of the calls that start it
+LAUNCH = ("cuda_runtime", "cuda_driver")  # categories of the calls that launch it
 
 
 class Work(NamedTuple):
-    """A piece of work: when it ran (microseconds), and where and when the host asked for it."""
+    """One operation on the device: start and end (us), and the host thread and time (us) that launched it."""
 
     start: float
     end: float
     thread: Any
-    asked: float
+    launched: float
 
 
 class Steps(NamedTuple):
-    """busy: microseconds in which the device worked; shares: of that work, by phase."""
+    """busy: time in which the device was busy (us); shares: fraction of the work per phase."""
 
     busy: float
     shares: dict[str, float]
 
 
 def read_steps(file: Path, phases: Iterable[str], on_gpu: bool) -> Steps:
-    """The work in a trace; each piece belongs to the innermost range named in `phases` from which it was started.
+    """Read a trace; each operation belongs to the innermost range in `phases` that launched it.
 
-    Work that another thread than theirs started is "backward": on CUDA, autograd has a thread of its own. On a CPU the
-    outermost operations of a thread are the work.
+    Operations launched by another thread count as "backward", because autograd uses its own thread on CUDA. On a CPU,
+    the outermost operations of each thread are counted.
 
     Raises:
-        ValueError: a GPU's trace without kernels, as the profiler writes it where it may not see them.
+        ValueError: the trace contains no operations, which happens if the profiler lacks permission to see GPU kernels.
     """
     events = [event for event in json.loads(file.read_text())["traceEvents"] if event.get("ph") == "X"]
     names = set(phases)
@@ -43,20 +43,20 @@ def read_steps(file: Path, phases: Iterable[str], on_gpu: bool) -> Steps:
     find = _Ranges([(e["ts"], e["ts"] + e["dur"], e["name"]) for e in ranges if e["tid"] == main])
     work = _device_work(events) if on_gpu else _cpu_work(events)
     if not work:
-        raise ValueError(f"{file} holds no work")
+        raise ValueError(f"{file}: the trace contains no operations on the device")
     durations: dict[str, float] = defaultdict(float)
     for piece in work:
-        phase = find(piece.asked) if piece.thread == main else "backward"
+        phase = find(piece.launched) if piece.thread == main else "backward"
         durations[phase] += piece.end - piece.start
     total = sum(durations.values())
     return Steps(_union(work), {phase: duration / total for phase, duration in durations.items()})
 
 
 def _device_work(events: list[dict]) -> list[Work]:
-    asked = {e["args"]["correlation"]: e for e in events if e.get("cat") in LAUNCH and "correlation" in e["args"]}
+    launches = {e["args"]["correlation"]: e for e in events if e.get("cat") in LAUNCH and "correlation" in e["args"]}
     work = []
     for e in events:
-        if e.get("cat") in DEVICE and (call := asked.get(e["args"].get("correlation"))):
+        if e.get("cat") in DEVICE and (call := launches.get(e["args"].get("correlation"))):
             work.append(Work(e["ts"], e["ts"] + e["dur"], call["tid"], call["ts"]))
     return work
 
@@ -78,7 +78,7 @@ def _union(work: list[Work]) -> float:
 
 
 class _Ranges:
-    """Nested ranges (start, end, name) of one thread -> the innermost one at a time, "other" outside of all."""
+    """Look up the innermost of the nested ranges (start, end, name) of one thread at a time; "other" outside of all."""
 
     def __init__(self, ranges: list[tuple[float, float, str]]) -> None:
         self.times: list[float] = []
