@@ -15,7 +15,7 @@ def some(names: Iterable[str]) -> str:
 
 def count(number: int, noun: str) -> str:
     """`1 recording`, `1,000 recordings`."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def printable(text: str) -> str:

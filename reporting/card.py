@@ -55,7 +55,7 @@ def build(title: str, members: Sequence[Member], combined: Tables, table: pd.Dat
 def _recipe(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The groups of settings that decide what a network computes."""
     recipe = {
-        group: {name: value for name, value in config[group].items() if name not in left_out}
+        group: {name: value for name, value in (config[group] or {}).items() if name not in left_out}
         for group, left_out in RECIPE.items()
         if group in config
     }

@@ -6,6 +6,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.model_summary import summarize
 from torch.utils.tensorboard import SummaryWriter
 
+from messages import printable
 from reporting.plots import draw_features, draw_predictions
 
 
@@ -29,14 +30,14 @@ class Dashboard(Callback):
         for i, (waveform, target) in enumerate(zip(waveforms, self.targets, strict=True)):
             said = ", ".join(self.class_names[word] for word in target.nonzero().flatten())
             writer.add_audio(f"clip_{i}", waveform[None], 0, sample_rate)
-            writer.add_text(f"clip_{i}", said, 0)
+            writer.add_text(f"clip_{i}", verbatim(said), 0)
         with torch.random.fork_rng():  # looking at an augmentation must not change the draws of the training
             augmented, _ = data.augment(self.features, self.targets)
         duration = waveforms.shape[1] / sample_rate
         for name, batch in (("features", self.features), ("features_augmented", augmented)):
             for i, clip in enumerate(batch):
                 writer.add_figure(f"{name}/clip_{i}", draw_features(clip, data.features.win_lengths, duration), 0)
-        writer.add_text("network", "\n".join(f"    {line}" for line in str(summarize(learner, 3)).splitlines()), 0)
+        writer.add_text("network", verbatim(str(summarize(learner, 3))), 0)
 
     def on_validation_end(self, trainer: Trainer, learner: LightningModule) -> None:
         writer = _writer(trainer)
@@ -53,3 +54,8 @@ class Dashboard(Callback):
 def _writer(trainer: Trainer) -> SummaryWriter | None:
     loggers = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
     return loggers[0].experiment if loggers and trainer.is_global_zero else None
+
+
+def verbatim(text: str) -> str:
+    """A block of code to TensorBoard, which takes text for Markdown."""
+    return "\n".join(f"    {printable(line)}" for line in text.splitlines())

@@ -1,8 +1,6 @@
-"""The figures of report.html. Colours of paper, grid and text are the page's: it draws them light or dark.
+"""The plots of report.html. Colors of paper, grid and text are the page's: it draws them light or dark."""
 
-Names of members and words are escaped: plotly takes text for a little language of tags.
-"""
-
+import itertools
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -11,11 +9,18 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.io import templates
 
+from messages import count, printable
 from runs.members import Member
 
 COLOURS = ("#4285f4", "#e8710a", "#1e9e76", "#b55fd0")  # readable on white and on black
 ACCENT, QUIET = COLOURS[1], "#8a8f98"
 THEMES = {"light": templates["plotly_white"].to_plotly_json(), "dark": templates["plotly_dark"].to_plotly_json()}
+
+
+def plain(name: str) -> str:
+    """The name of a member or a word as plotly shows it unchanged: its texts may hold tags and entities, of which it
+    knows no `&quot;`."""
+    return escape(printable(name), quote=False)
 
 
 def epoch_curves(members: Sequence[Member], tables: Sequence[pd.DataFrame], column: str, title: str) -> go.Figure:
@@ -28,11 +33,12 @@ def epoch_curves(members: Sequence[Member], tables: Sequence[pd.DataFrame], colu
             figure.add_scatter(
                 x=table["epoch"] + 1,
                 y=table[column],
-                name=escape(member.pool),
+                name=plain(member.pool),
                 legendgroup=member.pool,
                 showlegend=member.pool not in seen,
                 line={"color": COLOURS[pools.index(member.pool) % len(COLOURS)], "width": 1.5},
-                hovertemplate=f"{escape(member.name)}, epoch %{{x}}: %{{y:.4f}}<extra></extra>",
+                hovertext=plain(member.name),
+                hovertemplate="%{hovertext}, epoch %{x}: %{y:.4f}<extra></extra>",
             )
             seen.add(member.pool)
     return _whole_numbers(figure, max(map(len, tables)))
@@ -47,7 +53,7 @@ def diversity(names: Sequence[str], kls: np.ndarray, ensemble: float) -> go.Figu
         y=np.zeros(len(kls)),
         mode="markers",
         marker={"size": 11, "color": COLOURS[0], "opacity": 0.6},
-        hovertext=[escape(name) for name in names],
+        hovertext=[plain(name) for name in names],
         hovertemplate="%{hovertext}: %{x:.4f}<extra></extra>",
     )
     figure.add_shape(type="line", x0=ensemble, x1=mean, y0=0.5, y1=0.5, line={"color": ACCENT, "width": 6})
@@ -86,15 +92,16 @@ def kl_by_number(curves: np.ndarray) -> go.Figure:
         mode="lines+markers",
         line={"color": COLOURS[0]},
         customdata=spread,
-        hovertemplate="%{x} members: %{y:.4f} ± %{customdata:.4f}<extra></extra>",
+        hovertext=[count(i, "member") for i in number],
+        hovertemplate="%{hovertext}: %{y:.4f} ± %{customdata:.4f}<extra></extra>",
         name="mean over orders",
     )
     return _whole_numbers(figure, len(number))
 
 
-def bars(names: Iterable[str], values: pd.Series, title: str, hover: str, extra: pd.Series) -> go.Figure:
+def bars(names: Iterable[str], values: pd.Series, title: str, hover: str, extra: Sequence[str] = ()) -> go.Figure:
     """One horizontal bar a name, the first at the top; `hover` is plotly's template, `extra` its %{customdata}."""
-    names = [escape(name) for name in names]
+    names = [plain(name) for name in names]
     figure = _figure(title, "")
     figure.add_bar(
         x=values,
@@ -123,14 +130,16 @@ def reliability(table: pd.DataFrame) -> go.Figure:
         mode="lines+markers",
         line={"color": COLOURS[0]},
         customdata=table["pairs"],
-        hovertemplate="predicted %{x:.3f}, true %{y:.3f}<br>%{customdata} words of clips<extra></extra>",
+        hovertemplate="predicted %{x:.3f}, true %{y:.3f}<br>%{customdata} pairs of clip and word<extra></extra>",
     )
     return figure.update_layout(showlegend=False)
 
 
 def _whole_numbers(figure: go.Figure, highest: int) -> go.Figure:
-    """Ticks at whole numbers only, at most ten."""
-    return figure.update_xaxes(tickformat="d", nticks=min(highest, 9) + 1)
+    """Ticks at whole numbers only, at most ten up to the highest."""
+    powers = (10**exponent for exponent in itertools.count())
+    step = next(step for power in powers for step in (power, 2 * power, 5 * power) if highest <= 10 * step)
+    return figure.update_xaxes(tick0=0, dtick=step, tickformat="d")
 
 
 def _figure(x: str, y: str) -> go.Figure:

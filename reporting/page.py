@@ -16,6 +16,7 @@ from plotly.offline import get_plotlyjs
 from ensembling import diversity, errors
 from ensembling.combine import Tables
 from ensembling.metrics import kl_divergence
+from messages import count
 from reporting import examples, figures, summary
 from reporting.template import render
 from runs.members import Member
@@ -48,7 +49,7 @@ def build(
     drawn = _curves(members)
     if answers is None:
         shares = probs.mean().sort_values(ascending=False)
-        drawn["shares"] = figures.bars(shares.index, shares, "mean probability", "%{x:.4f}", shares)
+        drawn["shares"] = figures.bars(shares.index, shares, "mean probability", "%{x:.4f}")
     else:
         stacked = diversity.stack(members, tables, kind)
         drawn |= _gains(members, stacked, answers) | _errors(answers, probs)
@@ -104,14 +105,14 @@ def _errors(answers: pd.DataFrame, probs: pd.DataFrame) -> dict[str, go.Figure]:
     words = errors.by_word(answers, probs)
     pairs = errors.confusions(answers, probs)[:PAIRS]
     names = [f"{missed} → {answered}" for missed, answered in zip(pairs["missed"], pairs["answered"], strict=True)]
-    recall, cost, clips_of = words["recall"], words["kl"], words["clips"]
+    recall, cost, clips_of = words["recall"], words["kl"], [count(clips, "clip") for clips in words["clips"]]
     drawn = {
-        "recall": figures.bars(words["word"], recall, "recall", "%{x:.1%} of %{customdata} clips", clips_of),
-        "cost": figures.bars(words["word"], cost, "KL (nats)", "%{x:.4f} in %{customdata} clips", clips_of),
+        "recall": figures.bars(words["word"], recall, "recall", "%{x:.1%} of %{customdata}", clips_of),
+        "cost": figures.bars(words["word"], cost, "KL (nats)", "%{x:.4f} in %{customdata}", clips_of),
         "reliability": figures.reliability(errors.reliability(answers, probs)),
     }
     if names:
-        drawn["pairs"] = figures.bars(names, pairs["clips"], "clips", "%{x:.1f} clips", pairs["clips"])
+        drawn["pairs"] = figures.bars(names, pairs["clips"], "clips", "%{x:.1f} clips")
     return drawn
 
 

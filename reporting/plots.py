@@ -1,13 +1,16 @@
 """What a person looks at: features, predictions beside the truth, the words of a long recording over its time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
+
+from messages import printable
 
 COLORS = "magma"
 
@@ -43,7 +46,7 @@ def draw_predictions(probs: Tensor, targets: Tensor, class_names: Sequence[str])
         axis.barh(words, targets[i], height=0.9, color="0.82", label="true")
         axis.barh(words, probs[i], height=0.45, color="tab:red", label="predicted")
         axis.set(title=f"clip {i}", xlabel="probability", ylim=(len(class_names) - 0.4, -0.6))
-    axes[0].set_yticks(words, class_names)
+    _name_rows(axes[0], class_names)
     axes[-1].legend(loc="lower right")
     return figure
 
@@ -59,9 +62,15 @@ def draw_timeline(timeline: pd.DataFrame, num_words: int = 12) -> Figure:
     axis = figure.subplots()
     rows = np.arange(len(words) + 1) - 0.5
     image = axis.pcolormesh(edges, rows, timeline[words].T, vmin=0, cmap=COLORS, rasterized=True)
-    axis.set_yticks(range(len(words)), words)
+    _name_rows(axis, words)
     axis.invert_yaxis()  # read like a page: the first word on top
     axis.xaxis.set_major_formatter(lambda second, _: f"{int(second) // 60}:{second % 60:04.1f}".removesuffix(".0"))
     axis.set_xlabel("time (min:s)")
     figure.colorbar(image, label="probability")
     return figure
+
+
+def _name_rows(axis: Axes, words: Iterable[str]) -> None:
+    """Words along the y axis, as they are: without `parse_math`, `$` begins a formula."""
+    labels = [printable(word) for word in words]
+    axis.set_yticks(range(len(labels)), labels, parse_math=False)

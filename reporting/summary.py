@@ -10,6 +10,7 @@ import pandas as pd
 from ensembling.combine import Tables, combine
 from ensembling.metrics import FLOOR, constant_kl, constant_recall, kl_divergence, recall
 from ensembling.stacking import NUM_PARTS, Stack
+from reporting.template import markdown
 from runs.members import Member
 from runs.tables import align
 
@@ -137,12 +138,13 @@ def as_markdown(title: str, table: pd.DataFrame, left_out: dict[str, str], stack
     """The page report.md; `left_out` gives the reasons by member name, `stack` is what was fitted, taken or not."""
     header, *rows = cells(table)
     marks = [":--", ":--", *["--:"] * (len(header) - 2)]
-    lines = [f"# {title}", ""]
+    lines = [f"# {markdown(title)}", ""]
     for text in filter(None, (headline(table), verdict(stack) if stack else "")):
-        lines += [text, ""]
-    lines += ["| " + " | ".join(row) + " |" for row in (header, marks, *rows)]
+        lines += [markdown(text), ""]
+    lines += ["| " + " | ".join(row) + " |" for row in (header, marks, *(map(markdown, row) for row in rows))]
     if left_out:
-        lines += ["", "## Left out", "", *(f"- {name}: {reason}" for name, reason in left_out.items())]
+        reasons = (f"- {markdown(name)}: {markdown(reason)}" for name, reason in left_out.items())
+        lines += ["", "## Left out", "", *reasons]
     return "\n".join(lines) + "\n\n## What the columns say\n\n" + LEGEND
 
 

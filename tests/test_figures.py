@@ -39,6 +39,17 @@ def test_the_band_is_one_standard_deviation_about_the_mean():
 
 
 def test_names_of_bars_are_text():
-    figure = figures.bars(["<b>", "2021"], pd.Series([1, 2]), "count", "%{x}", pd.Series([0, 0]))
+    figure = figures.bars(["<b>", "2021"], pd.Series([1, 2]), "count", "%{x}")
     assert list(figure.layout.yaxis.ticktext) == ["&lt;b&gt;", "2021"]
     assert list(figure.data[0].y) == [0, 1] and figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1]
+
+
+@pytest.mark.parametrize(("members", "step"), [(1, 1), (2, 1), (10, 1), (11, 2), (16, 2), (21, 5), (200, 20)])
+def test_numbers_of_members_are_whole(members, step):
+    axis = figures.kl_by_number(np.ones((3, members))).layout.xaxis
+    assert (axis.tick0, axis.dtick) == (0, step)
+
+
+def test_a_count_agrees_with_its_noun():
+    _, mean = figures.kl_by_number(np.ones((3, 2))).data
+    assert list(mean.hovertext) == ["1 member", "2 members"]

@@ -8,16 +8,23 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 from datamodules.sources import WordFolder
 from ensembling.combine import combine, gather
+from messages import printable
 from reporting import page, summary
 from runs.members import Member, find_members
-from tests.fake_members import IDS, TEST_ANSWERS, WORDS, write_csv, write_folds, write_member
+from tests.fake_members import IDS, TEST_ANSWERS, write_csv, write_folds, write_member
 
-HARMFUL = ["</script><img src=x onerror=alert(1)>", "<b>2021-01-01</b>", "&amp;"]
+HARMFUL = [
+    "</script><img src=x onerror=alert(1)>",
+    "<b>2021-01-01</b>",
+    "&amp; %{x} {{ y }} $x^2$ \"a\" 'b' &quot;",
+    "one\ntwo \x1b[31m|`*_",
+]
 ERRORS = {"recall", "cost", "pairs", "reliability"}
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -27,13 +34,14 @@ class Page(HTMLParser):
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.text, self.ids, self.addresses, self.tags = "", set(), [], []
+        self.text, self.ids, self.addresses, self.tags, self.handlers = "", set(), [], [], []
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
         attributes = dict(attrs)
         self.tags.append(tag)
         self.ids |= {attributes["id"]} if "id" in attributes else set()
+        self.handlers += [name for name in attributes if name.startswith("on")]
         self.addresses += [value for name, value in attrs if name in ("src", "href") and tag != "a"]
 
     def handle_data(self, data):
@@ -132,16 +140,22 @@ def test_sounds_come_from_the_source_that_a_member_was_trained_with(tmp_path, wo
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium")
 def test_a_browser_draws_every_figure_and_no_name_does_harm(tmp_path):
+    sweep = tmp_path / HARMFUL[1].replace("/", "")
     for seed in (0, 1):
-        member = write_member(tmp_path / "sweep", "avg", seed)
+        member = write_member(sweep, "avg", seed)
         write_epochs(member)
-        for table in member.glob("*.csv"):
-            text = table.read_text(encoding="utf-8")
-            for word, name in zip(['"no, thanks"', *WORDS[:2]], HARMFUL, strict=True):
-                text = text.replace(f",{word}", f",{name}", 1)
-            table.write_text(text, encoding="utf-8")
+        for table in (member / f"{name}.csv" for name in ("predictions", "val_predictions", "val_answers")):
+            read = pd.read_csv(table, dtype={"file name": str})
+            read["file name"] = [f"{name} {HARMFUL[i % 2]}" for i, name in enumerate(read["file name"])]
+            if table.stem == "val_answers":
+                read.iloc[-1, 1:] = [0, 0.25, 0.5, 0.25]  # every word is in a clip
+            read.set_axis(["file name", *HARMFUL], axis=1).to_csv(table, index=False)
+        metrics = json.loads((member / "metrics.json").read_text())
+        (member / "metrics.json").write_text(json.dumps(metrics | {"pool": f"%{{y}} <b onclick=alert({seed})>"}))
+        member.rename(sweep / f"<img src=x onerror=alert(2)>%{{y}}_seed{seed}")
+    write_member(sweep, "avg", 2, status="failed", error=HARMFUL[0])
     file = tmp_path / "report.html"
-    file.write_text(build(tmp_path / "sweep"), encoding="utf-8")
+    file.write_text(build(sweep), encoding="utf-8")
     options = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
     options += ["--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom"]
     done = subprocess.run([BROWSER, *options, file.as_uri()], capture_output=True, text=True, timeout=300)
@@ -149,6 +163,10 @@ def test_a_browser_draws_every_figure_and_no_name_does_harm(tmp_path):
     dom = done.stdout[: done.stdout.index('<script type="module">')]
     drawn = re.findall(r'<div id="(\w+)"[^>]*>(?:(?!<figcaption).)*?<svg class="main-svg"', dom, re.S)
     assert set(drawn) == {"loss", "val_kl", "diversity", "by_number", *ERRORS}
-    assert "img" not in Page(dom).tags
+    shown = Page(dom)
+    assert "img" not in shown.tags and shown.handlers == []
+    assert "<img src=x onerror=alert(2)>%{y}_seed1" in shown.text and HARMFUL[0] in shown.text
     words = Page(dom[dom.index('id="recall"') : dom.index('id="cost"')]).text
-    assert all(name in words for name in HARMFUL), words
+    assert all(printable(word) in words for word in HARMFUL), words
+    legend = Page(dom[dom.index('id="loss"') : dom.index('id="val_kl"')]).text
+    assert "%{y} <b onclick=alert(0)>" in legend

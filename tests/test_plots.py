@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
-from reporting.plots import as_png, draw_timeline
+from reporting.plots import as_png, draw_predictions, draw_timeline
 
 
 def make_timeline(probs: np.ndarray, end: float | None = None) -> pd.DataFrame:
@@ -34,3 +35,15 @@ def test_one_window_is_a_timeline_too():
     figure = draw_timeline(make_timeline(np.array([[0.2, 0.8]]), end=0.4))
     assert figure.axes[0].get_xlim() == (0, pytest.approx(0.4))
     assert as_png(figure)
+
+
+@pytest.mark.parametrize("word", ["$x^2$", "$unclosed", r"\frac", "50 %", "<b>", "_a_"])
+def test_words_are_no_formulas(word):
+    words = [word, "one\ntwo\x07"]
+    timeline = make_timeline(np.array([[0.2, 0.8]])).set_axis(words, axis=1)
+    predictions = draw_predictions(torch.rand(2, 2), torch.rand(2, 2), words)
+    for figure in (draw_timeline(timeline), predictions):
+        as_png(figure)
+        labels = figure.axes[0].get_yticklabels()
+        assert {label.get_text() for label in labels} == {word, r"one\ntwo\x07"}
+        assert not any(label.get_parse_math() for label in labels)

@@ -106,6 +106,11 @@ def test_the_page_shows_every_row_and_why_members_were_left_out(sweep):
     assert "Left out" not in summary.as_markdown("demo", figures(sweep), {})
 
 
+def test_names_on_the_page_are_text(sweep):
+    page = summary.as_markdown("*demo*", figures(sweep).replace("avg_seed0", "a|b\n<c>"), {"_d_": "no `e`"})
+    assert r"\*demo\*" in page and r"| a\|b\\n\<c\> | avg |" in page and r"- \_d\_: no \`e\`" in page
+
+
 def test_the_json_tells_what_went_in(sweep):
     members = find_members(sweep)
     content = json.loads(summary.as_json(members, figures(sweep), {"max_seed1": "not complete"}))
