@@ -1,7 +1,10 @@
 """The wording that messages share: counts, lists of names, text that is safe to print."""
 
+import logging
 import shutil
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 JOINERS = "\u200c\u200d"  # not printable for Python, but part of Persian and Indic words
@@ -9,7 +12,7 @@ JOINERS = "\u200c\u200d"  # not printable for Python, but part of Persian and In
 
 def some(names: Iterable[str]) -> str:
     """Up to three names, and how many more there are."""
-    names = list(names)
+    names = [printable(name) for name in names]
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") if names else "none"
 
 
@@ -41,3 +44,21 @@ def no_room(path: Path, size: int) -> str:
 def megabytes(size: int) -> str:
     """Bytes as `0.02 MB`, `18.5 MB` or `3,200 MB`."""
     return f"{size / 1e6:,.0f} MB" if size >= 1e8 else f"{size / 1e6:.{1 if size >= 1e6 else 2}f} MB"
+
+
+@contextmanager
+def grouped(log: logging.Logger) -> Iterator[None]:
+    """Log a warning about many files once, at the end, with up to three of them in its place for the name (`%s`)."""
+    names: dict[str, list[str]] = defaultdict(list)
+
+    def hold(record: logging.LogRecord) -> bool:
+        names[record.msg] += map(str, record.args or ())
+        return False
+
+    log.addFilter(hold)
+    try:
+        yield
+    finally:
+        log.removeFilter(hold)
+        for message, files in names.items():
+            log.warning(message, some(sorted(files)))  # threads add them in any order

@@ -19,9 +19,10 @@ import numpy as np
 import pandas as pd
 import soundfile
 
+from datamodules.audio_files import list_recordings
 from datamodules.clips import render
 from datamodules.mixing import Mixer
-from datamodules.recordings import list_recordings, read_clips
+from datamodules.recordings import read_clips
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from messages import no_room
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 2  # part of every key: raise it when the same inputs would give other numbers
+FORMAT_VERSION = 3  # part of every key: raise it when the same inputs would give other numbers
 
 
 def cache_key(*parts: Any) -> str:

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.answers import Answers, normal, read_answers
+from datamodules.audio_files import existing_folder, list_recordings
 from datamodules.clips import Clips, Splits
 from datamodules.folds import check_share, take_fold
-from datamodules.recordings import cached_waveforms, existing_folder, list_recordings
+from datamodules.recordings import cached_waveforms
 from errors import DataError
 
 

@@ -1,73 +1,39 @@
-"""Reading any recording as mono at one sample rate, or saying why it cannot be used."""
+"""Read any recording as mono at one sample rate, or say why it cannot be used."""
 
+import logging
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from itertools import chain, pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
-import torch
-from torchaudio.transforms import Resample
 
+from datamodules.audio_files import diagnose
 from datamodules.cache import cache_key, cached_array
+from datamodules.resampling import check_rate, resample
 from errors import DataError
+from messages import grouped, printable
+
+log = logging.getLogger(__name__)
 
 SAMPLE_RATE = 16_000
 NUM_SAMPLES = 16_000  # one second
-BLOCK = 60  # seconds that are read at a time
-
-EXTENSIONS = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".aifc", ".oga", ".opus"}
-EXTENSIONS -= {".raw"}  # samples without a header: nobody knows their rate
-
-RATES = range(1_000, 768_001)  # Hz, of recordings
-# Of the filter between two rates: 80 thousand from 44100 Hz to 16 kHz, but 700 million (3 GB) from 44101 Hz.
-MAX_TAPS = 1 << 26
+BLOCK = 60  # seconds that are decoded at a time ...
+MAX_VALUES = 1 << 22  # ... but no more values than these (16 MB) at a time, of all channels twice as many
+CANCELED = 0.01  # of its louder channel's energy: where the mean of two channels keeps less, they are in opposite phase
 
 # libsndfile reads what is left of a file that was cut short, only its log tells: "data : 32000 (should be 21318)".
 # So WAV calls its samples, AIFF SSND, AU "Data Size"; W64 and RF64 log the size of the whole file.
 TRUNCATED = re.compile(r"(?:data|SSND|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)")
 # A size near 2^31 or 2^32 is what a program writes that pipes a WAV and cannot know its length: nothing is missing.
 UNKNOWN_SIZE = 0x7FFF0000
+UNKNOWN_LENGTH = 2**62  # frames; of a FLAC out of a pipe
 
-
-def existing_folder(folder: Path, remedy: str) -> Path:
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; {remedy}")
-    return folder
-
-
-def list_recordings(folder: Path) -> list[Path]:
-    """The recordings directly in `folder` (upper-case extensions too), sorted by name; hidden files are passed over."""
-    return sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
-    )
-
-
-@lru_cache(maxsize=8)
-def _resampler(orig_freq: int, new_freq: int) -> Resample:
-    return Resample(orig_freq, new_freq)
-
-
-def check_rate(rate: int, sample_rate: int) -> None:
-    """Whether sound at `rate` Hz can be brought to `sample_rate` Hz.
-
-    Raises:
-        DataError: it cannot.
-    """
-    if rate not in RATES or rate * sample_rate // math.gcd(rate, sample_rate) ** 2 > MAX_TAPS:
-        raise DataError(f"{rate} samples a second cannot be brought to {sample_rate}; convert to a usual rate first")
-
-
-def resample(waveform: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
-    """`(..., T)` float32 at `rate` Hz -> the same at `sample_rate` Hz; raises what `check_rate` raises."""
-    check_rate(rate, sample_rate)
-    if rate == sample_rate:
-        return waveform
-    return _resampler(rate, sample_rate)(torch.from_numpy(waveform)).numpy()
+OPPOSITE = "%s: the two channels have opposite phase and cancel each other out; only the louder one is used"
 
 
 def within_full_scale(waveform: np.ndarray) -> np.ndarray:
@@ -103,31 +69,76 @@ def read_blocks(path: Path, sample_rate: int = 16_000) -> Iterator[np.ndarray]:
 
 
 def _decode(path: Path, sample_rate: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Blocks of a recording, mono, and the rate that it has; one that cannot be brought to `sample_rate` is refused."""
+    """The mono blocks of a recording, whole seconds `(T,)` each, and its rate.
+
+    Raises:
+        DataError: not audio, cut short, empty, or at a rate that cannot be brought to `sample_rate`.
+    """
     done = 0
     try:
         with soundfile.SoundFile(path) as file:
-            log, frames, rate = file.extra_info, file.frames, file.samplerate
-            if frames > 2**62:  # a FLAC out of a pipe; libsndfile fails at its end
+            log_of_header, frames, rate = file.extra_info, file.frames, file.samplerate
+            if frames >= UNKNOWN_LENGTH:  # libsndfile fails at its end
                 raise ValueError("its header does not tell its length, as in a file written through a pipe")
             check_rate(rate, sample_rate)
-            while len(block := file.read(BLOCK * rate, dtype="float32", always_2d=True)):
+            length, louder = max(1, min(BLOCK, MAX_VALUES // rate)) * rate, None
+            while len(block := _read_block(file, length)):
                 done += len(block)
-                yield block.mean(axis=1), rate
+                if louder is None and (louder := louder_channel(block)) is not None:
+                    log.warning(OPPOSITE, printable(str(path)))
+                yield block.mean(axis=1) if louder is None else block[:, louder], rate
     except (soundfile.LibsndfileError, OSError, TypeError, ValueError) as error:
-        reason = getattr(error, "error_string", error)  # libsndfile's own words, without the path again
-        raise DataError(f"{path}: cannot be read as audio ({reason}); replace it or remove it") from error
-    cut = TRUNCATED.search(log)
+        reason = str(getattr(error, "error_string", error))  # libsndfile's own words, without the path again
+        raise DataError(f"{path}: {diagnose(path, reason)}") from error
+    cut = TRUNCATED.search(log_of_header)
     if done < frames or (cut and int(cut[2]) < int(cut[1]) < UNKNOWN_SIZE):
         raise DataError(f"{path}: cut short, its header promises more than it holds; copy it again or remove it")
     if done == 0:
         raise DataError(f"{path}: empty, not one sample; replace it or remove it")
 
 
-def duration(path: Path) -> float | None:
-    """Seconds, as the header of a recording tells them; None where it cannot be read."""
+def _read_block(file: soundfile.SoundFile, length: int) -> np.ndarray:
+    """The next `length` frames `(T, channels)`; of more than two channels `(T, 1)`, their mean, in little memory."""
+    if file.channels <= 2:
+        return file.read(length, dtype="float32", always_2d=True)
+    step = max(1, 2 * MAX_VALUES // file.channels)
+    parts = [
+        file.read(min(step, length - start), dtype="float32", always_2d=True).mean(axis=1, keepdims=True)
+        for start in range(0, length, step)
+    ]
+    return np.concatenate(parts)
+
+
+def louder_channel(channels: np.ndarray) -> int | None:
+    """`(T, C)` -> the number of the louder one of two channels that cancel each other out, else None."""
+    if channels.shape[1] != 2:
+        return None
+    energy = np.square(channels).sum(axis=0)
+    mean_energy = np.square(channels.mean(axis=1)).sum()
+    return int(energy.argmax()) if mean_energy < CANCELED * energy.max() else None
+
+
+def mix_down(channels: np.ndarray, name: str) -> np.ndarray:
+    """`(T, C)` -> their mean `(T,)`, or the louder one of two that cancel each other out; a warning has the `name`."""
+    louder = louder_channel(channels)
+    if louder is None:
+        return channels.mean(axis=1)
+    log.warning(OPPOSITE, name)
+    return channels[:, louder]
+
+
+class Header(NamedTuple):
+    """What a recording says of itself; it may be wrong."""
+
+    seconds: float
+    sample_rate: int
+
+
+def read_header(path: Path) -> Header | None:
+    """None where it cannot be read."""
     try:
-        return soundfile.info(path).duration
+        info = soundfile.info(path)
+        return Header(info.duration, info.samplerate) if info.frames < UNKNOWN_LENGTH else None
     except (soundfile.LibsndfileError, OSError, TypeError, ValueError):
         return None
 
@@ -148,33 +159,46 @@ def to_int16(waveform: np.ndarray) -> np.ndarray:
 
 
 def read_clips(
-    paths: Sequence[Path], sample_rate: int, num_samples: int, chunk_size: int = 256
+    paths: Sequence[Path],
+    sample_rate: int,
+    num_samples: int,
+    chunk_size: int = 256,
+    inspect: Callable[[Path, np.ndarray], None] | None = None,
+    unreadable: dict[Path, str] | None = None,
 ) -> Iterator[np.ndarray]:
     """Recordings -> chunks `(chunk_size, num_samples)` int16, in order; decoded by threads (libsndfile frees the GIL).
 
+    Args:
+        inspect: gets each path and its clip, `(num_samples,)` float32, in one of the threads.
+        unreadable: collects the recordings that cannot be used and why; their clips are zeros.
+
     Raises:
-        DataError: after reading all of them, naming up to five that cannot be used and saying how many there are.
+        DataError: without `unreadable`; after reading all, the number of those that cannot be used and up to five.
     """
-    errors: list[str] = []
+    errors = {} if unreadable is None else unreadable
 
     def read(path: Path) -> np.ndarray:
         try:
-            return to_int16(fit_length(read_recording(path, sample_rate), num_samples))
+            clip = fit_length(read_recording(path, sample_rate), num_samples)
         except DataError as error:
-            errors.append(str(error))
+            errors[path] = str(error)
             return np.zeros(num_samples, np.int16)
+        if inspect:
+            inspect(path, clip)
+        return to_int16(clip)
 
-    with ThreadPoolExecutor() as pool:
+    with grouped(log), ThreadPoolExecutor() as pool:
         for start in range(0, len(paths), chunk_size):
             yield np.stack(list(pool.map(read, paths[start : start + chunk_size])))
-    refuse(errors, len(paths))
+    if unreadable is None:
+        check_all_read(errors, len(paths))
 
 
-def refuse(errors: Sequence[str], num_recordings: int) -> None:
-    """What was wrong with some of many recordings, as one DataError; nothing where nothing was."""
+def check_all_read(errors: Mapping[Path, str], num_recordings: int) -> None:
+    """Raise one DataError for the recordings that cannot be used, if there are any."""
     if errors:
         more = [f"... and {len(errors) - 5} more"] if len(errors) > 5 else []
-        lines = [f"{len(errors)} of {num_recordings} recordings cannot be used:", *sorted(errors)[:5], *more]
+        lines = [f"{len(errors)} of {num_recordings} recordings cannot be used:", *sorted(errors.values())[:5], *more]
         raise DataError("\n".join(lines))
 
 

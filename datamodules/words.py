@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torchaudio.datasets import SPEECHCOMMANDS
 
+from datamodules.audio_files import existing_folder, list_recordings
 from datamodules.cache import cache_key, cached_array
 from datamodules.clips import Clips, FreshMixtures, Splits, render
 from datamodules.competition import CompetitionFolder
@@ -17,8 +18,6 @@ from datamodules.recordings import (
     NUM_SAMPLES,
     SAMPLE_RATE,
     cached_waveforms,
-    existing_folder,
-    list_recordings,
     to_int16,
 )
 from errors import DataError

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from benchmarks import held_out, score, stacking
-from datamodules.recordings import list_recordings
+from datamodules.audio_files import list_recordings
 from datamodules.sources import CompetitionFolder, WordFolder
 
 TEST_SETS = {

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from datamodules.audio_files import list_recordings
 from datamodules.clips import Splits
-from datamodules.recordings import list_recordings, read_recording
+from datamodules.recordings import read_recording
 from datamodules.sources import CompetitionFolder, SpeechCommands, WordFolder
 from errors import DataError
 from tests.fake_recordings import RATE, SPEAKERS, WORDS, half_written, read_table, spoil_recording, write_table

@@ -1,0 +1,40 @@
+"""Waveforms from one sample rate to another."""
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+
+from errors import DataError
+
+RATES = range(1_000, 768_001)  # Hz, of recordings
+# Of the filter between two rates: 80 thousand from 44100 Hz to 16 kHz, but 700 million (3 GB) from 44101 Hz.
+MAX_TAPS = 1 << 26
+
+
+@lru_cache(maxsize=8)
+def _resampler(rate: int, sample_rate: int) -> Callable[[np.ndarray], np.ndarray]:
+    import torch  # takes seconds, and whoever looks for a recording should be told at once that it is not there
+    from torchaudio.transforms import Resample
+
+    transform = Resample(rate, sample_rate)
+    return lambda waveform: transform(torch.from_numpy(waveform)).numpy()
+
+
+def check_rate(rate: int, sample_rate: int) -> None:
+    """Whether sound at `rate` Hz can be brought to `sample_rate` Hz.
+
+    Raises:
+        DataError: it cannot.
+    """
+    if rate not in RATES or rate * sample_rate // math.gcd(rate, sample_rate) ** 2 > MAX_TAPS:
+        raise DataError(f"{rate} samples a second cannot be brought to {sample_rate}; convert to a usual rate first")
+
+
+def resample(waveform: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
+    """`(..., T)` float32 at `rate` Hz -> the same at `sample_rate` Hz; raises what `check_rate` raises."""
+    check_rate(rate, sample_rate)
+    if rate == sample_rate:
+        return waveform
+    return _resampler(rate, sample_rate)(waveform)
