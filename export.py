@@ -1,4 +1,4 @@
-"""One file from waveform to probabilities, for programs without PyTorch and without this project.
+"""Export a trained run to one ONNX file, from waveform to probabilities, for programs without PyTorch.
 
 python export.py run_dir=outputs/demo                        # the ensemble of its members: outputs/demo/model.onnx
 python export.py run_dir=outputs/demo/avg_seed0              # one member
@@ -26,20 +26,23 @@ if TYPE_CHECKING:
 
 
 def export(cfg: DictConfig) -> Path:
-    """Checkpoints -> one file, compared with PyTorch; returns where it is.
+    """Checkpoints -> one ONNX file, compared with PyTorch; returns its path.
 
     Raises:
         UserError: naming the setting or the file that cannot be used, or the difference; nothing is written then.
         OSError: no room, or no permission.
     """
     check_settings(cfg)
-    from inference.onnx_export import to_onnx, write_checked
-    from inference.predictor import find_checkpoints, load_ensemble
-    from inference.probes import probe_sounds
+    from inference.checkpoints import find_checkpoints
 
     given = Path(cfg.run_dir or cfg.ckpt_path)
     checkpoints = find_checkpoints(given)
     output = output_path(given, cfg.output)
+    # torch takes seconds to import: after all that may be wrong.
+    from inference.onnx_export import to_onnx, write_checked
+    from inference.predictor import load_ensemble
+    from inference.probes import probe_sounds
+
     predictor = load_ensemble(checkpoints)
     print(f"Exporting {predictor.summary}; many take minutes", flush=True)
     sounds = probe_sounds(predictor.sample_rate, predictor.num_samples, Path(cfg.cache_dir))
@@ -51,7 +54,7 @@ def export(cfg: DictConfig) -> Path:
 
 
 def check_settings(cfg: DictConfig) -> None:
-    """Refuses settings that cannot be used, and says which packages are missing (SettingError)."""
+    """Whether the settings can be used and the packages are installed; raises SettingError."""
     if cfg.format != "onnx":
         raise SettingError(f"format is {cfg.format!r}; choose onnx")
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
@@ -62,7 +65,7 @@ def check_settings(cfg: DictConfig) -> None:
 
 
 def output_path(given: Path, output: str | None) -> Path:
-    """The file to write, refused before the minutes that an export takes (SettingError) if it cannot be."""
+    """The file to write; raises SettingError if it cannot be written, before the minutes that an export takes."""
     path = Path(output or (given / "model.onnx" if given.is_dir() else given.with_suffix(".onnx")))
     if path.suffix != ".onnx" or path.is_dir():
         raise SettingError(f"output is {path}; give the name of a file that ends in .onnx")
@@ -74,7 +77,7 @@ def output_path(given: Path, output: str | None) -> Path:
 
 
 def metadata(predictor: "Predictor", checkpoints: list[Path]) -> dict[str, str]:
-    """What a program that uses the file has to know of it, and where it comes from."""
+    """What a program that uses the file needs to know: words, sample rate, clip length, origin."""
     from runs.reading import read_config
 
     config = read_config(checkpoints[0].parents[1])  # empty: a checkpoint alone

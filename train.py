@@ -147,7 +147,7 @@ def find_checkpoint(wanted: str | None, folder: "RunFolder | None", class_names:
         RunError: the one asked for is missing, or knows other words than the data.
     """
     from errors import RunError
-    from inference.predictor import load_member
+    from inference.member import load_member
 
     if wanted in (None, "last"):
         checkpoint = folder.last_checkpoint if folder else None

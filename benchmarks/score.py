@@ -23,9 +23,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from datamodules.recordings import list_recordings, read_clips
+from datamodules.audio_files import list_recordings
+from datamodules.recordings import read_clips
 from ensembling.metrics import constant_kl, kl_divergence, recall
-from inference.predictor import Predictor, find_checkpoints, load_member
+from inference.checkpoints import find_checkpoints
+from inference.member import load_member
+from inference.predictor import Predictor
 from lightning_modules.allocator import keep_freed_memory
 
 TEMPERATURES = np.geomspace(0.25, 4.0, 65)

@@ -1,6 +1,5 @@
 """From checkpoints to probabilities: one member or the mean of many, with no data, no configuration, no trainer."""
 
-import logging
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -11,14 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from errors import RunError
+from inference.member import load_member
 from inference.stack import Stack, find_stack
 from lightning_modules.classifier import WordClassifier
-from messages import count, printable
-from runs.folder import RunFolder
-from runs.members import find_members
+from messages import count
 from runs.reading import RENEW
-
-log = logging.getLogger(__name__)
 
 SPAN = 0.025  # seconds that test-time augmentation shifts by at most; farther was worse for one network in three
 
@@ -99,40 +95,3 @@ def load_ensemble(checkpoints: Sequence[Path], device: str | torch.device = "aut
         device = "cuda" if torch.cuda.is_available() else "cpu"
     names = [str(file) for file in checkpoints]
     return Predictor([load_member(file) for file in checkpoints], names, find_stack(checkpoints), tta).to(device)
-
-
-def find_checkpoints(path: Path) -> list[Path]:
-    """The last checkpoints of the runs in `path`; members of a sweep that cannot be used are named and left out.
-
-    Raises:
-        RunError: there are none.
-    """
-    if path.is_file():
-        return [path]
-    if not path.exists():
-        raise RunError(f"{path}: no such file or folder; give a folder that train.py made, or a checkpoint")
-    if (alone := RunFolder(path).last_checkpoint).exists():
-        return [alone]
-    members = find_members(path)
-    for member in members:
-        if member.fault:
-            log.warning("left out: %s", printable(member.fault))
-    complete = [RunFolder(member.path).last_checkpoint for member in members if not member.fault]
-    if not complete:
-        raise RunError(f"{path}: no complete run in it; {members[0].fault}")
-    return complete
-
-
-def load_member(checkpoint: Path) -> WordClassifier:
-    """One network from its checkpoint alone, on the CPU.
-
-    Raises:
-        RunError: missing, or not a checkpoint of this program.
-    """
-    try:
-        return WordClassifier.load_from_checkpoint(checkpoint, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise RunError(f"{checkpoint}: no such file; train the member again") from error
-    except Exception as error:  # bytes that are no checkpoint make torch.load raise anything
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise RunError(f"{checkpoint}: not a checkpoint of train.py, or a damaged one ({reason})") from error

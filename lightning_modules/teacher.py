@@ -7,7 +7,8 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
 from errors import RunError
-from inference.predictor import find_checkpoints, load_member
+from inference.checkpoints import find_checkpoints
+from inference.member import load_member
 
 
 class Teacher(Callback):

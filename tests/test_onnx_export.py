@@ -19,8 +19,9 @@ from torch import nn
 from errors import UserError
 from export import export
 from inference import onnx_export
+from inference.checkpoints import find_checkpoints
 from inference.onnx_export import TOLERANCE, write_checked
-from inference.predictor import Predictor, find_checkpoints, load_ensemble
+from inference.predictor import Predictor, load_ensemble
 from inference.probes import probe_sounds
 from tests.test_classifier import FEATURES, learner
 from tests.test_cli import ROOT, run
@@ -45,7 +46,7 @@ def write_members(sweep: Path) -> Path:
         (folder / "checkpoints").mkdir(parents=True)
         (folder / ".hydra").mkdir()
         (folder / ".hydra" / "config.yaml").write_text("name: 겨울\n", encoding="utf-8")
-        (folder / "metrics.json").write_text('{"status": "complete"}')
+        (folder / "metrics.json").write_text(json.dumps({"status": "complete", "pool": pool, "seed": 0}))
         checkpoint = {"state_dict": model.state_dict(), "hyper_parameters": dict(model.hparams)}
         checkpoint["pytorch-lightning_version"] = version("lightning")
         torch.save(checkpoint, folder / "checkpoints" / "last.ckpt")
@@ -145,7 +146,7 @@ def test_the_example_needs_nothing_of_this_project(sweep: Path, tmp_path: Path) 
         ({}, "give either run_dir=FOLDER"),
         ({"run_dir": "sweep", "ckpt_path": "last.ckpt"}, "give either run_dir=FOLDER"),
         ({"run_dir": "nix"}, "nix: no such file or folder"),
-        ({"run_dir": "empty"}, "empty: no checkpoint of a complete run in it"),
+        ({"run_dir": "empty"}, "empty: no members in it; members are in sweep"),
         ({"ckpt_path": "broken.ckpt"}, "broken.ckpt: not a checkpoint of train.py, or a damaged one"),
         ({"run_dir": "sweep", "format": "tflite"}, "format is 'tflite'; choose onnx"),
         ({"run_dir": "sweep", "output": "broken.ckpt"}, "output is broken.ckpt; .* ends in .onnx"),

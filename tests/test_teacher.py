@@ -29,7 +29,7 @@ def save(run_dir: Path, member: WordClassifier) -> WordClassifier:
     (run_dir / "checkpoints").mkdir(parents=True)
     content = {"state_dict": member.state_dict(), "hyper_parameters": dict(member.hparams)}
     torch.save(content | {"pytorch-lightning_version": "2.6.4"}, run_dir / "checkpoints/last.ckpt")
-    (run_dir / "metrics.json").write_text('{"status": "complete"}')
+    (run_dir / "metrics.json").write_text('{"status": "complete", "pool": "avg", "seed": 0}')
     return member.eval()
 
 

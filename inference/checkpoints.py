@@ -1,0 +1,33 @@
+"""The checkpoints in a run's or a sweep's folder. Imports no torch, so that a wrong path is an error at once."""
+
+import logging
+from pathlib import Path
+
+from errors import RunError
+from messages import printable
+from runs.folder import RunFolder
+from runs.members import find_members
+
+log = logging.getLogger(__name__)
+
+
+def find_checkpoints(path: Path) -> list[Path]:
+    """The last checkpoints of the runs in `path`; a warning names the members of a sweep that are not complete.
+
+    Raises:
+        RunError: there are none.
+    """
+    if path.is_file():
+        return [path]
+    if not path.exists():
+        raise RunError(f"{path}: no such file or folder; give a folder that train.py made, or a checkpoint")
+    if (alone := RunFolder(path).last_checkpoint).exists():
+        return [alone]
+    members = find_members(path)
+    for member in members:
+        if member.fault:
+            log.warning("left out: %s", printable(member.fault))
+    complete = [RunFolder(member.path).last_checkpoint for member in members if not member.fault]
+    if not complete:
+        raise RunError(f"{path}: no complete run in it; {members[0].fault}")
+    return complete
