@@ -59,7 +59,10 @@ def serve(cfg: DictConfig, uploads: str) -> "gr.Blocks":
         SettingError: no run, no Gradio, or no serving at `cfg.host` and `cfg.port`.
     """
     if OmegaConf.is_missing(cfg, "run_dir"):
-        raise SettingError("run_dir is not set: python app.py run_dir=outputs/<name>")
+        raise SettingError("run_dir is not set; give a trained run: python app.py run_dir=outputs/<name>")
+    from inference.checkpoints import find_checkpoints
+
+    checkpoints = find_checkpoints(Path(cfg.run_dir))
     for name in [name for name in os.environ if name.startswith("GRADIO_")]:
         del os.environ[name]  # some open what is closed here: GRADIO_SHARE, GRADIO_ALLOWED_PATHS
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio asks itself whether it is there
@@ -71,7 +74,8 @@ def serve(cfg: DictConfig, uploads: str) -> "gr.Blocks":
         raise SettingError(f"the page needs Gradio ({error}): pip install -e '.[app]'") from error
     from starlette.middleware import Middleware
 
-    from inference.model import load
+    from inference.model import Model
+    from inference.predictor import load_ensemble
     from inference.windows import check_hop
     from reporting.app_page import Ears, build_page
 
@@ -82,7 +86,7 @@ def serve(cfg: DictConfig, uploads: str) -> "gr.Blocks":
         raise SettingError(
             f"cannot serve at {cfg.host}:{cfg.port} ({error}); give another port=... or host=..."
         ) from error
-    model = load(cfg.run_dir, cfg.device)
+    model = Model(load_ensemble(checkpoints, cfg.device))
     title = f"{Path(cfg.run_dir).resolve().name}: {model.predictor.summary}, {len(model.class_names)} words"
     page = build_page(Ears(model, cfg.max_seconds, cfg.hop), title, cfg.top)
     page.launch(

@@ -7,7 +7,8 @@ from typing import Any
 
 from datamodules.cache import cache_key
 from errors import SettingError
-from runs.folder import write_text
+from inference.outputs import check_writable
+from runs.folder import write_bytes
 
 
 def check_shards(shard: int, shards: int, output: str | None) -> None:
@@ -58,11 +59,18 @@ def part_paths(
     return [folder / f"part-{i}-of-{len(blocks)}-{key(block)}.csv" for i, block in enumerate(blocks)]
 
 
-def merge(parts: Sequence[Path], output: Path) -> int:
-    """The table, once all its parts are there; they stay, those of other jobs go. Returns how many are missing."""
+def merge(parts: Sequence[Path], output: Path, overwrite: bool) -> int:
+    """The table, once all its parts are there; they stay, those of other jobs go. Returns how many are missing.
+
+    Raises:
+        SettingError: another table is there and must not be overwritten.
+    """
     missing = sum(not part.exists() for part in parts)
     if not missing:
-        write_text(output, "".join(part.read_bytes().decode() for part in parts))
+        table = b"".join(part.read_bytes() for part in parts)
+        if not output.exists() or output.read_bytes() != table:
+            check_writable(output, [], overwrite)
+            write_bytes(output, table)
         for stale in set(parts[0].parent.glob("part-*.csv")) - set(parts):
             stale.unlink(missing_ok=True)  # another shard may be doing the same
     return missing

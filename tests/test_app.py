@@ -157,7 +157,7 @@ def test_a_missing_extra_is_named(home, monkeypatch):
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):
-    with pytest.raises(RunError, match="no checkpoint of a complete run in it"):
+    with pytest.raises(RunError, match="no members in it"):
         serve(settings(f"run_dir={tmp_path}", "port=0"), str(tmp_path))
     with pytest.raises(SettingError, match="run_dir is not set"):
         serve(settings(), str(tmp_path))

@@ -19,7 +19,8 @@ from datamodules.clips import render
 from datamodules.features import MultiResolutionMel
 from datamodules.mixing import Mixer
 from datamodules.overlap import OverlapDataModule
-from inference.predictor import load_ensemble, load_member
+from inference.member import load_member
+from inference.predictor import load_ensemble
 from lightning_modules.muon import Muon
 from tests.data_modules import attend, on_competition, on_words
 from tests.fake_members import write_network

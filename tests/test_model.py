@@ -109,7 +109,7 @@ def test_half_precision_is_taken(model, kind):
         (np.arange(RATE), RATE, "samples are int64; give floats, int16 or int32"),
         (np.zeros(RATE, np.uint8), RATE, "samples are uint8"),
         (np.zeros(RATE, complex), RATE, "samples are complex128"),
-        (list(CLIP), RATE, "the sound is a list; give an array"),
+        ([0.5, *CLIP], RATE, "item 0 of the list is 0.5; give waveforms (T,), or paths alone"),
         ("nix.wav", None, "nix.wav: no such file"),
         (__file__, RATE, "a recording knows its sample rate; leave out sample_rate=16000"),
         (__file__, None, "cannot be read as audio"),

@@ -1,6 +1,9 @@
-"""predict.py over long recordings; of clips, its runs are in test_cli.py, shards in test_shards.py."""
+"""What predict.py writes and says; more of its runs are in test_cli.py, shards in test_shards.py."""
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +12,12 @@ import pytest
 import soundfile
 from hydra import compose, initialize_config_dir
 
-from errors import DataError
+from errors import DataError, UserError
 from overlapped_words import load
 from predict import predict
 from tests.fake_members import WORDS, write_network
 from tests.fake_recordings import RATE, speech
-from tests.scripts import ROOT, run
+from tests.scripts import ENVIRONMENT, ROOT, run
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +31,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def slide(home: Path, *overrides: str) -> None:
+def slide(home: Path, *overrides: str, run_dir: str = "sweep") -> None:
     """predict.py in this process."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        predict(compose("predict", [f"run_dir={home / 'sweep'}", "device=cpu", *overrides]))
+        predict(compose("predict", [f"run_dir={home / run_dir}", "device=cpu", *overrides]))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +66,7 @@ def test_shards_make_the_same_timelines(home, table):
 def test_one_recording_gives_a_table_and_a_picture_where_the_command_is_given(home, tmp_path):
     arguments = [f"run_dir={home / 'sweep'}", f"input={home / 'talks' / 'long.flac'}", "hop=0.25", "plot=true"]
     printed = run("predict.py", *arguments, cwd=tmp_path)
-    assert "1 recordings in 10 windows, 1 member: timeline.csv" in printed
+    assert "1 recording in 10 windows, 1 member: timeline.csv\n1 plot: timeline.png\n" in printed
     assert sorted(path.name for path in tmp_path.iterdir()) == ["timeline.csv", "timeline.png"]
     assert len(pd.read_csv(tmp_path / "timeline.csv")) == 10
 
@@ -81,7 +84,7 @@ def test_one_recording_gives_a_table_and_a_picture_where_the_command_is_given(ho
 )
 def test_settings_that_make_no_timeline_are_refused(home, tmp_path, monkeypatch, overrides, message):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match=re.escape(message)):
+    with pytest.raises(UserError, match=re.escape(message)):
         slide(home, f"input={home / 'talks'}", "output=probs.csv", *overrides)
     assert not list(tmp_path.iterdir())
 
@@ -96,3 +99,118 @@ def test_broken_recordings_are_named_and_nothing_is_written(home, tmp_path):
     assert first == "2 of 3 recordings cannot be used:"
     assert [line.split(":")[0] for line in lines] == [str(tmp_path / "absent.wav"), str(tmp_path / "bad.wav")]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.wav", "list.txt"]
+
+
+def test_the_paths_of_all_files_are_printed(home, tmp_path, capsys):
+    slide(home, f"input={home / 'talks'}", f"output={tmp_path / 'a.csv'}", "hop=1", "plot=true")
+    folder = tmp_path / "a"
+    assert capsys.readouterr().out.splitlines() == [
+        f"2 recordings in 5 windows, 1 member: {tmp_path / 'a.csv'}",
+        f"2 plots: {folder / '0000_long.png'} to {folder / '0001_short.png'}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("existing", "overrides"),
+    [
+        ("predictions.csv", []),
+        ("timeline.csv", ["hop=1"]),
+        ("mine.csv", ["output=mine.csv"]),
+        ("mine.png", ["output=mine.csv", "hop=1", "plot=true", "input={home}/talks/short.wav"]),
+        ("mine/0001_short.png", ["output=mine.csv", "hop=1", "plot=true"]),
+    ],
+)
+def test_files_are_overwritten_only_on_demand(home, tmp_path, monkeypatch, existing, overrides):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / existing).parent.mkdir(exist_ok=True)
+    (tmp_path / existing).write_text("of value")
+    options = [f"input={home / 'talks'}", *(override.format(home=home) for override in overrides)]
+    with pytest.raises(UserError, match=f"^{existing} exists; give another output=FILE, or overwrite=true"):
+        slide(home, *options)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [Path(existing).name]
+    assert (tmp_path / existing).read_text() == "of value"
+    slide(home, *options, "overwrite=true")
+    assert (tmp_path / existing).read_bytes() != b"of value"
+
+
+@pytest.fixture
+def mixed(home: Path, tmp_path: Path) -> Path:
+    """A folder with two recordings that cannot be read among those of `talks`."""
+    mixed = tmp_path / "mixed"
+    shutil.copytree(home / "talks", mixed)
+    (mixed / "bad.wav").write_text("<html>not found</html>")
+    (mixed / "worse.flac").write_text("no sound")
+    return mixed
+
+
+@pytest.mark.parametrize("hop", [[], ["hop=0.5"]])
+def test_unreadable_recordings_are_left_out_on_demand(home, mixed, tmp_path, caplog, hop):
+    table = tmp_path / "probs.csv"
+    with pytest.raises(DataError, match="2 of 4 recordings cannot be used"):
+        slide(home, f"input={mixed}", f"output={table}", *hop)
+    slide(home, f"input={mixed}", f"output={table}", *hop, "skip_unreadable=true")
+    slide(home, f"input={home / 'talks'}", f"output={tmp_path / 'wanted.csv'}", *hop)
+    got, wanted = (pd.read_csv(tmp_path / name, index_col=0) for name in ("probs.csv", "wanted.csv"))
+    pd.testing.assert_frame_equal(got, wanted)
+    skipped = [record.getMessage() for record in caplog.records]
+    assert skipped[0] == "2 recordings skipped:"
+    assert skipped[1] == f"  {mixed / 'bad.wav'}: a web page (HTML), not a recording; replace it with the recording"
+    assert skipped[2].startswith(f"  {mixed / 'worse.flac'}: cannot be read as audio")
+
+
+def test_shards_leave_them_out_too_and_what_they_made_is_not_taken_for_a_whole_table(home, mixed, tmp_path):
+    options = [f"input={mixed}", f"output={tmp_path / 'probs.csv'}", "shards=4", "batch_size=1"]
+    for shard in range(4):
+        slide(home, *options, f"shard={shard}", "skip_unreadable=true")
+    assert list(pd.read_csv(tmp_path / "probs.csv").id) == ["long", "short"]
+    with pytest.raises(DataError, match=r"bad\.wav"):
+        slide(home, *options, "shard=0", "overwrite=true")
+
+
+def test_nothing_is_written_where_no_recording_can_be_read(home, mixed, tmp_path):
+    for path in mixed.iterdir():
+        path.write_text("no sound")
+    with pytest.raises(DataError, match="4 of 4 recordings cannot be used"):
+        slide(home, f"input={mixed}", f"output={tmp_path / 'probs.csv'}", "skip_unreadable=true")
+    assert list(tmp_path.iterdir()) == [mixed]
+
+
+@pytest.mark.parametrize("hop", [[], ["hop=0.5"]])
+def test_telephone_audio_gets_a_warning(home, tmp_path, caplog, hop):
+    folder = shutil.copytree(home / "talks", tmp_path / "calls")
+    for name in ("a", "b"):
+        soundfile.write(folder / f"{name}.wav", speech(3, 2, 8_000), 8_000, subtype="ULAW")
+    slide(home, f"input={folder}", f"output={tmp_path / 'probs.csv'}", *hop)
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message.startswith(f"{folder / 'a.wav'}, {folder / 'b.wav'}: narrowband audio")
+    assert "the model was trained on wideband audio" in message
+
+
+def test_words_and_names_cannot_command_the_terminal(tmp_path, capsys):
+    write_network(tmp_path / "odd", "avg", 0, ["\x1b[2Jyes", "한\tno"])
+    soundfile.write(tmp_path / "a\x1b]0;b\x07.wav", speech(0), RATE)
+    slide(tmp_path, f"input='{tmp_path}/a\x1b]0;b\x07.wav'", run_dir="odd")
+    printed = capsys.readouterr().out
+    assert r"a\x1b]0;b\x07.wav, 1 member" in printed and r"  \x1b[2Jyes  " in printed and r"  한\tno  " in printed
+    assert "\x1b" not in printed and "\x07" not in printed
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "message"),
+    [
+        ("predict.py", ["run_dir=nix"], "input is not set; give input=PATH, a recording, a folder of recordings or a"),
+        ("predict.py", ["run_dir=.", "input=nix.wav"], "nix.wav: no such file or folder; input is a recording"),
+        ("predict.py", ["run_dir=nix", "input=."], "nix: no such file or folder; give a folder that train.py made"),
+        ("export.py", ["ckpt_path=nix.ckpt"], "nix.ckpt: no such file or folder; give a folder that train.py made"),
+        ("app.py", [], "run_dir is not set; give a trained run: python app.py run_dir=outputs/<name>"),
+        ("app.py", ["run_dir=nix"], "nix: no such file or folder; give a folder that train.py made"),
+    ],
+)
+def test_a_wrong_path_is_an_error_before_torch_is_imported(tmp_path, script, arguments, message):
+    (tmp_path / "a.wav").touch()
+    for package in ("torch", "gradio", "matplotlib"):
+        (tmp_path / f"{package}.py").write_text(f"raise SystemExit('{package} was imported')")
+    command = [sys.executable, str(ROOT / script), *arguments]
+    environment = {**ENVIRONMENT, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.startswith(message) and len(done.stderr.splitlines()) == 1

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from errors import SettingError
-from inference.shards import check_shards, cut, part_paths
+from inference.shards import check_shards, cut, merge, part_paths
 from runs.folder import write_text
 from tests.scripts import ENVIRONMENT, ROOT, run
 from tests.test_cli import TINY, data, make_competition
@@ -85,7 +85,7 @@ def test_a_broken_recording_stops_its_shard_alone(home: Path, clips: Path, tmp_p
     broken.write_text("no audio")
     printed = run("predict.py", *sharded(home, clips), cwd=tmp_path, expect=1)
     assert f"{broken}: cannot be read as audio" in printed and "Traceback" not in printed
-    assert "shard 2 of 3, 1 recordings: 1 of 3 parts still missing" in printed
+    assert "shard 2 of 3, 1 recording: 1 of 3 parts still missing" in printed
     assert not (tmp_path / "probs.csv").exists()
     before = parts_in(tmp_path / "probs.csv.shards")
     assert [name[:6] for name in before] == ["part-0", "part-2"]
@@ -100,7 +100,7 @@ def test_a_recording_that_is_missing_stops_its_shard_alone(home: Path, clips: Pa
     (clips / "list.txt").write_text("\n".join(names))
     (clips / names[4]).unlink()
     printed = run("predict.py", *sharded(home, clips / "list.txt"), cwd=tmp_path, expect=1)
-    assert f"{clips / names[4]}: cannot be read as audio" in printed and "Traceback" not in printed
+    assert f"{clips / names[4]}: no such file" in printed and "Traceback" not in printed
     assert [name[:6] for name in parts_in(tmp_path / "probs.csv.shards")] == ["part-0", "part-2"]
 
 
@@ -126,15 +126,30 @@ def test_a_part_of_another_recording_is_not_merged(home: Path, clips: Path, tmp_
     before = parts_in(folder)
     shutil.copyfile(clips / "test_000.wav", clips / "test_004.wav")
     one = ["shards=3", "shard=0", *settings(home, clips), "output=probs.csv"]
-    assert "1 of 3 parts still missing" in run("predict.py", *one, cwd=tmp_path)
+    assert "probs.csv exists; give another output=FILE" in run("predict.py", *one, cwd=tmp_path, expect=1)
+    assert "1 of 3 parts still missing" in run("predict.py", *one, "overwrite=true", cwd=tmp_path)
     assert (tmp_path / "probs.csv").read_bytes() == (home / "whole.csv").read_bytes()
-    run("predict.py", *one, "shard=1", cwd=tmp_path)
+    run("predict.py", *one, "shard=1", "overwrite=true", cwd=tmp_path)
     run("predict.py", *settings(home, clips), "output=whole.csv", cwd=tmp_path)
     assert (tmp_path / "probs.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert (tmp_path / "whole.csv").read_bytes() != (home / "whole.csv").read_bytes()
     after = parts_in(folder)
     assert len(after) == 3 and list(before)[1] not in after  # the old one is gone, the others are the same
     assert len(before.items() & after.items()) == 2
+
+
+def test_a_complete_table_stays_as_it_is_and_another_is_not_overwritten(tmp_path: Path) -> None:
+    parts = [tmp_path / "part-0.csv", tmp_path / "part-1.csv"]
+    for part in parts:
+        part.write_text(f"{part.stem},1\n")
+    assert merge(parts, tmp_path / "probs.csv", overwrite=False) == 0
+    assert merge(parts, tmp_path / "probs.csv", overwrite=False) == 0  # a shard that was started twice
+    parts[1].write_text("another,1\n")
+    with pytest.raises(SettingError, match=r"probs\.csv exists"):
+        merge(parts, tmp_path / "probs.csv", overwrite=False)
+    assert (tmp_path / "probs.csv").read_text() == "part-0,1\npart-1,1\n"
+    merge(parts, tmp_path / "probs.csv", overwrite=True)
+    assert (tmp_path / "probs.csv").read_text() == "part-0,1\nanother,1\n"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,37 @@
+"""The files that predict.py writes. Imports no torch, so that an error comes at once."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from errors import SettingError
+from inference.inputs import Inputs
+from messages import some
+
+
+def plot_paths(output: Path, inputs: Inputs) -> list[Path]:
+    """Where the plots of timelines go: that of one recording beside the table, those of several into a folder there.
+
+    Raises:
+        SettingError: a name of the table from which none of the plots can be derived.
+    """
+    if output.suffix in ("", ".png"):
+        raise SettingError(f"output is {output}; with plot=true give a name that ends in .csv")
+    if inputs.alone:
+        return [output.with_suffix(".png")]
+    return [output.with_suffix("") / f"{i:04}_{path.stem}.png" for i, path in enumerate(inputs.paths)]
+
+
+def check_writable(output: Path, plots: Sequence[Path], overwrite: bool) -> None:
+    """Whether the table `output` and the plots can be written without replacing a file that is not to be overwritten.
+
+    Raises:
+        SettingError: they cannot.
+    """
+    if not output.parent.is_dir():
+        raise SettingError(f"{output}: there is no folder {output.parent}; make it, or give another output=FILE")
+    if output.is_dir():
+        raise SettingError(f"{output}: is a folder; give a file, output={output / 'predictions.csv'}")
+    files = [str(file) for file in (output, *plots) if file.exists()]
+    if files and not overwrite:
+        exist = "exists" if len(files) == 1 else "exist"
+        raise SettingError(f"{some(files)} {exist}; give another output=FILE, or overwrite=true to replace")

@@ -1,0 +1,67 @@
+"""What `input` of predict.py names."""
+
+from pathlib import Path
+
+import pytest
+
+from errors import DataError
+from inference.inputs import find_inputs, unique_ids
+
+
+def fill(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def test_ids_are_stems_until_two_would_be_the_same():
+    names = ["a.flac", "a.mp3", "a.flac.wav", "b.wav", "B.wav", "c.tar.wav"]
+    ids = unique_ids([Path("folder") / name for name in names])
+    assert ids == ["a.flac", "a.mp3", "a.flac.wav", "b", "B", "c.tar"]
+
+
+def test_what_is_no_recording_in_a_folder_is_counted_and_named(tmp_path, caplog):
+    fill(tmp_path, "a.m4a", "b c.wav", "c.flac", "notes.txt", ".DS_Store", "._b.wav", "old/d.wav", ".git/x")
+    inputs = find_inputs(tmp_path)
+    assert inputs.ids == ["b c", "c"] and inputs.paths == [tmp_path / "b c.wav", tmp_path / "c.flac"]
+    assert not inputs.alone
+    skipped, folders = (record.getMessage() for record in caplog.records)
+    convert = f"convert audio that cannot be read first: ffmpeg -i {tmp_path}/a.m4a {tmp_path}/a.wav"
+    assert skipped == f"2 files skipped: a.m4a, notes.txt; {convert}"
+    assert folders == "1 sub-folder not searched: old"
+
+
+def test_a_folder_of_recordings_alone_is_nothing_to_speak_of(tmp_path, caplog):
+    assert find_inputs(fill(tmp_path, "a.wav", ".hidden")).ids == ["a"]
+    assert not caplog.text
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], "holds no recording; give the folder that the recordings are in"),
+        (["yes/a.wav", "no/a.wav"], "holds no recording; give one of its folders: no, yes"),
+        (["a.m4a", "b.txt"], "holds no recording, only a.m4a, b.txt; convert audio .* ffmpeg -i .*a.m4a .*a.wav$"),
+    ],
+)
+def test_a_folder_without_recordings_says_what_it_holds(tmp_path, names, message):
+    with pytest.raises(DataError, match=message):
+        find_inputs(fill(tmp_path, *names))
+
+
+def test_one_recording_is_alone_whether_named_or_listed(tmp_path):
+    fill(tmp_path, "a.wav")
+    (tmp_path / "list.txt").write_text("\n a.wav \n")
+    assert find_inputs(tmp_path / "a.wav") == (["a"], [tmp_path / "a.wav"], True)
+    assert find_inputs(tmp_path / "list.txt") == (["a.wav"], [tmp_path / "a.wav"], True)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "an empty list; write one path a line"), ("é.wav".encode("utf-16"), "not a list in UTF-8; write")],
+)
+def test_a_list_that_cannot_be_used(tmp_path, content, message):
+    (tmp_path / "list.txt").write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        find_inputs(tmp_path / "list.txt")
