@@ -139,7 +139,7 @@ def _refusal(run_dir: Path, expect: int | None, found: list[Member], faults: dic
         absent = [name for name in wanted if name not in names]
         who = f"missing: {', '.join(absent)}" if absent and len(found) < expect else f"there: {', '.join(names)}"
         reasons.append(f"expect={expect}, but there are {len(found)}; {who}")
-    remedy = f"\nCorrect this, or add partial=true to average the {usable} that can be used." if usable else ""
+    remedy = f"\nCorrect this, or add partial=true to average the {count(usable, 'usable member')}." if usable else ""
     return "\n  ".join([f"{run_dir}: {usable} of {count(len(found), 'member')} can be used", *reasons]) + remedy
 
 

@@ -37,11 +37,12 @@ def epoch_curves(members: Sequence[Member], tables: Sequence[pd.DataFrame], colu
                 legendgroup=member.pool,
                 showlegend=member.pool not in seen,
                 line={"color": COLOURS[pools.index(member.pool) % len(COLOURS)], "width": 1.5},
+                opacity=0.7,  # many lines lie on top of each other
                 hovertext=plain(member.name),
                 hovertemplate="%{hovertext}, epoch %{x}: %{y:.4f}<extra></extra>",
             )
             seen.add(member.pool)
-    return _whole_numbers(figure, max(map(len, tables)))
+    return _whole_numbers(figure, max(table["epoch"].max() + 1 for table in tables if column in table))
 
 
 def diversity(names: Sequence[str], kls: np.ndarray, ensemble: float) -> go.Figure:
@@ -114,7 +115,11 @@ def bars(names: Iterable[str], values: pd.Series, title: str, hover: str, extra:
     )
     figure.update_layout(height=110 + 19 * len(names), bargap=0.25)
     return figure.update_yaxes(
-        tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.5, -0.5], showgrid=False
+        tickvals=list(range(len(names))),
+        ticktext=names,
+        ticklabelstandoff=4,
+        range=[len(names) - 0.5, -0.5],
+        showgrid=False,
     )
 
 
@@ -136,10 +141,11 @@ def reliability(table: pd.DataFrame) -> go.Figure:
 
 
 def _whole_numbers(figure: go.Figure, highest: int) -> go.Figure:
-    """Ticks at whole numbers only, at most ten up to the highest."""
+    """An x axis from 1 to `highest` with ticks at whole numbers only, ten at most."""
     powers = (10**exponent for exponent in itertools.count())
     step = next(step for power in powers for step in (power, 2 * power, 5 * power) if highest <= 10 * step)
-    return figure.update_xaxes(tick0=0, dtick=step, tickformat="d")
+    pad = 0.03 * (highest - 1) or 0.5
+    return figure.update_xaxes(tick0=0, dtick=step, tickformat="d", range=[1 - pad, highest + pad])
 
 
 def _figure(x: str, y: str) -> go.Figure:

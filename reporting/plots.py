@@ -8,11 +8,13 @@ import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 from torch import Tensor
 
 from messages import printable
 
 COLORS = "magma"
+STEPS = (15, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds from one tick of a long recording to the next
 
 
 def as_png(figure: Figure) -> bytes:
@@ -31,15 +33,17 @@ def draw_features(features: Tensor, win_lengths: Sequence[int], duration: float)
         extent = (0, duration, 0, len(picture))
         image = axis.imshow(picture, origin="lower", aspect="auto", extent=extent, vmin=-3, vmax=3, cmap=COLORS)
         axis.set_title(f"window of {win_length} samples")
+    for axis in axes[len(features) :]:
+        axis.set_axis_off()
     figure.supxlabel("time (s)")
     figure.supylabel("mel band")
-    figure.colorbar(image, ax=axes, label="20 dB above the clip's mean")
+    figure.colorbar(image, ax=axes, label="level above the clip's mean (20 dB)")
     return figure
 
 
 def draw_predictions(probs: Tensor, targets: Tensor, class_names: Sequence[str]) -> Figure:
     """Predicted bars beside true ones, `(N, num_classes)` both, a column a clip."""
-    figure = Figure(figsize=(2.6 * len(probs), 1 + 0.22 * len(class_names)), layout="constrained")
+    figure = Figure(figsize=(0.6 + 2.6 * len(probs), 1.3 + 0.22 * len(class_names)), layout="constrained")
     axes = figure.subplots(1, len(probs), sharey=True, sharex=True, squeeze=False)[0]
     words = torch.arange(len(class_names))
     for i, axis in enumerate(axes):
@@ -47,7 +51,7 @@ def draw_predictions(probs: Tensor, targets: Tensor, class_names: Sequence[str])
         axis.barh(words, probs[i], height=0.45, color="tab:red", label="predicted")
         axis.set(title=f"clip {i}", xlabel="probability", ylim=(len(class_names) - 0.4, -0.6))
     _name_rows(axes[0], class_names)
-    axes[-1].legend(loc="lower right")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     return figure
 
 
@@ -64,8 +68,7 @@ def draw_timeline(timeline: pd.DataFrame, num_words: int = 12) -> Figure:
     image = axis.pcolormesh(edges, rows, timeline[words].T, vmin=0, cmap=COLORS, rasterized=True)
     _name_rows(axis, words)
     axis.invert_yaxis()  # read like a page: the first word on top
-    axis.xaxis.set_major_formatter(lambda second, _: f"{int(second) // 60}:{second % 60:04.1f}".removesuffix(".0"))
-    axis.set_xlabel("time (min:s)")
+    _mark_time(axis, edges[-1])
     figure.colorbar(image, label="probability")
     return figure
 
@@ -74,3 +77,18 @@ def _name_rows(axis: Axes, words: Iterable[str]) -> None:
     """Words along the y axis, as they are: without `parse_math`, `$` begins a formula."""
     labels = [printable(word) for word in words]
     axis.set_yticks(range(len(labels)), labels, parse_math=False)
+
+
+def _mark_time(axis: Axes, duration: float) -> None:
+    """Label an x axis in seconds, from two minutes on with ticks at whole parts of a minute or an hour."""
+    if duration < 120:
+        axis.set_xlabel("time (s)")
+        return
+    step = next((step for step in STEPS if duration <= 10 * step), duration // 36000 * 3600 + 3600)
+    axis.xaxis.set_major_locator(MultipleLocator(step))
+    if duration < 3600:
+        axis.xaxis.set_major_formatter(lambda second, _: f"{second // 60:.0f}:{second % 60:02.0f}")
+        axis.set_xlabel("time (min:s)")
+    else:
+        axis.xaxis.set_major_formatter(lambda second, _: f"{second // 3600:.0f}:{second // 60 % 60:02.0f}")
+        axis.set_xlabel("time (h:min)")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from reporting.plots import as_png, draw_predictions, draw_timeline
+from reporting.plots import as_png, draw_features, draw_predictions, draw_timeline
 
 
 def make_timeline(probs: np.ndarray, end: float | None = None) -> pd.DataFrame:
@@ -35,6 +35,32 @@ def test_one_window_is_a_timeline_too():
     figure = draw_timeline(make_timeline(np.array([[0.2, 0.8]]), end=0.4))
     assert figure.axes[0].get_xlim() == (0, pytest.approx(0.4))
     assert as_png(figure)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "label", "ticks"),
+    [
+        (3, "time (s)", ["0.0", "0.5", "1.0"]),
+        (100, "time (s)", ["0", "20", "40"]),
+        (200, "time (min:s)", ["0:00", "0:30", "1:00"]),
+        (1000, "time (min:s)", ["0:00", "2:00", "4:00"]),
+        (5000, "time (h:min)", ["0:00", "0:10", "0:20"]),
+        (100_000, "time (h:min)", ["0:00", "3:00", "6:00"]),
+    ],
+)
+def test_ticks_are_whole_parts_of_what_they_count(seconds, label, ticks):
+    starts = np.linspace(0, seconds - 1, 50)
+    index = pd.MultiIndex.from_arrays([starts, starts + 1], names=["start_s", "end_s"])
+    figure = draw_timeline(pd.DataFrame({"a": np.ones(50)}, index))
+    as_png(figure)
+    axis = figure.axes[0]
+    shown = [tick.get_text() for tick, x in zip(axis.get_xticklabels(), axis.get_xticks(), strict=True) if x >= 0]
+    assert (axis.get_xlabel(), shown[:3]) == (label, ticks)
+
+
+def test_three_spectrograms_leave_no_empty_axis():
+    figure = draw_features(torch.zeros(3, 8, 8), [250, 500, 750], 1.0)
+    assert [axis.axison for axis in figure.axes[:4]] == [True, True, True, False]
 
 
 @pytest.mark.parametrize("word", ["$x^2$", "$unclosed", r"\frac", "50 %", "<b>", "_a_"])

@@ -115,6 +115,16 @@ def test_a_damaged_run_is_an_error_until_it_is_overwritten(tmp_path: Path) -> No
         assert read_config(tmp_path) == {"seed": 1} and folder.metrics == {}
 
 
+def test_a_folder_that_was_moved_is_resumed(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.claim({"seed": 1, "run_dir": "before", "trainer": {"default_root_dir": "before"}}, [], overwrite=False)
+    folder.last_checkpoint.parent.mkdir()
+    folder.last_checkpoint.touch()
+    folder.claim({"seed": 1, "run_dir": "after", "trainer": {"default_root_dir": "after"}}, [], overwrite=False)
+    with pytest.raises(RunError, match=r"another configuration:\n  seed: 1 there, 2 now\n"):
+        folder.claim({"seed": 2, "run_dir": "after"}, [], overwrite=False)
+
+
 def test_overwriting_throws_away_what_the_run_made_and_nothing_else(tmp_path: Path) -> None:
     for name in ("predictions.csv", "model.onnx", "checkpoints/last.ckpt", "notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
