@@ -9,7 +9,7 @@ import pandas as pd
 
 from errors import RunError
 from messages import count, printable
-from runs.members import NOT_STARTED, UNREADABLE, Member
+from runs.members import NOT_STARTED, UNREADABLE, Member, error_of
 from runs.reading import read_epochs
 from runs.status import Status
 from runs.tables import align
@@ -48,7 +48,7 @@ def _note(member: Member) -> str:
         silence = timedelta(seconds=round(max(0, time.time() - member.last_sign)))
         return f"{where}, last sign of life {silence} ago"
     if member.status == Status.FAILED:
-        return ((held.get("error") or "").strip().splitlines() or ["train.log says why"])[-1]
+        return error_of(held)
     return member.fault if member.status in (UNREADABLE, NOT_STARTED) else ""
 
 

@@ -105,9 +105,14 @@ def read_member(folder: Path) -> Member:
     if status in (Status.RUNNING, Status.WAITING) and not run.is_alive():
         status = NOT_STARTED if status == Status.WAITING else Status.INTERRUPTED
     remedy = REMEDIES.get(status, f"not complete, metrics.json gives its status as {status}; {RETRAIN}")
-    fault = f"{folder}: {remedy}".replace("{error}", metrics.get("error") or "train.log says why")
+    fault = f"{folder}: {remedy}".replace("{error}", error_of(metrics))
     last_sign = run.heartbeat.stat().st_mtime if run.heartbeat.exists() else 0.0
     return Member(folder, name, pool, seed, fold, status, metrics, fault, last_sign)
+
+
+def error_of(metrics: Metrics) -> str:
+    """Why a run failed, in one line."""
+    return " ".join((metrics.get("error") or "train.log says why").split())
 
 
 def read_tables(member: Member) -> dict[str, pd.DataFrame]:

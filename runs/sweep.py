@@ -152,14 +152,13 @@ def _announce(members: dict[Path, DictConfig]) -> None:
 
 def _tell_the_end(folders: list[Path]) -> None:
     """Print which members are not complete, why, and how to resume."""
-    from runs.members import UNREADABLE, read_member
+    from runs.members import UNREADABLE, error_of, read_member
 
     open_ones = [member for member in map(read_member, folders) if member.status != Status.COMPLETE]
     print(f"\n{len(folders) - len(open_ones)} of {count(len(folders), 'member')} complete", flush=True)
     for member in open_ones:
-        error = member.fault if member.status == UNREADABLE else member.metrics.get("error") or ""
-        reason = error.strip().splitlines()[:1]
-        print(printable(", ".join([f"  {member.path}: {member.status}", *reason])))
+        reason = {UNREADABLE: member.fault, Status.FAILED: error_of(member.metrics)}.get(member.status)
+        print(printable(", ".join(filter(None, [f"  {member.path}: {member.status}", reason]))))
     if open_ones:
         print("Correct what failed and repeat the command: it skips complete members and resumes the rest.")
     else:

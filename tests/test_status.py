@@ -31,7 +31,7 @@ def test_every_state_has_its_line(tmp_path):
         "max_seed1": "waiting",
     }
     assert table.loc["avg_seed0", "val_kl"] == 1.25
-    assert table.loc["avg_seed1", "note"] == "make some"
+    assert table.loc["avg_seed1", "note"] == "DataError: no room make some"
     assert table.loc["avg_seed2", ["epochs", "val_kl", "minutes"]].tolist() == [2, 1.75, 2.1]
     assert "process 42 on node7, last sign of life 0:00:0" in table.loc["avg_seed2", "note"]
     assert "process 43 on node8, last sign of life 1:00:0" in table.loc["max_seed0", "note"]
@@ -49,4 +49,4 @@ def test_what_is_damaged_is_named_in_its_line_and_hides_no_other(tmp_path):
     assert lines[2].split() == ["avg_seed0", "complete", "0", "of", "3"]
     assert lines[3].split()[:2] == ["avg_seed1", "complete"] and "avg_seed1/metrics.csv: the column" in lines[3]
     assert lines[4].split()[:2] == ["avg_seed2", "unreadable"] and "avg_seed2/metrics.json: not JSON" in lines[4]
-    assert r"it said\x07 so" in lines[5] and lines[-1].startswith("4 members: ")
+    assert r"\x1b[2J it said\x07 so" in lines[5] and lines[-1].startswith("4 members: ")
