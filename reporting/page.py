@@ -6,6 +6,7 @@ import gzip
 import json
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -116,6 +117,7 @@ def _errors(answers: pd.DataFrame, probs: pd.DataFrame) -> dict[str, go.Figure]:
     return drawn
 
 
+@cache
 def _packed_script() -> str:
     """plotly.js, gzip in base64: 2 MB instead of 5."""
     return b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()

@@ -125,7 +125,7 @@ def read_config(folder: Path) -> Config:
         content = yaml.load(text, _PlainLoader)
     # A scalar that looks like a number or a date and is none raises another exception than YAMLError.
     except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError) as error:
-        raise RunError(f"{path}: not YAML ({_reason(error)}); {RESTORE}") from error
+        raise RunError(f"{path}: not plain YAML ({_reason(error)}); {RESTORE}") from error
     return _check(path, content, Config, RESTORE)
 
 
@@ -188,6 +188,8 @@ def _reason(error: Exception) -> str:
     """What an error says, in one line."""
     if isinstance(error, RecursionError):
         return "nested too deeply"
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
     return " ".join(str(error).split()) or type(error).__name__
 
 

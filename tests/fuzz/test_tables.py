@@ -1,0 +1,64 @@
+"""Tables of targets and of predictions with anything in them."""
+
+from pathlib import Path
+
+import numpy as np
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from datamodules.answers import read_answers
+from errors import UserError
+from runs.reading import read_epochs
+from runs.tables import read_table
+from tests.fuzz.damage import NAMES, damaged
+
+TABLE = b"id,yes,no\na,0.25,0.75\nb,1,0\n"
+EPOCHS = b"epoch,step,train/loss,seconds\n0,4,2.5,9\n1,8,2.1,9\n"
+CELLS = NAMES | st.sampled_from(
+    ["0", "1", "0.5", "1e999", "nan", "-1", "True", "0x10", '"', "=1+1", "1,5", " 1", "1_0", "id"]
+)
+TABLES = st.lists(st.lists(CELLS, max_size=4).map(",".join), max_size=5).map("\n".join)
+CONTENTS = damaged(TABLE) | damaged(EPOCHS) | TABLES.map(lambda text: text.encode(errors="surrogatepass"))
+
+
+@given(CONTENTS)
+@example(b"id,yes,no\na,True,False\n")
+def test_a_table_is_read_or_an_error(tmp_path_factory, content: bytes):
+    path = file(tmp_path_factory, content)
+    try:
+        table = read_table(path)
+    except UserError as error:
+        assert str(path) in str(error)
+    else:
+        assert np.isfinite(table.to_numpy()).all() and np.allclose(table.sum(axis=1), 1, atol=2e-3)
+        assert not table.index.has_duplicates and not table.columns.has_duplicates
+    assert path.read_bytes() == content
+
+
+@given(CONTENTS)
+def test_targets_are_read_or_an_error(tmp_path_factory, content: bytes):
+    path = file(tmp_path_factory, content)
+    try:
+        answers = read_answers(path)
+        answers.check_distributions()
+    except UserError as error:
+        assert str(path) in str(error)
+    else:
+        assert np.isfinite(answers.values).all() and len(set(answers.ids)) == len(answers.values)
+
+
+@given(CONTENTS)
+def test_epochs_are_read_or_an_error(tmp_path_factory, content: bytes):
+    path = file(tmp_path_factory, content)
+    try:
+        epochs = read_epochs(path)
+    except UserError as error:
+        assert str(path) in str(error)
+    else:
+        assert np.isfinite(epochs[["epoch", "step", "seconds"]].to_numpy()).all()
+
+
+def file(tmp_path_factory, content: bytes) -> Path:
+    path = tmp_path_factory.getbasetemp() / "table.csv"
+    path.write_bytes(content)
+    return path
