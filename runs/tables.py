@@ -16,6 +16,7 @@ from messages import printable, some
 from runs.reading import RETRAIN
 
 SUM_TOLERANCE = 1e-3  # how far a row may be from summing to 1
+MAX_CLASSES = 10_000  # reading takes a while for each column, and a line of commas is a short file
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -51,6 +52,8 @@ def _read_csv(path: Path) -> pd.DataFrame:
             header = next(csv.reader(file), [])  # pandas would rename columns that stand twice
         if len(header) < 2 or len(set(header)) < len(header):
             raise RunError(f"{path}: its first line must name an id and the classes, each once; {RETRAIN}")
+        if len(header) > MAX_CLASSES:
+            raise RunError(f"{path}: its first line names more than {MAX_CLASSES:,} classes; {RETRAIN}")
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # it warns where it drops what a row has too much
             layout: dict[str, Any] = {"names": header, "header": 0, "index_col": False, "dtype": {header[0]: str}}

@@ -64,6 +64,12 @@ def test_a_file_in_another_encoding_or_none_at_all(tmp_path):
             read_table(tmp_path / name)
 
 
+def test_a_table_of_a_million_classes_is_rejected_at_once(tmp_path):
+    (tmp_path / "t.csv").write_text(",".join(["id", *map(str, range(1_000_000))]) + "\nx" + ",0" * 1_000_000 + "\n")
+    with pytest.raises(RunError, match=r"t\.csv: its first line names more than 10,000 classes"):
+        read_table(tmp_path / "t.csv")
+
+
 def test_difference_names_what_is_missing_unknown_or_moved():
     table = pd.DataFrame([[0.2, 0.8], [0.6, 0.4]], index=pd.Index(["x", "y"], name="id"), columns=["a", "b"])
     assert difference(table, table * 0) == ""

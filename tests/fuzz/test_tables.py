@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from datamodules.answers import read_answers
@@ -22,7 +22,6 @@ CONTENTS = damaged(TABLE) | damaged(EPOCHS) | TABLES.map(lambda text: text.encod
 
 
 @given(CONTENTS)
-@example(b"id,yes,no\na,True,False\n")
 def test_a_table_is_read_or_an_error(tmp_path_factory, content: bytes):
     path = file(tmp_path_factory, content)
     try:
