@@ -34,16 +34,16 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60:,} h {minutes % 60} min"
 
 
-def no_room(path: Path, size: int) -> str:
-    """Of a file of `size` bytes for which a disk has no room: what it needs, what there is, what to do."""
-    free = shutil.disk_usage(path.parent).free
-    missing = f"it needs {megabytes(size)} and {megabytes(free)} are free"
+def no_room(path: Path, size: int | None = None) -> str:
+    """Of a file for which a disk has no room: how many bytes it needs, how many are free, and what to do."""
+    free = file_size(shutil.disk_usage(path.parent).free)
+    missing = f"{free} are free" if size is None else f"it needs {file_size(size)} and {free} are free"
     return f"{path}: no space left on the disk; {missing}; make room and repeat the same command"
 
 
-def megabytes(size: int) -> str:
-    """Bytes as `0.02 MB`, `18.5 MB` or `3,200 MB`."""
-    return f"{size / 1e6:,.0f} MB" if size >= 1e8 else f"{size / 1e6:.{1 if size >= 1e6 else 2}f} MB"
+def file_size(size: int) -> str:
+    """Bytes as `0.9 kB`, `18.5 MB` or `3,200.0 MB`."""
+    return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
 
 
 @contextmanager

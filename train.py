@@ -9,7 +9,6 @@ python train.py -m model.pool=avg,max 'seed=range(8)'       # the sixteen member
 
 import logging
 import math
-import signal
 import sys
 import warnings
 from pathlib import Path
@@ -34,14 +33,16 @@ log = logging.getLogger("train")
 def train(cfg: DictConfig, run_dir: str, overrides: list[str], number: int = 0) -> float:
     """Configuration -> a trained network, its tables of predictions and its figures in `run_dir`.
 
-    A run that is complete there is left as it is, one that was interrupted goes on from its last checkpoint.
-    `number` is the member's in its sweep: members that run side by side take the machine's GPUs in turn.
+    A complete run is left as it is; an interrupted or stopped one is resumed from its last checkpoint.
+    `number` is the member's in its sweep: members that run in parallel take the machine's GPUs in turn.
     Returns the validation KL, or the last epoch's training loss where there is no validation split.
     """
     # Imported here, so that --help and a misspelt override answer at once.
     from lightning.pytorch.utilities import rank_zero_only
 
     from errors import RunError
+    from lightning_modules import results
+    from runs.ending import clear_end
     from runs.folder import RunFolder, provenance
     from runs.status import Status
 
@@ -52,31 +53,38 @@ def train(cfg: DictConfig, run_dir: str, overrides: list[str], number: int = 0) 
         raise RunError(f"{name} is not set; give it on the command line, {name}=...") from error
     if cfg.teacher == "":
         raise RunError("teacher is not set; give the folder of the ensemble to learn from, teacher=outputs/...")
+    check_callbacks(cfg)
     choose_for_device(cfg, number)
     folder = RunFolder(run_dir)
     if cfg.trainer.fast_dev_run:
-        return fit(cfg, config, None)
+        with clear_end(None):
+            return fit(cfg, config, None)["objective"]
     if rank_zero_only.rank > 0:  # type: ignore[attr-defined]  # of a training on several devices: the first process keeps the folder
-        return fit(cfg, config, folder)
+        with clear_end(None):
+            return fit(cfg, config, folder)["objective"]
     folder.claim(config, overrides, cfg.overwrite)
     if folder.metrics.get("status") == Status.COMPLETE:
         log.info("%s is complete, nothing to do", run_dir)
         return folder.metrics["objective"]
     member = {"pool": cfg.model.pool, "seed": cfg.seed, "fold": cfg.data.get("fold")}
-    with folder.running(**member, max_epochs=cfg.trainer.max_epochs, **provenance()):
-        return fit(cfg, config, folder)
+    with folder.running(**member, max_epochs=cfg.trainer.max_epochs, **provenance()), clear_end(run_dir):
+        metrics = fit(cfg, config, folder)
+    results.print_summary(folder, metrics)
+    return metrics["objective"]
 
 
-def fit(cfg: DictConfig, config: dict[str, Any], folder: "RunFolder | None") -> float:
-    """Build everything, train, predict; keep the results in `folder` (None: try it out and keep nothing)."""
+def fit(cfg: DictConfig, config: dict[str, Any], folder: "RunFolder | None") -> dict[str, Any]:
+    """Build everything, train, predict; keep the results in `folder` (None: try it out and keep nothing).
+
+    Returns the run's metrics, of which "objective" is the one to minimize.
+    """
     from lightning import seed_everything
-    from lightning.pytorch.utilities.exceptions import SIGTERMException
 
     from datamodules.overlap import OverlapDataModule
     from lightning_modules import results
     from lightning_modules.allocator import keep_freed_memory
     from lightning_modules.classifier import WordClassifier
-    from runs.status import Status
+    from runs.ending import final_status
 
     quieten()
     keep_freed_memory()
@@ -105,25 +113,21 @@ def fit(cfg: DictConfig, config: dict[str, Any], folder: "RunFolder | None") -> 
     trainer = build_trainer(cfg, with_validation=datamodule.val is not None)
     checkpoint = find_checkpoint(cfg.ckpt_path, folder, datamodule.class_names)
     device = trainer.strategy.root_device
-    try:
-        trainer.fit(learner, datamodule, ckpt_path=checkpoint)
-    except SIGTERMException:  # Lightning would leave with 0, as if all were done
-        log.warning("ended by SIGTERM; the same command goes on from the last whole epoch")
-        sys.exit(128 + signal.SIGTERM)
+    trainer.fit(learner, datamodule, ckpt_path=checkpoint)
     if not trainer.is_global_zero:
-        return math.nan  # the first process predicts, and returns the figure
+        return {"objective": math.nan}  # the first process predicts, and returns the metrics
 
     predictions = results.predict(learner, datamodule, device, num_batches=None if folder else 1)
     if folder is None:
         log.info("one batch went through training, validation and prediction; nothing was kept")
-        return float(trainer.callback_metrics["train/loss_epoch"])
-    figures = results.write_predictions(folder, datamodule, predictions) | results.cost(folder)
-    figures["objective"] = figures.get("val_kl", figures["train_loss"])
-    results.log_settings(trainer.loggers, config, figures)
+        return {"objective": float(trainer.callback_metrics["train/loss_epoch"])}
+    metrics = results.write_predictions(folder, datamodule, predictions) | results.cost(folder)
+    metrics["objective"] = metrics.get("val_kl", metrics["train_loss"])
+    results.log_settings(trainer.loggers, config, metrics)
     made_with = {"device": str(device), "precision": cfg.trainer.precision, "cache_keys": datamodule.keys}
-    folder.write_metrics(status=Status.COMPLETE, **made_with, **figures)
-    results.print_summary(folder, figures)
-    return figures["objective"]
+    status = final_status(trainer, metrics["epochs"], cfg.trainer.max_epochs)
+    folder.write_metrics(status=status, **made_with, **metrics)
+    return metrics
 
 
 def quieten() -> None:
@@ -160,7 +164,7 @@ def find_checkpoint(wanted: str | None, folder: "RunFolder | None", class_names:
         raise RunError(
             f"{checkpoint} knows the words {words}, the data hold {class_names}; use the data it was made of"
         )
-    log.info("going on from %s", checkpoint)
+    log.info("resuming from %s", checkpoint)
     return checkpoint
 
 
@@ -178,20 +182,42 @@ def choose_for_device(cfg: DictConfig, number: int) -> None:
         cfg.trainer.devices = [number % torch.cuda.device_count()]
 
 
+def check_callbacks(cfg: DictConfig) -> None:
+    """Whether the callbacks that a run cannot do without are on.
+
+    Raises:
+        SettingError: naming the one that is off.
+    """
+    from errors import SettingError
+
+    for name, writes in (
+        ("last", "checkpoints/last.ckpt, which resuming and predict.py need"),
+        ("history", "metrics.csv"),
+    ):
+        if not OmegaConf.select(cfg, f"callbacks.{name}"):
+            raise SettingError(f"callbacks.{name} is null, but no other callback writes {writes}; leave it on")
+    if cfg.teacher and not cfg.callbacks.teacher:
+        raise SettingError("callbacks.teacher is null, so teacher has no effect; leave it on, or set teacher=null")
+
+
 def build_trainer(cfg: DictConfig, with_validation: bool) -> "Trainer":
-    """The trainer of the configuration."""
-    callbacks = {name: callback for name, callback in cfg.callbacks.items() if callback}
-    if not with_validation:
-        callbacks.pop("best", None)  # nothing to be best at: the last checkpoint is the result
-    if cfg.teacher is None:
-        callbacks.pop("teacher", None)
-    if not sys.stdout.isatty():
-        callbacks.pop("progress", None)
+    """The trainer of the configuration, without the callbacks that have nothing to do in this run."""
+    from runs.ending import epoch_timer
+
+    loggers = [instantiate(logger) for logger in (cfg.get("logger") or {}).values() if logger]
+    useful = {
+        "best": with_validation,  # else there is nothing to be best at: the last checkpoint is the result
+        "teacher": cfg.teacher is not None,
+        "learning_rate": bool(loggers),
+        "progress": sys.stdout.isatty() and cfg.trainer.get("enable_progress_bar", True),
+    }
+    callbacks = {name: callback for name, callback in cfg.callbacks.items() if callback and useful.get(name, True)}
     return instantiate(
         cfg.trainer,
-        callbacks=[instantiate(callback) for callback in callbacks.values()],
-        logger=[instantiate(logger) for logger in cfg.logger.values() if logger],
-        enable_progress_bar=sys.stdout.isatty(),
+        max_time=None,
+        callbacks=[*map(instantiate, callbacks.values()), *epoch_timer(cfg.trainer.get("max_time"))],
+        logger=loggers,
+        enable_progress_bar="progress" in callbacks,
     )
 
 

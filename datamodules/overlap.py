@@ -220,9 +220,9 @@ def as_float(waveforms: Tensor) -> Tensor:
 
 
 def _ignore_signals(worker: int) -> None:
-    """Slurm tells every process of a job that its time is up, and again that it ends. The training answers: it queues
-    the job again, by a handler that its workers inherit, and would fail if they died before it."""
-    for number in (signal.SIGUSR2, signal.SIGTERM):
+    """Ctrl-C, and Slurm at the end of a job's time, signal every process. The training handles it; it would fail if a
+    worker ended before it, and workers inherit the handler by which it queues a job of Slurm's again."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
 
 

@@ -164,9 +164,10 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
         temporary.write_bytes(content)
         os.replace(temporary, path)
     except OSError as error:
-        if error.errno in DISK_FULL:
-            raise RunError(no_room(path, len(content))) from error
-        raise
+        if error.errno not in DISK_FULL:
+            raise
+        temporary.unlink(missing_ok=True)  # first: what is free does not count what was written in vain
+        raise RunError(no_room(path, len(content))) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -218,7 +218,7 @@ def test_the_room_is_asked_for_before_the_work(path, monkeypatch):
     with pytest.raises(CacheError) as caught:
         ask(path, build)
     message = str(caught.value)
-    assert message.startswith(f"{path}: no space left on the disk; it needs 0.00 MB and ")
+    assert message.startswith(f"{path}: no space left on the disk; it needs 1.2 kB and ")
     assert message.endswith("make room and repeat the same command, or choose another folder with data.cache_dir")
     assert half_written(path.parent) == []
     monkeypatch.undo()

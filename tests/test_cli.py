@@ -101,7 +101,7 @@ def test_the_same_sweep_again_skips_what_is_complete_and_goes_on_with_the_rest(h
     (interrupted / "predictions.csv").unlink()
     printed = run("train.py", "-m", *TINY, *data(home), "model.pool=avg,max", "seed=range(2)", cwd=home)
     assert printed.count("is complete, nothing to do") == 3
-    assert printed.count("going on from") == 1 and "avg_seed1/checkpoints/last.ckpt" in printed
+    assert printed.count("resuming from") == 1 and "avg_seed1/checkpoints/last.ckpt" in printed
     assert json.loads((interrupted / "metrics.json").read_text())["status"] == "complete"
     assert {path: path.read_bytes() for path in members.glob("*/*predictions.csv")} == before
 
@@ -127,7 +127,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(home: Path) -> None:
     [
         (signal.SIGKILL, -signal.SIGKILL, "running"),
         (signal.SIGTERM, 128 + signal.SIGTERM, "interrupted"),
-        (signal.SIGINT, 1, "interrupted"),
+        (signal.SIGINT, 128 + signal.SIGINT, "interrupted"),
     ],
 )
 def test_a_killed_run_ends_as_if_it_had_not_been(home: Path, number: signal.Signals, code: int, status: str) -> None:
@@ -136,15 +136,32 @@ def test_a_killed_run_ends_as_if_it_had_not_been(home: Path, number: signal.Sign
     options.append(f"name=killed_{number}")
     command = [sys.executable, str(ROOT / "train.py"), *options]
     member = home / "outputs" / f"killed_{number}" / "avg_seed0"
-    process = subprocess.Popen(command, cwd=home, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not (member / "checkpoints" / "last.ckpt").exists():  # somewhere after the first of eight epochs
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.send_signal(number)
-    assert process.wait() == code
+    with (home / "killed.txt").open("w") as output:
+        process = subprocess.Popen(command, cwd=home, env=ENVIRONMENT, stdout=output, stderr=output)
+        while not (member / "checkpoints" / "last.ckpt").exists():  # somewhere after the first of eight epochs
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(number)
+        assert process.wait() == code
+    last = (home / "killed.txt").read_text().splitlines()[-1]
+    assert number == signal.SIGKILL or last.endswith(f"ended by {number.name}; the same command resumes the run")
     assert json.loads((member / "metrics.json").read_text())["status"] == status
-    assert "going on from" in run("train.py", *options, cwd=home)
+    assert "resuming from" in run("train.py", *options, cwd=home)
     whole = home / "outputs" / "whole" / "avg_seed0"
+    assert (member / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
+
+
+def test_a_run_stopped_by_its_time_limit_resumes_with_a_longer_one(home: Path) -> None:
+    options = [*TINY, *data(home), "name=timed"]
+    member = home / "outputs" / "timed" / "avg_seed0"
+    printed = run("train.py", *options, "+trainer.max_time={milliseconds: 1}", cwd=home)
+    assert "stopped by trainer.max_time after 1 of 2 epochs; the same command with a longer one resumes" in printed
+    metrics = json.loads((member / "metrics.json").read_text())
+    assert metrics["status"] == "stopped" and metrics["epochs"] == 1 and metrics["val_kl"] > 0
+    assert (member / "predictions.csv").exists()
+    run("train.py", *options, "+trainer.max_time=00:01:00:00", cwd=home)
+    assert json.loads((member / "metrics.json").read_text())["status"] == "complete"
+    whole = home / "outputs" / "smoke" / "avg_seed0"
     assert (member / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
 
 
@@ -269,6 +286,8 @@ def test_a_run_that_never_trained_gives_way_to_another_configuration(home: Path)
         (["model.pool=median", *TINY, "data.root=Data"], "pool is 'median'; choose one of avg, max"),
         (["data=competion"], "Could not find 'data/competion'"),
         (["ckpt_path=nix.ckpt", *TINY, "data.root=Data"], "nix.ckpt: no such file"),
+        (["callbacks.last=null", *TINY, "data.root=Data"], "callbacks.last is null"),
+        (["callbacks.history=null", *TINY, "data.root=Data"], "callbacks.history is null"),
     ],
 )
 def test_train_says_what_is_wrong(home: Path, arguments: list[str], message: str) -> None:

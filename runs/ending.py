@@ -1,0 +1,121 @@
+"""How a training ends: after its last epoch, at its time limit, by a signal or by an error that Lightning raises."""
+
+import logging
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from lightning import Trainer
+from lightning.pytorch.callbacks import Timer
+from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
+
+from errors import DISK_FULL, RunError, SettingError
+from messages import count, no_room
+from runs.status import Status
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def clear_end(run_dir: str | None) -> Iterator[None]:
+    """Exit with 130 after Ctrl-C and 143 after SIGTERM, and log that the same command resumes the run in `run_dir`.
+
+    Lightning exits with 1 after Ctrl-C and with 0 after SIGTERM, and only while it fits; this covers the data before
+    and the predictions after it as well. Without a `run_dir` there is nothing to resume.
+
+    Raises:
+        SettingError: settings that Lightning rejects.
+        RunError: the disk is full.
+    """
+    # A launcher may have set a handler of its own.
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, _terminate)
+    excepthook, threading.excepthook = threading.excepthook, _ignore_full_disk
+    try:
+        yield
+    except SIGTERMException:
+        _exit(signal.SIGTERM, run_dir)
+    except KeyboardInterrupt:
+        _exit(signal.SIGINT, run_dir)
+    except SystemExit as error:
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        _exit(signal.SIGINT, run_dir)
+    except MisconfigurationException as error:
+        raise SettingError(" ".join(str(error).split())) from error
+    except (RunError, OSError) as error:
+        if run_dir is None or (problem := _full_disk(error, Path(run_dir))) is None:
+            raise
+        raise RunError(f"{problem}, which resumes the run") from error
+    finally:
+        threading.excepthook = excepthook
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def epoch_timer(limit: str | Mapping[str, int] | None) -> list[Timer]:
+    """The timer of trainer.max_time, if any; it stops after an epoch, where Lightning's default would stop within one.
+
+    Only from the end of an epoch does a run resume as if it had not stopped.
+
+    Raises:
+        SettingError: not a duration.
+    """
+    if limit is None:
+        return []
+    try:
+        timer = Timer(limit if isinstance(limit, str) else dict(limit), interval="epoch")
+        if (timer.time_remaining() or 0) <= 0:
+            raise ValueError("not above 0")
+    except (MisconfigurationException, TypeError, ValueError) as error:
+        text = f"trainer.max_time is {limit}; give days:hours:minutes:seconds above 0, such as 00:08:00:00"
+        raise SettingError(text) from error
+    return [timer]
+
+
+def final_status(trainer: Trainer, epochs: int, max_epochs: int) -> Status:
+    """Of a run that was trained for `epochs`: stopped where a timer ended it before `max_epochs`, else complete."""
+    timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # type: ignore[attr-defined]
+    left = [time for timer in timers if (time := timer.time_remaining()) is not None]
+    if epochs == max_epochs or min(left, default=1) > 0:
+        return Status.COMPLETE
+    of_all = f"{epochs} of {count(max_epochs, 'epoch')}"
+    log.warning("stopped by trainer.max_time after %s; the same command with a longer one resumes the run", of_all)
+    return Status.STOPPED
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut short what the first one started
+    raise SIGTERMException
+
+
+def _ignore_full_disk(error: threading.ExceptHookArgs) -> None:
+    """TensorBoard writes in a thread, and raises the thread's error in the main thread too."""
+    if not isinstance(error.exc_value, OSError) or error.exc_value.errno not in DISK_FULL:
+        threading.__excepthook__(error)
+
+
+def _full_disk(error: RunError | OSError, run_dir: Path) -> str | None:
+    """What has no room, where that is what the error is about."""
+    if isinstance(error.__context__, RunError):  # a logger that is closed because of an error may raise one more
+        error = error.__context__
+    cause = error if isinstance(error, OSError) else error.__cause__
+    if not isinstance(cause, OSError) or cause.errno not in DISK_FULL:
+        return None
+    if isinstance(error, RunError):
+        return str(error)
+    # The name of a file is unknown where it was open before.
+    by_tensorboard = any("tensorboard" in frame.filename for frame in traceback.extract_tb(error.__traceback__))
+    return no_room(Path(error.filename or run_dir / ("tensorboard" if by_tensorboard else "")))
+
+
+def _exit(number: signal.Signals, run_dir: str | None) -> None:
+    if run_dir:
+        log.warning("ended by %s; the same command resumes the run", number.name)
+    sys.exit(128 + number)

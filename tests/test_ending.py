@@ -1,0 +1,155 @@
+"""How a training ends: exit statuses, what is logged, and errors that are not this program's own."""
+
+import errno
+import logging
+import os
+import signal
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from lightning.pytorch.callbacks import Timer
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from errors import CacheError, RunError, SettingError
+from runs.ending import clear_end, epoch_timer, final_status
+from runs.folder import RunFolder
+from runs.status import Status
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+def terminate() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def interrupt_a_fit() -> None:
+    """As Lightning ends after Ctrl-C."""
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        raise SystemExit(1)  # noqa: B904
+
+
+@pytest.mark.parametrize(("end", "code"), [(terminate, 143), (interrupt, 130), (interrupt_a_fit, 130)])
+def test_a_signal_ends_a_run_as_interrupted_and_says_that_it_resumes(end, code, tmp_path, caplog):
+    folder = RunFolder(tmp_path)
+    with pytest.raises(SystemExit) as caught, folder.running(pool="avg", seed=0), clear_end(str(tmp_path)):
+        end()
+    assert caught.value.code == code
+    assert caplog.messages == [f"ended by {signal.Signals(code - 128).name}; the same command resumes the run"]
+    assert folder.metrics["status"] == Status.INTERRUPTED
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_what_keeps_nothing_does_not_resume(caplog):
+    with pytest.raises(SystemExit) as caught, clear_end(None):
+        interrupt_a_fit()
+    assert caught.value.code == 130 and caplog.messages == []
+
+
+def test_another_exit_and_a_bug_stay_as_they_are(tmp_path):
+    with pytest.raises(SystemExit) as caught, clear_end(str(tmp_path)):
+        raise SystemExit(7)
+    assert caught.value.code == 7
+    with pytest.raises(ValueError, match="a bug"), clear_end(str(tmp_path)):
+        raise ValueError("a bug")
+
+
+def test_a_handler_of_a_launcher_stays(tmp_path):
+    before = signal.signal(signal.SIGTERM, handler := lambda *_: None)
+    try:
+        with clear_end(str(tmp_path)):
+            assert signal.getsignal(signal.SIGTERM) == handler
+        assert signal.getsignal(signal.SIGTERM) == handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_what_lightning_rejects_is_a_setting(tmp_path):
+    with pytest.raises(SettingError, match=r"^No supported gpu backend found!$"), clear_end(str(tmp_path)):
+        raise MisconfigurationException("No supported\n gpu backend found!")
+
+
+def test_a_full_disk_names_the_file_and_that_the_run_resumes(tmp_path, monkeypatch):
+    def full(path, content):
+        raise FULL
+
+    with monkeypatch.context() as patch, pytest.raises(RunError) as caught, clear_end(str(tmp_path)):
+        patch.setattr(Path, "write_bytes", full)
+        RunFolder(tmp_path).write_metrics(status="running", pool="avg")
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path / 'metrics.json'}: no space left on the disk; it needs 0.0 kB and ")
+    assert message.endswith(" are free; make room and repeat the same command, which resumes the run")
+
+
+def test_a_full_disk_of_a_file_without_a_name(tmp_path):
+    writer = compile("def write(): raise error", "site-packages/tensorboard/writer.py", "exec")
+    exec(writer, names := {"error": FULL})
+    with pytest.raises(RunError, match=f"^{tmp_path}/tensorboard: no space left .* free;"), clear_end(str(tmp_path)):
+        names["write"]()
+    with pytest.raises(RunError, match=f"^{tmp_path}: no space left on the disk; "), clear_end(str(tmp_path)):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_logger_that_fails_afterwards_does_not_hide_the_checkpoint(tmp_path):
+    with pytest.raises(RunError, match=r"^last.ckpt: .*, which resumes the run$"), clear_end(str(tmp_path)):
+        try:
+            raise RunError("last.ckpt: no space left on the disk") from FULL
+        finally:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_other_errors_of_the_system_and_of_the_cache_stay(tmp_path):
+    with pytest.raises(PermissionError), clear_end(str(tmp_path)):
+        raise PermissionError(errno.EACCES, "Permission denied", "file")
+    with pytest.raises(CacheError), clear_end(str(tmp_path)):
+        raise CacheError("no space left on the disk") from FULL
+
+
+def test_a_thread_that_meets_a_full_disk_prints_no_traceback(tmp_path, capsys):
+    def write(error):
+        raise error
+
+    for error in (FULL, RuntimeError("a bug in a thread")):
+        with clear_end(str(tmp_path)):
+            thread = threading.Thread(target=write, args=(error,))
+            thread.start()
+            thread.join()
+    printed = capsys.readouterr().err
+    assert "a bug in a thread" in printed and "No space left" not in printed
+
+
+def test_the_end_is_recorded_on_a_full_disk(tmp_path):
+    """The heartbeat's file gives way for it; where that is not enough, the run counts as interrupted."""
+    folder = RunFolder(tmp_path)
+    with pytest.raises(RunError), folder.running(pool="avg", seed=0):
+        while not folder.heartbeat.exists() or not folder.heartbeat.stat().st_size:
+            pass
+        raise RunError("a full disk")
+    assert folder.heartbeat.stat().st_size == 0
+    assert folder.metrics["status"] == Status.FAILED and folder.metrics["error"] == "a full disk"
+
+
+@pytest.mark.parametrize("limit", ["3", "00:00:00:00", "01:00", 5, {"parsecs": 3}, {"minutes": -1}])
+def test_a_time_limit_that_is_none(limit):
+    with pytest.raises(SettingError, match=r"trainer\.max_time is .*; give days:hours:minutes:seconds above 0"):
+        epoch_timer(limit)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "limit", "status"),
+    [(3, 1, Status.STOPPED), (20, 1, Status.COMPLETE), (3, 1000, Status.COMPLETE), (3, None, Status.COMPLETE)],
+)
+def test_a_run_is_stopped_where_its_time_is_over_before_its_epochs(epochs, limit, status, caplog):
+    timer = Timer(limit and {"seconds": limit})
+    timer.load_state_dict({"time_elapsed": {"train": 10.0}})
+    with caplog.at_level(logging.WARNING):
+        assert final_status(SimpleNamespace(callbacks=[timer]), epochs, 20) == status
+    told = ["stopped by trainer.max_time after 3 of 20 epochs; the same command with a longer one resumes the run"]
+    assert caplog.messages == (told if status == Status.STOPPED else [])
