@@ -128,7 +128,7 @@ def train_words(root: Path, clips_per_s: float, seconds: float, tiny: bool) -> d
     if not tiny:
         seconds -= 15  # for the predictions
         cfg.trainer.max_epochs = max(2, int(0.75 * seconds * clips_per_s / cfg.data.train_size))
-        cfg.trainer.max_time = {"seconds": int(seconds)}
+        cfg.trainer.max_time = f"00:{int(seconds) // 3600:02}:{int(seconds) // 60 % 60:02}:{int(seconds) % 60:02}"
     cfg.run_dir = str(root / "run")
     train(cfg, cfg.run_dir, [])
     metrics = json.loads((root / "run" / "metrics.json").read_text())
