@@ -3,7 +3,7 @@
 import logging
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,11 @@ def some(names: Iterable[str]) -> str:
 def count(number: int, noun: str) -> str:
     """`1 recording`, `1,000 recordings`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def split_size(size: Mapping[str, int]) -> str:
+    """What a split is made of: `2,016 recordings by 34 speakers`."""
+    return " by ".join(count(number, noun.removesuffix("s")) for noun, number in size.items())
 
 
 def printable(text: str) -> str:

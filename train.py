@@ -124,9 +124,10 @@ def fit(cfg: DictConfig, config: dict[str, Any], folder: "RunFolder | None") -> 
     metrics = results.write_predictions(folder, datamodule, predictions) | results.cost(folder)
     metrics["objective"] = metrics.get("val_kl", metrics["train_loss"])
     results.log_settings(trainer.loggers, config, metrics)
-    made_with = {"device": str(device), "precision": cfg.trainer.precision, "cache_keys": datamodule.keys}
+    made_of = {"splits": datamodule.splits.sizes, "cache_keys": datamodule.keys}
+    made_with = {"device": str(device), "precision": cfg.trainer.precision}
     status = final_status(trainer, metrics["epochs"], cfg.trainer.max_epochs)
-    folder.write_metrics(status=status, **made_with, **metrics)
+    folder.write_metrics(status=status, **made_of, **made_with, **metrics)
     return metrics
 
 

@@ -1,7 +1,7 @@
 """Data sets of clips that answer a whole batch of indices at once."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -85,13 +85,18 @@ class FreshMixtures(Dataset[Any]):
 
 @dataclass(frozen=True)
 class Splits:
-    """What a source holds. `columns`: the header of the table of predictions that it wants, the id's column first."""
+    """What a source holds.
+
+    columns: the header of the table of predictions that it wants, the id's column first; sizes: of each split, how many
+    "recordings" it is made of, and how many "speakers" said them where that is known.
+    """
 
     class_names: list[str]
     columns: list[str]
     train: Clips | FreshMixtures
     val: Clips | None
     test: Clips | None
+    sizes: Mapping[str, dict[str, int]] = field(default_factory=dict)
 
 
 def take(array: np.ndarray | Tensor, rows: np.ndarray) -> Tensor:

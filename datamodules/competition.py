@@ -40,14 +40,13 @@ class CompetitionFolder:
         held_out = self._held_out(len(answers.ids))
         paths = self._recordings("train", answers)
         test_paths = self._recordings("test", submission) if submission else {}
-        clips = self._clips("train", answers, paths, cache_dir)
-        return Splits(
-            class_names=answers.class_names,
-            columns=(submission or answers).columns,
-            train=clips.subset(np.flatnonzero(~held_out)),
-            val=clips.subset(np.flatnonzero(held_out)) if held_out.any() else None,
-            test=self._clips("test", submission, test_paths, cache_dir) if submission else None,
-        )
+        every = self._clips("train", answers, paths, cache_dir)
+        train = every.subset(np.flatnonzero(~held_out))
+        val = every.subset(np.flatnonzero(held_out)) if held_out.any() else None
+        test = self._clips("test", submission, test_paths, cache_dir) if submission else None
+        found = {"train": train, "val": val, "test": test}
+        sizes = {split: {"recordings": len(clips)} for split, clips in found.items() if clips}
+        return Splits(answers.class_names, (submission or answers).columns, train, val, test, sizes)
 
     def load_test(self, cache_dir: Path, class_names: list[str]) -> tuple[list[str], Clips]:
         """The columns of submission.csv and the clips to predict, for a network that was trained on other recordings.

@@ -1,5 +1,6 @@
 """The data module: recordings in, augmented batches of features out."""
 
+import logging
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,9 @@ from datamodules.device_cache import CHOICES, DeviceClips, place
 from datamodules.features import MultiResolutionMel
 from datamodules.recordings import SAMPLE_RATE
 from errors import DataError
+from messages import split_size
+
+log = logging.getLogger(__name__)
 
 Split = TypeVar("Split", bound=Clips | FreshMixtures | None)
 
@@ -95,6 +99,8 @@ class OverlapDataModule(LightningDataModule):
             return
         self.splits = self.source.load(self.cache_dir, self.seed)
         self.class_names = self.splits.class_names
+        for split, size in self.splits.sizes.items():
+            log.info("%s split: %s", split, split_size(size))
         if len(self.splits.train) < self.batch_size:
             raise DataError(
                 f"{len(self.splits.train)} training clips do not fill one batch of {self.batch_size}; "

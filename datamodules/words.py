@@ -1,7 +1,7 @@
 """Word folders: recordings of single words, mixed into clips whose answers are known."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from datamodules.recordings import (
     to_int16,
 )
 from errors import DataError
+from messages import count, some
 
 
 class WordFolder:
@@ -77,27 +78,42 @@ class WordFolder:
             DataError: naming the file or folder and the remedy.
         """
         names, every, labels = self._recordings()
-        split_of = self._split_speakers(every)
-        wanted = self.submission.load_test(cache_dir, names) if self.submission else None
+        speakers = np.array(self._speakers(every))
+        split_of = self._split_speakers(speakers)
+        mixers, sizes = {}, {}
+        for split in ("train", *(split for split, share in self.fractions.items() if share)):
+            chosen = split_of == split
+            rows = [np.flatnonzero((labels == i) & chosen) for i in range(len(names))]
+            self._check_words(split, {name: len(found) for name, found in zip(names, rows, strict=True)}, speakers)
+            mixers[split] = Mixer(rows, **self.law, sample_rate=SAMPLE_RATE, speed=self.speed * (split == "train"))
+            sizes[split] = {"recordings": int(chosen.sum()), "speakers": len(set(speakers[chosen]))}
+        given = self.submission.load_test(cache_dir, names) if self.submission else None
         array, key = cached_waveforms(every, cache_dir, "reading words")
 
-        def mixer(split: str, speed: float = 0.0) -> Mixer:
-            rows = [np.flatnonzero((labels == i) & (split_of == split)) for i in range(len(names))]
-            for name, found in zip(names, rows, strict=True):
-                if not len(found):
-                    raise DataError(
-                        f"{self.root / name}: no recording by a speaker of the {split} split; "
-                        "record more speakers, or change data.val_fraction, data.test_fraction or data.split_seed"
-                    )
-            return Mixer(rows, **self.law, sample_rate=SAMPLE_RATE, speed=speed)
-
         def fixed(split: str) -> Clips | None:
-            return self._fixed_mixtures(split, array, key, mixer(split), cache_dir) if self.fractions[split] else None
+            return self._fixed_mixtures(split, array, key, mixers[split], cache_dir) if split in mixers else None
 
-        train = FreshMixtures(array, mixer("train", self.speed), self.train_size, seed, key, self.ramp)
+        train = FreshMixtures(array, mixers["train"], self.train_size, seed, key, self.ramp)
         val = fixed("val")
-        columns, test = wanted or (["id", *names], fixed("test"))
-        return Splits(class_names=names, columns=columns, train=train, val=val, test=test)
+        columns, test = given or (["id", *names], fixed("test"))
+        if given and test:
+            sizes["test"] = {"recordings": len(test)}
+        return Splits(names, columns, train, val, test, sizes)
+
+    def _check_words(self, split: str, recordings: Mapping[str, int], speakers: np.ndarray) -> None:
+        """Whether a split has recordings of every word; `speakers` are those of all recordings.
+
+        Raises:
+            DataError: naming a word without any, and some of the speakers that the file names gave.
+        """
+        for name in (name for name, number in recordings.items() if not number):
+            known = sorted(set(speakers))
+            raise DataError(
+                f"{self.root / name}: no recording by a speaker of the {split} split; data.speaker_regex "
+                f"({self.speaker_regex}) finds {count(len(known), 'speaker')}: {some(known)}; correct it if these are "
+                "not speakers, else record more speakers or change data.val_fraction, data.test_fraction or "
+                "data.split_seed"
+            )
 
     def _recordings(self) -> tuple[list[str], list[Path], np.ndarray]:
         """The words, all their recordings, and of each recording the number of its word."""
@@ -117,11 +133,10 @@ class WordFolder:
         labels = np.repeat(np.arange(len(names)), [len(paths[name]) for name in names])
         return names, [path for name in names for path in paths[name]], labels
 
-    def _split_speakers(self, paths: Sequence[Path]) -> np.ndarray:
-        """Of each recording, the name of its split."""
+    def _split_speakers(self, speakers: np.ndarray) -> np.ndarray:
+        """Of each recording, the name of its split, by its speaker."""
         for split, share in self.fractions.items():
             check_share(f"data.{split}_fraction", share)
-        speakers = self._speakers(paths)
         order = np.random.default_rng(self.split_seed).permutation(sorted(set(speakers)))
         num_val, num_test = (round(share * len(order)) or int(share > 0) for share in self.fractions.values())
         val, test, train = np.split(order, [num_val, num_val + num_test])

@@ -7,6 +7,7 @@ import pandas as pd
 import yaml
 
 from ensembling.combine import Tables
+from messages import count, split_size
 from reporting import summary
 from reporting.template import render
 from runs.members import Member
@@ -45,11 +46,34 @@ def build(title: str, members: Sequence[Member], combined: Tables, table: pd.Dat
         source=str(data.get("source", {}).get("_target_", "")).rpartition(".")[-1],
         data=data,
         words=list(next(iter(combined.values())).columns),
-        sizes={kind: len(combined[kind]) for kind in ("val_predictions", "predictions") if kind in combined},
+        words_per_clip=_words_per_clip(data),
+        splits=_splits(members, data, combined),
         recipe=[(name, yaml.safe_dump(recipes[0][name], **FLOW).strip()) for name in recipes[0]],
         differing=[name for name in flat if flat[name].nunique() > 1],
-        members=[_provenance(member, config) for member, config in zip(members, configs, strict=True)],
+        members=[_provenance(member) for member in members],
     )
+
+
+def _words_per_clip(data: Mapping[str, Any]) -> str:
+    """`4` or `2 to 4`; empty where the data are mixtures, which do not state it."""
+    k = data.get("k", "")
+    least, most = k if isinstance(k, list) and len(k) == 2 else (k, k)
+    return f"{least}" if least == most else f"{least} to {most}"
+
+
+def _splits(members: Sequence[Member], data: Mapping[str, Any], combined: Tables) -> dict[str, str]:
+    """The size of each split: `432 recordings by 7 speakers; 1,000 clips`. Folds have training splits of their own."""
+    lines = {}
+    for split, kind in {"train": "", "val": "val_predictions", "test": "predictions"}.items():
+        size, *others = (member.metrics.get("splits", {}).get(split, {}) for member in members)
+        parts = [split_size(size)] if size and all(other == size for other in others) else []
+        if split == "train" and isinstance(per_epoch := data.get("train_size"), int):
+            parts.append(f"{count(per_epoch, 'new clip')} per epoch")
+        elif kind in combined and len(combined[kind]) != size.get("recordings"):  # a recording may be a clip
+            parts.append(count(len(combined[kind]), "clip"))
+        if parts:
+            lines[{"train": "training", "val": "validation"}.get(split, split)] = "; ".join(parts)
+    return lines
 
 
 def _recipe(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -64,17 +88,16 @@ def _recipe(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return recipe
 
 
-def _provenance(member: Member, config: Mapping[str, Any]) -> dict[str, str]:
+def _provenance(member: Member) -> dict[str, str]:
     """How a member came about, a cell each: epochs, clips seen, minutes, commit, versions, device."""
     held, epochs = member.metrics, read_epochs(member.path / "metrics.csv")
-    batch_size = config.get("data", {}).get("batch_size")
     commit = str(held.get("git_commit") or "")[:10]
     versions = held.get("versions", {})
     return {
         "member": member.name,
         "seed": str(member.seed),
         "epochs": str(len(epochs) or ""),
-        "clips seen": f"{int(epochs['step'].iloc[-1]) * batch_size:,}" if len(epochs) and batch_size else "",
+        "clips seen": f"{int(epochs['train/clips'].sum()):,}" if "train/clips" in epochs else "",
         "commit": commit + (" with changes" if commit and held.get("git_dirty") else ""),
         "versions": ", ".join(f"{name} {versions[name]}" for name in ("python", "torch") if name in versions),
         "device": str(held.get("device", "")),

@@ -34,6 +34,7 @@ class Metrics(TypedDict, total=False):
     objective: float
     val_kl: float
     train_seconds: float
+    splits: dict[str, dict[str, int]]  # recordings and speakers by split
     cache_keys: dict[str, str]  # by split
     git_commit: str | None
     git_dirty: bool | None
@@ -46,7 +47,6 @@ class DataSettings(TypedDict, total=False):
 
     source: dict[str, Any]
     cache_dir: str
-    batch_size: int
     train_size: int | None
 
 
@@ -145,7 +145,7 @@ def read_epochs(path: Path) -> pd.DataFrame:
     if missing := {"epoch", "step", "train/loss", "seconds"} - set(epochs):
         raise RunError(f"{path}: the column {min(missing)} is missing; {RESTORE}")
     for name in epochs:
-        numbers, counts = epochs[name].dtype.kind in "iuf", name in ("epoch", "step", "seconds")
+        numbers, counts = epochs[name].dtype.kind in "iuf", name in ("epoch", "step", "seconds", "train/clips")
         if not numbers or (counts and not epochs[name].abs().lt(2**53).all()):
             raise RunError(f"{path}: not every {name} is a number; {RESTORE}")
     return epochs

@@ -30,24 +30,39 @@ def build(sweep) -> str:
     return card.build("a sweep", members, combine(members, tables), summary.figures(members, tables))
 
 
-def configure(member, source, **model) -> None:
-    data = DATA[source] | {"source": {"_target_": f"datamodules.sources.{source}"}, "cache_dir": "~"}
+def configure(member, source, k=2, **model) -> None:
+    data = (
+        DATA[source]
+        | ({"k": k} if source == "Synthetic" else {})
+        | {"source": {"_target_": f"datamodules.sources.{source}"}, "cache_dir": "~"}
+    )
     config = {"data": data, "model": {"pool": "avg", **model}, "trainer": {"max_epochs": 4, "devices": 1}}
     (member / ".hydra" / "config.yaml").write_text(yaml.safe_dump(config))
 
 
 def test_every_figure_is_the_runs(tmp_path):
+    val, test = ({"recordings": number, "speakers": 1} for number in (5, 60))
     for pool in ("avg", "max"):
-        member = write_member(tmp_path, pool, 3, **FACTS)
+        member = write_member(
+            tmp_path, pool, 3, splits={"train": {"recordings": 2100}, "val": val, "test": test}, **FACTS
+        )
         configure(member, "Synthetic", width=16)
-        (member / "metrics.csv").write_text("epoch,step,train/loss,seconds\n0,109,2.5,9\n1,218,2.1,9\n")
+        (member / "metrics.csv").write_text(
+            "epoch,step,train/loss,train/clips,seconds\n0,9,2.5,3488,9\n1,18,2.1,3488,9\n"
+        )
     text = build(tmp_path)
     table = summary.figures(find_members(tmp_path), gather(find_members(tmp_path))[0])
     assert f"| ensemble (2) | {table['val_kl'].iloc[-2]:.4f} |" in text
     assert f"| constant answer | {table['val_kl'].iloc[-1]:.4f} |" in text
     assert "| avg_seed3 | 3 | 2 | 6,976 | 0123456789 with changes | python 3.11.7, torch 2.14.1 | cpu |" in text
-    assert "in 48 voices" in text and "3,500 mixtures an epoch" in text
-    assert "- validation: 2 clips\n- test: 3 clips\n- words: yes, 하나, no, thanks, up\n" in text
+    assert "in 48 voices" in text and "several words spoken at\nonce" in text
+    assert text.split("- words per clip: ")[1].splitlines()[:5] == [
+        "2",
+        "- training split: 2,100 recordings; 3,500 new clips per epoch",
+        "- validation split: 5 recordings by 1 speaker; 2 clips",
+        "- test split: 60 recordings by 1 speaker; 3 clips",
+        "- words: yes, 하나, no, thanks, up",
+    ]
     recipe = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])
     assert recipe["model"] == {"width": 16} and recipe["trainer"] == {"max_epochs": 4}
     assert recipe["data"] == {"num_voices": 48, "k": 2, "train_size": 3500, "batch_size": 32}
@@ -55,26 +70,45 @@ def test_every_figure_is_the_runs(tmp_path):
 
 
 @pytest.mark.parametrize("source", DATA)
-def test_licences_and_speakers_are_those_of_the_source(tmp_path, source):
+def test_licenses_and_speakers_are_those_of_the_source(tmp_path, source):
     configure(write_member(tmp_path, "avg", 0), source)
     text = build(tmp_path)
-    assert ("GPL-3.0-or-later" in text) == ("never heard a person" in text) == (source == "Synthetic")
+    assert ("GPL-3.0-or-later" in text) == ("not trained on human speech" in text) == (source == "Synthetic")
     assert ("CC BY 4.0" in text) == (source == "SpeechCommands")
     assert ("user's own" in text) == (source in ("WordFolder", "CompetitionFolder"))
-    assert ("It does not tell who speaks" in text) == (source == "CompetitionFolder")
+    assert ("It does not state the speakers" in text) == (source == "CompetitionFolder")
 
 
-def test_members_of_other_settings_are_told(tmp_path):
+@pytest.mark.parametrize(
+    ("k", "words", "input"),
+    [(1, "1", "a recording of a single word."), ([2, 4], "2 to 4", "several words"), ([3, 3], "3", "several words")],
+)
+def test_the_sentences_follow_the_words_per_clip(tmp_path, k, words, input):
+    configure(write_member(tmp_path, "avg", 0), "Synthetic", k)
+    text = build(tmp_path)
+    assert input in text and f"- words per clip: {words}\n" in text
+    assert ("at\nonce" in text) == ("mixed" in text) == ("k most probable" in text) == (words != "1")
+
+
+def test_a_split_that_is_clips_is_counted_once_and_folds_have_no_common_one(tmp_path):
+    for fold in (0, 1):
+        splits = {"train": {"recordings": 20 + fold}, "test": {"recordings": 3}}
+        configure(write_member(tmp_path, "avg", 0, fold=fold, splits=splits), "CompetitionFolder")
+    text = build(tmp_path)
+    assert "- validation split: 4 clips\n- test split: 3 recordings\n- words" in text and "training split" not in text
+
+
+def test_settings_in_which_members_differ_are_named(tmp_path):
     for seed in (0, 1):
         configure(write_member(tmp_path, "avg", seed), "WordFolder", width=8 + seed)
-    assert "The settings of avg_seed0; members differ in model.width:" in build(tmp_path)
+    assert "The settings of avg_seed0; the members differ in model.width:" in build(tmp_path)
 
 
-def test_what_the_folders_do_not_tell_is_left_out(tmp_path):
+def test_what_the_folders_do_not_state_is_left_out(tmp_path):
     member = write_member(tmp_path, "avg", 0, val=False)
     (member / ".hydra" / "config.yaml").unlink()
     metrics = json.loads((member / "metrics.json").read_text())
     (member / "metrics.json").write_text(json.dumps({name: metrics[name] for name in ("status", "pool", "seed")}))
     text = build(tmp_path)
-    assert "The members' folders do not tell which" in text and "Recipe" not in text and "None" not in text
-    assert "| avg_seed0 | 0 |  |  |  |  |  |" in text and "was not measured" in text
+    assert "Unknown: the run folders do not state them" in text and "Recipe" not in text and "None" not in text
+    assert "| avg_seed0 | 0 |  |  |  |  |  |" in text and "Not measured" in text

@@ -128,3 +128,9 @@ def test_odd_folders_that_are_right(tmp_path, cache_dir):
 def test_the_home_folder_has_its_short_name(competition, cache_dir, monkeypatch):
     monkeypatch.setenv("HOME", str(competition.parent))
     assert len(CompetitionFolder("~/competition").load(cache_dir, 0).test) == 4
+
+
+def test_the_size_of_every_split_is_known(competition, cache_dir):
+    sizes = CompetitionFolder(competition, val_fraction=0.25).load(cache_dir, 0).sizes
+    assert sizes == {"train": {"recordings": 9}, "val": {"recordings": 3}, "test": {"recordings": 4}}
+    assert "val" not in CompetitionFolder(competition, val_fraction=0).load(cache_dir, 0).sizes

@@ -111,7 +111,7 @@ BOMB = "a: &a [x, x]\n" + "".join(f"{chr(b + 1)}: &{chr(b + 1)} [*{chr(b)}, *{ch
         ("1: a", "the content has the key 1, which is not text"),
         ("seed: x", "seed is 'x', not a whole number"),
         ("data: [1]", "data is a list, not a mapping"),
-        ("data: {batch_size: many}", "data.batch_size is 'many', not a whole number"),
+        ("data: {train_size: many}", "data.train_size is 'many', not a whole number or null"),
         ("features: 3", "features is 3, not a mapping"),
         (BOMB, "not plain YAML .*an alias"),
         ("a: !!python/object/apply:os.system ['touch pwned']", "not plain YAML .*a tag"),

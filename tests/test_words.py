@@ -1,5 +1,6 @@
 """Word folders give splits that keep speakers apart, or an error that says what to mend."""
 
+import logging
 import re
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ from datamodules.clips import Splits
 from datamodules.recordings import read_recording
 from datamodules.sources import CompetitionFolder, SpeechCommands, WordFolder
 from errors import DataError
+from tests.data_modules import on_words
 from tests.fake_recordings import RATE, SPEAKERS, WORDS, half_written, read_table, spoil_recording, write_table
 from tests.laws import assert_share
 
@@ -157,7 +159,7 @@ def test_a_word_that_no_speaker_of_a_split_says(words, cache_dir):
     for path in (words / "left").iterdir():
         if not path.name.startswith("ann"):
             path.unlink()
-    message = r"/left: no recording by a speaker of the \w+ split; record more speakers, or change data\.val_fraction"
+    message = r"/left: no recording by a speaker of the \w+ split; data\.speaker_regex .* finds 6 speakers: ann, bob, "
     with pytest.raises(DataError, match=f"^{words}{message}"):
         load(words, cache_dir)
     for path in words.glob("*/*.wav"):  # and of one speaker there are no three splits
@@ -166,6 +168,33 @@ def test_a_word_that_no_speaker_of_a_split_says(words, cache_dir):
     with pytest.raises(DataError, match="no recording by a speaker of the train split"):
         load(words, cache_dir)
     assert len(load(words, cache_dir, val_fraction=0, test_fraction=0).train) == 60
+
+
+def test_a_pattern_that_takes_the_word_for_the_speaker(words, cache_dir):
+    """As the default does with the Free Spoken Digit Dataset, 0_george_0.wav."""
+    for path in words.glob("*/*.wav"):
+        path.rename(path.with_name(f"{path.parent.name}_{path.name}"))
+    message = refusal(WordFolder(words, k=2), cache_dir)
+    assert "data.speaker_regex (^([^_]+)_) finds 4 speakers: down, left, right and 1 more; correct it" in message
+    assert not list(cache_dir.glob("*.npy"))  # before an hour of reading
+    assert load(words, cache_dir, speaker_regex=r"_(\w+)_").sizes["val"]["speakers"] == 1
+
+
+def test_the_size_of_every_split_is_known_and_logged(words, competition, cache_dir, caplog):
+    assert load(words, cache_dir, k=2).sizes == {
+        "train": {"recordings": 32, "speakers": 4},
+        "val": {"recordings": 8, "speakers": 1},
+        "test": {"recordings": 8, "speakers": 1},
+    }
+    splits = load(words, cache_dir, k=2, val_fraction=0, submission=competition)
+    assert splits.sizes == {"train": {"recordings": 48, "speakers": 6}, "test": {"recordings": 4}}
+    with caplog.at_level(logging.INFO, "datamodules.overlap"):
+        on_words(words, cache_dir).setup()
+    assert [record.message for record in caplog.records if record.name == "datamodules.overlap"] == [
+        "train split: 32 recordings by 4 speakers",
+        "val split: 8 recordings by 1 speaker",
+        "test split: 8 recordings by 1 speaker",
+    ]
 
 
 def test_real_words(overlap30, tmp_path, cache_dir):
