@@ -88,7 +88,8 @@ def serve(cfg: DictConfig, uploads: str) -> "gr.Blocks":
         ) from error
     model = Model(load_ensemble(checkpoints, cfg.device))
     title = f"{Path(cfg.run_dir).resolve().name}: {model.predictor.summary}, {len(model.class_names)} words"
-    page = build_page(Ears(model, cfg.max_seconds, cfg.hop), title, cfg.top)
+    limits = f"up to {cfg.max_seconds:g} seconds and {cfg.max_mb} MB"
+    page = build_page(Ears(model, cfg.max_seconds, cfg.hop), title, limits, cfg.top)
     page.launch(
         server_name=cfg.host,
         server_port=cfg.port,

@@ -50,14 +50,14 @@ def read_recording(path: Path, sample_rate: int = 16_000) -> np.ndarray:
     return within_full_scale(np.concatenate(list(read_blocks(path, sample_rate))))
 
 
-def read_blocks(path: Path, sample_rate: int = 16_000) -> Iterator[np.ndarray]:
-    """The samples of `read_recording`, in order, a minute `(T,)` at a time, so that an hour needs no more memory.
+def read_blocks(path: Path, sample_rate: int = 16_000, seconds: int = BLOCK) -> Iterator[np.ndarray]:
+    """The samples of `read_recording` in order, up to `seconds` at a time, `(T,)`: an hour needs no more memory.
 
     Their level stays: no block knows how loud the next one is. Raises what `read_recording` raises, a recording that
     was cut short after its last block.
     """
     before, done = np.zeros(0, np.float32), 0
-    for (block, rate), (following, _) in pairwise(chain(_decode(path, sample_rate), [(before, 0)])):
+    for (block, rate), (following, _) in pairwise(chain(_decode(path, sample_rate, seconds), [(before, 0)])):
         if not np.isfinite(block).all():
             first = done + int(np.flatnonzero(~np.isfinite(block))[0])
             raise DataError(f"{path}: sample {first} is not a finite number; export it again or remove it")
@@ -68,7 +68,7 @@ def read_blocks(path: Path, sample_rate: int = 16_000) -> Iterator[np.ndarray]:
         before, done = block[-rate:], done + len(block)
 
 
-def _decode(path: Path, sample_rate: int) -> Iterator[tuple[np.ndarray, int]]:
+def _decode(path: Path, sample_rate: int, seconds: int) -> Iterator[tuple[np.ndarray, int]]:
     """The mono blocks of a recording, whole seconds `(T,)` each, and its rate.
 
     Raises:
@@ -81,12 +81,14 @@ def _decode(path: Path, sample_rate: int) -> Iterator[tuple[np.ndarray, int]]:
             if frames >= UNKNOWN_LENGTH:  # libsndfile fails at its end
                 raise ValueError("its header does not tell its length, as in a file written through a pipe")
             check_rate(rate, sample_rate)
-            length, louder = max(1, min(BLOCK, MAX_VALUES // rate)) * rate, None
+            length, louder = max(1, min(seconds, MAX_VALUES // rate)) * rate, None
             while len(block := _read_block(file, length)):
                 done += len(block)
                 if louder is None and (louder := louder_channel(block)) is not None:
                     log.warning(OPPOSITE, printable(str(path)))
                 yield block.mean(axis=1) if louder is None else block[:, louder], rate
+    except DataError as error:  # of its sample rate
+        raise DataError(f"{path}: {error}") from error
     except (soundfile.LibsndfileError, OSError, TypeError, ValueError) as error:
         reason = str(getattr(error, "error_string", error))  # libsndfile's own words, without the path again
         raise DataError(f"{path}: {diagnose(path, reason)}") from error

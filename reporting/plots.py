@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MultipleLocator
+from matplotlib.ticker import MaxNLocator, MultipleLocator
 from torch import Tensor
 
 from messages import printable
@@ -33,6 +33,7 @@ def draw_features(features: Tensor, win_lengths: Sequence[int], duration: float)
         extent = (0, duration, 0, len(picture))
         image = axis.imshow(picture, origin="lower", aspect="auto", extent=extent, vmin=-3, vmax=3, cmap=COLORS)
         axis.set_title(f"window of {win_length} samples")
+        axis.xaxis.set_major_locator(MaxNLocator(4, prune="upper"))  # the next plot's zero is beside it
     for axis in axes[len(features) :]:
         axis.set_axis_off()
     figure.supxlabel("time (s)")
@@ -55,20 +56,23 @@ def draw_predictions(probs: Tensor, targets: Tensor, class_names: Sequence[str])
     return figure
 
 
-def draw_timeline(timeline: pd.DataFrame, num_words: int = 12) -> Figure:
-    """`Model.timeline` as a map of probabilities: the likeliest words, in the order of their peaks, against time."""
+def draw_timeline(timeline: pd.DataFrame, num_words: int = 12, width: float = 10) -> Figure:
+    """`Model.timeline` as a map of probabilities: the likeliest words, in the order of their peaks, against time.
+
+    `width` is that of the figure, in inches.
+    """
     peaks = timeline.max().nlargest(num_words)
     words = timeline[peaks.index].reset_index(drop=True).idxmax().sort_values(kind="stable").index
     starts, ends = (timeline.index.get_level_values(name).to_numpy() for name in ("start_s", "end_s"))
     centres = (starts + ends) / 2
     edges = np.concatenate([starts[:1], (centres[1:] + centres[:-1]) / 2, ends[-1:]])
-    figure = Figure(figsize=(10, 1.4 + 0.3 * len(words)), layout="constrained")
+    figure = Figure(figsize=(width, 1.4 + 0.3 * len(words)), layout="constrained")
     axis = figure.subplots()
     rows = np.arange(len(words) + 1) - 0.5
     image = axis.pcolormesh(edges, rows, timeline[words].T, vmin=0, cmap=COLORS, rasterized=True)
     _name_rows(axis, words)
     axis.invert_yaxis()  # read like a page: the first word on top
-    _mark_time(axis, edges[-1])
+    _mark_time(axis, edges[-1], most=round(width))
     figure.colorbar(image, label="probability")
     return figure
 
@@ -79,12 +83,12 @@ def _name_rows(axis: Axes, words: Iterable[str]) -> None:
     axis.set_yticks(range(len(labels)), labels, parse_math=False)
 
 
-def _mark_time(axis: Axes, duration: float) -> None:
-    """Label an x axis in seconds, from two minutes on with ticks at whole parts of a minute or an hour."""
+def _mark_time(axis: Axes, duration: float, most: int) -> None:
+    """Label an x axis in seconds, from two minutes on with up to `most` ticks at whole parts of a minute or an hour."""
     if duration < 120:
         axis.set_xlabel("time (s)")
         return
-    step = next((step for step in STEPS if duration <= 10 * step), duration // 36000 * 3600 + 3600)
+    step = next((step for step in STEPS if duration <= most * step), (duration // (most * 3600) + 1) * 3600)
     axis.xaxis.set_major_locator(MultipleLocator(step))
     if duration < 3600:
         axis.xaxis.set_major_formatter(lambda second, _: f"{second // 60:.0f}:{second % 60:02.0f}")

@@ -18,8 +18,10 @@ import httpx  # which Gradio brings
 from gradio_client import Client, handle_file
 
 from app import serve
-from errors import RunError, SettingError
+from errors import DataError, RunError, SettingError
 from overlapped_words import load
+from reporting import app_page
+from reporting.app_page import Ears
 from tests.fake_members import write_network
 from tests.fake_recordings import RATE, speech
 from tests.scripts import ROOT
@@ -40,6 +42,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, seconds in {"clip.wav": 1.0, "other.flac": 0.7, "talk.flac": 2.6, "long.flac": 4.5}.items():
         soundfile.write(home / name, speech(len(name), seconds), RATE)
     (home / "broken.wav").write_text("no sound")
+    (home / "page.wav").write_text("<html>not found</html>")
     (home / "big.wav").write_bytes(bytes(1_200_000))
     return home
 
@@ -69,23 +72,23 @@ def as_probs(label: dict) -> dict[str, float]:
 
 
 def test_a_clip_gives_its_words_and_pictures(home, client):
-    words, pictures, timeline = client.predict(handle_file(home / "clip.wav"), api_name="/hear")
+    words, pictures, timeline, wrong = client.predict(handle_file(home / "clip.wav"), api_name="/hear")
     wanted = load(home / "sweep", "cpu")(home / "clip.wav")
     assert as_probs(words) == pytest.approx(wanted.to_dict(), abs=1e-5) and words["label"] == wanted.idxmax()
-    assert pictures["plot"].startswith("data:image/") and not timeline["visible"]
+    assert pictures["plot"].startswith("data:image/") and not timeline["visible"] and not wrong["visible"]
 
 
 def test_a_longer_recording_gives_a_timeline_too(home, client):
-    words, _, timeline = client.predict(handle_file(home / "talk.flac"), api_name="/hear")
+    words, _, timeline, _ = client.predict(handle_file(home / "talk.flac"), api_name="/hear")
     assert as_probs(words) == pytest.approx(load(home / "sweep", "cpu")(home / "talk.flac").to_dict(), abs=1e-5)
     assert timeline["visible"] and timeline["value"]["plot"].startswith("data:image/")
 
 
 def test_words_are_mixed(home, client):
     files = [handle_file(home / name) for name in ("clip.wav", "other.flac")]
-    mixture, words, _ = client.predict(files[0], None, files[1], None, api_name="/mix")
+    mixture, words, _, wrong = client.predict(files[0], None, files[1], None, api_name="/mix")
     sound, rate = soundfile.read(mixture)
-    assert rate == RATE and sound.shape == (RATE,)
+    assert rate == RATE and sound.shape == (RATE,) and not wrong["visible"]
     assert as_probs(words) == pytest.approx(load(home / "sweep", "cpu")(sound, rate).to_dict(), abs=0.01)
     padded = np.pad(speech(10, 0.7), (2400, 2400))
     alone = [np.corrcoef(sound, word)[0, 1] for word in (speech(8), padded)]
@@ -95,20 +98,55 @@ def test_words_are_mixed(home, client):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("broken.wav", "^broken.wav: cannot be read as audio"),
-        ("long.flac", "^long.flac: longer than 4 seconds; take a part of it"),
-        ("big.wav", "exceeds the maximum file size of 1048576 bytes"),
+        ("broken.wav", "broken.wav: cannot be read as audio (Format not recognised.); replace it or remove it"),
+        ("long.flac", "long.flac: longer than 4 seconds; cut out a part of it"),
+        ("page.wav", "page.wav: a web page (HTML), not a recording; replace it with the recording"),
     ],
 )
-def test_what_cannot_be_heard_is_said_without_the_server_s_paths(home, client, name, message):
-    with pytest.raises(Exception, match=message) as caught:
-        client.predict(handle_file(home / name), api_name="/hear")
-    assert "uploads" not in str(caught.value)
+def test_what_cannot_be_used_stays_on_the_page_without_the_server_s_paths(home, client, name, message):
+    words, pictures, timeline, wrong = client.predict(handle_file(home / name), api_name="/hear")
+    assert wrong["visible"] and wrong["value"] == message
+    assert not words and pictures is None and not timeline["visible"]
+    files = [handle_file(home / name), handle_file(home / "clip.wav")]
+    *nothing, wrong = client.predict(*files, None, None, api_name="/mix")
+    assert wrong["visible"] and wrong["value"] == message and not any(nothing)
+
+
+def test_an_upload_has_a_largest_size(home, client):
+    with pytest.raises(Exception, match="exceeds the maximum file size of 1048576 bytes"):
+        client.predict(handle_file(home / "big.wav"), api_name="/hear")
 
 
 def test_one_word_is_no_mixture(home, client):
-    with pytest.raises(Exception, match="at least two words"):
-        client.predict(handle_file(home / "clip.wav"), None, None, None, api_name="/mix")
+    *_, wrong = client.predict(handle_file(home / "clip.wav"), None, None, None, api_name="/mix")
+    assert wrong["visible"] and wrong["value"] == "record or upload at least two words"
+
+
+def test_a_recording_far_too_long_is_not_decoded(home, tmp_path, monkeypatch):
+    with soundfile.SoundFile(tmp_path / "hour.flac", "w", RATE, 1) as file:
+        for _ in range(60):
+            file.write(np.zeros(60 * RATE, np.int16))
+    ears = Ears(load(home / "sweep", "cpu"), 60, 0.25)
+    monkeypatch.setattr(app_page, "read_blocks", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(DataError, match=r"^hour\.flac: longer than 60 seconds"):
+        ears.read(str(tmp_path / "hour.flac"))
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"read_header": lambda path: None}, "longer than 2 seconds"),  # a header that lies, or none
+        ({"DECODING": 0.0}, "takes over 0 seconds to decode; convert it to 16 kHz mono"),
+    ],
+)
+def test_decoding_stops_at_the_limits(home, monkeypatch, setting, message):
+    blocks = iter([np.zeros(RATE, np.float32)] * 1000)
+    monkeypatch.setattr(app_page, "read_blocks", lambda *_: blocks)
+    for name, value in setting.items():
+        monkeypatch.setattr(app_page, name, value)
+    with pytest.raises(DataError, match=message):
+        Ears(load(home / "sweep", "cpu"), 2, 0.25).read(str(home / "clip.wav"))
+    assert len(list(blocks)) >= 997
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "{home}/sweep/avg_seed0/checkpoints/last.ckpt", "{home}/clip.wav"])
@@ -137,7 +175,13 @@ def test_a_browser_shows_it_and_asks_no_other_host(url, tmp_path):
     options += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # Chromium itself would ask its maker
     options += [f"--log-net-log={log}", "--virtual-time-budget=10000", "--dump-dom"]
     done = subprocess.run([CHROMIUM, *options, url], capture_output=True, text=True, timeout=300)
-    for text in ("Which words are spoken at once?", "Mix words", "Drop Audio Here", "Words in its loudest second"):
+    for text in (
+        "Which words are spoken at once?",
+        "Mix words",
+        "Drop Audio Here",
+        "Words in its loudest second",
+        "up to 4 seconds and 1 MB",
+    ):
         assert text in done.stdout
     asked = re.findall(r'"initiator":"(http[^"]*)".*"url":"([^"]*)"', log.read_text())
     assert len(asked) > 10 and all(target.startswith(url) for _, target in asked)

@@ -38,20 +38,22 @@ def test_one_window_is_a_timeline_too():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "label", "ticks"),
+    ("seconds", "width", "label", "ticks"),
     [
-        (3, "time (s)", ["0.0", "0.5", "1.0"]),
-        (100, "time (s)", ["0", "20", "40"]),
-        (200, "time (min:s)", ["0:00", "0:30", "1:00"]),
-        (1000, "time (min:s)", ["0:00", "2:00", "4:00"]),
-        (5000, "time (h:min)", ["0:00", "0:10", "0:20"]),
-        (100_000, "time (h:min)", ["0:00", "3:00", "6:00"]),
+        (3, 10, "time (s)", ["0.0", "0.5", "1.0"]),
+        (100, 10, "time (s)", ["0", "20", "40"]),
+        (200, 10, "time (min:s)", ["0:00", "0:30", "1:00"]),
+        (1000, 10, "time (min:s)", ["0:00", "2:00", "4:00"]),
+        (5000, 10, "time (h:min)", ["0:00", "0:10", "0:20"]),
+        (100_000, 10, "time (h:min)", ["0:00", "3:00", "6:00"]),
+        (200, 5, "time (min:s)", ["0:00", "1:00", "2:00"]),
+        (100_000, 5, "time (h:min)", ["0:00", "6:00", "12:00"]),
     ],
 )
-def test_ticks_are_whole_parts_of_what_they_count(seconds, label, ticks):
+def test_ticks_are_whole_parts_of_what_they_count(seconds, width, label, ticks):
     starts = np.linspace(0, seconds - 1, 50)
     index = pd.MultiIndex.from_arrays([starts, starts + 1], names=["start_s", "end_s"])
-    figure = draw_timeline(pd.DataFrame({"a": np.ones(50)}, index))
+    figure = draw_timeline(pd.DataFrame({"a": np.ones(50)}, index), width=width)
     as_png(figure)
     axis = figure.axes[0]
     shown = [tick.get_text() for tick, x in zip(axis.get_xticklabels(), axis.get_xticks(), strict=True) if x >= 0]

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from datamodules import recordings
 from datamodules.recordings import fit_length, read_blocks, read_recording
 from errors import DataError
 from inference.windows import check_hop, cut_windows
@@ -57,24 +56,22 @@ def test_no_more_than_a_block_is_held():
 
 @pytest.mark.parametrize("rate", [RATE, 8_000, 11_025, 44_100, 48_000])
 @pytest.mark.parametrize("seconds", [0.4, 2, 4.7, 6])
-def test_blocks_are_the_whole_recording(tmp_path, monkeypatch, rate, seconds):
+def test_blocks_are_the_whole_recording(tmp_path, rate, seconds):
     path = tmp_path / "a.wav"
     soundfile.write(path, np.stack([speech(i, seconds, rate) for i in range(2)], axis=1), rate)
     whole = read_recording(path)
-    monkeypatch.setattr(recordings, "BLOCK", 2)
-    blocks = list(read_blocks(path))
+    blocks = list(read_blocks(path, seconds=2))
     assert [len(block) for block in blocks[:-1]] == [2 * RATE] * (len(blocks) - 1)
     assert len(blocks) == -(-len(whole) // (2 * RATE))
     np.testing.assert_allclose(np.concatenate(blocks), whole, atol=1e-6)
 
 
-def test_a_fault_far_into_a_recording_is_named_by_its_sample(tmp_path, monkeypatch):
-    monkeypatch.setattr(recordings, "BLOCK", 1)
+def test_a_fault_far_into_a_recording_is_named_by_its_sample(tmp_path):
     sound = speech(0, 5)
     sound[70_000] = np.nan
     soundfile.write(tmp_path / "a.wav", sound, RATE, subtype="FLOAT")
     with pytest.raises(DataError, match="sample 70000 is not a finite number"):
-        list(read_blocks(tmp_path / "a.wav"))
+        list(read_blocks(tmp_path / "a.wav", seconds=1))
 
 
 @pytest.mark.parametrize("hop", [0, -0.5, 0.001, 1.5, "a", True, None, float("nan")])
