@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import hydra
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 import cli
 from errors import SettingError
@@ -26,6 +26,8 @@ from errors import SettingError
 # Only what --help needs is imported here: Gradio and torch take seconds.
 if TYPE_CHECKING:
     import gradio as gr
+
+    from settings.app import App
 
 # The page may ask nobody but this server for scripts, fonts or pictures, whatever a release of Gradio would like.
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
@@ -52,14 +54,12 @@ class OnlyHere:
         await app(scope, receive, send_with_policy)
 
 
-def serve(cfg: DictConfig, uploads: str) -> "gr.Blocks":
+def serve(cfg: "App", uploads: str) -> "gr.Blocks":
     """The page, served in the background; `uploads` is the folder for what visitors send.
 
     Raises:
         SettingError: no run, no Gradio, or no serving at `cfg.host` and `cfg.port`.
     """
-    if OmegaConf.is_missing(cfg, "run_dir"):
-        raise SettingError("run_dir is not set; give a trained run: python app.py run_dir=outputs/<name>")
     from inference.checkpoints import find_checkpoints
 
     checkpoints = find_checkpoints(Path(cfg.run_dir))
@@ -76,13 +76,11 @@ def serve(cfg: DictConfig, uploads: str) -> "gr.Blocks":
 
     from inference.model import Model
     from inference.predictor import load_ensemble
-    from inference.windows import check_hop
     from reporting.app_page import Ears, build_page
 
-    check_hop(cfg.hop)
     try:
         socket.create_server((cfg.host, cfg.port)).close()
-    except (OSError, OverflowError, TypeError) as error:
+    except OSError as error:
         raise SettingError(
             f"cannot serve at {cfg.host}:{cfg.port} ({error}); give another port=... or host=..."
         ) from error
@@ -108,9 +106,13 @@ def serve(cfg: DictConfig, uploads: str) -> "gr.Blocks":
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="app")
 def main(cfg: DictConfig) -> None:
+    from settings import check
+    from settings.app import App
+
+    settings = check(App, cfg)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # or a kill would leave what visitors sent
     with TemporaryDirectory() as uploads:
-        page = serve(cfg, uploads)
+        page = serve(settings, uploads)
         print(f"{page.local_url} (Ctrl+C ends it)", flush=True)
         page.block_thread()
 

@@ -3,7 +3,8 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
@@ -33,7 +34,8 @@ def run(main: Callable[[], Any]) -> None:
     logging.raiseExceptions = False  # a line that cannot be logged, on a full disk or a closed pipe, is no traceback
     try:
         try:
-            main()
+            with exit_on_error():
+                main()
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # --help | head
@@ -41,6 +43,15 @@ def run(main: Callable[[], Any]) -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+@contextmanager
+def exit_on_error() -> Iterator[None]:
+    """End the program with the message of an error that is not a bug."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
     except Exception as error:
         if (message := as_message(error)) is None:
             raise

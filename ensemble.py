@@ -15,10 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
-from hydra.errors import HydraException
-from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from hydra.utils import get_class
+from omegaconf import DictConfig
 
 import cli
 from errors import RunError
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
 
     from datamodules.clips import Splits
     from runs.members import Member
+    from settings.ensemble import Ensemble
 
 FILES = {
     "predictions": "submission.csv",
@@ -38,7 +37,7 @@ FILES = {
 }
 
 
-def ensemble(cfg: DictConfig) -> pd.DataFrame:
+def ensemble(cfg: Ensemble) -> pd.DataFrame:
     """Writes combined tables and a report into `cfg.run_dir`; returns the figures, see `reporting.summary.figures`.
 
     With `cfg.status` it writes nothing, and returns `reporting.status.overview`.
@@ -53,7 +52,6 @@ def ensemble(cfg: DictConfig) -> pd.DataFrame:
     from runs.members import NOT_STARTED, REMEDIES, find_members, folder_name
     from runs.tables import format_table, write_files
 
-    _check_config(cfg)
     run_dir = Path(cfg.run_dir)
     everyone = find_members(run_dir)
     if cfg.status:
@@ -106,25 +104,15 @@ def load_splits(member: Member) -> Splits:
         UserError, OSError: they are not there any more, or the configuration does not tell.
     """
     from runs.reading import read_config
+    from settings import blame
+    from settings.source import trusted_source
 
-    cfg = OmegaConf.create(dict(read_config(member.path)))
-    try:
-        return instantiate(cfg.data.source).load(Path(cfg.data.cache_dir).expanduser(), cfg.seed)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise RunError(f"the data of {member.path} cannot be loaded ({error})") from error
-
-
-def _check_config(cfg: DictConfig) -> None:
-
-    if OmegaConf.is_missing(cfg, "run_dir") or not cfg.run_dir:
-        raise RunError("run_dir is not set: python ensemble.py run_dir=outputs/<name>")
-    for name in ("partial", "status", "html"):
-        if not isinstance(cfg[name], bool):
-            raise RunError(f"{name}={cfg[name]}: must be true or false")
-    if cfg.combine not in ("mean", "stacked"):
-        raise RunError(f"combine={cfg.combine}: must be mean or stacked")
-    if cfg.expect is not None and not isinstance(cfg.expect, int):
-        raise RunError(f"expect={cfg.expect}: must be a number of members, or null")
+    config, path = read_config(member.path), member.path / ".hydra" / "config.yaml"
+    arguments = trusted_source(config, str(path))
+    target = arguments.pop("_target_")
+    with blame(f"{path}: data"):
+        source = get_class(target)(**arguments)
+    return source.load(Path(config["data"]["cache_dir"]).expanduser(), config.get("seed", 0))
 
 
 def _refusal(run_dir: Path, expect: int | None, found: list[Member], faults: dict[str, str]) -> str:
@@ -145,7 +133,10 @@ def _refusal(run_dir: Path, expect: int | None, found: list[Member], faults: dic
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="ensemble")
 def main(cfg: DictConfig) -> None:
-    ensemble(cfg)
+    from settings import check
+    from settings.ensemble import Ensemble
+
+    ensemble(check(Ensemble, cfg))
 
 
 if __name__ == "__main__":

@@ -23,19 +23,20 @@ from messages import count
 
 if TYPE_CHECKING:
     from inference.predictor import Predictor
+    from settings.export import Export
 
 
-def export(cfg: DictConfig) -> Path:
+def export(cfg: "Export") -> Path:
     """Checkpoints -> one ONNX file, compared with PyTorch; returns its path.
 
     Raises:
         UserError: naming the setting or the file that cannot be used, or the difference; nothing is written then.
         OSError: no room, or no permission.
     """
-    check_settings(cfg)
+    check_packages()
     from inference.checkpoints import find_checkpoints
 
-    given = Path(cfg.run_dir or cfg.ckpt_path)
+    given = Path(cfg.path)
     checkpoints = find_checkpoints(given)
     output = output_path(given, cfg.output)
     # torch takes seconds to import: after all that may be wrong.
@@ -53,15 +54,11 @@ def export(cfg: DictConfig) -> Path:
     return output
 
 
-def check_settings(cfg: DictConfig) -> None:
-    """Whether the settings can be used and the packages are installed; raises SettingError."""
-    if cfg.format != "onnx":
-        raise SettingError(f"format is {cfg.format!r}; choose onnx")
+def check_packages() -> None:
+    """Whether the packages are installed; raises SettingError."""
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
     if missing:
         raise SettingError(f"format=onnx needs {', '.join(missing)}; pip install -e '.[onnx]'")
-    if (cfg.run_dir is None) == (cfg.ckpt_path is None):
-        raise SettingError("give either run_dir=FOLDER (a run or a sweep) or ckpt_path=FILE")
 
 
 def output_path(given: Path, output: str | None) -> Path:
@@ -93,7 +90,10 @@ def metadata(predictor: "Predictor", checkpoints: list[Path]) -> dict[str, str]:
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="export")
 def main(cfg: DictConfig) -> None:
-    export(cfg)
+    from settings import check
+    from settings.export import Export
+
+    export(check(Export, cfg))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 import cli
 from errors import SettingError
@@ -27,9 +27,10 @@ from messages import count, printable
 if TYPE_CHECKING:
     from inference.batch import Table
     from inference.model import Model
+    from settings.predict import Predict
 
 
-def predict(cfg: DictConfig) -> None:
+def predict(cfg: "Predict") -> None:
     """Recordings -> a table of probabilities, or for one recording its likely words on the screen.
 
     Raises:
@@ -37,43 +38,22 @@ def predict(cfg: DictConfig) -> None:
     """
     from inference.checkpoints import find_checkpoints
 
-    check_settings(cfg)
     inputs = find_inputs(Path(cfg.input))
     output = Path(cfg.output or ("predictions.csv" if cfg.hop is None else "timeline.csv"))
     plots = plot_paths(output, inputs) if cfg.plot else []
     words_only = inputs.alone and cfg.output is None and cfg.hop is None
     if cfg.shards == 1 and not words_only:
         check_writable(output, plots, cfg.overwrite)
-    checkpoints = find_checkpoints(Path(cfg.run_dir or cfg.ckpt_path))
+    checkpoints = find_checkpoints(Path(cfg.path))
     if cfg.shards > 1:
-        predict_shard(cfg, inputs, checkpoints)
+        predict_shard(cfg, inputs, checkpoints, output)
     elif words_only:
         print_words(inputs.paths[0], load_model(cfg, checkpoints), cfg.top)
     else:
         write_outputs(cfg, inputs, load_model(cfg, checkpoints), output, plots)
 
 
-def check_settings(cfg: DictConfig) -> None:
-    """Whether the settings go together.
-
-    Raises:
-        SettingError: they do not.
-    """
-    from inference.shards import check_shards
-    from inference.windows import check_hop
-
-    if OmegaConf.is_missing(cfg, "input"):
-        raise SettingError("input is not set; give input=PATH, a recording, a folder of recordings or a list (.txt)")
-    if (cfg.run_dir is None) == (cfg.ckpt_path is None):
-        raise SettingError("give either run_dir=FOLDER (a run or a sweep) or ckpt_path=FILE")
-    check_shards(cfg.shard, cfg.shards, cfg.output)
-    if cfg.hop is not None:
-        check_hop(cfg.hop)
-    if not isinstance(cfg.plot, bool) or (cfg.plot and (cfg.hop is None or cfg.shards > 1)):
-        raise SettingError(f"plot={cfg.plot}; give true or false, and with true hop=0.25 or the like and no shards")
-
-
-def write_outputs(cfg: DictConfig, inputs: Inputs, model: "Model", output: Path, plots: Sequence[Path]) -> None:
+def write_outputs(cfg: "Predict", inputs: Inputs, model: "Model", output: Path, plots: Sequence[Path]) -> None:
     """The table and the plots of all recordings."""
     from datamodules.recordings import check_all_read
     from inference.batch import log_skipped
@@ -93,7 +73,7 @@ def write_outputs(cfg: DictConfig, inputs: Inputs, model: "Model", output: Path,
         print(f"{count(len(written), 'plot')}: {written[0]}" + (f" to {written[-1]}" if len(written) > 1 else ""))
 
 
-def predict_shard(cfg: DictConfig, inputs: Inputs, checkpoints: list[Path]) -> None:
+def predict_shard(cfg: "Predict", inputs: Inputs, checkpoints: list[Path], output: Path) -> None:
     """One part of the table, unless it is there; the whole table, once no part is missing."""
     from inference.batch import log_skipped
     from inference.shards import cut, merge, part_paths
@@ -102,11 +82,10 @@ def predict_shard(cfg: DictConfig, inputs: Inputs, checkpoints: list[Path]) -> N
 
     if inputs.alone:
         raise SettingError(f"{inputs.paths[0]}: one recording for {cfg.shards} shards; leave out shards and shard")
-    output = Path(cfg.output)
     batch_size = cfg.batch_size if cfg.hop is None else 1  # a timeline's batches are windows of one recording
     blocks = cut(len(inputs.ids), batch_size, cfg.shards)
     settings = [batch_size, cfg.hop, cfg.tta, cfg.skip_unreadable, find_stack(checkpoints)]
-    parts = part_paths(cfg.output, blocks, settings, inputs.ids, inputs.paths, checkpoints)
+    parts = part_paths(output, blocks, settings, inputs.ids, inputs.paths, checkpoints)
     block, part = blocks[cfg.shard], parts[cfg.shard]
     mine = Inputs(inputs.ids[block], inputs.paths[block])
     if not all(path.exists() for path in parts):
@@ -118,12 +97,12 @@ def predict_shard(cfg: DictConfig, inputs: Inputs, checkpoints: list[Path]) -> N
         write_table(part, *table, header=cfg.shard == 0)
         log_skipped(unreadable)
     missing = merge(parts, output, cfg.overwrite)
-    merged = f"all parts merged into {printable(cfg.output)}"
+    merged = f"all parts merged into {printable(str(output))}"
     outcome = f"{missing} of {cfg.shards} parts still missing" if missing else merged
     print(f"shard {cfg.shard} of {cfg.shards}, {count(len(mine.ids), 'recording')}: {outcome}")
 
 
-def load_model(cfg: DictConfig, checkpoints: list[Path]) -> "Model":
+def load_model(cfg: "Predict", checkpoints: list[Path]) -> "Model":
     """The ensemble of the checkpoints."""
     from inference.model import Model
     from inference.predictor import load_ensemble
@@ -134,7 +113,7 @@ def load_model(cfg: DictConfig, checkpoints: list[Path]) -> "Model":
 
 
 def make_table(
-    cfg: DictConfig,
+    cfg: "Predict",
     inputs: Inputs,
     model: "Model",
     unreadable: dict[Path, str] | None,
@@ -166,7 +145,10 @@ def print_words(path: Path, model: "Model", top: int) -> None:
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="predict")
 def main(cfg: DictConfig) -> None:
-    predict(cfg)
+    from settings import check
+    from settings.predict import Predict
+
+    predict(check(Predict, cfg))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import logging
 import math
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,20 +19,22 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue
 
 import cli
 
+# settings is imported where it is used: Pydantic takes as long as all the rest of --help or of a mistyped override.
 if TYPE_CHECKING:
     from lightning import Trainer
 
     from runs.folder import RunFolder
+    from settings.plugin import Plugin
+    from settings.train import Train
 
 log = logging.getLogger("train")
 
 
-def train(cfg: DictConfig, run_dir: str, overrides: list[str], number: int = 0) -> float:
-    """Configuration -> a trained network, its tables of predictions and its figures in `run_dir`.
+def train(cfg: "Train", run_dir: str, overrides: list[str], number: int = 0) -> float:
+    """Settings -> a trained network, its tables of predictions and its figures in `run_dir`.
 
     A complete run is left as it is; an interrupted or stopped one is resumed from its last checkpoint.
     `number` is the member's in its sweep: members that run in parallel take the machine's GPUs in turn.
@@ -40,20 +43,13 @@ def train(cfg: DictConfig, run_dir: str, overrides: list[str], number: int = 0) 
     # Imported here, so that --help and a misspelt override answer at once.
     from lightning.pytorch.utilities import rank_zero_only
 
-    from errors import RunError
     from lightning_modules import results
     from runs.ending import clear_end
     from runs.folder import RunFolder, provenance
     from runs.status import Status
+    from settings import as_dict
 
-    try:
-        config: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-    except MissingMandatoryValue as error:
-        name = error.full_key
-        raise RunError(f"{name} is not set; give it on the command line, {name}=...") from error
-    if cfg.teacher == "":
-        raise RunError("teacher is not set; give the folder of the ensemble to learn from, teacher=outputs/...")
-    check_callbacks(cfg)
+    config = as_dict(cfg)
     choose_for_device(cfg, number)
     folder = RunFolder(run_dir)
     if cfg.trainer.fast_dev_run:
@@ -66,14 +62,14 @@ def train(cfg: DictConfig, run_dir: str, overrides: list[str], number: int = 0) 
     if folder.metrics.get("status") == Status.COMPLETE:
         log.info("%s is complete, nothing to do", run_dir)
         return folder.metrics["objective"]
-    member = {"pool": cfg.model.pool, "seed": cfg.seed, "fold": cfg.data.get("fold")}
+    member = {"pool": cfg.model.pool, "seed": cfg.seed, "fold": getattr(cfg.data, "fold", None)}
     with folder.running(**member, max_epochs=cfg.trainer.max_epochs, **provenance()), clear_end(run_dir):
         metrics = fit(cfg, config, folder)
     results.print_summary(folder, metrics)
     return metrics["objective"]
 
 
-def fit(cfg: DictConfig, config: dict[str, Any], folder: "RunFolder | None") -> dict[str, Any]:
+def fit(cfg: "Train", config: dict[str, Any], folder: "RunFolder | None") -> dict[str, Any]:
     """Build everything, train, predict; keep the results in `folder` (None: try it out and keep nothing).
 
     Returns the run's metrics, of which "objective" is the one to minimize.
@@ -85,13 +81,19 @@ def fit(cfg: DictConfig, config: dict[str, Any], folder: "RunFolder | None") -> 
     from lightning_modules.allocator import keep_freed_memory
     from lightning_modules.classifier import WordClassifier
     from runs.ending import final_status
+    from settings import blame
+    from settings.source import source_config
 
     quieten()
     keep_freed_memory()
+    with blame("data"):
+        source = instantiate(source_config(config["data"]), _convert_="all")
+    with blame("augment"):
+        augment = instantiate(config["augment"])
     datamodule = OverlapDataModule(
-        source=instantiate(cfg.data.source),
+        source=source,
         features=config["features"],
-        augment=instantiate(cfg.augment),
+        augment=augment,
         batch_size=cfg.data.batch_size,
         num_workers=cfg.data.num_workers,
         cache=cfg.data.cache,
@@ -101,13 +103,14 @@ def fit(cfg: DictConfig, config: dict[str, Any], folder: "RunFolder | None") -> 
     )
     datamodule.setup()  # before the network: the data tell how many classes there are
     seed_everything(cfg.seed, workers=True, verbose=False)
-    learner = WordClassifier(
-        class_names=datamodule.class_names,
-        network=config["model"],
-        features=config["features"],
-        optimizer=config["optimizer"],
-        schedule=config["schedule"],
-    )
+    with blame("model"):
+        learner = WordClassifier(
+            class_names=datamodule.class_names,
+            network=config["model"],
+            features=config["features"],
+            optimizer=config["optimizer"],
+            schedule=config["schedule"],
+        )
     if cfg.compile:
         learner.compile_network(cfg.compile)
     trainer = build_trainer(cfg, with_validation=datamodule.val is not None)
@@ -146,15 +149,15 @@ def quieten() -> None:
 
 
 def find_checkpoint(wanted: str | None, folder: "RunFolder | None", class_names: list[str]) -> Path | None:
-    """The checkpoint to go on from: the run's own last one, or the one asked for.
+    """The checkpoint to resume from: the run's own last one, or the one asked for.
 
     Raises:
-        RunError: the one asked for is missing, or knows other words than the data.
+        RunError: it was trained on other words than the data's.
     """
     from errors import RunError
     from inference.member import load_member
 
-    if wanted in (None, "last"):
+    if wanted is None:
         checkpoint = folder.last_checkpoint if folder else None
         if checkpoint is None or not checkpoint.exists():
             return None
@@ -169,7 +172,7 @@ def find_checkpoint(wanted: str | None, folder: "RunFolder | None", class_names:
     return checkpoint
 
 
-def choose_for_device(cfg: DictConfig, number: int) -> None:
+def choose_for_device(cfg: "Train", number: int) -> None:
     """Settle what is "auto": on CUDA 16-bit mixed precision and features computed at every step, elsewhere float32
     (16-bit on a CPU is slow or wrong) and features from the disk; and which GPU a member takes that needs one."""
     import torch
@@ -183,50 +186,49 @@ def choose_for_device(cfg: DictConfig, number: int) -> None:
         cfg.trainer.devices = [number % torch.cuda.device_count()]
 
 
-def check_callbacks(cfg: DictConfig) -> None:
-    """Whether the callbacks that a run cannot do without are on.
-
-    Raises:
-        SettingError: naming the one that is off.
-    """
-    from errors import SettingError
-
-    for name, writes in (
-        ("last", "checkpoints/last.ckpt, which resuming and predict.py need"),
-        ("history", "metrics.csv"),
-    ):
-        if not OmegaConf.select(cfg, f"callbacks.{name}"):
-            raise SettingError(f"callbacks.{name} is null, but no other callback writes {writes}; leave it on")
-    if cfg.teacher and not cfg.callbacks.teacher:
-        raise SettingError("callbacks.teacher is null, so teacher has no effect; leave it on, or set teacher=null")
-
-
-def build_trainer(cfg: DictConfig, with_validation: bool) -> "Trainer":
-    """The trainer of the configuration, without the callbacks that have nothing to do in this run."""
+def build_trainer(cfg: "Train", with_validation: bool) -> "Trainer":
+    """The trainer that the settings describe, without the callbacks that have nothing to do in this run."""
     from runs.ending import epoch_timer
+    from settings import as_dict, blame
 
-    loggers = [instantiate(logger) for logger in (cfg.get("logger") or {}).values() if logger]
+    loggers = make("logger", cfg.logger)
     useful = {
         "best": with_validation,  # else there is nothing to be best at: the last checkpoint is the result
         "teacher": cfg.teacher is not None,
         "learning_rate": bool(loggers),
-        "progress": sys.stdout.isatty() and cfg.trainer.get("enable_progress_bar", True),
+        "progress": sys.stdout.isatty() and getattr(cfg.trainer, "enable_progress_bar", True),
     }
-    callbacks = {name: callback for name, callback in cfg.callbacks.items() if callback and useful.get(name, True)}
-    return instantiate(
-        cfg.trainer,
-        max_time=None,
-        callbacks=[*map(instantiate, callbacks.values()), *epoch_timer(cfg.trainer.get("max_time"))],
-        logger=loggers,
-        enable_progress_bar="progress" in callbacks,
-    )
+    callbacks = {name: plugin for name, plugin in cfg.callbacks.items() if plugin and useful.get(name, True)}
+    with blame("trainer"):
+        return instantiate(
+            as_dict(cfg.trainer),
+            max_time=None,
+            callbacks=[*make("callbacks", callbacks), *epoch_timer(cfg.trainer.max_time)],
+            logger=loggers,
+            enable_progress_bar="progress" in callbacks,
+        )
+
+
+def make(group: str, plugins: "Mapping[str, Plugin | None]") -> list[Any]:
+    """The objects that the settings of a group describe, without those that are null."""
+    from settings import as_dict, blame
+
+    made = []
+    for name, plugin in plugins.items():
+        if plugin:
+            with blame(f"{group}.{name}"):
+                made.append(instantiate(as_dict(plugin)))
+    return made
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(cfg: DictConfig) -> float:
+    from settings import check
+    from settings.train import Train
+
     runtime = HydraConfig.get()
     number = OmegaConf.select(runtime, "job.num", default=0)  # type: ignore[arg-type]  # a run outside of a sweep has none
-    return train(cfg, runtime.runtime.output_dir, list(runtime.overrides.task), number)
+    return train(check(Train, cfg), runtime.runtime.output_dir, list(runtime.overrides.task), number)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ from benchmarks.stopwatch import Measured, busy_share
 from benchmarks.workload import rate
 from datamodules.clips import Clips, Splits
 from lightning_modules.mac import MAC
+from settings import check
+from settings.train import Train
 from train import train
 
 SECONDS = 3.0  # duration of a measurement
@@ -32,9 +34,9 @@ TINY_WORDS = ["data.num_voices=4", "data.takes=1", "data.train_size=64", "data.v
 
 
 class Generated:
-    """A data source of `size` noise clips for training, each with four of 30 words."""
+    """A data source of `size` noise clips for training, each with four of 30 words. Ignores the rest of `data`."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, **others: Any) -> None:
         self.size = size
 
     def load(self, cache_dir: Path, seed: int) -> Splits:
@@ -92,7 +94,7 @@ def measure(cfg: DictConfig, tiny: bool) -> dict:
     with tempfile.TemporaryDirectory() as run_dir:
         cfg.run_dir = run_dir
         try:
-            train(cfg, run_dir, [])
+            train(check(Train, cfg), run_dir, [])
         except Measured as measured:
             return measured.row
     raise RuntimeError("training ended before the measurement was complete")
@@ -130,7 +132,7 @@ def train_words(root: Path, clips_per_s: float, seconds: float, tiny: bool) -> d
         cfg.trainer.max_epochs = max(2, int(0.75 * seconds * clips_per_s / cfg.data.train_size))
         cfg.trainer.max_time = f"00:{int(seconds) // 3600:02}:{int(seconds) // 60 % 60:02}:{int(seconds) % 60:02}"
     cfg.run_dir = str(root / "run")
-    train(cfg, cfg.run_dir, [])
+    train(check(Train, cfg), cfg.run_dir, [])
     metrics = json.loads((root / "run" / "metrics.json").read_text())
     names = ("val_kl", "val_kl_constant", "test_kl", "epochs", "train_seconds")
     row = {"row": "best_words, trained", "clips_per_s": metrics["clips_per_second"]}

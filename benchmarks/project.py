@@ -14,7 +14,6 @@ import pandas as pd
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
 from onnxruntime import InferenceSession
 from torch import Tensor
 
@@ -26,26 +25,29 @@ from inference.predictor import Predictor
 from lightning_modules.allocator import keep_freed_memory
 from lightning_modules.classifier import WordClassifier, kl_divergence
 from lightning_modules.mac import MAC
+from settings import as_dict, check
+from settings.source import source_config
+from settings.train import Train
 from train import train
 
 keep_freed_memory()  # as the scripts do
 
 
-def winner(root: Path, *overrides: str) -> DictConfig:
-    """Compose the configuration of the winning recipe for the clips in `root`."""
+def winner(root: Path, *overrides: str) -> Train:
+    """Compose the settings of the winning recipe for the clips in `root`."""
     with initialize_config_dir(str(Path(__file__).parents[1] / "conf"), version_base="1.3"):
-        paths = [f"data.root={root}", f"data.cache_dir={root / 'cache'}", "name=speed", "run_dir=null"]
-        return compose("train", ["experiment=winner", *paths, *overrides])
+        paths = [f"data.root={root}", f"data.cache_dir={root / 'cache'}", "name=speed", "run_dir=run"]
+        return check(Train, compose("train", ["experiment=winner", *paths, *overrides]))
 
 
 def data_module(root: Path, *overrides: str) -> OverlapDataModule:
     """Build the data module of the winning recipe, with a stub in place of the trainer."""
     cfg = winner(root, *overrides)
-    features: Any = OmegaConf.to_container(cfg.features)
+    config = as_dict(cfg)
     data = OverlapDataModule(
-        source=instantiate(cfg.data.source),
-        features=features,
-        augment=instantiate(cfg.augment),
+        source=instantiate(source_config(config["data"])),
+        features=config["features"],
+        augment=instantiate(config["augment"]),
         batch_size=cfg.data.batch_size,
         num_workers=cfg.data.num_workers,
         cache=cfg.data.cache,
@@ -114,7 +116,7 @@ def caching(root: Path) -> float:
 def predictor(root: Path, num_members: int) -> Predictor:
     """Build a predictor of untrained members: the first half with average pools, the second half with max pools."""
     torch.manual_seed(0)
-    cfg: Any = OmegaConf.to_container(winner(root))
+    cfg: Any = as_dict(winner(root))
     parts = {name: cfg[name] for name in ("features", "optimizer", "schedule")}
     class_names = [f"word{i}" for i in range(30)]
     pools = ["avg" if 2 * i < num_members else "max" for i in range(num_members)]

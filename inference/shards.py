@@ -6,23 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.cache import cache_key
-from errors import SettingError
 from inference.outputs import check_writable
 from runs.folder import write_bytes
-
-
-def check_shards(shard: int, shards: int, output: str | None) -> None:
-    """Whether `shard` is one of `shards`, and several have a table to meet at.
-
-    Raises:
-        SettingError: they are not, or have none.
-    """
-    if not isinstance(shards, int) or shards < 1:
-        raise SettingError(f"shards is {shards!r}; give a whole number from 1 on")
-    if not isinstance(shard, int) or shard not in range(shards):
-        raise SettingError(f"shard is {shard!r}, outside of {shards} shards; give one from 0 to {shards - 1}")
-    if shards > 1 and output is None:
-        raise SettingError(f"{shards} shards have no table to be merged into; give output=FILE")
 
 
 def cut(num_recordings: int, batch_size: int, shards: int) -> list[slice]:
@@ -37,7 +22,7 @@ def cut(num_recordings: int, batch_size: int, shards: int) -> list[slice]:
 
 
 def part_paths(
-    output: str,
+    output: Path,
     blocks: Sequence[slice],
     settings: Sequence[Any],
     ids: Sequence[str],

@@ -2,26 +2,18 @@
 
 import atexit
 import re
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra import compose
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
-from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
+from cli import exit_on_error
 from errors import RunError, SettingError
 from messages import count, printable
 from runs.status import Status
+from settings.callback import CheckSettings, Job, compose_members
 
 
 def member_name(pool: str, seed: int, fold: int | None = None) -> str:
@@ -33,62 +25,30 @@ def member_name(pool: str, seed: int, fold: int | None = None) -> str:
 OmegaConf.register_new_resolver("member_name", member_name, replace=True)
 
 
-class Sweep(Callback):
+class Sweep(CheckSettings):
     """Hydra's callback in conf/hydra/overlap.yaml."""
 
     def on_multirun_start(self, config: DictConfig, config_name: str, **kwargs: Any) -> None:  # type: ignore[override]
-        if "basic_sweeper" not in config.hydra.sweeper._target_:
-            return  # a search decides as it goes which members there are
-        try:
-            members = _compose(config, config_name)
+        with exit_on_error():
+            members = compose_members(config, config_name)
+            self.check(members)
             for member in members:
                 _check_devices(member.cfg)
             _check_folders(members)
-        except (HydraException, OmegaConfBaseException):
-            return  # Hydra composes every member itself before the first one, and says what is wrong
-        except SettingError as error:
-            sys.exit(str(error))  # Hydra turns a callback's exceptions into warnings
-        if config.trainer.fast_dev_run:
+        if not members or config.trainer.fast_dev_run:
             return
         _announce({member.folder: member.cfg for member in members})
         # Not on_multirun_end, which Hydra leaves out where a member has failed.
         atexit.register(_tell_the_end, [member.folder for member in members])
 
 
-@dataclass(frozen=True)
-class SweptMember:
-    """A member of a sweep that has not started."""
-
-    cfg: DictConfig  # with Hydra's own settings
-    overrides: dict[str, str]  # setting or group -> override, e.g. "optimizer.lr" -> "optimizer.lr=0.1"
-
-    @property
-    def folder(self) -> Path:
-        HydraConfig.instance().set_config(self.cfg)  # read by `${hydra:...}`
-        return Path(self.cfg.hydra.sweep.dir) / self.cfg.hydra.sweep.subdir
-
-
-def _compose(config: DictConfig, config_name: str) -> list[SweptMember]:
-    """Return the members in the order of the sweep."""
-    given: Any = OmegaConf.to_container(config.hydra.overrides, resolve=False)  # as typed
-    params = [f"{name}={value}" for name, value in (config.hydra.sweeper.params or {}).items()]
-    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
-    jobs = BasicSweeper.split_arguments(parser.parse_overrides(params + given["task"]), None)[0]
-    members = []
-    for number, job in enumerate(jobs):
-        cfg = compose(config_name, [*given["hydra"], *job], return_hydra_config=True)
-        cfg.hydra.job.num = number
-        members.append(SweptMember(cfg, {override.partition("=")[0].lstrip("+"): override for override in job}))
-    return members
-
-
-def _check_folders(members: Sequence[SweptMember]) -> None:
+def _check_folders(members: Sequence[Job]) -> None:
     """Check that every member has a folder of its own.
 
     Raises:
         SettingError: two members would fill one folder. The message names the setting that tells them apart.
     """
-    first: dict[Path, SweptMember] = {}
+    first: dict[Path, Job] = {}
     pairs = [(first.setdefault(member.folder, member), member) for member in members]
     pairs = [(one, two) for one, two in pairs if one is not two]
     if not pairs:
@@ -101,9 +61,9 @@ def _check_folders(members: Sequence[SweptMember]) -> None:
     raise SettingError(f"{two.folder} would be filled twice, by {' and by '.join(values)}; {_remedy(members, keys)}")
 
 
-def _remedy(members: Sequence[SweptMember], keys: Sequence[str]) -> str:
+def _remedy(members: Sequence[Job], keys: Sequence[str]) -> str:
     """Return how to give each member a folder of its own: a `name` made of the settings `keys`, if that does it."""
-    names = {member.cfg.name for member in members}
+    names = {member.name for member in members}
     groups = [key for key in members[0].overrides if key in members[0].cfg.hydra.runtime.choices]
     swept = [key for key in groups if len({member.overrides[key] for member in members}) > 1]
     if len(names) > 1:  # given by the experiment or the data
@@ -114,7 +74,7 @@ def _remedy(members: Sequence[SweptMember], keys: Sequence[str]) -> str:
         member.cfg.name = name
     distinct = len({member.folder for member in members}) == len(members)
     # Other characters need quotes in a shell or in Hydra's command line, or make a folder of folders.
-    if distinct and all(re.fullmatch(r"[\w.+-]+", str(member.cfg.name), flags=re.ASCII) for member in members):
+    if distinct and all(re.fullmatch(r"[\w.+-]+", member.name, flags=re.ASCII) for member in members):
         return f"add 'name={name}'"
     return "run one command for each, with a name=... of its own"
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hydra import compose, initialize_config_dir
 
 pytest.importorskip("gradio", reason="the page's extra is not installed")
 import httpx  # which Gradio brings
@@ -22,16 +21,15 @@ from errors import DataError, RunError, SettingError
 from overlapped_words import load
 from reporting import app_page
 from reporting.app_page import Ears
+from tests.composed import settings_of
 from tests.fake_members import write_network
 from tests.fake_recordings import RATE, speech
-from tests.scripts import ROOT
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def settings(*overrides: str):
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return compose("app", ["device=cpu", *overrides])
+    return settings_of("app", "device=cpu", *overrides)
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +200,6 @@ def test_a_missing_extra_is_named(home, monkeypatch):
 
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(RunError, match="no members in it"):
-        serve(settings(f"run_dir={tmp_path}", "port=0"), str(tmp_path))
+        serve(settings(f"run_dir={tmp_path}"), str(tmp_path))
     with pytest.raises(SettingError, match="run_dir is not set"):
-        serve(settings(), str(tmp_path))
+        settings()

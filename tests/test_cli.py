@@ -244,11 +244,11 @@ def test_a_list_of_recordings_keeps_its_order(home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run_dir=outputs/nix", "input=Data/test"], "outputs/nix: no such file or folder"),
+        (["run_dir=outputs/nix", "input=Data/test"], "run_dir is 'outputs/nix'; no such file or folder"),
         (["ckpt_path=Data/submission.csv", "input=Data/test"], "not a checkpoint"),
-        (["run_dir=outputs/smoke", "input=nix.wav"], "nix.wav: no such file or folder"),
+        (["run_dir=outputs/smoke", "input=nix.wav"], "input is 'nix.wav'; no such file or folder"),
         (["run_dir=outputs/smoke", "input=Data/submission.csv"], "cannot be read as audio"),
-        (["run_dir=outputs/smoke", "input=Data/test", "tta=0"], "tta is 0; give a whole number of time shifts"),
+        (["run_dir=outputs/smoke", "input=Data/test", "tta=0"], "tta is 0; give a whole number from 1 to 1000"),
         (["input=Data/test"], "give either run_dir=FOLDER"),
     ],
 )
@@ -270,8 +270,9 @@ def test_a_checkpoint_of_other_words_is_refused(home: Path) -> None:
 
 
 def test_a_run_that_never_trained_gives_way_to_another_configuration(home: Path) -> None:
-    printed = run("train.py", *TINY, "data.root=nix", "name=corrected", cwd=home, expect=1)
-    assert "nix: no such folder; set data.root" in printed and "Traceback" not in printed
+    (home / "empty").mkdir()
+    printed = run("train.py", *TINY, "data.root=empty", "name=corrected", cwd=home, expect=1)
+    assert "empty/train_answer.csv" in printed and "Traceback" not in printed
     metrics = home / "outputs" / "corrected" / "avg_seed0" / "metrics.json"
     assert json.loads(metrics.read_text())["status"] == "failed"
     run("train.py", *TINY, *data(home), "name=corrected", cwd=home)
@@ -281,11 +282,11 @@ def test_a_run_that_never_trained_gives_way_to_another_configuration(home: Path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["experiment=winner"], "data.root is not set; give it on the command line, data.root=..."),
-        (["experiment=distill", "data.root=Data"], "teacher is not set; give the folder of the ensemble"),
-        (["model.pool=median", *TINY, "data.root=Data"], "pool is 'median'; choose one of avg, max"),
+        (["experiment=winner"], "data.root is not set; give data.root=..."),
+        (["experiment=distill", "data.root=Data"], "teacher is not set; give teacher=..."),
+        (["model.pool=median", *TINY, "data.root=Data"], "model.pool is 'median'; choose avg or max"),
         (["data=competion"], "Could not find 'data/competion'"),
-        (["ckpt_path=nix.ckpt", *TINY, "data.root=Data"], "nix.ckpt: no such file"),
+        (["ckpt_path=nix.ckpt", *TINY, "data.root=Data"], "ckpt_path is 'nix.ckpt'; no such file"),
         (["callbacks.last=null", *TINY, "data.root=Data"], "callbacks.last is null"),
         (["callbacks.history=null", *TINY, "data.root=Data"], "callbacks.history is null"),
     ],

@@ -24,6 +24,9 @@ import train
 from cli import quote_paths
 from inference.predictor import Predictor
 from lightning_modules.classifier import NETWORKS, WordClassifier
+from settings import check as check_settings
+from settings.ensemble import Ensemble
+from settings.train import Train
 from tests.fake_members import write_member, write_unequal
 from tests.fake_recordings import write_word_folder
 from tests.scripts import ENVIRONMENT, ROOT
@@ -88,7 +91,7 @@ def check_script(script: str, arguments: list[str], extended: Path, tmp_path: Pa
         else:
             for seed in range(cfg.expect or 2):
                 write_member(tmp_path, "avg", seed)
-        ensemble.ensemble(OmegaConf.merge(cfg, {"run_dir": str(tmp_path), "html": False}))
+        ensemble.ensemble(check_settings(Ensemble, OmegaConf.merge(cfg, {"run_dir": str(tmp_path), "html": False})))
 
 
 def check_module(module: str, arguments: list[str]) -> None:
@@ -180,7 +183,7 @@ def test_the_examples_train_and_predict(extended: Path, tmp_path: Path) -> None:
     arguments += [f"data.cache_dir={tmp_path / 'cache'}", f"run_dir={tmp_path / 'run'}", "name=examples"]
     arguments += ["data.batch_size=4", "data.cache=waveforms", "trainer.accelerator=cpu", "trainer.fast_dev_run=true"]
     cfg = configurations("train.py", arguments, extended)[0]
-    assert np.isfinite(train.train(cfg, str(tmp_path / "run"), []))
+    assert np.isfinite(train.train(check_settings(Train, cfg), str(tmp_path / "run"), []))
 
     config = OmegaConf.to_container(cfg, resolve=True)
     parts = {name: config[name] for name in ("features", "optimizer", "schedule")}

@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from errors import CacheError, RunError, SettingError
-from runs.ending import clear_end, epoch_timer, final_status
+from runs.ending import clear_end, final_status
 from runs.folder import RunFolder
 from runs.status import Status
 
@@ -134,12 +134,6 @@ def test_the_end_is_recorded_on_a_full_disk(tmp_path):
         raise RunError("a full disk")
     assert folder.heartbeat.stat().st_size == 0
     assert folder.metrics["status"] == Status.FAILED and folder.metrics["error"] == "a full disk"
-
-
-@pytest.mark.parametrize("limit", ["3", "00:00:00:00", "01:00", 5, {"parsecs": 3}, {"minutes": -1}])
-def test_a_time_limit_that_is_none(limit):
-    with pytest.raises(SettingError, match=r"trainer\.max_time is .*; give days:hours:minutes:seconds above 0"):
-        epoch_timer(limit)
 
 
 @pytest.mark.parametrize(

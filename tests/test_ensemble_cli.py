@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,8 @@ import pytest
 from omegaconf import OmegaConf
 
 import ensemble as script
-from errors import RunError
+from errors import RunError, SettingError
+from tests.composed import settings_of
 from tests.fake_members import (
     IDS,
     VAL_ANSWERS,
@@ -180,16 +182,16 @@ def test_a_member_without_a_fold_among_folds_is_refused_and_nothing_written(tmp_
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"run_dir": "???"}, "run_dir is not set"),
-        ({"partial": "no"}, "partial=no"),
-        ({"expect": "all"}, "expect=all"),
-        ({"html": 1}, "html=1"),
-        ({"combine": "best"}, "combine=best"),
+        ("run_dir=???", "run_dir is not set; give run_dir=..."),
+        ("partial=no", "partial is 'no'; give true or false"),
+        ("expect=all", "expect is 'all'; give a whole number from 1 on"),
+        ("html=1", "html is 1; give true or false"),
+        ("combine=best", "combine is 'best'; choose mean or stacked"),
     ],
 )
-def test_settings_that_make_no_sense(tmp_path, setting, message):
-    with pytest.raises(RunError, match=message):
-        run(**{"run_dir": tmp_path, **setting})
+def test_settings_that_make_no_sense(setting, message):
+    with pytest.raises(SettingError, match=f"^{re.escape(message)}$"):
+        settings_of("ensemble", "run_dir=sweep", setting)
 
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess:

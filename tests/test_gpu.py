@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from torch import Tensor
 
 from datamodules.clips import render
@@ -22,11 +21,11 @@ from datamodules.overlap import OverlapDataModule
 from inference.member import load_member
 from inference.predictor import load_ensemble
 from lightning_modules.muon import Muon
+from tests.composed import settings_of
 from tests.data_modules import attend, on_competition, on_words
 from tests.fake_members import write_network
 from tests.fake_recordings import speech, write_competition
 from tests.golden import GOLDEN, chirp
-from tests.scripts import ROOT
 from tests.test_features import worst
 from train import train
 
@@ -131,9 +130,8 @@ def fit(device: torch.device, root: Path, *overrides: str) -> pd.DataFrame:
     settings = [f"data.root={root}", f"data.cache_dir={root / 'cache'}", "name=gpu", f"run_dir={run_dir}"]
     settings += [f"trainer.accelerator={device.type}", "callbacks.dashboard=null"]
     _, _, epochs, sizes = SIZES[device.type]
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        settings += [*sizes, f"trainer.max_epochs={epochs}", *overrides]
-        cfg = compose("train", ["experiment=winner", *settings])
+    settings += [*sizes, f"trainer.max_epochs={epochs}", *overrides]
+    cfg = settings_of("train", "experiment=winner", *settings)
     train(cfg, str(run_dir), [])
     precision = {"cpu": "32-true", "cuda": "16-mixed"}
     assert cfg.trainer.precision == precision[device.type]

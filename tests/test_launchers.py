@@ -14,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 import train
+from tests.composed import configuration
 from tests.scripts import ENVIRONMENT, ROOT
 from tests.test_cli import TINY, make_competition
 
@@ -87,10 +88,11 @@ def test_members_side_by_side_equal_those_one_after_the_other(home: Path, launch
 
 
 def test_a_member_that_fails_does_not_take_the_others_along(home: Path) -> None:
-    printed = sweep(home, "joblib", "name=half", "model.pool=median,max", expect=1)
-    assert "pool is 'median'; choose one of avg, max" in printed and "Traceback" not in printed
+    crash = f"+callbacks.crash={{_target_: tests.callbacks.Crash, epoch: '${{seed}}', flag: {home / 'crashed'}}}"
+    printed = sweep(home, "joblib", "name=half", "seed=0,9", crash, expect=1)
+    assert "crashed on purpose" in printed
     status = {path.name: json.loads((path / "metrics.json").read_text())["status"] for path in members(home, "half")}
-    assert status == {"median_seed0": "failed", "max_seed0": "complete"}
+    assert status == {"avg_seed0": "failed", "avg_seed9": "complete"}
 
 
 @pytest.mark.parametrize(("job", "number"), [(["+hydra.job.num=5"], 5), ([], 0)])
@@ -99,7 +101,7 @@ def test_members_know_their_number_in_the_sweep(monkeypatch: pytest.MonkeyPatch,
         cfg = compose("train", [*job, "hydra.runtime.output_dir=here"], return_hydra_config=True)
     monkeypatch.setattr(HydraConfig.instance(), "cfg", cfg)
     monkeypatch.setattr(train, "train", lambda cfg, run_dir, overrides, number: number)
-    assert train.main(cfg) == number
+    assert train.main(configuration("train", "run_dir=here", "name=members")) == number
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ from inference.checkpoints import find_checkpoints
 from inference.onnx_export import TOLERANCE, write_checked
 from inference.predictor import Predictor, load_ensemble
 from inference.probes import probe_sounds
+from settings import check
+from settings.export import Export
 from tests.test_classifier import FEATURES, learner
 from tests.test_cli import ROOT, run
 from tests.test_mac import fill
@@ -144,8 +146,8 @@ def test_the_example_needs_nothing_of_this_project(sweep: Path, tmp_path: Path) 
     ("settings", "message"),
     [
         ({}, "give either run_dir=FOLDER"),
-        ({"run_dir": "sweep", "ckpt_path": "last.ckpt"}, "give either run_dir=FOLDER"),
-        ({"run_dir": "nix"}, "nix: no such file or folder"),
+        ({"run_dir": "sweep", "ckpt_path": "broken.ckpt"}, "give either run_dir=FOLDER"),
+        ({"run_dir": "nix"}, "run_dir is 'nix'; no such file or folder"),
         ({"run_dir": "empty"}, "empty: no members in it; members are in sweep"),
         ({"ckpt_path": "broken.ckpt"}, "broken.ckpt: not a checkpoint of train.py, or a damaged one"),
         ({"run_dir": "sweep", "format": "tflite"}, "format is 'tflite'; choose onnx"),
@@ -165,14 +167,14 @@ def test_refused_before_the_export(
     before = sorted(tmp_path.rglob("*"))
     monkeypatch.setattr(onnx_export, "to_onnx", lambda *_: pytest.fail("exported"))
     with pytest.raises(ValueError, match=message):
-        export(OmegaConf.create({**NOTHING, **settings}))
+        export(check(Export, OmegaConf.create({**NOTHING, **settings})))
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("export.find_spec", lambda name: None if name == "onnxscript" else name)
     with pytest.raises(ValueError, match=r"needs onnxscript; pip install -e '\.\[onnx\]'"):
-        export(OmegaConf.create({**NOTHING, "run_dir": "outputs"}))
+        export(check(Export, OmegaConf.create({**NOTHING, "run_dir": "."})))
 
 
 def test_errors_are_one_line_on_the_command_line(tmp_path: Path) -> None:

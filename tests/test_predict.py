@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from hydra import compose, initialize_config_dir
 
 from errors import DataError, UserError
 from overlapped_words import load
 from predict import predict
+from tests.composed import settings_of
 from tests.fake_members import WORDS, write_network
 from tests.fake_recordings import RATE, speech
 from tests.scripts import ENVIRONMENT, ROOT, run
@@ -33,8 +33,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def slide(home: Path, *overrides: str, run_dir: str = "sweep") -> None:
     """predict.py in this process."""
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        predict(compose("predict", [f"run_dir={home / run_dir}", "device=cpu", *overrides]))
+    predict(settings_of("predict", f"run_dir={home / run_dir}", "device=cpu", *overrides))
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +75,9 @@ def test_one_recording_gives_a_table_and_a_picture_where_the_command_is_given(ho
     [
         (["hop=2"], "hop is 2; give the seconds from one window to the next"),
         (["hop=often"], "hop is 'often'; give the seconds"),
-        (["plot=true"], "plot=True; give true or false, and with true hop=0.25 or the like and no shards"),
-        (["hop=0.5", "plot=true", "shards=2"], "plot=True; give true or false"),
-        (["hop=0.5", "plot=a.png"], "plot=a.png; give true or false"),
+        (["plot=true"], "plot is true; add hop=0.25 or the like"),
+        (["hop=0.5", "plot=true", "shards=2"], "plot is true; add hop=0.25 or the like, and leave out shards"),
+        (["hop=0.5", "plot=a.png"], "plot is 'a.png'; give true or false"),
         (["hop=0.5", "output=nix/probs.csv"], "nix/probs.csv: there is no folder nix; make it"),
     ],
 )
@@ -198,12 +197,16 @@ def test_words_and_names_cannot_command_the_terminal(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("script", "arguments", "message"),
     [
-        ("predict.py", ["run_dir=nix"], "input is not set; give input=PATH, a recording, a folder of recordings or a"),
-        ("predict.py", ["run_dir=.", "input=nix.wav"], "nix.wav: no such file or folder; input is a recording"),
-        ("predict.py", ["run_dir=nix", "input=."], "nix: no such file or folder; give a folder that train.py made"),
-        ("export.py", ["ckpt_path=nix.ckpt"], "nix.ckpt: no such file or folder; give a folder that train.py made"),
-        ("app.py", [], "run_dir is not set; give a trained run: python app.py run_dir=outputs/<name>"),
-        ("app.py", ["run_dir=nix"], "nix: no such file or folder; give a folder that train.py made"),
+        ("predict.py", ["run_dir=nix"], "input is not set; give input=..., a recording, a folder of recordings, or a"),
+        ("predict.py", ["run_dir=.", "input=nix.wav"], "input is 'nix.wav'; no such file or folder"),
+        (
+            "predict.py",
+            ["run_dir=nix", "input=."],
+            "run_dir is 'nix'; no such file or folder; give a folder that train",
+        ),
+        ("export.py", ["ckpt_path=nix.ckpt"], "ckpt_path is 'nix.ckpt'; no such file"),
+        ("app.py", [], "run_dir is not set; give run_dir=..., the folder of a run"),
+        ("app.py", ["run_dir=nix"], "run_dir is 'nix'; no such file or folder; give a folder that train"),
     ],
 )
 def test_a_wrong_path_is_an_error_before_torch_is_imported(tmp_path, script, arguments, message):

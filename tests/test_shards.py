@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from errors import SettingError
-from inference.shards import check_shards, cut, merge, part_paths
+from inference.shards import cut, merge, part_paths
 from runs.folder import write_text
+from tests.composed import settings_of
 from tests.scripts import ENVIRONMENT, ROOT, run
 from tests.test_cli import TINY, data, make_competition
 
@@ -155,17 +156,17 @@ def test_a_complete_table_stays_as_it_is_and_another_is_not_overwritten(tmp_path
 @pytest.mark.parametrize(
     ("shard", "shards", "message"),
     [
-        (0, 0, "shards is 0; give a whole number from 1 on"),
-        (0, 2.5, "shards is 2.5; give a whole number from 1 on"),
+        (0, 0, "shards is 0; give a whole number from 1 to 1000000"),
+        (0, 2.5, "shards is 2.5; give a whole number from 1 to 1000000"),
         (3, 3, "shard is 3, outside of 3 shards; give one from 0 to 2"),
-        (-1, 3, "shard is -1, outside of 3 shards; give one from 0 to 2"),
+        (-1, 3, "shard is -1; give a whole number from 0 on"),
         (1, 1, "shard is 1, outside of 1 shards; give one from 0 to 0"),
-        ("a", 3, "shard is 'a', outside of 3 shards; give one from 0 to 2"),
+        ("a", 3, "shard is 'a'; give a whole number from 0 on"),
     ],
 )
-def test_numbers_of_no_shard_are_refused(shard: int, shards: int, message: str) -> None:
+def test_numbers_of_no_shard_are_refused(shard: object, shards: float, message: str) -> None:
     with pytest.raises(SettingError, match=re.escape(message)):
-        check_shards(shard, shards, "probs.csv")
+        settings_of("predict", "run_dir=.", "input=.", "output=probs.csv", f"shard={shard}", f"shards={shards}")
 
 
 @pytest.mark.parametrize(
@@ -206,5 +207,5 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
 
 
 def test_other_settings_make_other_parts() -> None:
-    one, two = (part_paths("t.csv", [slice(0, 1)], settings, ["a"], [Path("a")], []) for settings in ([1], [3]))
+    one, two = (part_paths(Path("t.csv"), [slice(0, 1)], settings, ["a"], [Path("a")], []) for settings in ([1], [3]))
     assert one != two

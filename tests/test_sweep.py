@@ -62,16 +62,26 @@ def test_a_member_of_a_sweep_equals_the_same_member_alone(home: Path) -> None:
 
 
 def test_a_failed_member_does_not_stop_the_others(home: Path) -> None:
-    sweep = ["model.pool=avg,median,max", "name=partly", "trainer.max_epochs=1"]
-    printed = run("train.py", "-m", *TINY, *data(home), *sweep, cwd=home, expect=1)
-    assert "2 of 3 members complete" in printed and "Traceback" not in printed
-    assert "outputs/partly/median_seed0: failed, pool is 'median'" in printed
+    crash = f"+callbacks.crash={{_target_: tests.callbacks.Crash, epoch: '${{seed}}', flag: {home / 'crashed'}}}"
+    sweep = ["seed=1,0,2", "name=partly", "trainer.max_epochs=1", crash]
+    run("train.py", "-m", *TINY, *data(home), *sweep, cwd=home, expect=1)
     shown = run("ensemble.py", "run_dir=outputs/partly", "status=true", cwd=home)
     lines = {line.split()[0]: line for line in shown.splitlines() if line}
-    assert "failed" in lines["median_seed0"] and "pool is 'median'; choose one of avg, max" in lines["median_seed0"]
-    kl = json.loads((home / "outputs/partly/avg_seed0/metrics.json").read_text())["val_kl"]
-    assert "complete" in lines["avg_seed0"] and "1 of 1" in lines["avg_seed0"] and f"{kl:.4f}" in lines["avg_seed0"]
+    assert "failed" in lines["avg_seed0"] and "crashed on purpose" in lines["avg_seed0"]
+    kl = json.loads((home / "outputs/partly/avg_seed2/metrics.json").read_text())["val_kl"]
+    assert "complete" in lines["avg_seed2"] and "1 of 1" in lines["avg_seed2"] and f"{kl:.4f}" in lines["avg_seed2"]
     assert "3 members: 2 complete, 1 failed" in shown
+
+
+def test_one_wrong_member_stops_the_sweep_before_it_starts(home: Path) -> None:
+    before = sorted(home.rglob("*"))
+    sweep = ["model.pool=avg,median", "model.width=2,wide", "name=never"]
+    printed = run("train.py", "-m", *TINY, *data(home), *sweep, cwd=home, expect=1)
+    assert printed.splitlines() == [
+        "model.pool is 'median'; choose avg or max",
+        "model.width is 'wide'; give a whole number from 1 to 512",
+    ]
+    assert sorted(home.rglob("*")) == before
 
 
 def test_members_that_a_killed_sweep_did_not_come_to_are_waiting(home: Path) -> None:
@@ -151,7 +161,6 @@ def test_every_member_fills_the_folder_of_its_own_name(tmp_path: Path, sweep: li
     make_competition(tmp_path / "competition")
     write_word_folder(tmp_path / "words")
     given = ["data=competition", "data.root=competition", "data.cache_dir=cache", "data.batch_size=8", "model.width=2"]
-    given += [f"++data.{split}_size=8" for split in ("train", "val", "test")]
     run("train.py", "-m", *given, *sweep, "trainer.fast_dev_run=true", cwd=tmp_path)
     logs = (tmp_path / "outputs").rglob("train.log")
     assert sorted(str(log.parent.relative_to(tmp_path / "outputs")) for log in logs) == folders
@@ -170,6 +179,8 @@ def test_every_member_fills_the_folder_of_its_own_name(tmp_path: Path, sweep: li
     ],
 )
 def test_a_sweep_that_cannot_work_is_an_error_before_it_starts(home: Path, sweep: list[str], message: str) -> None:
+    for name in ("b", "c"):
+        (home / "a" / name).mkdir(parents=True, exist_ok=True)
     before = sorted(home.rglob("*"))
     printed = run("train.py", "-m", *TINY, *data(home), "name=never", *sweep, cwd=home, expect=1)
     assert message in printed and "Traceback" not in printed and "Warning" not in printed

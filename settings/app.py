@@ -1,0 +1,29 @@
+"""All settings of app.py."""
+
+from typing import Annotated
+
+from pydantic.dataclasses import dataclass
+
+from settings.fields import CLOSED, Device, Hop, RunPath, Text, real, whole
+
+
+@dataclass(config=CLOSED, kw_only=True)
+class App:
+    """A web page to try a trained run."""
+
+    run_dir: RunPath
+    """The folder of a run, of a sweep (then the ensemble of its members), or a checkpoint."""
+    host: Text
+    """Address to serve at: 127.0.0.1 for this computer alone, 0.0.0.0 for all that reach it."""
+    port: Annotated[int, whole(1, 65_535)]
+    """Port to serve at."""
+    max_mb: Annotated[int, whole(1, 10_000)]
+    """Largest upload."""
+    max_seconds: Annotated[float, real(above=0, most=86_400)]
+    """Longest recording."""
+    hop: Hop
+    """Seconds from one window to the next in longer recordings."""
+    top: Annotated[int, whole(1)]
+    """Likely words shown."""
+    device: Device
+    """`auto` takes a GPU where there is one."""

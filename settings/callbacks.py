@@ -1,0 +1,85 @@
+"""conf/callbacks and conf/logger: what is kept of a run. Null in place of one leaves it out."""
+
+from typing import Annotated, Literal
+
+from pydantic.dataclasses import dataclass
+
+from settings.fields import OPEN, AnyText, Flag, Index, Path, Text, real, whole
+from settings.options import Options
+from settings.plugin import Plugin
+
+
+@dataclass(config=OPEN, kw_only=True)
+class ModelCheckpoint(Plugin):
+    """Writes the weights and all that a run needs to resume."""
+
+    dirpath: Path
+    """Folder of the checkpoints."""
+    filename: Text
+    """Name of the file, without .ckpt."""
+    enable_version_counter: Flag
+    """Number files of one name instead of replacing them."""
+
+
+@dataclass(config=OPEN, kw_only=True)
+class LearningRateMonitor(Plugin):
+    """Logs the learning rate."""
+
+    logging_interval: Literal["step", "epoch"] | None
+    """When; null: at every step and epoch."""
+
+
+@dataclass(config=OPEN, kw_only=True)
+class History(Plugin):
+    """Writes the table of epochs."""
+
+    path: Path
+    """The table, a CSV file."""
+
+
+@dataclass(config=OPEN, kw_only=True)
+class Dashboard(Plugin):
+    """Shows a few clips in TensorBoard: sound, features, predictions."""
+
+    num_clips: Annotated[int, whole(1, 1000)]
+    """How many clips."""
+
+
+@dataclass(config=OPEN, kw_only=True)
+class Teacher(Plugin):
+    """Distillation: an ensemble's mean takes the place of the targets."""
+
+    run_dir: AnyText | None
+    """The ensemble's folder; null without distillation."""
+    weight: Annotated[float, real(above=0, most=1)]
+    """Share of the ensemble in the targets; the rest are the data's."""
+
+
+@dataclass(config=OPEN, kw_only=True)
+class TensorBoardLogger(Plugin):
+    """Writes curves, sounds and plots for TensorBoard."""
+
+    save_dir: Path
+    """The run's folder."""
+    name: AnyText
+    """Folder inside of `save_dir`."""
+    version: AnyText | Index | None
+    """Folder inside of `name`; empty for none."""
+    default_hp_metric: Flag
+    """Log a metric that stands for all hyperparameters."""
+
+
+Callback = Annotated[
+    Plugin,
+    Options(
+        "_target_",
+        {
+            "lightning.pytorch.callbacks.ModelCheckpoint": ModelCheckpoint,
+            "lightning.pytorch.callbacks.LearningRateMonitor": LearningRateMonitor,
+            "runs.history.History": History,
+            "reporting.dashboard.Dashboard": Dashboard,
+            "lightning_modules.teacher.Teacher": Teacher,
+        },
+    ),
+]
+Logger = Annotated[Plugin, Options("_target_", {"lightning.pytorch.loggers.TensorBoardLogger": TensorBoardLogger})]

@@ -1,0 +1,35 @@
+"""conf/model: the network. The number of classes is read from the data, the number of channels from the features."""
+
+from typing import Annotated, Literal
+
+from pydantic.dataclasses import dataclass
+
+from settings.fields import CLOSED, OPEN, Flag, Share, Text, whole
+from settings.options import Options
+
+
+@dataclass(config=OPEN, kw_only=True)
+class Model:
+    """Any network; the other settings are the arguments of its constructor."""
+
+    name: Text
+    """One of NETWORKS in lightning_modules/classifier.py."""
+    pool: Text
+    """Which of two kinds of pooling; also names the member's folder."""
+
+
+@dataclass(config=CLOSED, kw_only=True)
+class MAC(Model):
+    """The winning network."""
+
+    pool: Literal["avg", "max"]
+    """Every pool of the network is an average or a maximum."""
+    width: Annotated[int, whole(1, 512)]
+    """Channels of the first stage; all other widths are multiples of it."""
+    drop_rate: Share
+    """Dropout before the last layer."""
+    residual: Flag
+    """Residual connections in the stages."""
+
+
+Network = Annotated[Model, Options("name", {"mac": MAC})]

@@ -1,0 +1,68 @@
+"""All settings of train.py."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+from pydantic.dataclasses import dataclass
+from typing_extensions import Self
+
+from settings.augment import AnyAugment
+from settings.callbacks import Callback, Logger
+from settings.data import Data
+from settings.features import MultiResolutionMel
+from settings.fields import CLOSED, OPEN, ExistingFile, ExistingFolder, Flag, Fraction, Path, Seed, Share, Text
+from settings.model import Network
+from settings.optimizer import AnyOptimizer
+from settings.trainer import Trainer
+
+
+@dataclass(config=CLOSED, kw_only=True)
+class Schedule:
+    """The learning rate over all steps: a linear rise, then one cosine down."""
+
+    warmup: Share
+    """Share of the steps in which it rises from zero."""
+    final: Fraction
+    """Where it ends, as a fraction of its peak."""
+
+
+@dataclass(config=OPEN, kw_only=True)
+class Train:
+    """One run: the training of one member of an ensemble."""
+
+    name: Text
+    """The folder outputs/<name>/ that the members of an ensemble share."""
+    seed: Seed
+    """Seed of the weights, the order of clips, mixtures, augmentation and dropout."""
+    schedule: Schedule
+    """Learning rate schedule."""
+    teacher: ExistingFolder | None
+    """Distillation: the folder of the complete runs whose mean is learned instead of the targets."""
+    compile: Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"] | None
+    """Train with the network through torch.compile, in this mode."""
+    ckpt_path: ExistingFile | None
+    """A checkpoint to resume from; null: the run's own last one, if any."""
+    overwrite: Flag
+    """Delete what an earlier run made in the folder."""
+    run_dir: Path
+    """The run's folder."""
+    data: Data
+    features: MultiResolutionMel
+    augment: AnyAugment
+    model: Network
+    optimizer: AnyOptimizer
+    trainer: Trainer
+    callbacks: dict[str, Callback | None] = Field(default_factory=dict)
+    logger: dict[str, Logger | None] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def check_callbacks(self) -> Self:
+        for name, writes in (
+            ("last", "checkpoints/last.ckpt, which resuming and predict.py need"),
+            ("history", "metrics.csv"),
+        ):
+            if not self.callbacks.get(name):
+                raise ValueError(f"callbacks.{name} is null, but no other callback writes {writes}; leave it on")
+        if self.teacher and not self.callbacks.get("teacher"):
+            raise ValueError("callbacks.teacher is null, so teacher has no effect; leave it on, or set teacher=null")
+        return self
