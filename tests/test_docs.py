@@ -107,6 +107,8 @@ def check(command: str, extended: Path, tmp_path: Path) -> None:
             check_script(script, arguments, extended, tmp_path)
         case ["python", script, *_] if script in RUN_BY:
             assert Path(script).name in (ROOT / "tests" / RUN_BY[script]).read_text()
+        case ["python", "-m", "pytest", path, *_]:
+            assert (ROOT / path).exists()
         case ["python", "-m", module, *arguments]:
             check_module(module, arguments)
         case ["python", "-c", code]:

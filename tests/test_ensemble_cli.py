@@ -182,7 +182,10 @@ def test_a_member_without_a_fold_among_folds_is_refused_and_nothing_written(tmp_
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("run_dir=???", "run_dir is not set; give run_dir=..."),
+        (
+            "run_dir=???",
+            "run_dir is not set; give run_dir=..., a sweep's folder, outputs/<name>, or that of one member",
+        ),
         ("partial=no", "partial is 'no'; give true or false"),
         ("expect=all", "expect is 'all'; give a whole number from 1 on"),
         ("html=1", "html is 1; give true or false"),
