@@ -45,7 +45,7 @@ BAD = {  # what was done to a good folder; what the message says
         r"^{root}/train: holds no recording; put those of train_answer\.csv there",
     ),
     "not audio": (
-        spoil_recording("train/train_004.wav", b"<html>"),
+        spoil_recording("train/train_004.wav", b"no audio"),
         r"^1 of 12 .*\n{root}/train/train_004\.wav: cannot be read as audio .*; replace it or remove it$",
     ),
     "empty file": (spoil_recording("train/train_004.wav", b""), r"\n{root}/train/train_004\.wav: .*; replace it"),
