@@ -43,11 +43,11 @@ def load_member(checkpoint: Path) -> WordClassifier:
         learner.load_state_dict(content["state_dict"])
     except RunError as error:
         raise RunError(f"{checkpoint}: {error}; give a checkpoint that train.py wrote") from error
-    except Exception as error:  # bytes that are no checkpoint make torch.load raise anything
+    except Exception:  # bytes that are no checkpoint make torch.load raise anything
         what = "not a checkpoint of train.py, or a damaged one; give another, or train the member again"
         if is_lfs_pointer(checkpoint):
             what = "a Git LFS pointer, not the checkpoint; fetch it: git lfs pull"
-        raise RunError(f"{checkpoint}: {what}") from error
+        raise RunError(f"{checkpoint}: {what}") from None  # PyTorch advises to load it in a way that runs its code
     return learner
 
 

@@ -1,6 +1,8 @@
 """From Python: whatever a notebook holds of a sound, the answer is that of predict.py for the same recording."""
 
 import re
+import traceback
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +11,9 @@ import pytest
 import soundfile
 import torch
 
+import overlapped_words
 from datamodules.recordings import fit_length, read_clips, to_int16
-from errors import DataError, RunError
-from overlapped_words import Model, load
+from overlapped_words import DataError, Model, RunError, UserError, load
 from tests.fake_members import WORDS, write_network
 from tests.fake_recordings import RATE, speech, tone
 
@@ -118,6 +120,55 @@ def test_half_precision_is_taken(model, kind):
 def test_what_is_no_sound_is_refused(model, sound, sample_rate, message):
     with pytest.raises(DataError, match=re.escape(message)):
         model(sound, sample_rate)
+
+
+def test_a_list_gives_a_row_for_each_path_or_waveform(model, tmp_path):
+    sounds = [speech(0), speech(1, 0.6), speech(2, 1.7)]
+    paths = [tmp_path / f"{i}.flac" for i in range(3)]
+    for path, sound in zip(paths, sounds, strict=True):
+        soundfile.write(path, sound, RATE, subtype="PCM_24")
+    table = model([paths[0], str(paths[1]), paths[2]])
+    assert list(table.index) == list(map(str, paths)) and list(table.columns) == WORDS
+    for path in paths:
+        np.testing.assert_allclose(table.loc[str(path)], model(path), atol=1e-5)
+    arrays = model([sounds[0], torch.from_numpy(sounds[1]), sounds[2]], RATE)
+    assert list(arrays.index) == [0, 1, 2]
+    np.testing.assert_allclose(arrays, table, atol=1e-3)
+    assert model([]).shape == (0, len(WORDS))
+
+
+@pytest.mark.parametrize(
+    ("sounds", "sample_rate", "message"),
+    [
+        ([CLIP, np.zeros((2, RATE))], RATE, "item 1 of the list has shape (2, 16000); give waveforms (T,), or paths"),
+        ([CLIP, "a.wav"], RATE, "item 1 of the list is 'a.wav'; give waveforms (T,), or paths alone"),
+        ([CLIP, np.array([0, np.nan])], RATE, "sample 1 of waveform 1 is not a finite number"),
+        ([CLIP], None, "sample_rate is None"),
+        (["nix.wav"], None, "nix.wav: no such file"),
+        ([__file__], None, "1 of 1 recordings cannot be used"),
+    ],
+)
+def test_a_list_that_cannot_be_used_says_which_item(model, sounds, sample_rate, message):
+    with pytest.raises(DataError, match=re.escape(message)):
+        model(sounds, sample_rate)
+
+
+def test_a_model_says_what_it_is(model, sweep):
+    assert repr(model) == "<Model: 2 members, 4 words (yes, 하나, no, thanks and 1 more), 16000 Hz>"
+    assert repr(load(sweep / "avg_seed0", "cpu")).startswith("<Model: 1 member, 4 words")
+
+
+def test_the_module_has_a_version_and_its_errors():
+    assert overlapped_words.__version__ == version("overlapped-words")
+    assert all(hasattr(overlapped_words, name) for name in overlapped_words.__all__)
+    assert issubclass(DataError, UserError) and issubclass(RunError, UserError)
+
+
+def test_what_is_no_checkpoint_is_an_error_without_the_advice_of_pytorch(tmp_path):
+    torch.save(torch.nn.Linear(1, 1), tmp_path / "whole.ckpt")
+    with pytest.raises(RunError, match=r"whole\.ckpt: not a checkpoint of train\.py") as caught:
+        load(tmp_path / "whole.ckpt")
+    assert "weights_only" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_folder_without_a_trained_run_is_refused(tmp_path):
