@@ -1,6 +1,8 @@
-"""The likely words of a recording, from the file that export.py made: python onnx_words.py model.onnx clip.wav
+"""Print the likely words of a recording with a model that export.py wrote.
 
-Needs onnxruntime, numpy and soundfile; neither PyTorch nor this project.
+python onnx_words.py model.onnx clip.wav
+
+Needs onnxruntime, numpy and soundfile; neither PyTorch nor this project. Prepares the recording as predict.py does.
 """
 
 import json
@@ -10,17 +12,42 @@ import numpy as np
 import onnxruntime
 import soundfile
 
+if len(sys.argv) != 3:
+    sys.exit("usage: python onnx_words.py MODEL.onnx RECORDING")
 model, recording = sys.argv[1:]
+
 session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
 metadata = session.get_modelmeta().custom_metadata_map
-words, num_samples = json.loads(metadata["words"]), int(metadata["num_samples"])
+words, rate, length = json.loads(metadata["words"]), int(metadata["sample_rate"]), int(metadata["num_samples"])
 
-samples, sample_rate = soundfile.read(recording, dtype="float32", always_2d=True)
-if sample_rate != int(metadata["sample_rate"]):
-    sys.exit(f"{recording}: {sample_rate} Hz; convert it to {metadata['sample_rate']} Hz")
-waveform = samples.mean(axis=1)[:num_samples]  # mono, the first second ...
-waveform = np.pad(waveform, (0, num_samples - len(waveform)))  # ... or silence behind
+try:
+    samples, recorded_rate = soundfile.read(recording, dtype="float32", always_2d=True)  # (T, channels)
+except soundfile.LibsndfileError as error:
+    sys.exit(f"{error}; give a recording such as WAV, FLAC, Ogg or MP3")
+if not len(samples):
+    sys.exit(f"{recording}: empty, not one sample; give another")
+clip = samples.mean(axis=1)
+clip /= max(1, np.abs(clip).max())
 
-(probs,) = session.run(["probs"], {"waveforms": waveform[None]})
+second = round(length * recorded_rate / rate)
+if len(clip) > second:  # the loudest second
+    energy = np.concatenate([[0], np.cumsum(clip.astype(np.float64) ** 2)])
+    start = np.argmax(energy[second:] - energy[:-second])
+    clip = clip[start : start + second]
+
+if recorded_rate != rate:  # interpolate with a windowed sinc
+    cutoff = 0.99 * min(rate, recorded_rate) / recorded_rate
+    width = int(np.ceil(6 / cutoff))
+    times = np.arange(np.ceil(len(clip) * rate / recorded_rate)) * recorded_rate / rate  # of new samples, in old ones
+    near = times.astype(int)[:, None] + np.arange(-width, width + 2)
+    at = np.clip((near - times[:, None]) * cutoff, -6, 6)
+    weights = cutoff * np.sinc(at) * np.cos(np.pi * at / 12) ** 2
+    clip = (np.pad(clip, (width, width + 2))[near + width] * weights).sum(axis=1)[:length]
+
+missing = length - len(clip)
+clip = np.pad(clip, (missing // 2, missing - missing // 2))  # zeros around a shorter recording
+clip = np.round(clip * 32768) / 32768  # 16 bits, as in training
+
+(probs,) = session.run(["probs"], {"waveforms": clip[None].astype(np.float32)})
 for i in (-probs[0]).argsort()[:5]:
     print(f"{words[i]}  {probs[0, i]:.1%}")

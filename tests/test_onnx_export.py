@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from importlib.metadata import version
@@ -16,6 +17,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
+from datamodules.recordings import fit_length, read_recording
 from errors import UserError
 from export import export
 from inference import onnx_export
@@ -25,6 +27,7 @@ from inference.predictor import Predictor, load_ensemble
 from inference.probes import probe_sounds
 from settings import check
 from settings.export import Export
+from tests.fake_recordings import tone
 from tests.test_classifier import FEATURES, learner
 from tests.test_cli import ROOT, run
 from tests.test_mac import fill
@@ -137,9 +140,56 @@ def test_the_example_needs_nothing_of_this_project(sweep: Path, tmp_path: Path) 
     probs = predictor(sweep)(torch.from_numpy(clip)[None])[0]
     wanted = [f"{WORDS[i]}  {probs[i]:.1%}" for i in probs.argsort(descending=True)]
     assert done.stdout.splitlines() == wanted
-    soundfile.write(tmp_path / "fast.wav", clip, 44_100)
-    done = subprocess.run([*command, "fast.wav"], capture_output=True, **options)
-    assert done.returncode == 1 and done.stderr == "fast.wav: 44100 Hz; convert it to 16000 Hz\n"
+
+
+class Session:
+    """In place of onnxruntime's: keeps the waveform."""
+
+    heard: np.ndarray
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.custom_metadata_map = {"words": '["a"]', "sample_rate": "16000", "num_samples": "16000"}
+
+    def get_modelmeta(self) -> "Session":
+        return self
+
+    def run(self, _: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        (Session.heard,) = inputs["waveforms"]
+        return [np.ones((1, 1), np.float32)]
+
+
+def run_example(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    monkeypatch.setattr(sys, "argv", ["onnx_words.py", *map(str, arguments)])
+    runpy.run_path(str(ROOT / "examples" / "onnx_words.py"))
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100, 48_000])
+@pytest.mark.parametrize("seconds", [0.6, 1, 3])
+def test_the_example_prepares_a_recording_as_predict_does(tmp_path, monkeypatch, capsys, rate, seconds) -> None:
+    sound = tone(900, rate, seconds, 0.1) + tone(3_000, rate, seconds, 0.1)
+    sound[-round(0.7 * rate) :] *= 4
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, np.stack([sound, 0.5 * sound], axis=1), rate)
+    run_example(monkeypatch, "model.onnx", path)
+    wanted = fit_length(read_recording(path), 16_000)
+    assert Session.heard.dtype == np.float32 and Session.heard.shape == (16_000,)
+    np.testing.assert_allclose(Session.heard[20:-20], wanted[20:-20], atol=2e-3)
+    assert capsys.readouterr().out == "a  100.0%\n"
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], "usage: python onnx_words.py MODEL.onnx RECORDING"),
+        (["nix.wav"], "Error opening .*nix.wav'.* give a recording such as WAV"),
+        (["empty.wav"], "empty.wav: empty, not one sample"),
+    ],
+)
+def test_the_example_says_in_one_line_what_is_wrong(tmp_path, monkeypatch, names, message) -> None:
+    soundfile.write(tmp_path / "empty.wav", np.zeros(0), 16_000)
+    with pytest.raises(SystemExit, match=message):
+        run_example(monkeypatch, "model.onnx", *(tmp_path / name for name in names))
 
 
 @pytest.mark.parametrize(
