@@ -55,7 +55,7 @@ def exit_on_error() -> Iterator[None]:
     except Exception as error:
         if (message := as_message(error)) is None:
             raise
-        sys.exit("\n".join(map(printable, message.expandtabs(4).splitlines())))  # a file or a word may be named anything
+        sys.exit("\n".join(map(printable, message.expandtabs(4).splitlines())))  # names may hold anything
 
 
 def _return_value(job: JobReturn) -> Any:
