@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -25,16 +26,19 @@ def to_onnx(predictor: Predictor, metadata: dict[str, str]) -> torch.onnx.ONNXPr
     portable = deepcopy(predictor).cpu().eval()
     front_ends: Any = portable.front_ends
     portable.front_ends = nn.ModuleList(front_end.without_fft() for front_end in front_ends)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of packages that nothing here needs
-    program = torch.onnx.export(
-        portable,
-        (torch.zeros(2, predictor.num_samples),),  # two clips: the size of a batch of one would be fixed in the graph
-        input_names=["waveforms"],
-        output_names=["probs"],
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-        dynamo=True,
-        verbose=False,
-    )
+    for name in ("torch.onnx", "onnxscript"):  # warnings about packages and operators that the graph does not need
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PyTorch's own calls
+        program = torch.onnx.export(
+            portable,
+            (torch.zeros(2, predictor.num_samples),),  # a batch of one would fix the batch size in the graph
+            input_names=["waveforms"],
+            output_names=["probs"],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamo=True,
+            verbose=False,
+        )
     assert program is not None  # it is None only without dynamo
     ClearMetadataAndDocStringPass()(program.model)  # every node's stack, with the folders of this machine
     program.model.metadata_props.update(metadata)
