@@ -1,31 +1,44 @@
-# make demo     set-up, a small sweep on the embedded corpus, its ensemble and report
-# make test     set-up, the tests
-# make lint     set-up, ruff, mypy
+# make demo           install, train a small ensemble on synthetic words, write its report
+# make setup          install, with the development tools
+# make test           run the tests
+# make lint           run ruff and mypy
+# make constraints    test the newest versions and write them to constraints.txt
 PYTHON ?= python3
 VENV ?= .venv
-RUN := $(VENV)/bin/python
+CONSTRAINTS ?= constraints.txt # versions to install; empty for the newest
+BIN := $(VENV)/bin
+INSTALL = $(BIN)/pip install --quiet $(addprefix --constraint ,$(strip $(CONSTRAINTS))) --editable
 
-.PHONY: demo test lint setup
-setup: $(VENV)/.ready
-
-$(VENV)/.ready: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --editable '.[dev]'
-	touch $@
-
-demo: setup
-	$(RUN) train.py -m experiment=demo model.pool=avg,max
-	$(RUN) ensemble.py run_dir=outputs/demo expect=2
+.PHONY: demo test lint setup constraints
+demo: $(VENV)/.ready
+	$(BIN)/python train.py -m experiment=demo model.pool=avg,max
+	$(BIN)/python ensemble.py run_dir=outputs/demo expect=2
 	@echo
 	@echo "Submission:   outputs/demo/submission.csv"
 	@echo "Report:       outputs/demo/report.html"
-	@echo "TensorBoard:  $(VENV)/bin/tensorboard --logdir outputs"
-	@echo "Try it:       $(RUN) predict.py run_dir=outputs/demo input=RECORDING"
+	@echo "TensorBoard:  $(BIN)/tensorboard --logdir outputs"
+	@echo "Try it:       $(BIN)/python predict.py run_dir=outputs/demo input=RECORDING"
 
 test: setup
-	$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: setup
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+setup: $(VENV)/.dev-ready
+
+$(VENV)/.ready: pyproject.toml $(strip $(CONSTRAINTS))
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) .
+	touch $@
+
+$(VENV)/.dev-ready: $(VENV)/.ready
+	$(INSTALL) '.[dev]'
+	touch $@
+
+constraints:
+	rm -rf .venv-newest
+	$(MAKE) test VENV=.venv-newest CONSTRAINTS=
+	.venv-newest/bin/python .ci/constraints.py > constraints.txt
