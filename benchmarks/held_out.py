@@ -12,7 +12,7 @@ OUT/test_sets/<name>.csv: the test clips (`test`), mixtures of 2, 3 or 5 words, 
 
 import argparse
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -88,12 +88,16 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder to write to")
     parser.add_argument("--speakers", type=int, default=6, help="number of held-out speakers")
     parser.add_argument("--train-size", type=int, default=4000, help="number of training mixtures")
+    parser.add_argument(
+        "--test-size", type=int, default=1000, help="of the test set `test`; the others are half as large"
+    )
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     words, out = Words(arguments.words, arguments.speakers, arguments.seed), arguments.out
     words.copy(out / "words")
     words.write(out / "train", out / "train_answer.csv", MixtureSet(arguments.train_size), False, [arguments.seed, 0])
     for i, (name, test_set) in enumerate(TEST_SETS.items(), start=1):
+        test_set = replace(test_set, size=test_set.size * arguments.test_size // 1000)
         words.write(out / "test_sets" / name, out / "test_sets" / f"{name}.csv", test_set, True, [arguments.seed, i])
     (out / "test").symlink_to("test_sets/test")
     submission = pd.read_csv(out / "test_sets" / "test.csv")
