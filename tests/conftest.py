@@ -1,6 +1,9 @@
 """Fixtures that several files of tests share."""
 
 import os
+import shutil
+import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,11 +15,23 @@ from tests.golden import SHARED
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose marker names what is not here."""
+    for marker, reason in {"network": "needs a network", "slow": "takes minutes"}.items():
+        if item.get_closest_marker(marker) and marker not in item.config.option.markexpr:
+            pytest.skip(f"{reason}: pytest -m {marker}")
+    if item.get_closest_marker("ray") and find_spec("ray") is None:
+        pytest.skip("needs Ray: pip install -e '.[ray]'")
+    if item.get_closest_marker("slurm"):
+        if shutil.which("sinfo") is None:
+            pytest.skip("needs Slurm: .ci/slurm-node start")
+        nodes = subprocess.run(["sinfo", "--noheader", "--format=%T"], capture_output=True, text=True)
+        if "idle" not in nodes.stdout:
+            pytest.skip(f"no node of Slurm is idle: {nodes.stdout}{nodes.stderr}")
     if item.get_closest_marker("gpu"):
         import torch
 
         if not torch.cuda.is_available():
-            pytest.skip("no GPU here: torch.cuda.is_available() is False")
+            pytest.skip("needs a GPU: torch.cuda.is_available() is False")
 
 
 @pytest.fixture

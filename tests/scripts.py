@@ -1,11 +1,12 @@
-"""Running the scripts as their users do, but for the seconds that every import of torch takes."""
+"""Run the scripts as users do, but without the seconds that every import of torch takes."""
 
 import atexit
 import multiprocessing
 import os
 import runpy
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -18,6 +19,7 @@ SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
     [
         "hydra.main",
+        "settings.train",
         "datamodules.overlap",
         "datamodules.sources",
         "reporting.summary",
@@ -29,28 +31,58 @@ SERVER.set_forkserver_preload(
 )
 
 
-def run(script: str, *arguments: str, cwd: Path, expect: int = 0) -> str:
-    """Run a script of this project in `cwd` -> all it printed; its exit status must be `expect`.
+def run(
+    script: str,
+    *arguments: str,
+    cwd: Path,
+    expect: int = 0,
+    root: Path = ROOT,
+    environment: Mapping[str, str] = ENVIRONMENT,
+) -> str:
+    """Run a script in `cwd` and return all it printed; `expect` is its exit status.
 
-    Not for a launcher that starts workers: it would wait for them for ever, as a fork ends in another order.
+    `script` is a file of the project in `root`, or "-m" or "-c" as in Python's own command line. Not for a launcher
+    that starts workers: it would wait for them for ever, as a fork ends in another order.
     """
     with NamedTemporaryFile() as output:
-        process = SERVER.Process(target=_run, args=(str(ROOT / script), arguments, cwd, output.name))
-        process.start()
+        process = start(script, *arguments, cwd=cwd, output=output.name, root=root, environment=environment)
         process.join()
         printed = Path(output.name).read_text(encoding="utf-8")
     assert process.exitcode == expect, printed
     return printed
 
 
-def _run(script: str, arguments: Sequence[str], cwd: Path, output: str) -> None:
+def start(
+    script: str, *arguments: str, cwd: Path, output: str, root: Path, environment: Mapping[str, str]
+) -> BaseProcess:
+    """Start what `run` runs; what it prints goes to the file `output`."""
+    process = SERVER.Process(target=_run, args=(script, arguments, cwd, output, root, environment))
+    process.start()
+    return process
+
+
+def _run(
+    script: str, arguments: Sequence[str], cwd: Path, output: str, root: Path, environment: Mapping[str, str]
+) -> None:
     file = os.open(output, os.O_WRONLY | os.O_APPEND)
     os.dup2(file, sys.stdout.fileno())
     os.dup2(file, sys.stderr.fileno())
     os.chdir(cwd)
-    os.environ.update(ENVIRONMENT)
-    sys.argv = [script, *arguments]
+    os.environ.update(environment)
+    if root != ROOT:  # the server has imported this checkout's modules
+        own = {path.stem for path in ROOT.glob("*.py")} | {path.parent.name for path in ROOT.glob("*/__init__.py")}
+        for name in [name for name in sys.modules if name.partition(".")[0] in own]:
+            del sys.modules[name]
+    sys.path.insert(0, str(root))
     try:
-        runpy.run_path(script, run_name="__main__")
+        match script:
+            case "-m":
+                sys.argv = ["", *arguments[1:]]
+                runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+            case "-c":
+                exec(arguments[0], {})
+            case _:
+                sys.argv = [str(root / script), *arguments]
+                runpy.run_path(str(root / script), run_name="__main__")
     finally:
         atexit._run_exitfuncs()  # a process of multiprocessing ends without them

@@ -1,10 +1,8 @@
 """Sweeps whose members run side by side, by launchers that others wrote: the results are those of one after another."""
 
 import json
-import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -63,22 +61,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def skip_what_is_not_here(launcher: str) -> None:
-    if launcher == "ray" and find_spec("ray") is None:
-        pytest.skip("no Ray here: pip install -e '.[ray]'")
-    if launcher == "submitit_slurm":
-        if shutil.which("sinfo") is None:
-            pytest.skip("no Slurm here: .ci/slurm-node start")
-        nodes = subprocess.run(["sinfo", "--noheader", "--format=%T"], capture_output=True, text=True)
-        if "idle" not in nodes.stdout:
-            pytest.skip(f"no node of Slurm is idle: {nodes.stdout}{nodes.stderr}")
-
-
 @pytest.mark.parametrize(
-    "launcher", ["joblib", "submitit_local", pytest.param("submitit_slurm", marks=pytest.mark.slurm), "ray"]
+    "launcher",
+    [
+        "joblib",
+        "submitit_local",
+        pytest.param("submitit_slurm", marks=pytest.mark.slurm),
+        pytest.param("ray", marks=pytest.mark.ray),
+    ],
 )
 def test_members_side_by_side_equal_those_one_after_the_other(home: Path, launcher: str) -> None:
-    skip_what_is_not_here(launcher)
     sweep(home, launcher, "model.pool=avg,max")
     assert len(predictions(home, launcher)) == 4
     assert predictions(home, launcher) == predictions(home, "basic")

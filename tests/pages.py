@@ -1,0 +1,38 @@
+"""What README, CONTRIBUTING and docs/ show: their commands and their files, in the order of a reader."""
+
+import re
+from collections.abc import Iterator
+
+from tests.scripts import ROOT
+
+INDEX = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+ORDER = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/README.md",
+    *(f"docs/{name}" for name in re.findall(r"\((\w+\.md)\)", INDEX)),
+]
+TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in dict.fromkeys(ORDER)}
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+PROGRAM = re.compile(r"(git|cd|ln|mkdir|source|eval|python3?|make|pip|pytest|tensorboard|\.venv/bin/\S+) ")
+
+
+def commands() -> list[tuple[str, str]]:
+    """(page, command), each where it first appears: the lines of blocks of commands, and code in the text."""
+    found: dict[str, str] = {}
+    for page, text in TEXTS.items():
+        for language, block, span in re.findall(rf"{BLOCK.pattern}|`([^`]+)`", text, flags=BLOCK.flags):
+            lines = [" ".join(span.split())] if span else block.splitlines() if language in ("", "bash", "sh") else []
+            for line in filter(PROGRAM.match, lines):
+                for command in re.split(r"\s# ", line)[0].split(" && "):
+                    found.setdefault(command.strip(), page)
+    return [(page, command) for command, page in found.items()]
+
+
+def files() -> Iterator[tuple[str, str]]:
+    """(path, text) of the files that pages show: blocks whose first line is a comment with the path."""
+    for text in TEXTS.values():
+        for _, block in BLOCK.findall(text):
+            first, _, rest = block.partition("\n")
+            if path := re.fullmatch(r"# ([\w/]+\.\w+)", first):
+                yield path[1], rest
