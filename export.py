@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 
 import cli
 from errors import SettingError
-from messages import count
+from messages import count, printable
 
 if TYPE_CHECKING:
     from inference.predictor import Predictor
@@ -49,7 +49,7 @@ def export(cfg: "Export") -> Path:
     sounds = probe_sounds(predictor.sample_rate, predictor.num_samples, Path(cfg.cache_dir))
     difference = write_checked(to_onnx(predictor, metadata(predictor, checkpoints)), output, predictor, sounds)
     words = count(len(predictor.class_names), "word")
-    print(f"{output}: {predictor.summary}, {words}, {output.stat().st_size / 1e6:.1f} MB")
+    print(f"{printable(str(output))}: {predictor.summary}, {words}, {output.stat().st_size / 1e6:.1f} MB")
     print(f"Largest difference in probability to PyTorch on {len(sounds)} sounds: {difference:.1e}")
     return output
 

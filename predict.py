@@ -98,7 +98,8 @@ def predict_shard(cfg: "Predict", inputs: Inputs, checkpoints: list[Path], outpu
         log_skipped(unreadable)
     missing = merge(parts, output, cfg.overwrite)
     merged = f"all parts merged into {printable(str(output))}"
-    outcome = f"{missing} of {cfg.shards} parts still missing" if missing else merged
+    kept = f"{missing} of {cfg.shards} parts still missing, the others are in {printable(str(part.parent))}"
+    outcome = kept if missing else merged
     print(f"shard {cfg.shard} of {cfg.shards}, {count(len(mine.ids), 'recording')}: {outcome}")
 
 

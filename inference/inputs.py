@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from datamodules.audio_files import how_to_convert, list_files, list_recordings
 from errors import DataError
-from messages import count, some
+from messages import count, printable, some
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,8 @@ def list_folder(folder: Path) -> Inputs:
         remedy = convert or within or "; give the folder that the recordings are in"
         raise DataError(f"{folder}: holds no recording{there}{remedy}")
     if others:
-        log.warning("%s skipped: %s%s", count(len(others), "file"), some(path.name for path in others), convert)
+        names = some(path.name for path in others)
+        log.warning("%s skipped: %s%s", count(len(others), "file"), names, printable(convert))
     if folders:
         log.warning("%s not searched: %s", count(len(folders), "sub-folder"), some(folders))
     return Inputs(unique_ids(paths), paths)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from errors import RunError
-from messages import some
+from messages import printable, some
 from runs.folder import RunFolder
 from runs.members import folder_name
 from runs.reading import RENEW, read_ensemble
@@ -52,7 +52,8 @@ def find_stack(checkpoints: Sequence[Path]) -> Stack | None:
             raise RunError(f"{file}: stack.floor is {floor}, not between 0 and 1; {RENEW}")
         return Stack([weights[name] for name in names], numbers["offsets"], floor)
     if len(folders) > 1:
-        log.warning("%s: fitted to other members, or before these were trained anew: their mean instead", file)
+        message = "%s: fitted to other members, or before these were trained again; their mean is used instead"
+        log.warning(message, printable(str(file)))
     return None
 
 

@@ -107,7 +107,7 @@ def build_page(ears: Ears, title: str, limits: str, top: int) -> gr.Blocks:
 
     def problem() -> gr.Textbox:
         """Stays until the next recording, unlike the messages of `gr.Error`."""
-        return gr.Textbox(label="This cannot be used", visible=False, interactive=False)
+        return gr.Textbox(label="Error", visible=False, interactive=False)
 
     # What visitors leave is deleted within two hours, all of it at the end.
     with gr.Blocks(title="Overlapped words", analytics_enabled=False, delete_cache=(3600, 3600)) as page:

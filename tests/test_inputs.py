@@ -32,6 +32,12 @@ def test_what_is_no_recording_in_a_folder_is_counted_and_named(tmp_path, caplog)
     assert folders == "1 sub-folder not searched: old"
 
 
+def test_no_name_in_a_folder_commands_the_terminal(tmp_path, caplog):
+    find_inputs(fill(tmp_path, "a.wav", "\x1b[2J.m4a", "\x1b]0;b\x07/c.wav"))
+    assert "ffmpeg -i" in caplog.text and r"\x1b[2J.m4a" in caplog.text and r"\x1b]0;b\x07" in caplog.text
+    assert not any(c in record.getMessage() for record in caplog.records for c in "\x1b\x07")
+
+
 def test_a_folder_of_recordings_alone_is_nothing_to_speak_of(tmp_path, caplog):
     assert find_inputs(fill(tmp_path, "a.wav", ".hidden")).ids == ["a"]
     assert not caplog.text

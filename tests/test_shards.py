@@ -75,7 +75,7 @@ def test_a_missing_part_is_made_again_and_no_other(home: Path, tmp_path: Path) -
     (folder / lost).unlink()
     (tmp_path / "probs.csv").unlink()
     printed = run("predict.py", *sharded(home, clips), cwd=tmp_path)
-    assert "shard 0 of 3, 4 recordings: 1 of 3 parts still missing" in printed
+    assert "shard 0 of 3, 4 recordings: 1 of 3 parts still missing, the others are in " in printed
     assert (tmp_path / "probs.csv").read_bytes() == (home / "whole.csv").read_bytes()
     after = parts_in(folder)
     assert [name for name in before if after[name] != before[name]] == [lost]

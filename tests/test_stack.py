@@ -47,11 +47,11 @@ def test_other_members_or_checkpoints_take_the_mean(sweep: Path, caplog: pytest.
     assert f"{sweep / 'ensemble.json'}: fitted to other members" in caplog.text
 
 
-def test_members_that_were_trained_anew_take_the_mean(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_members_that_were_trained_again_take_the_mean(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
     table = sweep / "avg_seed0" / "val_predictions.csv"
     table.write_text(table.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     assert find_stack(checkpoints(sweep)) is None
-    assert "or before these were trained anew" in caplog.text
+    assert "or before these were trained again" in caplog.text
 
 
 def test_without_a_stack_there_is_nothing_to_warn_of(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
