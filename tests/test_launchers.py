@@ -35,7 +35,12 @@ LAUNCHERS = {
 def sweep(home: Path, launcher: str, *arguments: str, expect: int = 0) -> str:
     """A sweep in a folder named after its launcher, with a cache of its own -> all it printed."""
     data = [f"data.root={home / 'Data'}", f"data.cache_dir={home / 'cache' / launcher}", "data.num_workers=1"]
-    options = [f"hydra/launcher={launcher}", *LAUNCHERS[launcher], f"name={launcher}", *arguments]
+    options = [
+        f"hydra/launcher={launcher}",
+        *LAUNCHERS[launcher],
+        "name=${hydra:runtime.choices.hydra/launcher}",
+        *arguments,
+    ]
     # Not by tests.scripts.run: the launchers' own processes are told to end by the end of a whole interpreter.
     command = [sys.executable, str(ROOT / "train.py"), "-m", *TINIER, *data, *options]
     done = subprocess.run(command, cwd=home, env=ENVIRONMENT, text=True, capture_output=True)
