@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
@@ -14,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from errors import user_message
 from messages import printable
 
+CONF = Path(__file__).parent / "conf"
 PATHS = ("run_dir", "ckpt_path", "input", "output")
 
 
@@ -23,7 +25,7 @@ def run(main: Callable[[], Any]) -> None:
     A user error, an error of the operating system or a setting that Hydra rejects ends it with one message on stderr
     and status 1, a bug with a traceback. HYDRA_FULL_ERROR=1 shows the traceback of either.
     """
-    sys.argv[1:] = quote_paths(sys.argv[1:])
+    sys.argv[1:] = as_overrides(sys.argv[1:])
     if os.environ.get("HYDRA_FULL_ERROR"):
         main()
         return
@@ -74,13 +76,18 @@ def as_message(error: BaseException) -> str | None:
     return user_message(error)
 
 
-def quote_paths(arguments: Sequence[str]) -> list[str]:
-    """Quote paths for Hydra, whose grammar stops at '=', ',' and letters outside of ASCII."""
-    quoted = []
+def as_overrides(arguments: Sequence[str]) -> list[str]:
+    """Write arguments as Hydra reads them.
+
+    Its grammar stops at '=', ',' and letters outside of ASCII, so paths are quoted; and `GROUP=null` is `~GROUP`.
+    """
+    overrides = []
     for argument in arguments:
         name, equals, value = argument.partition("=")
-        if name in PATHS and equals and value and value[0] not in "'\"" and value != "null":
+        if value == "null" and name.isidentifier() and (CONF / name).is_dir():
+            argument = f"~{name}"
+        elif name in PATHS and equals and value and value[0] not in "'\"" and value != "null":
             escaped = value.replace("\\", "\\\\").replace("'", "\\'")
             argument = f"{name}='{escaped}'"
-        quoted.append(argument)
-    return quoted
+        overrides.append(argument)
+    return overrides

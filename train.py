@@ -44,6 +44,7 @@ def train(cfg: "Train", run_dir: str, overrides: list[str], number: int = 0) -> 
     from lightning.pytorch.utilities import rank_zero_only
 
     from lightning_modules import results
+    from lightning_modules.device import choose_for_device
     from runs.ending import clear_end
     from runs.folder import RunFolder, provenance
     from runs.status import Status
@@ -144,6 +145,7 @@ def quieten() -> None:
         "`srun` command is available",  # a login node of a cluster
         "smaller than the logging interval",
         "across ranks is zero",  # there is no validation split
+        "is not supported by the model summary",  # which is not shown
     ):
         warnings.filterwarnings("ignore", message=f".*{message}.*")
 
@@ -170,20 +172,6 @@ def find_checkpoint(wanted: str | None, folder: "RunFolder | None", class_names:
         )
     log.info("resuming from %s", checkpoint)
     return checkpoint
-
-
-def choose_for_device(cfg: "Train", number: int) -> None:
-    """Settle what is "auto": on CUDA 16-bit mixed precision and features computed at every step, elsewhere float32
-    (16-bit on a CPU is slow or wrong) and features from the disk; and which GPU a member takes that needs one."""
-    import torch
-
-    cuda = cfg.trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-    if cfg.trainer.precision == "auto":
-        cfg.trainer.precision = "16-mixed" if cuda else "32-true"
-    if cfg.data.cache == "auto":
-        cfg.data.cache = "waveforms" if cuda else "features"
-    if cuda and cfg.trainer.devices == 1:
-        cfg.trainer.devices = [number % torch.cuda.device_count()]
 
 
 def build_trainer(cfg: "Train", with_validation: bool) -> "Trainer":

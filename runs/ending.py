@@ -1,6 +1,7 @@
 """How a training ends: after its last epoch, at its time limit, by a signal or by an error that Lightning raises."""
 
 import logging
+import multiprocessing
 import signal
 import sys
 import threading
@@ -54,6 +55,10 @@ def clear_end(run_dir: str | None) -> Iterator[None]:
             raise
         raise RunError(f"{problem}, which resumes the run") from error
     finally:
+        for (
+            worker
+        ) in multiprocessing.active_children():  # of a data loader: they ignore the signal that Python ends them with
+            worker.kill()
         threading.excepthook = excepthook
         if ours:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -23,6 +23,7 @@ REMEDIES = {
     Status.RUNNING: "not complete, it is being trained; wait for its end",
     Status.INTERRUPTED: "not complete, it was interrupted; repeat its train.py command, which resumes it",
     Status.WAITING: "not complete, its sweep has not started it yet; wait, or delete its folder if that has ended",
+    Status.STOPPED: "not complete, trainer.max_time stopped it; repeat its train.py command with a longer one",
     NOT_STARTED: "its sweep ended before it started; repeat the sweep's command to train it",
     Status.FAILED: "not complete, its training failed ({error}); correct that and repeat its train.py command",
 }
@@ -33,10 +34,10 @@ NO_METRICS = "not complete, its metrics.json is missing; repeat its train.py com
 class Member:
     """One trained network's folder, `<pool>_seed<seed>/` or, of a cross-validation, `<pool>_seed<seed>_fold<fold>/`.
 
-    `status` is that of metrics.json ("waiting", "running", "interrupted", "complete" or "failed"), "interrupted" for a
-    running one that gives no sign of life, "not started" for a waiting one whose sweep has ended, and "unreadable"
-    where metrics.json is damaged or missing. `fault`, empty for a complete member, is the message that says why it
-    cannot be used. `last_sign` of life is a time (s), 0 if none.
+    `status` is that of metrics.json ("waiting", "running", "interrupted", "stopped", "complete" or "failed"),
+    "interrupted" for a running one that gives no sign of life, "not started" for a waiting one whose sweep has ended,
+    and "unreadable" where metrics.json is damaged or missing. `fault`, empty for a complete member, is the message that
+    says why it cannot be used. `last_sign` of life is a time (s), 0 if none.
     """
 
     path: Path

@@ -117,10 +117,16 @@ def _tell_the_end(folders: list[Path]) -> None:
     open_ones = [member for member in map(read_member, folders) if member.status != Status.COMPLETE]
     print(f"\n{len(folders) - len(open_ones)} of {count(len(folders), 'member')} complete", flush=True)
     for member in open_ones:
-        reason = {UNREADABLE: member.fault, Status.FAILED: error_of(member.metrics)}.get(member.status)
+        reason = {
+            UNREADABLE: member.fault,
+            Status.FAILED: error_of(member.metrics),
+            Status.STOPPED: "by trainer.max_time; give a longer one to resume it",
+        }.get(member.status)
         print(printable(", ".join(filter(None, [f"  {member.path}: {member.status}", reason]))))
     if open_ones:
-        print("Correct what failed and repeat the command: it skips complete members and resumes the rest.")
+        failed = any(member.status in (Status.FAILED, UNREADABLE) for member in open_ones)
+        repeat = "Correct the errors and repeat the command" if failed else "Repeat the command"
+        print(f"{repeat}: it skips complete members and resumes the others.")
     else:
         for sweep in dict.fromkeys(folder.parent for folder in folders):
             print(f"python ensemble.py run_dir={sweep}")

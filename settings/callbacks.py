@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic.dataclasses import dataclass
 
-from settings.fields import OPEN, AnyText, Flag, Index, Path, Text, real, whole
+from settings.fields import OPEN, AnyText, Count, Flag, Index, Path, Text, real, whole
 from settings.options import Options
 from settings.plugin import Plugin
 
@@ -35,6 +35,14 @@ class History(Plugin):
 
     path: Path
     """The table, a CSV file."""
+
+
+@dataclass(config=OPEN, kw_only=True)
+class TQDMProgressBar(Plugin):
+    """Shows progress on a terminal."""
+
+    refresh_rate: Count
+    """Steps from one refresh to the next."""
 
 
 @dataclass(config=OPEN, kw_only=True)
@@ -76,6 +84,7 @@ Callback = Annotated[
         {
             "lightning.pytorch.callbacks.ModelCheckpoint": ModelCheckpoint,
             "lightning.pytorch.callbacks.LearningRateMonitor": LearningRateMonitor,
+            "lightning.pytorch.callbacks.TQDMProgressBar": TQDMProgressBar,
             "runs.history.History": History,
             "reporting.dashboard.Dashboard": Dashboard,
             "lightning_modules.teacher.Teacher": Teacher,

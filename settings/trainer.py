@@ -10,10 +10,7 @@ from settings.fields import OPEN, Count, Flag, Index, Path, Target, either, list
 from settings.plugin import Plugin
 
 Accelerator = Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"]
-Precision = Literal[
-    "auto", "16-true", "16-mixed", "bf16-true", "bf16-mixed", "32-true", "64-true",
-    "transformer-engine", "transformer-engine-float16", "16", "bf16", "32", "64", 16, 32, 64,
-]  # fmt: skip
+Precision = Literal["auto", "16-mixed", "bf16-mixed", "32-true", "16", "bf16", "32", 16, 32]  # features are float32
 Strategy = Literal[
     "auto", "single_device",
     "ddp", "ddp_find_unused_parameters_false", "ddp_find_unused_parameters_true",

@@ -180,6 +180,17 @@ def test_fast_dev_run_goes_through_everything_and_leaves_nothing_that_counts(hom
     assert [path.name for path in (home / "outputs" / "dry").rglob("*") if path.is_file()] == ["train.log"]
 
 
+def test_all_that_may_be_off_is_off(home: Path) -> None:
+    off = ["logger=null", *(f"callbacks.{name}=null" for name in ("best", "learning_rate", "progress", "teacher"))]
+    options = [option for option in TINY if not option.startswith("callbacks")]
+    run("train.py", *options, *data(home), "name=off", *off, "callbacks.dashboard=null", cwd=home)
+    member = home / "outputs" / "off" / "avg_seed0"
+    assert {path.name for path in (member / "checkpoints").iterdir()} == {"last.ckpt"}
+    assert not (member / "tensorboard").exists()
+    whole = home / "outputs" / "smoke" / "avg_seed0"
+    assert (member / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
+
+
 def test_without_validation_all_clips_are_trained_on(home: Path) -> None:
     run("train.py", *TINY, *data(home), "name=all", "data.val_fraction=0", cwd=home)
     member = home / "outputs" / "all" / "avg_seed0"
@@ -289,6 +300,11 @@ def test_a_run_that_never_trained_gives_way_to_another_configuration(home: Path)
         (["ckpt_path=nix.ckpt", *TINY, "data.root=Data"], "ckpt_path is 'nix.ckpt'; no such file"),
         (["callbacks.last=null", *TINY, "data.root=Data"], "callbacks.last is null"),
         (["callbacks.history=null", *TINY, "data.root=Data"], "callbacks.history is null"),
+        (["callbacks=null", "experiment=smoke"], "callbacks.last is null"),
+        (
+            ["trainer.precision=16-true", *TINY, "data.root=Data"],
+            "trainer.precision is '16-true'; choose auto, 16-mixed",
+        ),
     ],
 )
 def test_train_says_what_is_wrong(home: Path, arguments: list[str], message: str) -> None:

@@ -60,6 +60,21 @@ def test_a_bug_is_a_traceback(error: Exception) -> None:
         cli.run(raising(error))
 
 
+@pytest.mark.parametrize(
+    ("argument", "override"),
+    [
+        ("logger=null", "~logger"),
+        ("callbacks=null", "~callbacks"),
+        ("logger.tensorboard=null", "logger.tensorboard=null"),
+        ("teacher=null", "teacher=null"),
+        ("ckpt_path=null", "ckpt_path=null"),
+        ("ckpt_path=a=b.ckpt", "ckpt_path='a=b.ckpt'"),
+    ],
+)
+def test_arguments_as_hydra_reads_them(argument: str, override: str) -> None:
+    assert cli.as_overrides([argument]) == [override]
+
+
 def test_ctrl_c_ends_with_the_status_that_a_shell_expects() -> None:
     with pytest.raises(SystemExit) as end:
         cli.run(raising(KeyboardInterrupt()))

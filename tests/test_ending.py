@@ -2,9 +2,11 @@
 
 import errno
 import logging
+import multiprocessing
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -59,6 +61,20 @@ def test_another_exit_and_a_bug_stay_as_they_are(tmp_path):
     assert caught.value.code == 7
     with pytest.raises(ValueError, match="a bug"), clear_end(str(tmp_path)):
         raise ValueError("a bug")
+
+
+def work() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(600)
+
+
+def test_a_worker_that_ignores_signals_does_not_outlive_the_training(tmp_path):
+    worker = multiprocessing.get_context("fork").Process(target=work, daemon=True)
+    with pytest.raises(SystemExit), clear_end(str(tmp_path)):
+        worker.start()
+        interrupt()
+    worker.join(10)
+    assert worker.exitcode == -signal.SIGKILL
 
 
 def test_a_handler_of_a_launcher_stays(tmp_path):

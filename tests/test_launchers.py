@@ -6,10 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import OmegaConf
 
 import train
 from tests.composed import configuration
@@ -99,27 +97,3 @@ def test_members_know_their_number_in_the_sweep(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(HydraConfig.instance(), "cfg", cfg)
     monkeypatch.setattr(train, "train", lambda cfg, run_dir, overrides, number: number)
     assert train.main(configuration("train", "run_dir=here", "name=members")) == number
-
-
-@pytest.mark.parametrize(
-    ("number", "count", "accelerator", "devices", "chosen"),
-    [
-        (0, 4, "auto", 1, [0]),
-        (3, 4, "gpu", 1, [3]),
-        (6, 4, "auto", 1, [2]),
-        (6, 1, "auto", 1, [0]),
-        (6, 4, "auto", 2, 2),
-        (6, 4, "auto", "auto", "auto"),
-        (6, 4, "cpu", 1, 1),
-        (6, 0, "auto", 1, 1),
-    ],
-)
-def test_members_take_the_gpus_of_a_machine_in_turn(
-    monkeypatch: pytest.MonkeyPatch, number: int, count: int, accelerator: str, devices: int | str, chosen: object
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
-    trainer = {"accelerator": accelerator, "devices": devices, "precision": "auto"}
-    cfg = OmegaConf.create({"trainer": trainer, "data": {"cache": "auto"}})
-    train.choose_for_device(cfg, number)
-    assert cfg.trainer.devices == chosen

@@ -14,8 +14,10 @@ import pandas as pd
 import pytest
 
 from errors import RunError
+from runs import sweep as sweeps
 from runs.folder import RunFolder
 from runs.reading import read_config
+from tests.fake_members import write_member
 from tests.fake_recordings import write_word_folder
 from tests.scripts import ENVIRONMENT, ROOT, run
 from tests.test_cli import TINY, data, make_competition
@@ -71,6 +73,28 @@ def test_a_failed_member_does_not_stop_the_others(home: Path) -> None:
     kl = json.loads((home / "outputs/partly/avg_seed2/metrics.json").read_text())["val_kl"]
     assert "complete" in lines["avg_seed2"] and "1 of 1" in lines["avg_seed2"] and f"{kl:.4f}" in lines["avg_seed2"]
     assert "3 members: 2 complete, 1 failed" in shown
+
+
+def test_the_end_of_a_sweep_counts_its_own_members(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    states = {"failed": {"error": "a.wav: empty"}, "stopped": {}, "interrupted": {}, "complete": {}}
+    folders = [
+        write_member(tmp_path, "avg", i, status=status, **facts) for i, (status, facts) in enumerate(states.items())
+    ]
+    write_member(tmp_path, "max", 0)  # of an earlier sweep
+    sweeps._tell_the_end(folders)
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "1 of 4 members complete",
+        f"  {folders[0]}: failed, a.wav: empty",
+        f"  {folders[1]}: stopped, by trainer.max_time; give a longer one to resume it",
+        f"  {folders[2]}: interrupted",
+        "Correct the errors and repeat the command: it skips complete members and resumes the others.",
+    ]
+    sweeps._tell_the_end(folders[2:3])
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "0 of 1 member complete",
+        f"  {folders[2]}: interrupted",
+        "Repeat the command: it skips complete members and resumes the others.",
+    ]
 
 
 def test_one_wrong_member_stops_the_sweep_before_it_starts(home: Path) -> None:

@@ -1,0 +1,101 @@
+"""What is chosen for the device, and what is wrong with it."""
+
+import logging
+import platform
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from errors import SettingError
+from lightning_modules import device
+from lightning_modules.device import choose_for_device
+
+
+def choose(accelerator: str = "auto", precision: str = "auto", devices: int | str = 1, number: int = 0) -> Any:
+    trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
+    cfg: Any = OmegaConf.create({"trainer": trainer, "data": {"cache": "auto"}})
+    choose_for_device(cfg, number)
+    return cfg
+
+
+@pytest.fixture
+def num_gpus(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: request.param > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: request.param)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
+@pytest.mark.parametrize(
+    ("number", "num_gpus", "accelerator", "devices", "chosen"),
+    [
+        (0, 4, "auto", 1, [0]),
+        (3, 4, "gpu", 1, [3]),
+        (6, 4, "auto", 1, [2]),
+        (6, 1, "auto", 1, [0]),
+        (6, 4, "auto", 2, 2),
+        (6, 4, "auto", "auto", "auto"),
+        (6, 4, "cpu", 1, 1),
+        (6, 0, "auto", 1, 1),
+    ],
+    indirect=["num_gpus"],
+)
+def test_members_take_the_gpus_of_a_machine_in_turn(num_gpus, number, accelerator, devices, chosen) -> None:
+    assert choose(accelerator, devices=devices, number=number).trainer.devices == chosen
+
+
+@pytest.mark.parametrize(
+    ("num_gpus", "precision", "cache"),
+    [(1, "16-mixed", "waveforms"), (0, "32-true", "features")],
+    indirect=["num_gpus"],
+)
+def test_precision_and_cache_follow_the_device(num_gpus, precision, cache) -> None:
+    cfg = choose()
+    assert (cfg.trainer.precision, cfg.data.cache) == (precision, cache)
+
+
+@pytest.mark.parametrize("num_gpus", [0], indirect=True)
+@pytest.mark.parametrize("accelerator", ["gpu", "cuda", "mps"])
+def test_a_device_that_is_not_there_is_named(num_gpus, accelerator) -> None:
+    with pytest.raises(
+        SettingError, match=f"^trainer.accelerator is {accelerator}, but PyTorch finds no such device; "
+    ):
+        choose(accelerator)
+
+
+@pytest.mark.parametrize(
+    ("num_gpus", "accelerator", "precision", "bfloat16", "warns"),
+    [
+        (0, "auto", "bf16-mixed", False, True),
+        (0, "auto", "16-mixed", False, True),
+        (1, "cpu", "bf16-mixed", False, True),
+        (0, "auto", "bf16-mixed", True, False),
+        (0, "auto", "auto", False, False),
+        (1, "auto", "bf16-mixed", False, False),
+    ],
+    indirect=["num_gpus"],
+)
+def test_bfloat16_without_instructions_for_it_is_warned_of(
+    num_gpus, accelerator, precision, bfloat16, warns, monkeypatch, caplog
+) -> None:
+    monkeypatch.setattr(device, "computes_bfloat16", lambda: bfloat16)
+    with caplog.at_level(logging.WARNING):
+        choose(accelerator, precision)
+    assert (f"trainer.precision is {precision}, but this CPU has neither AVX512_BF16 nor AMX" in caplog.text) == warns
+
+
+@pytest.mark.parametrize(
+    ("machine", "avx512", "amx", "expected"),
+    [
+        ("x86_64", False, False, False),
+        ("x86_64", True, False, True),
+        ("AMD64", False, True, True),
+        ("arm64", False, False, True),
+    ],
+)
+def test_which_cpus_compute_bfloat16(machine, avx512, amx, expected, monkeypatch) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    assert device.computes_bfloat16() == expected
