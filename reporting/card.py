@@ -16,7 +16,7 @@ from runs.reading import read_config, read_epochs
 # Groups of settings that decide what a network computes, and what of them says where things lie or how they are loaded,
 # or stands in the table of members.
 RECIPE = {
-    "data": {"source", "root", "cache", "cache_dir", "num_workers", "fold", "submission"},
+    "data": {"source", "root", "cache", "cache_dir", "device_cache", "num_workers", "fold", "submission"},
     "features": set(),
     "augment": set(),
     "model": {"pool"},
