@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
 
 
-class OnlyHere:
+class LocalOnly:
     """ASGI middleware: a page that loads nothing from elsewhere, from a server that fetches nothing from elsewhere."""
 
     def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
@@ -92,7 +92,7 @@ def serve(cfg: "App", uploads: str) -> "gr.Blocks":
         server_name=cfg.host,
         server_port=cfg.port,
         max_file_size=f"{cfg.max_mb}mb",
-        app_kwargs={"middleware": [Middleware(OnlyHere)]},
+        app_kwargs={"middleware": [Middleware(LocalOnly)]},
         theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
         footer_links=[],
         share=False,

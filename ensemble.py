@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 
 import cli
 from errors import RunError
-from messages import count, some
+from messages import count, first_names
 
 # `ensembling` is imported where it is used: pandas takes as long as all the rest of --help or of a mistyped override.
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def ensemble(cfg: Ensemble) -> pd.DataFrame:
             stacking lacks; nothing is written then.
     """
     from ensembling.combine import combine, gather
-    from ensembling.stacking import fit_stack
+    from ensembling.stacking import fit_stacking
     from reporting import card, status, summary
     from runs.members import NOT_STARTED, REMEDIES, find_members, folder_name
     from runs.tables import format_table, write_files
@@ -65,7 +65,7 @@ def ensemble(cfg: Ensemble) -> pd.DataFrame:
         raise RunError(_refusal(run_dir, cfg.expect, found, faults))
 
     combined = combine(members, tables)
-    stack = fit_stack(members, tables, combined) if cfg.combine == "stacked" else None
+    stack = fit_stacking(members, tables, combined) if cfg.combine == "stacked" else None
     taken = stack if stack and stack.wins else None
     combined = taken.tables if taken else combined
     table = summary.figures(members, tables, taken)
@@ -87,7 +87,7 @@ def ensemble(cfg: Ensemble) -> pd.DataFrame:
     if faults:
         print(f"Left out {len(faults)} of {len(found)}: {', '.join(faults)} (the report says why)")
     if len(everyone) > len(found):
-        names = some(member.name for member in everyone if member not in found)
+        names = first_names(member.name for member in everyone if member not in found)
         print(f"Left out {names}: {REMEDIES[NOT_STARTED]}")
     if cfg.expect not in (None, len(members)):
         print(f"Expected {count(cfg.expect, 'member')}, averaged {len(members)}")

@@ -42,11 +42,11 @@ def export(cfg: "Export") -> Path:
     # torch takes seconds to import: after all that may be wrong.
     from inference.onnx_export import to_onnx, write_checked
     from inference.predictor import load_ensemble
-    from inference.probes import probe_sounds
+    from inference.probes import probe_waveforms
 
     predictor = load_ensemble(checkpoints)
     print(f"Exporting {predictor.summary}; many take minutes", flush=True)
-    sounds = probe_sounds(predictor.sample_rate, predictor.num_samples, Path(cfg.cache_dir))
+    sounds = probe_waveforms(predictor.sample_rate, predictor.num_samples, Path(cfg.cache_dir))
     difference = write_checked(to_onnx(predictor, metadata(predictor, checkpoints)), output, predictor, sounds)
     words = count(len(predictor.class_names), "word")
     print(f"{printable(str(output))}: {predictor.summary}, {words}, {output.stat().st_size / 1e6:.1f} MB")

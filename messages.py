@@ -10,7 +10,7 @@ from pathlib import Path
 JOINERS = "\u200c\u200d"  # not printable for Python, but part of Persian and Indic words
 
 
-def some(names: Iterable[str]) -> str:
+def first_names(names: Iterable[str]) -> str:
     """Up to three names, and how many more there are."""
     names = [printable(name) for name in names]
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") if names else "none"
@@ -66,4 +66,4 @@ def grouped(log: logging.Logger) -> Iterator[None]:
     finally:
         log.removeFilter(hold)
         for message, files in names.items():
-            log.warning(message, some(sorted(files)))  # threads add them in any order
+            log.warning(message, first_names(sorted(files)))  # threads add them in any order

@@ -77,14 +77,14 @@ def predict_shard(cfg: "Predict", inputs: Inputs, checkpoints: list[Path], outpu
     """One part of the table, unless it is there; the whole table, once no part is missing."""
     from inference.batch import log_skipped
     from inference.shards import cut, merge, part_paths
-    from inference.stack import find_stack
+    from inference.stack import find_stacking_weights
     from runs.folder import write_table
 
     if inputs.alone:
         raise SettingError(f"{inputs.paths[0]}: one recording for {cfg.shards} shards; leave out shards and shard")
     batch_size = cfg.batch_size if cfg.hop is None else 1  # a timeline's batches are windows of one recording
     blocks = cut(len(inputs.ids), batch_size, cfg.shards)
-    settings = [batch_size, cfg.hop, cfg.tta, cfg.skip_unreadable, find_stack(checkpoints)]
+    settings = [batch_size, cfg.hop, cfg.tta, cfg.skip_unreadable, find_stacking_weights(checkpoints)]
     parts = part_paths(output, blocks, settings, inputs.ids, inputs.paths, checkpoints)
     block, part = blocks[cfg.shard], parts[cfg.shard]
     mine = Inputs(inputs.ids[block], inputs.paths[block])

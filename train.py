@@ -40,18 +40,18 @@ def train(cfg: "Train", run_dir: str, overrides: list[str], number: int = 0) -> 
     `number` is the member's in its sweep: members that run in parallel take the machine's GPUs in turn.
     Returns the validation KL, or the last epoch's training loss where there is no validation split.
     """
-    # Imported here, so that --help and a misspelt override answer at once.
+    # Imported here, so that --help and a mistyped override answer at once.
     from lightning.pytorch.utilities import rank_zero_only
 
     from lightning_modules import results
-    from lightning_modules.device import choose_for_device
+    from lightning_modules.device import resolve_auto
     from runs.ending import clear_end
     from runs.folder import RunFolder, provenance
     from runs.status import Status
     from settings import as_dict
 
     config = as_dict(cfg)
-    choose_for_device(cfg, number)
+    resolve_auto(cfg, number)
     folder = RunFolder(run_dir)
     if cfg.trainer.fast_dev_run:
         with clear_end(None):
@@ -59,12 +59,12 @@ def train(cfg: "Train", run_dir: str, overrides: list[str], number: int = 0) -> 
     if rank_zero_only.rank > 0:  # type: ignore[attr-defined]  # of a training on several devices: the first process keeps the folder
         with clear_end(None):
             return fit(cfg, config, folder)["objective"]
-    folder.claim(config, overrides, cfg.overwrite)
+    folder.prepare(config, overrides, cfg.overwrite)
     if folder.metrics.get("status") == Status.COMPLETE:
         log.info("%s is complete, nothing to do", run_dir)
         return folder.metrics["objective"]
     member = {"pool": cfg.model.pool, "seed": cfg.seed, "fold": getattr(cfg.data, "fold", None)}
-    with folder.running(**member, max_epochs=cfg.trainer.max_epochs, **provenance()), clear_end(run_dir):
+    with folder.track_status(**member, max_epochs=cfg.trainer.max_epochs, **provenance()), clear_end(run_dir):
         metrics = fit(cfg, config, folder)
     results.print_summary(folder, metrics)
     return metrics["objective"]
@@ -85,7 +85,7 @@ def fit(cfg: "Train", config: dict[str, Any], folder: "RunFolder | None") -> dic
     from settings import blame
     from settings.source import source_config
 
-    quieten()
+    silence_lightning()
     keep_freed_memory()
     with blame("data"):
         source = instantiate(source_config(config["data"]), _convert_="all")
@@ -135,7 +135,7 @@ def fit(cfg: "Train", config: dict[str, Any], folder: "RunFolder | None") -> dic
     return metrics
 
 
-def quieten() -> None:
+def silence_lightning() -> None:
     """Drop what Lightning tells of devices, products and its own use of torch; its other warnings stay."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     for message in (

@@ -25,7 +25,7 @@ import torch
 
 from datamodules.audio_files import list_recordings
 from datamodules.recordings import read_clips
-from ensembling.metrics import constant_kl, kl_divergence, recall
+from ensembling.metrics import kl_divergence, recall, uniform_kl
 from inference.checkpoints import find_checkpoints
 from inference.member import load_member
 from inference.predictor import Predictor
@@ -81,7 +81,7 @@ def score(targets: np.ndarray, probs: np.ndarray, rng: np.random.Generator) -> d
         "low": low,
         "high": high,
         "ensemble_recall": recall(targets, mean).mean(),
-        "constant": constant_kl(targets).mean(),
+        "constant": uniform_kl(targets).mean(),
     }
 
 

@@ -50,18 +50,20 @@ class SpecAugment(nn.Module):
     Source: arXiv 1904.08779, with the notebook's sizes.
     """
 
-    def __init__(self, freq_width: int = 32, time_width: int = 12, freq_masks: int = 1, time_masks: int = 2) -> None:
+    def __init__(
+        self, freq_mask_param: int = 32, time_mask_param: int = 12, freq_masks: int = 1, time_masks: int = 2
+    ) -> None:
         super().__init__()
-        self.freq_width, self.time_width = freq_width, time_width
+        self.freq_mask_param, self.time_mask_param = freq_mask_param, time_mask_param
         self.freq_masks, self.time_masks = freq_masks, time_masks
 
     def forward(self, features: Tensor) -> Tensor:
         batch_size, _, num_mels, num_frames = features.shape
         hidden = torch.zeros(batch_size, 1, num_mels, num_frames, dtype=torch.bool, device=features.device)
         for _ in range(self.freq_masks):
-            hidden |= _mask(num_mels, self.freq_width, batch_size, features.device)[:, None, :, None]
+            hidden |= _mask(num_mels, self.freq_mask_param, batch_size, features.device)[:, None, :, None]
         for _ in range(self.time_masks):
-            hidden |= _mask(num_frames, self.time_width, batch_size, features.device)[:, None, None, :]
+            hidden |= _mask(num_frames, self.time_mask_param, batch_size, features.device)[:, None, None, :]
         return features * ~hidden
 
 
@@ -112,7 +114,7 @@ class RandomWarp(nn.Module):
 class Mixup(nn.Module):
     """With probability `p`, mix a clip with another that is itself not augmented.
 
-    The other's weight is uniform in [low, high], for features and targets alike. The other is the neighbour in the
+    The other's weight is uniform in [low, high], for features and targets alike. The other is the neighbor in the
     batch before augmentation: batches are shuffled, so it is as random a clip as one drawn from the whole training
     set, and its features are there already.
     """

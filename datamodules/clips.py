@@ -44,7 +44,7 @@ class Clips(Dataset[Any]):
         return replace(self, ids=[self.ids[i] for i in index], rows=self.rows[index], targets=targets)
 
 
-class FreshMixtures(Dataset[Any]):
+class OnTheFlyMixtures(Dataset[Any]):
     """Mixtures of single words drawn anew every epoch: `size` of them, a function of seed and epoch alone.
 
     words: `(N, T)` int16 single words, an array or a tensor on a GPU, where they are mixed then; key: names them in
@@ -71,12 +71,12 @@ class FreshMixtures(Dataset[Any]):
         waveforms = render(self.words, self._mixtures, index)
         return waveforms, send(torch.from_numpy(self._mixtures.targets[index]), waveforms.device)
 
-    def with_words(self, words: np.ndarray | Tensor) -> "FreshMixtures":
+    def with_words(self, words: np.ndarray | Tensor) -> "OnTheFlyMixtures":
         """The same mixtures, with the same words stored elsewhere."""
-        return FreshMixtures(words, self.mixer, self.size, self.seed, self.key, self.curriculum)
+        return OnTheFlyMixtures(words, self.mixer, self.size, self.seed, self.key, self.curriculum)
 
     def _mixer(self) -> Mixer:
-        """The epoch's: single words first, which are soon learnt, and then ever more at once."""
+        """The epoch's: single words first, which are soon learned, and then ever more at once."""
         if self._epoch >= self.curriculum:
             return self.mixer
         most = 1 + self._epoch * self.mixer.k[1] // self.curriculum
@@ -93,7 +93,7 @@ class Splits:
 
     class_names: list[str]
     columns: list[str]
-    train: Clips | FreshMixtures
+    train: Clips | OnTheFlyMixtures
     val: Clips | None
     test: Clips | None
     sizes: Mapping[str, dict[str, int]] = field(default_factory=dict)

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from datamodules.answers import Answers, normal, read_answers
 from datamodules.audio_files import existing_folder, list_recordings
 from datamodules.clips import Clips, Splits
 from datamodules.folds import check_share, take_fold
 from datamodules.recordings import cached_waveforms
+from datamodules.targets_table import TargetTable, normalize_name, read_targets
 from errors import DataError
 
 
@@ -32,7 +32,7 @@ class CompetitionFolder:
         """
         existing_folder(self.root, "set data.root to the folder with train/ and train_answer.csv")
         # Every table and name is looked at before the first recording, which may be the first of an hour's reading.
-        answers = read_answers(self.root / "train_answer.csv")
+        answers = read_targets(self.root / "train_answer.csv")
         answers.check_distributions()
         submission = None
         if (self.root / "submission.csv").exists():
@@ -58,9 +58,9 @@ class CompetitionFolder:
         submission = self._submission(class_names, "the training recordings")
         return submission.columns, self._clips("test", submission, self._recordings("test", submission), cache_dir)
 
-    def _submission(self, class_names: list[str], where: str) -> Answers:
+    def _submission(self, class_names: list[str], where: str) -> TargetTable:
         """The ids and columns of the answer that is wanted, about the words of `where`."""
-        submission = read_answers(self.root / "submission.csv")
+        submission = read_targets(self.root / "submission.csv")
         submission.check_columns(class_names, where)
         return submission
 
@@ -74,7 +74,7 @@ class CompetitionFolder:
             chosen = take_fold(order, self.val_fraction, self.fold, "training clips")
         return np.isin(np.arange(num_clips), chosen)
 
-    def _recordings(self, split: str, answers: Answers) -> dict[str, Path]:
+    def _recordings(self, split: str, answers: TargetTable) -> dict[str, Path]:
         """The recordings of a split by id: one for each row."""
         folder = existing_folder(self.root / split, f"put the recordings of {answers.path.name} there")
         paths = list_recordings(folder)
@@ -82,13 +82,13 @@ class CompetitionFolder:
             raise DataError(f"{folder}: holds no recording; put those of {answers.path.name} there")
         recordings: dict[str, Path] = {}
         for path in paths:
-            other = recordings.setdefault(normal(path.stem), path)
+            other = recordings.setdefault(normalize_name(path.stem), path)
             if other != path:
                 raise DataError(f"{folder}: {other.name} and {path.name} are recordings of one id; keep one of them")
         answers.check_ids(set(recordings), folder)
         return recordings
 
-    def _clips(self, split: str, answers: Answers, recordings: dict[str, Path], cache_dir: Path) -> Clips:
+    def _clips(self, split: str, answers: TargetTable, recordings: dict[str, Path], cache_dir: Path) -> Clips:
         """The clips of a split in the order of its rows; test rows hold no answers yet."""
         array, key = cached_waveforms(list(recordings.values()), cache_dir, f"reading {split}")
         position = {clip_id: i for i, clip_id in enumerate(recordings)}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from datamodules.clips import Batch, Clips, FreshMixtures
+from datamodules.clips import Batch, Clips, OnTheFlyMixtures
 from datamodules.mixing import send
 
 CHOICES = ("features", "waveforms", "none", "auto")
@@ -36,11 +36,11 @@ class DeviceClips(Dataset[Any]):
 
 
 def place(
-    clips: Clips | FreshMixtures,
+    clips: Clips | OnTheFlyMixtures,
     device: torch.device,
     choice: str,
     to_features: Callable[[Tensor], Tensor] | None,
-) -> Clips | FreshMixtures | DeviceClips:
+) -> Clips | OnTheFlyMixtures | DeviceClips:
     """The data set with its array in the memory of `device`, or unchanged where the choice is to leave it on the host.
 
     Args:
@@ -56,7 +56,7 @@ def place(
     def fits(num_bytes: int) -> bool:
         return budget is None or num_bytes <= budget
 
-    if isinstance(clips, FreshMixtures):
+    if isinstance(clips, OnTheFlyMixtures):
         words = np.asarray(clips.words)
         return clips.with_words(_copy(words, np.arange(len(words)), device)) if fits(words.nbytes) else clips
     first = torch.from_numpy(clips.array[clips.rows[:1]]).to(device)

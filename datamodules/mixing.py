@@ -68,7 +68,7 @@ def mix(words: Tensor, gains: Tensor, offsets: Tensor, speeds: Tensor) -> Tensor
     """
     words = words.float()
     level = words.square().mean(dim=-1).sqrt().clamp(min=1e-6)
-    placed = shift(words, offsets) if (speeds == 1).all() else play(words, offsets, speeds)
+    placed = shift(words, offsets) if (speeds == 1).all() else speed_perturbation(words, offsets, speeds)
     mixture = torch.einsum("bk,bkt->bt", send(gains, words.device) / level, placed)
     return mixture * (0.9 / mixture.abs().amax(dim=1, keepdim=True).clamp(min=1e-6))
 
@@ -89,16 +89,16 @@ def shift(words: Tensor, offsets: Tensor) -> Tensor:
     return shifts[clip, place, send(reach - offsets, words.device)]
 
 
-def play(words: Tensor, offsets: Tensor, speeds: Tensor) -> Tensor:
+def speed_perturbation(words: Tensor, offsets: Tensor, speeds: Tensor) -> Tensor:
     """Words `(B, k, T)`, each played at its speed `(B, k)` about its middle and later by its offset; zeros come in.
 
-    Between samples a cubic through four neighbours (Catmull and Rom), which takes 1 dB off at a quarter of the sample
+    Between samples a cubic through four neighbors (Catmull and Rom), which takes 1 dB off at a quarter of the sample
     rate: a windowed sinc for every word's own speed would cost as much as the features.
     """
     length, middle = words.shape[-1], words.shape[-1] / 2
     offsets, speeds = send(offsets, words.device), send(speeds, words.device)
     source = (torch.arange(length, device=words.device) - middle - offsets[..., None]) * speeds[..., None] + middle
-    source = source.clamp(-2, length)  # where the neighbours are zeros
+    source = source.clamp(-2, length)  # where the neighbors are zeros
     before = source.floor()
     u, before = source - before, before.long() + 2
     padded = F.pad(words, (3, 3))

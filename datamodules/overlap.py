@@ -17,7 +17,7 @@ from torch.utils.data.distributed import DistributedSampler
 
 from datamodules.augment import Augment
 from datamodules.cache import cache_key, cached_array
-from datamodules.clips import Batch, Clips, FreshMixtures, Splits
+from datamodules.clips import Batch, Clips, OnTheFlyMixtures, Splits
 from datamodules.device_cache import CHOICES, DeviceClips, place
 from datamodules.features import MultiResolutionMel
 from datamodules.recordings import SAMPLE_RATE
@@ -26,7 +26,7 @@ from messages import split_size
 
 log = logging.getLogger(__name__)
 
-Split = TypeVar("Split", bound=Clips | FreshMixtures | None)
+Split = TypeVar("Split", bound=Clips | OnTheFlyMixtures | None)
 
 
 class Source(Protocol):
@@ -171,17 +171,17 @@ class OverlapDataModule(LightningDataModule):
     def predict_dataloader(self) -> list[DataLoader]:
         return [self._loader(clips) for clips in self.fixed_splits.values()]
 
-    def _place(self, clips: Clips | FreshMixtures, fixed: bool = True) -> Clips | FreshMixtures | DeviceClips:
+    def _place(self, clips: Clips | OnTheFlyMixtures, fixed: bool = True) -> Clips | OnTheFlyMixtures | DeviceClips:
         """The clips in the memory of the training's device, if they are to be there."""
         if self.device_cache == "none":
             return clips
         device = self.trainer.strategy.root_device
         return place(clips, device, self.device_cache, self.to_features if fixed else None)
 
-    def _loader(self, clips: Clips | FreshMixtures | DeviceClips, **options: Any) -> DataLoader:
+    def _loader(self, clips: Clips | OnTheFlyMixtures | DeviceClips, **options: Any) -> DataLoader:
         # A step is batch_size clips, whatever the number of devices that share them.
         world_size = self.trainer.world_size if self.trainer else 1
-        array = clips.words if isinstance(clips, FreshMixtures) else clips.array
+        array = clips.words if isinstance(clips, OnTheFlyMixtures) else clips.array
         on_host = isinstance(array, np.ndarray)
         num_workers = self.num_workers if on_host else 0  # a fork cannot use CUDA
         forks = num_workers > 0 and sys.platform == "linux"
@@ -192,7 +192,7 @@ class OverlapDataModule(LightningDataModule):
             # In a member that joblib started, the default would be joblib's own way, of which DataLoader knows nothing.
             multiprocessing_context="fork" if forks else None,
             worker_init_fn=_ignore_signals if forks else None,
-            collate_fn=_as_it_is,
+            collate_fn=_identity,
             pin_memory=on_host and torch.cuda.is_available(),
             persistent_workers=num_workers > 0,
             **options,
@@ -232,6 +232,6 @@ def _ignore_signals(worker: int) -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _as_it_is(batch: Any) -> Batch:
+def _identity(batch: Any) -> Batch:
     """Collates nothing: the data sets answer a whole batch at once."""
     return batch

@@ -10,7 +10,7 @@ from torchaudio.datasets import SPEECHCOMMANDS
 
 from datamodules.audio_files import existing_folder, list_recordings
 from datamodules.cache import cache_key, cached_array
-from datamodules.clips import Clips, FreshMixtures, Splits, render
+from datamodules.clips import Clips, OnTheFlyMixtures, Splits, render
 from datamodules.competition import CompetitionFolder
 from datamodules.folds import check_share, take_fold
 from datamodules.mixing import Mixer
@@ -21,7 +21,7 @@ from datamodules.recordings import (
     to_int16,
 )
 from errors import DataError
-from messages import count, some
+from messages import count, first_names
 
 
 class WordFolder:
@@ -93,7 +93,7 @@ class WordFolder:
         def fixed(split: str) -> Clips | None:
             return self._fixed_mixtures(split, array, key, mixers[split], cache_dir) if split in mixers else None
 
-        train = FreshMixtures(array, mixers["train"], self.train_size, seed, key, self.ramp)
+        train = OnTheFlyMixtures(array, mixers["train"], self.train_size, seed, key, self.ramp)
         val = fixed("val")
         columns, test = given or (["id", *names], fixed("test"))
         if given and test:
@@ -110,8 +110,8 @@ class WordFolder:
             known = sorted(set(speakers))
             raise DataError(
                 f"{self.root / name}: no recording by a speaker of the {split} split; data.speaker_regex "
-                f"({self.speaker_regex}) finds {count(len(known), 'speaker')}: {some(known)}; correct it if these are "
-                "not speakers, else record more speakers or change data.val_fraction, data.test_fraction or "
+                f"({self.speaker_regex}) finds {count(len(known), 'speaker')}: {first_names(known)}; correct it if "
+                "these are not speakers, else record more speakers or change data.val_fraction, data.test_fraction or "
                 "data.split_seed"
             )
 

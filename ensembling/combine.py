@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from errors import RunError
-from messages import some
-from runs.members import ANSWERS_OF, TABLES, Member, read_tables
+from messages import first_names
+from runs.members import TABLES, TARGETS_OF, Member, read_tables
 from runs.reading import RETRAIN
 from runs.tables import difference
 
@@ -41,7 +41,7 @@ def combine(members: Sequence[Member], tables: dict[str, Tables]) -> Tables:
     everyone = {member.name: tables[member.name] for member in members}
     groups = {"predictions": [everyone], "val_predictions": by_fold(members, tables)}
     combined: Tables = {}
-    for kind, answers in ANSWERS_OF.items():
+    for kind, answers in TARGETS_OF.items():
         firsts = [next(iter(group.values())) for group in groups[kind]]
         if kind in firsts[0]:
             means = [average({name: held[kind] for name, held in group.items()}) for group in groups[kind]]
@@ -58,7 +58,7 @@ def by_fold(members: Sequence[Member], tables: dict[str, Tables]) -> list[dict[s
     within = [member.name for member in members if member.fold is not None]
     if without and within:
         raise RunError(
-            f"{sweep}: {some(without)} trained without data.fold, {some(within)} with it; "
+            f"{sweep}: {first_names(without)} trained without data.fold, {first_names(within)} with it; "
             "move one kind to a folder of its own"
         )
     folds = sorted({member.fold for member in members}, key=lambda fold: fold or 0)
@@ -140,7 +140,7 @@ def disagreement(tables: Tables, reference: Tables) -> str:
             continue
         if text := difference(tables[name], reference[name]):
             return f"{name}.csv has {text}"
-        if name in ANSWERS_OF.values():
+        if name in TARGETS_OF.values():
             same = np.isclose(tables[name], reference[name], rtol=0, atol=1e-6).all(axis=1)
             if not same.all():
                 return f"{name}.csv has other answers (the first: {tables[name].index[int(same.argmin())]})"

@@ -15,7 +15,7 @@ def kl_divergence(answers: np.ndarray, probs: np.ndarray) -> np.ndarray:
     return (entropy - answers * np.log(np.maximum(probs, FLOOR))).sum(axis=1)
 
 
-def constant_kl(answers: np.ndarray) -> np.ndarray:
+def uniform_kl(answers: np.ndarray) -> np.ndarray:
     """The KL divergence of the uniform answer, which knows nothing: log(num_classes) less each answer's entropy."""
     return kl_divergence(answers, np.full(answers.shape, 1 / answers.shape[1]))
 
@@ -38,6 +38,6 @@ def recall(answers: np.ndarray, probs: np.ndarray) -> np.ndarray:
     return (true & answered(answers, probs)).sum(axis=1) / true.sum(axis=1)
 
 
-def constant_recall(answers: np.ndarray) -> np.ndarray:
+def uniform_recall(answers: np.ndarray) -> np.ndarray:
     """The recall to expect of a guess: k of the classes are true."""
     return (answers > 0).mean(axis=1)

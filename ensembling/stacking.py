@@ -1,6 +1,6 @@
 """Stacking: weights of the members fitted on validation clips, and whether they are better than the plain mean.
 
-Members are combined as softmax(sum of weight * log p + offset of the word): stacked generalisation (Wolpert, Neural
+Members are combined as softmax(sum of weight * log p + offset of the word): stacked generalization (Wolpert, Neural
 Networks 5, 1992) by a multinomial regression on log-probabilities, which is a logarithmic opinion pool (Heskes, NIPS
 1997). The sum of the weights is an inverse temperature (Guo et al., ICML 2017), so that there is no other calibration.
 """
@@ -14,7 +14,7 @@ import pandas as pd
 from ensembling.combine import Tables, by_fold
 from ensembling.metrics import FLOOR, kl_divergence
 from errors import RunError
-from messages import some
+from messages import first_names
 from runs.members import Member
 
 PRIOR = 5.0  # clips that the belief in equal weights and no offsets counts for; 3 to 10 are as good, see docs
@@ -41,7 +41,7 @@ class Stack:
         return self.val_kl < self.mean_kl
 
 
-def fit_stack(members: Sequence[Member], tables: dict[str, Tables], combined: Tables) -> Stack:
+def fit_stacking(members: Sequence[Member], tables: dict[str, Tables], combined: Tables) -> Stack:
     """Fits on the validation tables of `members`; `combined` is their plain mean.
 
     Of a cross-validation (`data.fold`), members that differ in their fold alone share one weight, fitted on the
@@ -83,8 +83,8 @@ def _by_kind(members: Sequence[Member], tables: dict[str, Tables], kinds: dict[s
     folds = [{kinds[name]: held for name, held in group.items()} for group in by_fold(members, tables)]
     if missing := [kind for kind in wanted if any(kind not in fold for fold in folds)]:
         raise RunError(
-            f"{members[0].path.parent}: {some(missing)} not there in every fold; train the missing ones, or take "
-            "combine=mean"
+            f"{members[0].path.parent}: {first_names(missing)} missing in some folds; train the missing members, "
+            "or use combine=mean"
         )
     return np.stack([np.concatenate([fold[kind]["val_predictions"].to_numpy() for fold in folds]) for kind in wanted])
 
@@ -150,9 +150,9 @@ def _derivatives(log_probs: np.ndarray, probs: np.ndarray, answers: np.ndarray) 
     num_members, num_clips, _ = log_probs.shape
     error = probs - answers
     gradient = np.concatenate([np.tensordot(log_probs, error, axes=2) / num_clips, error.mean(axis=0)])
-    centred = log_probs - (log_probs * probs).sum(axis=2, keepdims=True)
-    weighted = centred * probs
-    by_weights = weighted.reshape(num_members, -1) @ centred.reshape(num_members, -1).T / num_clips
+    centered = log_probs - (log_probs * probs).sum(axis=2, keepdims=True)
+    weighted = centered * probs
+    by_weights = weighted.reshape(num_members, -1) @ centered.reshape(num_members, -1).T / num_clips
     by_offsets = np.diag(probs.mean(axis=0)) - probs.T @ probs / num_clips
     mixed = weighted.mean(axis=1)
     return gradient, np.block([[by_weights, mixed], [mixed.T, by_offsets]])

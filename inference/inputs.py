@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from datamodules.audio_files import how_to_convert, list_files, list_recordings
 from errors import DataError
-from messages import count, printable, some
+from messages import count, first_names, printable
 
 log = logging.getLogger(__name__)
 
@@ -56,15 +56,15 @@ def list_folder(folder: Path) -> Inputs:
     convert = f"; convert audio that cannot be read first: {command}" if command else ""
     folders = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
     if not paths:
-        there = f", only {some(path.name for path in others)}" if others else ""
-        within = f"; give one of its folders: {some(folders)}" if folders else ""
+        there = f", only {first_names(path.name for path in others)}" if others else ""
+        within = f"; give one of its folders: {first_names(folders)}" if folders else ""
         remedy = convert or within or "; give the folder that the recordings are in"
         raise DataError(f"{folder}: holds no recording{there}{remedy}")
     if others:
-        names = some(path.name for path in others)
+        names = first_names(path.name for path in others)
         log.warning("%s skipped: %s%s", count(len(others), "file"), names, printable(convert))
     if folders:
-        log.warning("%s not searched: %s", count(len(folders), "sub-folder"), some(folders))
+        log.warning("%s not searched: %s", count(len(folders), "sub-folder"), first_names(folders))
     return Inputs(unique_ids(paths), paths)
 
 

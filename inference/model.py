@@ -35,7 +35,7 @@ from errors import DataError
 from inference.checkpoints import find_checkpoints
 from inference.predictor import Predictor, load_ensemble
 from inference.windows import check_hop, cut_windows
-from messages import count, grouped, some
+from messages import count, first_names, grouped
 
 Sound = str | Path | np.ndarray | Tensor
 Sounds = list[Any] | tuple[Any, ...]  # paths, or waveforms (T,)
@@ -64,7 +64,7 @@ class Model:
         self.num_samples = predictor.num_samples  # of a clip, at `sample_rate`: one second
 
     def __repr__(self) -> str:
-        words = f"{count(len(self.class_names), 'word')} ({some(self.class_names)})"
+        words = f"{count(len(self.class_names), 'word')} ({first_names(self.class_names)})"
         return f"<Model: {self.predictor.summary}, {words}, {self.sample_rate} Hz>"
 
     @overload

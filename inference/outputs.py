@@ -5,7 +5,7 @@ from pathlib import Path
 
 from errors import SettingError
 from inference.inputs import Inputs
-from messages import some
+from messages import first_names
 
 
 def plot_paths(output: Path, inputs: Inputs) -> list[Path]:
@@ -34,4 +34,4 @@ def check_writable(output: Path, plots: Sequence[Path], overwrite: bool) -> None
     files = [str(file) for file in (output, *plots) if file.exists()]
     if files and not overwrite:
         exist = "exists" if len(files) == 1 else "exist"
-        raise SettingError(f"{some(files)} {exist}; give another output=FILE, or overwrite=true to replace")
+        raise SettingError(f"{first_names(files)} {exist}; give another output=FILE, or overwrite=true to replace")

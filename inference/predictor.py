@@ -11,18 +11,18 @@ from torch import Tensor, nn
 
 from errors import RunError
 from inference.member import load_member
-from inference.stack import Stack, find_stack
+from inference.stack import Stack, find_stacking_weights
 from lightning_modules.classifier import WordClassifier
 from messages import count
 from runs.reading import RENEW
 
-SPAN = 0.025  # seconds that test-time augmentation shifts by at most; farther was worse for one network in three
+MAX_SHIFT = 0.025  # seconds that test-time augmentation shifts by at most; farther was worse for one network in three
 
 
 class Predictor(nn.Module):
     """The mean of the members' probabilities, or their stack; members with the same front end share its features.
 
-    With `tta` (test-time augmentation) of more than 1, the mean over so many time shifts, from -SPAN to SPAN.
+    With `tta` (test-time augmentation) of more than 1, the mean over so many time shifts, from -MAX_SHIFT to MAX_SHIFT.
 
     Waveforms `(B, T)` in [-1, 1] at `sample_rate` Hz, `num_samples` long -> probabilities `(B, num_classes)`, float32.
 
@@ -40,7 +40,7 @@ class Predictor(nn.Module):
         self.stack = stack
         self.class_names = members[0].class_names
         self.sample_rate = members[0].hparams["features"]["sample_rate"]
-        seconds = torch.linspace(-SPAN, SPAN, tta).tolist() if tta > 1 else [0]
+        seconds = torch.linspace(-MAX_SHIFT, MAX_SHIFT, tta).tolist() if tta > 1 else [0]
         self.shifts = [round(shift * self.sample_rate) for shift in seconds]
         for member, name in zip(members, names, strict=True):
             if member.class_names != self.class_names:
@@ -94,4 +94,6 @@ def load_ensemble(checkpoints: Sequence[Path], device: str | torch.device = "aut
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     names = [str(file) for file in checkpoints]
-    return Predictor([load_member(file) for file in checkpoints], names, find_stack(checkpoints), tta).to(device)
+    return Predictor([load_member(file) for file in checkpoints], names, find_stacking_weights(checkpoints), tta).to(
+        device
+    )

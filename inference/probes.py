@@ -9,7 +9,7 @@ from datamodules.recordings import fit_length, read_recording, to_int16
 NUM_SPEECH = 12  # spoken words at most, read as mixtures of three
 
 
-def probe_sounds(sample_rate: int, num_samples: int, cache_dir: Path) -> dict[str, np.ndarray]:
+def probe_waveforms(sample_rate: int, num_samples: int, cache_dir: Path) -> dict[str, np.ndarray]:
     """Names -> `(num_samples,)` float32 in [-1, 1]: noise, a chirp, spoken words where `cache_dir` has them; silence.
 
     Each loud and quiet, in 16 bits as recordings are, and all but silence with the faint noise of a microphone: what

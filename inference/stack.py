@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from errors import RunError
-from messages import printable, some
+from messages import first_names, printable
 from runs.folder import RunFolder
 from runs.members import folder_name
 from runs.reading import RENEW, read_ensemble
@@ -23,7 +23,7 @@ class Stack(NamedTuple):
     floor: float
 
 
-def find_stack(checkpoints: Sequence[Path]) -> Stack | None:
+def find_stacking_weights(checkpoints: Sequence[Path]) -> Stack | None:
     """The stack of the ensemble.json beside the members; None where their plain mean is to be taken.
 
     A stack of other members, or of these before they were trained anew, is left unused; a warning says so.
@@ -47,7 +47,7 @@ def find_stack(checkpoints: Sequence[Path]) -> Stack | None:
     if fingerprints == dict(zip(names, map(_sha256, folders), strict=True)):
         weights, floor = numbers["weights"], numbers["floor"]
         if missing := [name for name in names if name not in weights]:
-            raise RunError(f"{file}: no weight for {some(missing)}; {RENEW}")
+            raise RunError(f"{file}: no weight for {first_names(missing)}; {RENEW}")
         if not 0 < floor < 1:
             raise RunError(f"{file}: stack.floor is {floor}, not between 0 and 1; {RENEW}")
         return Stack([weights[name] for name in names], numbers["offsets"], floor)

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 MIXED = ("bf16-mixed", "16-mixed", "bf16", "16", 16)  # on a CPU Lightning takes bfloat16 for float16
 
 
-def choose_for_device(cfg: "Train", number: int) -> None:
+def resolve_auto(cfg: "Train", number: int) -> None:
     """Replace each "auto" by the choice for the device, and choose the GPU of a member that needs one.
 
     On CUDA: 16-bit mixed precision, and features computed at every step. Elsewhere: float32, and features from disk.

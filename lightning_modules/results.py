@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from datamodules.progress import Progress
 from errors import RunError
-from lightning_modules.classifier import WordClassifier, constant_kl, kl_divergence, topk_recall
+from lightning_modules.classifier import WordClassifier, kl_divergence, topk_recall, uniform_kl
 from messages import count, duration
 from runs.folder import RunFolder, flatten, write_table
 from runs.reading import read_epochs
@@ -75,7 +75,7 @@ def write_predictions(folder: RunFolder, datamodule: Data, predictions: dict[str
             targets = torch.from_numpy(clips.targets)
             figures[f"{split}_kl"] = float(kl_divergence(probs.clamp(min=FLOOR).log(), targets))
             figures[f"{split}_recall"] = float(topk_recall(probs, targets))
-            figures[f"{split}_kl_constant"] = float(constant_kl(targets))
+            figures[f"{split}_kl_constant"] = float(uniform_kl(targets))
             write_table(folder.path / f"{split}_answers.csv", header[split], clips.ids, clips.targets[:, order])
         write_table(folder.path / f"{prefix}predictions.csv", header[split], clips.ids, probs.numpy()[:, order])
     return figures

@@ -19,8 +19,8 @@ from inference.model import Model
 from reporting.plots import draw_features, draw_timeline
 
 NUM_WORDS = 4  # places for words to mix
-GREY = "#868686"  # readable on the light and on the dark page
-STYLE: dict[Any, Any] = {f"{part}color": GREY for part in ("text.", "axes.label", "axes.edge", "xtick.", "ytick.")}
+GRAY = "#868686"  # readable on the light and on the dark page
+STYLE: dict[Any, Any] = {f"{part}color": GRAY for part in ("text.", "axes.label", "axes.edge", "xtick.", "ytick.")}
 STYLE |= {"figure.facecolor": "none", "axes.facecolor": "none", "figure.dpi": 130}
 WIDTH = 5  # inches of a timeline: its labels are readable on a phone, 390 pixels wide
 DECODING = 20.0  # seconds that an upload may take to decode ...

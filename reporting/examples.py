@@ -18,7 +18,7 @@ from runs.reading import read_config
 
 if TYPE_CHECKING:  # they bring torch, which averaging does without
     from datamodules.clips import Clips, Splits
-    from reporting.sound import Sound
+    from reporting.audio import Sound
 
 SHOWN = 8  # clips at either end
 
@@ -54,7 +54,7 @@ def best_and_worst(probs: pd.DataFrame, answers: pd.DataFrame | None) -> tuple[l
     return [clip(i) for i in order[:number]], [clip(i) for i in order[::-1][:number]]
 
 
-def find_sounds(
+def find_audio(
     members: Sequence[Member],
     tables: dict[str, Tables],
     kind: str,
@@ -102,7 +102,7 @@ def _load_clips(member: Member, split: str, load: Callable[[Member], Splits]) ->
 
 def _encode(member: Member, clips: Clips, ids: Sequence[str]) -> dict[str, Sound]:
     from datamodules.features import MultiResolutionMel
-    from reporting.sound import encode
+    from reporting.audio import encode
 
     features = MultiResolutionMel(**read_config(member.path).get("features", {}))
     rows = dict(zip(clips.ids, clips.rows, strict=True))

@@ -18,7 +18,7 @@ from ensembling import diversity, errors
 from ensembling.combine import Tables
 from ensembling.metrics import kl_divergence
 from messages import count
-from reporting import examples, figures, summary
+from reporting import examples, report_plots, summary
 from reporting.template import render
 from runs.members import Member
 from runs.reading import read_epochs
@@ -50,12 +50,12 @@ def build(
     drawn = _curves(members)
     if answers is None:
         shares = probs.mean().sort_values(ascending=False)
-        drawn["shares"] = figures.bars(shares.index, shares, "mean probability", "%{x:.4f}")
+        drawn["shares"] = report_plots.bars(shares.index, shares, "mean probability", "%{x:.4f}")
     else:
         stacked = diversity.stack(members, tables, kind)
         drawn |= _gains(members, stacked, answers) | _errors(answers, probs)
     best, worst = examples.best_and_worst(probs, answers)
-    sounds, silence = examples.find_sounds(members, tables, kind, [clip.id for clip in best + worst], load)
+    sounds, silence = examples.find_audio(members, tables, kind, [clip.id for clip in best + worst], load)
     return render(
         "report.html",
         title=title,
@@ -67,7 +67,7 @@ def build(
         num_clips=len(probs),
         answers=answers is not None,
         figures={name: json.loads(figure.to_json()) for name, figure in drawn.items()},
-        themes=figures.THEMES,
+        themes=report_plots.THEMES,
         script=_packed_script(),
         best=best,
         worst=worst,
@@ -80,7 +80,7 @@ def _curves(members: Sequence[Member]) -> dict[str, go.Figure]:
     epochs = [read_epochs(member.path / "metrics.csv") for member in members]
     titles = {"train/loss": ("loss", "training loss"), "val/kl": ("val_kl", "validation KL (nats)")}
     return {
-        name: figures.epoch_curves(members, epochs, column, title)
+        name: report_plots.epoch_curves(members, epochs, column, title)
         for column, (name, title) in titles.items()
         if any(column in table for table in epochs)
     }
@@ -97,8 +97,8 @@ def _gains(members: Sequence[Member], stacked: np.ndarray, answers: pd.DataFrame
     kls = np.array([kl_divergence(truth, probs).mean() for probs in stacked])
     curves = diversity.kl_by_number(truth, stacked)
     return {
-        "diversity": figures.diversity(names, kls, ensemble=curves[0, -1]),
-        "by_number": figures.kl_by_number(curves),
+        "diversity": report_plots.diversity(names, kls, ensemble=curves[0, -1]),
+        "by_number": report_plots.kl_by_number(curves),
     }
 
 
@@ -108,12 +108,12 @@ def _errors(answers: pd.DataFrame, probs: pd.DataFrame) -> dict[str, go.Figure]:
     names = [f"{missed} → {answered}" for missed, answered in zip(pairs["missed"], pairs["answered"], strict=True)]
     recall, cost, clips_of = words["recall"], words["kl"], [count(clips, "clip") for clips in words["clips"]]
     drawn = {
-        "recall": figures.bars(words["word"], recall, "recall", "%{x:.1%} of %{customdata}", clips_of),
-        "cost": figures.bars(words["word"], cost, "KL (nats)", "%{x:.4f} in %{customdata}", clips_of),
-        "reliability": figures.reliability(errors.reliability(answers, probs)),
+        "recall": report_plots.bars(words["word"], recall, "recall", "%{x:.1%} of %{customdata}", clips_of),
+        "cost": report_plots.bars(words["word"], cost, "KL (nats)", "%{x:.4f} in %{customdata}", clips_of),
+        "reliability": report_plots.reliability(errors.reliability(answers, probs)),
     }
     if names:
-        drawn["pairs"] = figures.bars(names, pairs["clips"], "clips", "%{x:.1f} clips")
+        drawn["pairs"] = report_plots.bars(names, pairs["clips"], "clips", "%{x:.1f} clips")
     return drawn
 
 

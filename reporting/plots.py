@@ -64,8 +64,8 @@ def draw_timeline(timeline: pd.DataFrame, num_words: int = 12, width: float = 10
     peaks = timeline.max().nlargest(num_words)
     words = timeline[peaks.index].reset_index(drop=True).idxmax().sort_values(kind="stable").index
     starts, ends = (timeline.index.get_level_values(name).to_numpy() for name in ("start_s", "end_s"))
-    centres = (starts + ends) / 2
-    edges = np.concatenate([starts[:1], (centres[1:] + centres[:-1]) / 2, ends[-1:]])
+    centers = (starts + ends) / 2
+    edges = np.concatenate([starts[:1], (centers[1:] + centers[:-1]) / 2, ends[-1:]])
     figure = Figure(figsize=(width, 1.4 + 0.3 * len(words)), layout="constrained")
     axis = figure.subplots()
     rows = np.arange(len(words) + 1) - 0.5

@@ -43,9 +43,9 @@ def _note(member: Member) -> str:
     held = member.metrics
     if member.status in (Status.RUNNING, Status.INTERRUPTED):
         where = f"process {held.get('pid', '?')} on {held.get('host', '?')}"
-        if not member.last_sign:
+        if not member.last_heartbeat:
             return f"{where}, no sign of life"
-        silence = timedelta(seconds=round(max(0, time.time() - member.last_sign)))
+        silence = timedelta(seconds=round(max(0, time.time() - member.last_heartbeat)))
         return f"{where}, last sign of life {silence} ago"
     if member.status == Status.FAILED:
         return error_of(held)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ensembling.combine import Tables, combine
-from ensembling.metrics import FLOOR, constant_kl, constant_recall, kl_divergence, recall
+from ensembling.metrics import FLOOR, kl_divergence, recall, uniform_kl, uniform_recall
 from ensembling.stacking import NUM_PARTS, Stack
 from reporting.template import markdown
 from runs.members import Member
@@ -90,9 +90,9 @@ def _score_constant(answers: Tables) -> dict[str, object]:
     row: dict[str, object] = {}
     if "val_answers" in answers:
         values = answers["val_answers"].to_numpy()
-        row |= {"val_kl": constant_kl(values).mean(), "val_recall": constant_recall(values).mean()}
+        row |= {"val_kl": uniform_kl(values).mean(), "val_recall": uniform_recall(values).mean()}
     if "test_answers" in answers:
-        row["test_kl"] = constant_kl(answers["test_answers"].to_numpy()).mean()
+        row["test_kl"] = uniform_kl(answers["test_answers"].to_numpy()).mean()
     return row
 
 

@@ -10,7 +10,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from runs.folder import write_bytes
 
 
-class WholeCheckpointIO(TorchCheckpointIO):
+class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes beside the old checkpoint and then renames, so that a kill or a full disk leaves the old one.
 
     Lightning's own writes to the system's temporary folder: from another disk the move is a copy that can be cut short.

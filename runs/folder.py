@@ -26,15 +26,20 @@ from runs.reading import Metrics, read_config, read_metrics
 from runs.status import Status
 
 # What may change between the start of a run and its end without changing what it computes.
-FREE: tuple[str, ...] = ("ckpt_path", "overwrite", "callbacks", "logger", "compile")
-FREE += ("data.cache", "data.cache_dir", "data.device_cache", "data.num_workers")
-FREE += ("data.source",)  # repeats what stands in data
-FREE += ("trainer.accelerator", "trainer.precision", "trainer.enable_progress_bar", "trainer.log_every_n_steps")
-FREE += ("trainer.max_time", "trainer.default_root_dir", "run_dir")  # a folder may be moved
-MADE = (".hydra", "checkpoints", "tensorboard")  # by a run, beside its tables and figures
+IGNORED_SETTINGS: tuple[str, ...] = ("ckpt_path", "overwrite", "callbacks", "logger", "compile")
+IGNORED_SETTINGS += ("data.cache", "data.cache_dir", "data.device_cache", "data.num_workers")
+IGNORED_SETTINGS += ("data.source",)  # repeats what stands in data
+IGNORED_SETTINGS += (
+    "trainer.accelerator",
+    "trainer.precision",
+    "trainer.enable_progress_bar",
+    "trainer.log_every_n_steps",
+)
+IGNORED_SETTINGS += ("trainer.max_time", "trainer.default_root_dir", "run_dir")  # a folder may be moved
+RUN_FOLDERS = (".hydra", "checkpoints", "tensorboard")  # by a run, beside its tables and figures
 HEARTBEAT = 10.0  # seconds between two signs of life of a run
 RESERVE = 16_384  # bytes of the file that gives them: room for the last metrics.json on a full disk
-SILENCE = 60.0  # seconds without one after which a run counts as interrupted
+HEARTBEAT_TIMEOUT = 60.0  # seconds without one after which a run counts as interrupted
 PACKAGES = ("torch", "torchaudio", "lightning", "hydra-core", "numpy")
 
 
@@ -51,7 +56,7 @@ class RunFolder:
         """What metrics.json holds; nothing where the run has not started. Raises RunError where it is damaged."""
         return read_metrics(self.path)
 
-    def claim(self, config: dict[str, Any], overrides: Sequence[str], overwrite: bool) -> None:
+    def prepare(self, config: dict[str, Any], overrides: Sequence[str], overwrite: bool) -> None:
         """Take the folder for a run of `config`: where nothing was trained yet, or where the same run was begun before.
 
         Raises:
@@ -67,12 +72,12 @@ class RunFolder:
         if held.get("status") == Status.RUNNING and self.is_alive():
             raise RunError(
                 f"{self.path} is being trained by process {held.get('pid')} on {held.get('host')}; wait for its end, "
-                f"or end it and repeat this command after {SILENCE:.0f} s"
+                f"or end it and repeat this command after {HEARTBEAT_TIMEOUT:.0f} s"
             )
         for half_written in self.path.rglob("*.tmp"):  # by a process that was killed
             half_written.unlink()
         if overwrite:
-            for name in MADE:
+            for name in RUN_FOLDERS:
                 shutil.rmtree(self.path / name, ignore_errors=True)
             for file in self.path.iterdir():
                 if file.suffix in (".csv", ".json", ".onnx"):
@@ -93,10 +98,10 @@ class RunFolder:
         write_text(file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
     @contextmanager
-    def running(self, **facts: Any) -> Iterator[None]:
+    def track_status(self, **facts: Any) -> Iterator[None]:
         """Marks the run as running, with a sign of life every few seconds; as interrupted where a signal ends it, and
         as failed where an error does."""
-        self.write_metrics(status=Status.RUNNING, error=None, silence=SILENCE, **this_process(), **facts)
+        self.write_metrics(status=Status.RUNNING, error=None, silence=HEARTBEAT_TIMEOUT, **this_process(), **facts)
         ended = threading.Event()
 
         def beat() -> None:
@@ -132,7 +137,7 @@ class RunFolder:
         if held.get("status") == Status.WAITING:
             return "host" in held
         signs = self.heartbeat.stat().st_mtime if self.heartbeat.exists() else 0
-        return held.get("status") == Status.RUNNING and time.time() - signs < held.get("silence", SILENCE)
+        return held.get("status") == Status.RUNNING and time.time() - signs < held.get("silence", HEARTBEAT_TIMEOUT)
 
     def write_metrics(self, **values: Any) -> None:
         """Add to metrics.json, keeping what it holds."""
@@ -202,7 +207,11 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     """(name, old value, new value) of every setting that differs and decides what a run computes."""
     flat_old, flat_new = flatten(old), flatten(new)
-    names = [name for name in {**flat_old, **flat_new} if not any(f"{name}.".startswith(f"{free}.") for free in FREE)]
+    names = [
+        name
+        for name in {**flat_old, **flat_new}
+        if not any(f"{name}.".startswith(f"{free}.") for free in IGNORED_SETTINGS)
+    ]
     # A setting that did not exist yet and one that is null are the same.
     pairs = [(name, flat_old.get(name), flat_new.get(name)) for name in names]
     return [pair for pair in pairs if pair[1] != pair[2]]

@@ -15,7 +15,7 @@ from runs.reading import read_epochs
 log = logging.getLogger(__name__)
 
 
-class History(Callback):
+class EpochCSVLogger(Callback):
     """Writes `path` after every epoch; a resumed run continues the table from the epoch it resumes at.
 
     Columns: epoch, step, the epoch's mean training loss and validation metrics, the learning rate at its end, training

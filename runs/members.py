@@ -8,15 +8,15 @@ from pathlib import Path
 import pandas as pd
 
 from errors import RunError
-from messages import printable, some
+from messages import first_names, printable
 from runs.folder import RunFolder
 from runs.reading import RETRAIN, Metrics, read_metrics
 from runs.status import Status
 from runs.tables import difference, read_table
 
 # The tables a member may hold, by file name without `.csv`: those of predictions, and of the answers to each.
-ANSWERS_OF = {"predictions": "test_answers", "val_predictions": "val_answers"}
-TABLES = (*ANSWERS_OF.keys(), *ANSWERS_OF.values())
+TARGETS_OF = {"predictions": "test_answers", "val_predictions": "val_answers"}
+TABLES = (*TARGETS_OF.keys(), *TARGETS_OF.values())
 
 NOT_STARTED, UNREADABLE = "not started", "unreadable"  # beside what metrics.json names
 REMEDIES = {
@@ -37,7 +37,7 @@ class Member:
     `status` is that of metrics.json ("waiting", "running", "interrupted", "stopped", "complete" or "failed"),
     "interrupted" for a running one that gives no sign of life, "not started" for a waiting one whose sweep has ended,
     and "unreadable" where metrics.json is damaged or missing. `fault`, empty for a complete member, is the message that
-    says why it cannot be used. `last_sign` of life is a time (s), 0 if none.
+    says why it cannot be used. `last_heartbeat` of life is a time (s), 0 if none.
     """
 
     path: Path
@@ -48,7 +48,7 @@ class Member:
     status: str
     metrics: Metrics
     fault: str = ""
-    last_sign: float = 0.0
+    last_heartbeat: float = 0.0
 
 
 def folder_name(folder: Path) -> str:
@@ -72,7 +72,7 @@ def find_members(run_dir: Path) -> list[Member]:
     roots = (run_dir, run_dir.parent, Path("outputs"))
     nearby = (sorted({str(file.parent.parent) for file in root.glob("*/*/metrics.json")}) for root in roots)
     near = next(filter(None, nearby), [])
-    hint = f"members are in {some(near)}" if near else "train.py makes them"
+    hint = f"members are in {first_names(near)}" if near else "train.py makes them"
     raise RunError(f"{run_dir}: {'no members in it' if run_dir.is_dir() else 'no such folder'}; {hint}")
 
 
@@ -107,8 +107,8 @@ def read_member(folder: Path) -> Member:
         status = NOT_STARTED if status == Status.WAITING else Status.INTERRUPTED
     remedy = REMEDIES.get(status, f"not complete, metrics.json gives its status as {status}; {RETRAIN}")
     fault = f"{folder}: {remedy}".replace("{error}", error_of(metrics))
-    last_sign = run.heartbeat.stat().st_mtime if run.heartbeat.exists() else 0.0
-    return Member(folder, name, pool, seed, fold, status, metrics, fault, last_sign)
+    last_heartbeat = run.heartbeat.stat().st_mtime if run.heartbeat.exists() else 0.0
+    return Member(folder, name, pool, seed, fold, status, metrics, fault, last_heartbeat)
 
 
 def error_of(metrics: Metrics) -> str:
@@ -124,11 +124,11 @@ def read_tables(member: Member) -> dict[str, pd.DataFrame]:
             belong together.
     """
     tables = {name: read_table(path) for name in TABLES if (path := member.path / f"{name}.csv").is_file()}
-    if not tables.keys() & ANSWERS_OF.keys():
+    if not tables.keys() & TARGETS_OF.keys():
         raise RunError(f"{member.path}: neither predictions.csv nor val_predictions.csv; {RETRAIN}")
     if "val_predictions" in tables and "val_answers" not in tables:
         raise RunError(f"{member.path}: val_predictions.csv but no val_answers.csv; {RETRAIN}")
-    for predictions, answers in ANSWERS_OF.items():
+    for predictions, answers in TARGETS_OF.items():
         if answers in tables and predictions not in tables:
             raise RunError(f"{member.path}: {answers}.csv but no {predictions}.csv; {RETRAIN}")
         if answers in tables and (text := difference(tables[predictions], tables[answers])):

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from errors import RunError
-from messages import printable, some
+from messages import first_names, printable
 from runs.reading import RETRAIN
 
 SUM_TOLERANCE = 1e-3  # how far a row may be from summing to 1
@@ -78,7 +78,7 @@ def difference(table: pd.DataFrame, other: pd.DataFrame) -> str:
             first = next(name for name, want in zip(names, wanted, strict=True) if name != want)
             return f"{noun} in another order (the first: {first})"
         lost, extra = [name for name in wanted if name not in known], [name for name in names if name not in needed]
-        return f"other {noun} (missing {some(lost)}; unknown {some(extra)})"
+        return f"other {noun} (missing {first_names(lost)}; unknown {first_names(extra)})"
     return ""
 
 

@@ -19,9 +19,9 @@ Times = Annotated[int, whole(0, 100)]
 class SpecAugment(Plugin):
     """Masks bands of frequency and stretches of time."""
 
-    freq_width: Width
+    freq_mask_param: Width
     """Bands; the width of a mask is below it."""
-    time_width: Width
+    time_mask_param: Width
     """Frames; the width of a mask is below it."""
     freq_masks: Times
     """Masks over frequency."""

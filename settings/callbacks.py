@@ -85,7 +85,7 @@ Callback = Annotated[
             "lightning.pytorch.callbacks.ModelCheckpoint": ModelCheckpoint,
             "lightning.pytorch.callbacks.LearningRateMonitor": LearningRateMonitor,
             "lightning.pytorch.callbacks.TQDMProgressBar": TQDMProgressBar,
-            "runs.history.History": History,
+            "runs.history.EpochCSVLogger": History,
             "reporting.dashboard.Dashboard": Dashboard,
             "lightning_modules.teacher.Teacher": Teacher,
         },

@@ -59,7 +59,7 @@ class Train:
     def check_callbacks(self) -> Self:
         for name, writes in (
             ("last", "checkpoints/last.ckpt, which resuming and predict.py need"),
-            ("history", "metrics.csv"),
+            ("epoch_csv", "metrics.csv"),
         ):
             if not self.callbacks.get(name):
                 raise ValueError(f"callbacks.{name} is null, but no other callback writes {writes}; leave it on")

@@ -10,8 +10,8 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: as many tests run at once as there are cores
 
-from tests.fake_recordings import write_competition, write_word_folder
-from tests.golden import SHARED
+from tests.helpers.fake_recordings import write_competition, write_word_folder
+from tests.helpers.golden import SHARED
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

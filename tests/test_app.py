@@ -21,9 +21,9 @@ from errors import DataError, RunError, SettingError
 from overlapped_words import load
 from reporting import app_page
 from reporting.app_page import Ears
-from tests.composed import settings_of
-from tests.fake_members import write_network
-from tests.fake_recordings import RATE, speech
+from tests.helpers.composed import settings_of
+from tests.helpers.fake_members import write_network
+from tests.helpers.fake_recordings import RATE, speech
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torchaudio.functional import mask_along_axis_iid
 
 from datamodules.augment import Augment, Mixup, RandomCrop, SpecAugment
-from tests.laws import assert_same_law, assert_share, assert_uniform, assert_uniform_between
+from tests.helpers.distributions import assert_same_distribution, assert_share, assert_uniform, assert_uniform_between
 
 CONF = Path(__file__).parents[1] / "conf/augment"
 
@@ -53,8 +53,8 @@ def test_widths_of_masks_are_uniform(law, max_width):
 def test_masks_follow_torchaudios_law(law, max_width, size):
     width, start = band(law, 8000, size)
     other_width, other_start = measure(mask_along_axis_iid(torch.ones(8000, 1, size, 1), max_width, 0.0, 2))
-    assert_same_law(width, other_width)
-    assert_same_law(start, other_start)
+    assert_same_distribution(width, other_width)
+    assert_same_distribution(start, other_start)
     assert start.min() == 0 and start.max() >= size - 3
 
 
@@ -126,13 +126,13 @@ def mixed_weights(batch_size: int, **law: float) -> np.ndarray:
     mixed, targets = Mixup(**law)(torch.zeros(batch_size, 1, 1, 1), torch.ones(batch_size, 1, 1, 1), pairs(batch_size))
     weights = mixed.flatten()
     assert torch.allclose(targets.sum(dim=1), torch.ones(batch_size), atol=1e-6)
-    # A clip's neighbour has another answer, so the target tells the weight as well.
+    # A clip's neighbor has another answer, so the target tells the weight as well.
     assert torch.allclose(targets.gather(1, (torch.arange(batch_size) % 2)[:, None]).squeeze(1), 1 - weights, atol=1e-6)
     return weights.numpy()
 
 
 def pairs(batch_size: int) -> Tensor:
-    """Answers of clips whose neighbours in the batch always have another."""
+    """TargetTable of clips whose neighbors in the batch always have another."""
     return torch.eye(2)[torch.arange(batch_size) % 2]
 
 
@@ -201,7 +201,7 @@ def test_the_recipe_to_the_number():
     augment = winner()
     masks, crop = augment.transforms
     assert isinstance(masks, SpecAugment) and isinstance(crop, RandomCrop)  # in this order
-    assert (masks.freq_masks, masks.freq_width, masks.time_masks, masks.time_width) == (1, 32, 2, 12)
+    assert (masks.freq_masks, masks.freq_mask_param, masks.time_masks, masks.time_mask_param) == (1, 32, 2, 12)
     assert crop.padding == 32
     assert (augment.mixup.p, augment.mixup.low, augment.mixup.high) == (0.75, 0.05, 0.25)
     assert not list(augment.parameters())

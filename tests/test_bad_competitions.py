@@ -10,7 +10,7 @@ import pytest
 
 from datamodules.sources import CompetitionFolder
 from errors import DataError
-from tests.fake_recordings import RATE, half_written, read_table, speech, spoil_recording, write_table
+from tests.helpers.fake_recordings import RATE, half_written, read_table, speech, spoil_recording, write_table
 
 
 def refusal(source: CompetitionFolder, cache_dir: Path) -> str:

@@ -8,7 +8,7 @@ from torchaudio.functional import resample
 from datamodules.audio_files import list_recordings
 from datamodules.bandwidth import band_power, is_narrowband
 from datamodules.recordings import read_clips
-from tests.fake_recordings import RATE, speech, tone
+from tests.helpers.fake_recordings import RATE, speech, tone
 
 
 def narrow(waveform: np.ndarray) -> np.ndarray:

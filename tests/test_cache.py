@@ -14,7 +14,7 @@ import pytest
 from datamodules import cache
 from datamodules.cache import cache_key, cached_array
 from errors import CacheError
-from tests.fake_recordings import half_written
+from tests.helpers.fake_recordings import half_written
 
 ROOT = Path(__file__).parents[1]
 VALUES = np.arange(600, dtype=np.int16).reshape(30, 20)

@@ -8,7 +8,7 @@ import yaml
 from ensembling.combine import combine, gather
 from reporting import card, summary
 from runs.members import find_members
-from tests.fake_members import write_member
+from tests.helpers.fake_members import write_member
 
 DATA = {
     "Synthetic": {"num_voices": 48, "k": 2, "train_size": 3500, "batch_size": 32},

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from errors import RunError
-from runs.checkpoint import WholeCheckpointIO
+from runs.checkpoint import AtomicCheckpointIO
 
 
 def test_a_failed_write_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "checkpoints" / "last.ckpt"
-    writer = WholeCheckpointIO()
+    writer = AtomicCheckpointIO()
     writer.save_checkpoint({"epoch": 1}, path)
 
     def full_disk(file: Path, content: memoryview) -> None:

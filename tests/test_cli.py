@@ -14,7 +14,7 @@ import soundfile
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.scripts import ENVIRONMENT, ROOT, run
+from tests.helpers.scripts import ENVIRONMENT, ROOT, run
 
 WORDS = ["no", "on", "영"]
 TINY = [
@@ -111,7 +111,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(home: Path) -> None:
     run("train.py", *options, cwd=home)
     member = home / "outputs" / "resumed" / "avg_seed0"
     whole = (member / "predictions.csv").read_bytes(), (member / "metrics.csv").read_text()
-    crash = f"+callbacks.crash={{_target_: tests.callbacks.Crash, epoch: 2, flag: {home / 'crashed'}}}"
+    crash = f"+callbacks.crash={{_target_: tests.helpers.callbacks.Crash, epoch: 2, flag: {home / 'crashed'}}}"
     run("train.py", *options, crash, "overwrite=true", cwd=home, expect=1)
     assert json.loads((member / "metrics.json").read_text())["status"] == "failed"
     assert "crashed on purpose" in json.loads((member / "metrics.json").read_text())["error"]
@@ -299,7 +299,7 @@ def test_a_run_that_never_trained_gives_way_to_another_configuration(home: Path)
         (["data=competion"], "Could not find 'data/competion'"),
         (["ckpt_path=nix.ckpt", *TINY, "data.root=Data"], "ckpt_path is 'nix.ckpt'; no such file"),
         (["callbacks.last=null", *TINY, "data.root=Data"], "callbacks.last is null"),
-        (["callbacks.history=null", *TINY, "data.root=Data"], "callbacks.history is null"),
+        (["callbacks.epoch_csv=null", *TINY, "data.root=Data"], "callbacks.epoch_csv is null"),
         (["callbacks=null", "experiment=smoke"], "callbacks.last is null"),
         (
             ["trainer.precision=16-true", *TINY, "data.root=Data"],

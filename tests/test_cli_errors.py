@@ -12,7 +12,7 @@ from hydra.errors import InstantiationException
 
 import cli
 from errors import DataError
-from tests.scripts import ROOT
+from tests.helpers.scripts import ROOT
 
 
 @pytest.fixture(autouse=True)

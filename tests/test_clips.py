@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.clips import Clips, FreshMixtures, render
+from datamodules.clips import Clips, OnTheFlyMixtures, render
 from datamodules.mixing import Mixer
-from tests.fake_recordings import tone
+from tests.helpers.fake_recordings import tone
 
 
 @pytest.fixture
@@ -51,10 +51,10 @@ def test_a_batch_may_be_changed_without_the_array(clips):
     assert clips.array[5].tolist() == [10, 11] and clips.targets[0].tolist() == [1, 0, 0, 0]
 
 
-def fresh(seed: int = 0, size: int = 20, curriculum: int = 0) -> FreshMixtures:
+def fresh(seed: int = 0, size: int = 20, curriculum: int = 0) -> OnTheFlyMixtures:
     words = np.stack([np.round(tone(200 + 50 * i) * 32768) for i in range(8)]).astype(np.int16)
     mixer = Mixer([np.array([2 * i, 2 * i + 1]) for i in range(4)], k=(2, 3))
-    return FreshMixtures(words, mixer, size, seed, "words", curriculum)
+    return OnTheFlyMixtures(words, mixer, size, seed, "words", curriculum)
 
 
 def same(one: tuple, other: tuple) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from ensembling.combine import average, combine, gather
 from errors import RunError
 from runs.members import find_members
-from tests.fake_members import (
+from tests.helpers.fake_members import (
     FOLD_ANSWERS,
     IDS,
     VAL_ANSWERS,

@@ -9,7 +9,7 @@ import soundfile
 from datamodules.clips import Clips
 from datamodules.recordings import fit_length, to_int16
 from datamodules.sources import CompetitionFolder
-from tests.fake_recordings import RATE, WORDS, half_written, read_table, speech, tone, write_table
+from tests.helpers.fake_recordings import RATE, WORDS, half_written, read_table, speech, tone, write_table
 
 
 def waveforms(clips: Clips) -> dict[str, np.ndarray]:

@@ -10,13 +10,13 @@ from omegaconf import OmegaConf
 
 from errors import SettingError
 from lightning_modules import device
-from lightning_modules.device import choose_for_device
+from lightning_modules.device import resolve_auto
 
 
 def choose(accelerator: str = "auto", precision: str = "auto", devices: int | str = 1, number: int = 0) -> Any:
     trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
     cfg: Any = OmegaConf.create({"trainer": trainer, "data": {"cache": "auto"}})
-    choose_for_device(cfg, number)
+    resolve_auto(cfg, number)
     return cfg
 
 

@@ -6,7 +6,7 @@ import torch
 from datamodules.augment import AddNoise, Augment
 from datamodules.device_cache import DeviceClips, place
 from errors import DataError
-from tests.data_modules import attend, on_competition, on_words
+from tests.helpers.data_modules import attend, on_competition, on_words
 
 
 def batches(datamodule, training: bool = True) -> list:

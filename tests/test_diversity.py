@@ -7,7 +7,7 @@ from ensembling.combine import combine, gather
 from ensembling.diversity import kl_by_number, stack
 from ensembling.metrics import kl_divergence
 from runs.members import find_members
-from tests.fake_members import probabilities, write_folds, write_member
+from tests.helpers.fake_members import probabilities, write_folds, write_member
 
 
 def test_members_are_stacked_in_the_order_of_the_clips(tmp_path):

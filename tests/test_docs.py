@@ -18,9 +18,9 @@ import pandas as pd
 import pytest
 import soundfile
 
-from tests.fake_recordings import RATE, speech, write_competition, write_word_folder
-from tests.pages import BLOCK, ORDER, TEXTS, commands, files
-from tests.scripts import ENVIRONMENT, ROOT, run, start
+from tests.helpers.fake_recordings import RATE, speech, write_competition, write_word_folder
+from tests.helpers.pages import BLOCK, ORDER, TEXTS, commands, files
+from tests.helpers.scripts import ENVIRONMENT, ROOT, run, start
 
 WORDS = ("down", "left", "no", "right", "up", "yes")
 SPEAKERS = [f"{name}-take" for name in ("ann", "bob", "cleo", "dan", "eve", "finn", "gus", "hal", "ida", "jo")]

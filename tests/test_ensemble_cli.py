@@ -14,8 +14,8 @@ from omegaconf import OmegaConf
 
 import ensemble as script
 from errors import RunError, SettingError
-from tests.composed import settings_of
-from tests.fake_members import (
+from tests.helpers.composed import settings_of
+from tests.helpers.fake_members import (
     IDS,
     VAL_ANSWERS,
     VAL_IDS,

@@ -14,7 +14,7 @@ from datamodules.augment import Augment
 from datamodules.features import MultiResolutionMel
 from datamodules.overlap import EpochSampler, OverlapDataModule, as_float
 from errors import DataError
-from tests.data_modules import attend, on_competition, on_words
+from tests.helpers.data_modules import attend, on_competition, on_words
 
 
 def epoch(datamodule: OverlapDataModule, number: int) -> list[tuple[Tensor, Tensor]]:

@@ -6,7 +6,7 @@ import pytest
 
 from ensembling.errors import by_word, confusions, reliability
 from ensembling.metrics import kl_divergence, recall
-from tests.fake_members import probabilities
+from tests.helpers.fake_members import probabilities
 
 # Recalled: a and b of the first clip, a of the second (b missed, c answered), none of the third (c; a answered).
 ANSWERS = pd.DataFrame([[0.5, 0.5, 0, 0], [0.5, 0.5, 0, 0], [0, 0, 1, 0]], columns=list("abcd"))

@@ -8,7 +8,7 @@ from torch import Tensor
 from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
 
 from datamodules.features import MultiResolutionMel
-from tests.golden import GOLDEN, SHARED, chirp
+from tests.helpers.golden import GOLDEN, SHARED, chirp
 
 
 def notebook(waveform: Tensor) -> Tensor:

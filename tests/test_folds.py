@@ -11,8 +11,8 @@ from datamodules.clips import Clips, Splits
 from datamodules.mixing import Mixer
 from datamodules.sources import CompetitionFolder, WordFolder
 from errors import DataError
-from tests.fake_recordings import SPEAKERS
-from tests.scripts import run
+from tests.helpers.fake_recordings import SPEAKERS
+from tests.helpers.scripts import run
 from tests.test_cli import TINY, WORDS, data, make_competition
 
 SIZES = {"train_size": 20, "val_size": 10, "test_size": 10}

@@ -21,11 +21,11 @@ from datamodules.overlap import OverlapDataModule
 from inference.member import load_member
 from inference.predictor import load_ensemble
 from lightning_modules.muon import Muon
-from tests.composed import settings_of
-from tests.data_modules import attend, on_competition, on_words
-from tests.fake_members import write_network
-from tests.fake_recordings import speech, write_competition
-from tests.golden import GOLDEN, chirp
+from tests.helpers.composed import settings_of
+from tests.helpers.data_modules import attend, on_competition, on_words
+from tests.helpers.fake_members import write_network
+from tests.helpers.fake_recordings import speech, write_competition
+from tests.helpers.golden import GOLDEN, chirp
 from tests.test_features import worst
 from train import train
 
@@ -143,7 +143,9 @@ def run_dir(device: torch.device, tmp_path_factory: pytest.TempPathFactory) -> P
     """A run of the winner's recipe that crashed half way and was resumed, as the test below wants it."""
     size, steps, epochs, _ = SIZES[device.type]
     root = write_competition(tmp_path_factory.mktemp("winner"), size)
-    crash = f"+callbacks.crash={{_target_: tests.callbacks.Crash, epoch: {epochs // 2}, flag: {root / 'crashed'}}}"
+    crash = (
+        f"+callbacks.crash={{_target_: tests.helpers.callbacks.Crash, epoch: {epochs // 2}, flag: {root / 'crashed'}}}"
+    )
     with pytest.raises(RuntimeError, match="crashed on purpose"):
         fit(device, root, crash)
     before = pd.read_csv(root / "run" / "metrics.csv")

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from datamodules import progress
 from errors import RunError
 from lightning_modules import results
-from runs.history import History
+from runs.history import EpochCSVLogger
 from tests.test_teacher import FEATURES, TARGETS, learner
 
 QUIET = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
@@ -20,7 +20,7 @@ QUIET = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", 
 
 def fit(path: Path, epochs: int = 2, targets: torch.Tensor = TARGETS, every: int = 1, validate: bool = False) -> None:
     trainer = Trainer(
-        accelerator="cpu", max_epochs=epochs, callbacks=[History(str(path))], log_every_n_steps=every, **QUIET
+        accelerator="cpu", max_epochs=epochs, callbacks=[EpochCSVLogger(str(path))], log_every_n_steps=every, **QUIET
     )
     clean = DataLoader(list(zip(FEATURES, TARGETS, strict=True)), batch_size=2)
     loader = DataLoader(list(zip(FEATURES, targets, strict=True)), batch_size=2)

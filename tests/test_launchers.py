@@ -10,8 +10,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
 import train
-from tests.composed import configuration
-from tests.scripts import ENVIRONMENT, ROOT
+from tests.helpers.composed import configuration
+from tests.helpers.scripts import ENVIRONMENT, ROOT
 from tests.test_cli import TINY, make_competition
 
 TINIER = [
@@ -39,7 +39,7 @@ def sweep(home: Path, launcher: str, *arguments: str, expect: int = 0) -> str:
         "name=${hydra:runtime.choices.hydra/launcher}",
         *arguments,
     ]
-    # Not by tests.scripts.run: the launchers' own processes are told to end by the end of a whole interpreter.
+    # Not by tests.helpers.scripts.run: the launchers' own processes are told to end by the end of a whole interpreter.
     command = [sys.executable, str(ROOT / "train.py"), "-m", *TINIER, *data, *options]
     done = subprocess.run(command, cwd=home, env=ENVIRONMENT, text=True, capture_output=True)
     assert done.returncode == expect, done.stdout + done.stderr
@@ -83,7 +83,9 @@ def test_members_side_by_side_equal_those_one_after_the_other(home: Path, launch
 
 
 def test_a_member_that_fails_does_not_take_the_others_along(home: Path) -> None:
-    crash = f"+callbacks.crash={{_target_: tests.callbacks.Crash, epoch: '${{seed}}', flag: {home / 'crashed'}}}"
+    crash = (
+        f"+callbacks.crash={{_target_: tests.helpers.callbacks.Crash, epoch: '${{seed}}', flag: {home / 'crashed'}}}"
+    )
     printed = sweep(home, "joblib", "name=half", "seed=0,9", crash, expect=1)
     assert "crashed on purpose" in printed
     status = {path.name: json.loads((path / "metrics.json").read_text())["status"] for path in members(home, "half")}

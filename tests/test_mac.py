@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from lightning_modules.mac import MAC
-from tests.golden import GOLDEN, SHARED
+from tests.helpers.golden import GOLDEN, SHARED
 
 
 def fill(network: nn.Module) -> nn.Module:

@@ -10,7 +10,7 @@ import torch
 
 from errors import RunError
 from inference.member import load_member
-from tests.fake_members import WORDS, write_network
+from tests.helpers.fake_members import WORDS, write_network
 
 
 @pytest.fixture(scope="module")

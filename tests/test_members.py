@@ -7,7 +7,7 @@ import pytest
 
 from errors import RunError
 from runs.members import find_members, read_tables
-from tests.fake_members import IDS, TEST_ANSWERS, VAL_IDS, probabilities, write_csv, write_member
+from tests.helpers.fake_members import IDS, TEST_ANSWERS, VAL_IDS, probabilities, write_csv, write_member
 
 
 def test_members_of_a_sweep_by_pool_and_then_by_seed_as_a_number(tmp_path):
@@ -79,7 +79,7 @@ def test_a_running_member_that_gives_no_sign_of_life_was_interrupted(tmp_path):
     os.utime(heartbeat, (1e9, 1e9))
     (member,) = find_members(tmp_path)
     assert member.status == "interrupted" and "repeat its train.py command" in member.fault
-    assert member.last_sign == 1e9
+    assert member.last_heartbeat == 1e9
 
 
 def test_a_failed_member_says_what_its_training_said(tmp_path):

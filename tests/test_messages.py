@@ -2,12 +2,12 @@
 
 import pytest
 
-from messages import count, printable, some
+from messages import count, first_names, printable
 
 
 def test_three_names_are_enough():
-    assert some([]) == "none" and some("ab") == "a, b"
-    assert some("abcde") == "a, b, c and 2 more"
+    assert first_names([]) == "none" and first_names("ab") == "a, b"
+    assert first_names("abcde") == "a, b, c and 2 more"
 
 
 def test_counts_agree_with_their_noun():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from ensembling.metrics import FLOOR, constant_kl, constant_recall, kl_divergence, recall
-from tests.fake_members import probabilities
+from ensembling.metrics import FLOOR, kl_divergence, recall, uniform_kl, uniform_recall
+from tests.helpers.fake_members import probabilities
 
 
 def test_kl_by_hand():
@@ -34,8 +34,8 @@ def test_the_constant_answer():
     answers = np.zeros((2, 30))
     answers[0, :4] = 0.25
     answers[1, 7] = 1
-    assert constant_kl(answers) == pytest.approx([np.log(30 / 4), np.log(30)])
-    assert constant_recall(answers) == pytest.approx([4 / 30, 1 / 30])
+    assert uniform_kl(answers) == pytest.approx([np.log(30 / 4), np.log(30)])
+    assert uniform_recall(answers) == pytest.approx([4 / 30, 1 / 30])
 
 
 def test_recall_counts_as_many_words_as_the_clip_has():

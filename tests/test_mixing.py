@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from datamodules.mixing import Mixer, Mixtures, mix, play, shift
-from tests.fake_recordings import tone
-from tests.laws import assert_share, assert_uniform, assert_uniform_between
+from datamodules.mixing import Mixer, Mixtures, mix, shift, speed_perturbation
+from tests.helpers.distributions import assert_share, assert_uniform, assert_uniform_between
+from tests.helpers.fake_recordings import tone
 
 # Five words of 3, 1, 4, 1 and 5 recordings, the rows of a word not side by side.
 ROWS = [np.array(rows) for rows in ([0, 5, 9], [1], [2, 3, 4, 13], [6], [7, 8, 10, 11, 12])]
@@ -179,7 +179,7 @@ def test_sixteen_bits_and_floating_point_agree():
 def test_a_faster_word_is_higher_and_shorter(speed):
     word = torch.tensor(tone(800) * np.hanning(16_000), dtype=torch.float32)
     time = torch.arange(16_000)
-    (played,) = play(word[None, None], torch.tensor([[0]]), torch.tensor([[speed]]))[0]
+    (played,) = speed_perturbation(word[None, None], torch.tensor([[0]]), torch.tensor([[speed]]))[0]
     assert int(torch.fft.rfft(played.double()).abs().argmax()) == pytest.approx(800 * speed, abs=1)
     source = (time - 8000) * speed + 8000
     window = torch.from_numpy(np.interp(source, np.arange(16_000), np.hanning(16_000), left=0, right=0))
@@ -190,7 +190,7 @@ def test_a_faster_word_is_higher_and_shorter(speed):
 def test_a_word_at_its_own_speed_is_only_shifted():
     torch.manual_seed(0)
     words, offsets = torch.randn(3, 2, 500), torch.tensor([[0, 7], [-499, 120], [600, -3]])
-    assert torch.equal(play(words, offsets, torch.ones(3, 2)), shift(words, offsets))
+    assert torch.equal(speed_perturbation(words, offsets, torch.ones(3, 2)), shift(words, offsets))
 
 
 def test_words_of_one_mixture_have_speeds_of_their_own():

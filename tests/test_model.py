@@ -14,8 +14,8 @@ import torch
 import overlapped_words
 from datamodules.recordings import fit_length, read_clips, to_int16
 from overlapped_words import DataError, Model, RunError, UserError, load
-from tests.fake_members import WORDS, write_network
-from tests.fake_recordings import RATE, speech, tone
+from tests.helpers.fake_members import WORDS, write_network
+from tests.helpers.fake_recordings import RATE, speech, tone
 
 CLIP = speech(0)
 

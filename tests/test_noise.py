@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from datamodules.augment import AddNoise
-from tests.laws import assert_share, assert_uniform_between
+from tests.helpers.distributions import assert_share, assert_uniform_between
 
 
 @pytest.fixture(autouse=True)

@@ -24,10 +24,10 @@ from inference import onnx_export
 from inference.checkpoints import find_checkpoints
 from inference.onnx_export import TOLERANCE, write_checked
 from inference.predictor import Predictor, load_ensemble
-from inference.probes import probe_sounds
+from inference.probes import probe_waveforms
 from settings import check
 from settings.export import Export
-from tests.fake_recordings import tone
+from tests.helpers.fake_recordings import tone
 from tests.test_classifier import FEATURES, learner
 from tests.test_cli import ROOT, run
 from tests.test_mac import fill
@@ -86,7 +86,7 @@ class Written:
 @pytest.mark.parametrize("batch_size", [1, 2, 5])
 def test_the_file_gives_the_probabilities_of_pytorch(sweep: Path, batch_size: int) -> None:
     session = onnxruntime.InferenceSession(sweep / "model.onnx")
-    waveforms = np.stack(list(probe_sounds(16_000, 16_000, sweep).values()))[:batch_size]
+    waveforms = np.stack(list(probe_waveforms(16_000, 16_000, sweep).values()))[:batch_size]
     probs = session.run(["probs"], {"waveforms": waveforms})[0]
     np.testing.assert_allclose(probs, predictor(sweep)(torch.from_numpy(waveforms)), atol=TOLERANCE)
     assert batch_size == 1 or np.abs(probs[0] - probs[1]).max() > 0.01
@@ -116,14 +116,14 @@ def test_a_file_that_differs_is_not_kept(sweep: Path, tmp_path: Path, wrong: str
     bias = changed.networks[0].dense[-1].bias
     bias.data[0] = float("nan") if wrong == "not a number" else bias[0] + 0.1
     with pytest.raises(UserError, match=r"words.onnx: not written, .* differ from PyTorch's by (\d\.\de-0[12]|nan)"):
-        write_checked(Written(sweep / "model.onnx"), output, changed, probe_sounds(16_000, 16_000, tmp_path))
+        write_checked(Written(sweep / "model.onnx"), output, changed, probe_waveforms(16_000, 16_000, tmp_path))
     assert output.read_text() == "an older one" and list(tmp_path.iterdir()) == [output]
 
 
 def test_an_older_file_is_replaced_and_a_small_difference_told(sweep: Path, tmp_path: Path) -> None:
     output = tmp_path / "words.onnx"
     output.write_text("an older one")
-    sounds = probe_sounds(16_000, 16_000, tmp_path)
+    sounds = probe_waveforms(16_000, 16_000, tmp_path)
     assert 0 < write_checked(Written(sweep / "model.onnx"), output, predictor(sweep), sounds) < TOLERANCE
     assert output.read_bytes() == (sweep / "model.onnx").read_bytes() and list(tmp_path.iterdir()) == [output]
 
@@ -131,7 +131,7 @@ def test_an_older_file_is_replaced_and_a_small_difference_told(sweep: Path, tmp_
 def test_the_example_needs_nothing_of_this_project(sweep: Path, tmp_path: Path) -> None:
     for package in ("torch", "datamodules", "lightning_modules", "ensembling"):
         (tmp_path / f"{package}.py").write_text("raise ImportError('not installed')")
-    clip = next(iter(probe_sounds(16_000, 16_000, tmp_path).values()))
+    clip = next(iter(probe_waveforms(16_000, 16_000, tmp_path).values()))
     soundfile.write(tmp_path / "clip.wav", clip, 16_000)
     command = [sys.executable, ROOT / "examples" / "onnx_words.py", sweep / "model.onnx"]
     options = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(tmp_path)}, "text": True}

@@ -10,8 +10,8 @@ from datamodules.features import MultiResolutionMel
 from datamodules.overlap import OverlapDataModule, as_float
 from datamodules.sources import CompetitionFolder
 from errors import DataError
-from tests.data_modules import attend, on_competition, on_words, winner
-from tests.fake_recordings import half_written, read_table, speech
+from tests.helpers.data_modules import attend, on_competition, on_words, winner
+from tests.helpers.fake_recordings import half_written, read_table, speech
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])

@@ -17,7 +17,7 @@ from ensembling.combine import combine, gather
 from messages import printable
 from reporting import page, summary
 from runs.members import Member, find_members
-from tests.fake_members import IDS, TEST_ANSWERS, write_csv, write_folds, write_member
+from tests.helpers.fake_members import IDS, TEST_ANSWERS, write_csv, write_folds, write_member
 
 HARMFUL = [
     "</script><img src=x onerror=alert(1)>",

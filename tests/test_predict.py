@@ -14,10 +14,10 @@ import soundfile
 from errors import DataError, UserError
 from overlapped_words import load
 from predict import predict
-from tests.composed import settings_of
-from tests.fake_members import WORDS, write_network
-from tests.fake_recordings import RATE, speech
-from tests.scripts import ENVIRONMENT, ROOT, run
+from tests.helpers.composed import settings_of
+from tests.helpers.fake_members import WORDS, write_network
+from tests.helpers.fake_recordings import RATE, speech
+from tests.helpers.scripts import ENVIRONMENT, ROOT, run
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from errors import RunError
 from inference.predictor import Predictor, load_ensemble
 from inference.stack import Stack
 from lightning_modules.classifier import WordClassifier
-from tests.fake_members import WORDS, write_unequal
+from tests.helpers.fake_members import WORDS, write_unequal
 from tests.test_ensemble_cli import run as ensemble
 
 

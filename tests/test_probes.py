@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.probes import probe_sounds
-from tests.fake_recordings import write_word_folder
+from inference.probes import probe_waveforms
+from tests.helpers.fake_recordings import write_word_folder
 
 
 def test_sounds_are_what_recordings_are(tmp_path: Path) -> None:
-    sounds = probe_sounds(16_000, 16_000, tmp_path)
+    sounds = probe_waveforms(16_000, 16_000, tmp_path)
     assert list(sounds) == ["noise", "chirp", "quiet noise", "quiet chirp", "silence"]
     for sound in sounds.values():
         assert sound.shape == (16_000,) and sound.dtype == np.float32
@@ -20,6 +20,6 @@ def test_sounds_are_what_recordings_are(tmp_path: Path) -> None:
 
 def test_spoken_words_are_taken_from_the_cache(tmp_path: Path) -> None:
     write_word_folder(tmp_path / "synthetic-0123")
-    sounds = probe_sounds(16_000, 16_000, tmp_path)
+    sounds = probe_waveforms(16_000, 16_000, tmp_path)
     assert [name for name in sounds if name.startswith("speech")] == [f"speech {i}" for i in range(4)]
     assert len({sound.tobytes() for sound in sounds.values()}) == len(sounds) == 13

@@ -13,7 +13,7 @@ from datamodules import recordings
 from datamodules.audio_files import how_to_convert, list_recordings
 from datamodules.recordings import fit_length, read_blocks, read_clips, read_recording, to_int16
 from errors import DataError
-from tests.fake_recordings import RATE, speech, tone
+from tests.helpers.fake_recordings import RATE, speech, tone
 
 CLIP = speech(0)
 
@@ -126,7 +126,7 @@ def test_a_high_sample_rate_is_read_in_shorter_blocks(tmp_path, monkeypatch):
 def test_other_rates_are_resampled(tmp_path, rate):
     waveform = read_recording(write(tmp_path / "a.wav", tone(440, rate), rate, subtype="FLOAT"))
     assert waveform.shape == (RATE,) and waveform.dtype == np.float32
-    assert np.abs(waveform - tone(440))[500:-500].max() < 2e-3  # the ends have no neighbours to interpolate
+    assert np.abs(waveform - tone(440))[500:-500].max() < 2e-3  # the ends have no neighbors to interpolate
 
 
 @pytest.mark.parametrize("rate", [1, 999, 11_026, 44_101, 2**31 - 1])

@@ -14,8 +14,8 @@ import pytest
 from errors import SettingError
 from inference.shards import cut, merge, part_paths
 from runs.folder import write_text
-from tests.composed import settings_of
-from tests.scripts import ENVIRONMENT, ROOT, run
+from tests.helpers.composed import settings_of
+from tests.helpers.scripts import ENVIRONMENT, ROOT, run
 from tests.test_cli import TINY, data, make_competition
 
 NUM_CLIPS = 7

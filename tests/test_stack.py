@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from errors import RunError
-from inference.stack import find_stack
-from tests.fake_members import WORDS, write_unequal
+from inference.stack import find_stacking_weights
+from tests.helpers.fake_members import WORDS, write_unequal
 from tests.test_ensemble_cli import run
 
 
@@ -26,23 +26,25 @@ def checkpoints(sweep: Path, name: str = "last.ckpt") -> list[Path]:
 
 def test_the_stack_is_that_of_the_file_in_the_order_of_the_checkpoints(sweep: Path) -> None:
     numbers = json.loads((sweep / "ensemble.json").read_text(encoding="utf-8"))["stack"]
-    stack = find_stack(checkpoints(sweep)[::-1])
+    stack = find_stacking_weights(checkpoints(sweep)[::-1])
     assert stack.weights == [numbers["weights"]["max_seed0"], numbers["weights"]["avg_seed0"]]
     assert list(stack.offsets) == WORDS and stack.offsets == numbers["offsets"] and stack.floor == 1e-10
 
 
 def test_members_of_the_working_folder(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(sweep)
-    assert find_stack(checkpoints(Path())) is not None
+    assert find_stacking_weights(checkpoints(Path())) is not None
     run(sweep / "max_seed0", combine="stacked")
     monkeypatch.chdir(sweep / "max_seed0")
-    assert len(find_stack([Path("checkpoints") / "last.ckpt"]).weights) == 1  # an ensemble of one has a folder, too
+    assert (
+        len(find_stacking_weights([Path("checkpoints") / "last.ckpt"]).weights) == 1
+    )  # an ensemble of one has a folder, too
 
 
 def test_other_members_or_checkpoints_take_the_mean(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert find_stack(checkpoints(sweep, "best.ckpt")) is None
-    assert find_stack(checkpoints(sweep)[:1]) is None
-    assert find_stack([*checkpoints(sweep), sweep / "max_seed1" / "checkpoints" / "last.ckpt"]) is None
+    assert find_stacking_weights(checkpoints(sweep, "best.ckpt")) is None
+    assert find_stacking_weights(checkpoints(sweep)[:1]) is None
+    assert find_stacking_weights([*checkpoints(sweep), sweep / "max_seed1" / "checkpoints" / "last.ckpt"]) is None
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert f"{sweep / 'ensemble.json'}: fitted to other members" in caplog.text
 
@@ -50,7 +52,7 @@ def test_other_members_or_checkpoints_take_the_mean(sweep: Path, caplog: pytest.
 def test_members_that_were_trained_again_take_the_mean(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
     table = sweep / "avg_seed0" / "val_predictions.csv"
     table.write_text(table.read_text(encoding="utf-8") + "\n", encoding="utf-8")
-    assert find_stack(checkpoints(sweep)) is None
+    assert find_stacking_weights(checkpoints(sweep)) is None
     assert "or before these were trained again" in caplog.text
 
 
@@ -58,11 +60,11 @@ def test_without_a_stack_there_is_nothing_to_warn_of(sweep: Path, caplog: pytest
     content = json.loads((sweep / "ensemble.json").read_text(encoding="utf-8"))
     content["stack"]["taken"] = False
     (sweep / "ensemble.json").write_text(json.dumps(content), encoding="utf-8")
-    assert find_stack(checkpoints(sweep)) is None
+    assert find_stacking_weights(checkpoints(sweep)) is None
     run(sweep)
-    assert find_stack(checkpoints(sweep)) is None
+    assert find_stacking_weights(checkpoints(sweep)) is None
     (sweep / "ensemble.json").unlink()
-    assert find_stack(checkpoints(sweep)) is None
+    assert find_stacking_weights(checkpoints(sweep)) is None
     assert caplog.text == ""
 
 
@@ -81,4 +83,4 @@ def test_a_damaged_file_is_named(sweep: Path, change: dict, message: str) -> Non
     content |= change if "stack" in change else {"stack": content["stack"] | change}
     file.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(RunError, match=f"^{file}: {message}.*; run ensemble.py again, or delete the file$"):
-        find_stack(checkpoints(sweep))
+        find_stacking_weights(checkpoints(sweep))

@@ -5,16 +5,24 @@ import pytest
 
 from ensembling.combine import combine, gather
 from ensembling.metrics import kl_divergence
-from ensembling.stacking import PRIOR, Stack, fit, fit_stack, pool
+from ensembling.stacking import PRIOR, Stack, fit, fit_stacking, pool
 from errors import RunError
 from runs.members import find_members
-from tests.fake_members import WORDS, fold_ids, probabilities, write_csv, write_folds, write_member, write_unequal
+from tests.helpers.fake_members import (
+    WORDS,
+    fold_ids,
+    probabilities,
+    write_csv,
+    write_folds,
+    write_member,
+    write_unequal,
+)
 
 
 def stack_of(sweep) -> Stack:
     members = find_members(sweep)
     tables, _ = gather(members)
-    return fit_stack(members, tables, combine(members, tables))
+    return fit_stacking(members, tables, combine(members, tables))
 
 
 def members_and_answers(num_members: int, num_clips: int) -> tuple[np.ndarray, np.ndarray]:
@@ -135,7 +143,7 @@ def test_a_kind_that_a_fold_lacks_is_named(tmp_path):
     members = [member for member in find_members(tmp_path) if member.name != "max_seed0_fold1"]
     tables, _ = gather(members)
     with pytest.raises(RunError, match="max_seed0 not there in every fold; train"):
-        fit_stack(members, tables, combine(members, tables))
+        fit_stacking(members, tables, combine(members, tables))
 
 
 @pytest.mark.parametrize("val", [True, False])

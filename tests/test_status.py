@@ -7,7 +7,7 @@ import pandas as pd
 
 from reporting.status import as_text, overview
 from runs.members import find_members
-from tests.fake_members import write_member
+from tests.helpers.fake_members import write_member
 
 
 def test_every_state_has_its_line(tmp_path):

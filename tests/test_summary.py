@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from ensembling.combine import combine, gather
-from ensembling.stacking import fit_stack
+from ensembling.stacking import fit_stacking
 from reporting import summary
 from runs.members import find_members
-from tests.fake_members import (
+from tests.helpers.fake_members import (
     FOLD_ANSWERS,
     IDS,
     TEST_ANSWERS,
@@ -129,7 +129,7 @@ def test_a_stack_has_a_row_and_weights_and_its_numbers_in_the_json(tmp_path):
     write_unequal(tmp_path)
     members = find_members(tmp_path)
     tables, _ = gather(members)
-    stack = fit_stack(members, tables, combine(members, tables))
+    stack = fit_stacking(members, tables, combine(members, tables))
     table = summary.figures(members, tables, stack)
     assert table["member"].tolist()[-3:] == ["ensemble (2)", "stacked ensemble (2)", "constant answer"]
     assert table["val_kl"].tolist()[-3:-1] == pytest.approx([stack.mean_kl, stack.val_kl])

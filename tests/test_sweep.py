@@ -17,9 +17,9 @@ from errors import RunError
 from runs import sweep as sweeps
 from runs.folder import RunFolder
 from runs.reading import read_config
-from tests.fake_members import write_member
-from tests.fake_recordings import write_word_folder
-from tests.scripts import ENVIRONMENT, ROOT, run
+from tests.helpers.fake_members import write_member
+from tests.helpers.fake_recordings import write_word_folder
+from tests.helpers.scripts import ENVIRONMENT, ROOT, run
 from tests.test_cli import TINY, data, make_competition
 
 SWEEP = ["model.pool=avg,max", "trainer.max_epochs=3"]
@@ -64,7 +64,9 @@ def test_a_member_of_a_sweep_equals_the_same_member_alone(home: Path) -> None:
 
 
 def test_a_failed_member_does_not_stop_the_others(home: Path) -> None:
-    crash = f"+callbacks.crash={{_target_: tests.callbacks.Crash, epoch: '${{seed}}', flag: {home / 'crashed'}}}"
+    crash = (
+        f"+callbacks.crash={{_target_: tests.helpers.callbacks.Crash, epoch: '${{seed}}', flag: {home / 'crashed'}}}"
+    )
     sweep = ["seed=1,0,2", "name=partly", "trainer.max_epochs=1", crash]
     run("train.py", "-m", *TINY, *data(home), *sweep, cwd=home, expect=1)
     shown = run("ensemble.py", "run_dir=outputs/partly", "status=true", cwd=home)
@@ -130,40 +132,40 @@ def test_a_run_on_another_machine_counts_as_alive_until_it_has_been_silent(tmp_p
     folder.write_metrics(status="running", pool="avg", seed=0, host="elsewhere", pid=1)
     folder.heartbeat.touch()
     with pytest.raises(RunError, match="trained by process 1 on elsewhere"):
-        folder.claim({}, [], overwrite=True)
+        folder.prepare({}, [], overwrite=True)
     long_ago = time.time() - 120
     os.utime(folder.heartbeat, (long_ago, long_ago))
-    folder.claim({}, [], overwrite=False)
+    folder.prepare({}, [], overwrite=False)
 
 
 def test_a_damaged_run_is_an_error_until_it_is_overwritten(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    folder.claim({"seed": 1}, [], overwrite=False)
+    folder.prepare({"seed": 1}, [], overwrite=False)
     for name, remedy in {".hydra/config.yaml": "restore or delete it", "metrics.json": "with overwrite=true"}.items():
         folder.last_checkpoint.parent.mkdir()
         folder.last_checkpoint.touch()
         (tmp_path / name).write_text("[[")
         with pytest.raises(RunError, match=f"{tmp_path / name}: not .*{remedy}"):
-            folder.claim({"seed": 1}, [], overwrite=False)
-        folder.claim({"seed": 1}, [], overwrite=True)
+            folder.prepare({"seed": 1}, [], overwrite=False)
+        folder.prepare({"seed": 1}, [], overwrite=True)
         assert read_config(tmp_path) == {"seed": 1} and folder.metrics == {}
 
 
 def test_a_folder_that_was_moved_is_resumed(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    folder.claim({"seed": 1, "run_dir": "before", "trainer": {"default_root_dir": "before"}}, [], overwrite=False)
+    folder.prepare({"seed": 1, "run_dir": "before", "trainer": {"default_root_dir": "before"}}, [], overwrite=False)
     folder.last_checkpoint.parent.mkdir()
     folder.last_checkpoint.touch()
-    folder.claim({"seed": 1, "run_dir": "after", "trainer": {"default_root_dir": "after"}}, [], overwrite=False)
+    folder.prepare({"seed": 1, "run_dir": "after", "trainer": {"default_root_dir": "after"}}, [], overwrite=False)
     with pytest.raises(RunError, match=r"another configuration:\n  seed: 1 there, 2 now\n"):
-        folder.claim({"seed": 2, "run_dir": "after"}, [], overwrite=False)
+        folder.prepare({"seed": 2, "run_dir": "after"}, [], overwrite=False)
 
 
 def test_overwriting_throws_away_what_the_run_made_and_nothing_else(tmp_path: Path) -> None:
     for name in ("predictions.csv", "model.onnx", "checkpoints/last.ckpt", "notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    RunFolder(tmp_path).claim({"seed": 1}, [], overwrite=True)
+    RunFolder(tmp_path).prepare({"seed": 1}, [], overwrite=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".hydra", "notes.txt"]
 
 
@@ -241,7 +243,7 @@ def test_the_error_names_the_setting_that_tells_members_apart_and_its_remedy_wor
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
 def test_six_members_in_one_process_do_not_grow_its_memory(home: Path) -> None:
     log = home / "memory.txt"
-    watch = f"+callbacks.memory={{_target_: tests.callbacks.Memory, path: {log}}}"
+    watch = f"+callbacks.memory={{_target_: tests.helpers.callbacks.Memory, path: {log}}}"
     run("train.py", "-m", *TINY, *data(home), "seed=range(6)", "name=six", "trainer.max_epochs=1", watch, cwd=home)
     memory = [int(line) for line in log.read_text().split()]
     assert len(memory) == 6 and max(memory[2:]) < 1.05 * memory[1]

@@ -8,7 +8,7 @@ import pytest
 
 from errors import RunError
 from runs.tables import difference, format_table, read_table, write_files
-from tests.fake_members import IDS, WORDS, probabilities, write_csv
+from tests.helpers.fake_members import IDS, WORDS, probabilities, write_csv
 
 HEADER = "id,a,b\n"
 

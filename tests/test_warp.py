@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from datamodules.augment import RandomWarp
-from tests.laws import assert_uniform_between
+from tests.helpers.distributions import assert_uniform_between
 
 
 @pytest.fixture(autouse=True)
@@ -15,7 +15,7 @@ def seed() -> None:
 
 
 def spot(pictures: Tensor) -> tuple[Tensor, Tensor]:
-    """`(B, 1, F, T)` pictures of one bright spot -> the row and column of its centre, `(B,)` each."""
+    """`(B, 1, F, T)` pictures of one bright spot -> the row and column of its center, `(B,)` each."""
     share = pictures[:, 0] / pictures[:, 0].sum(dim=(1, 2), keepdim=True)
     place = torch.arange(pictures.shape[-1]).float()
     return (share.sum(dim=2) * place).sum(dim=1), (share.sum(dim=1) * place).sum(dim=1)

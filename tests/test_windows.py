@@ -7,7 +7,7 @@ import soundfile
 from datamodules.recordings import fit_length, read_blocks, read_recording
 from errors import DataError
 from inference.windows import check_hop, cut_windows
-from tests.fake_recordings import RATE, speech
+from tests.helpers.fake_recordings import RATE, speech
 
 
 def blocks_of(sound: np.ndarray, size: int) -> list[np.ndarray]:

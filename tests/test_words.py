@@ -13,9 +13,9 @@ from datamodules.clips import Splits
 from datamodules.recordings import read_recording
 from datamodules.sources import CompetitionFolder, SpeechCommands, WordFolder
 from errors import DataError
-from tests.data_modules import on_words
-from tests.fake_recordings import RATE, SPEAKERS, WORDS, half_written, read_table, spoil_recording, write_table
-from tests.laws import assert_share
+from tests.helpers.data_modules import on_words
+from tests.helpers.distributions import assert_share
+from tests.helpers.fake_recordings import RATE, SPEAKERS, WORDS, half_written, read_table, spoil_recording, write_table
 
 
 def refusal(source: WordFolder, cache_dir: Path) -> str:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from datamodules.recordings import read_blocks, read_recording
 from errors import UserError
-from tests.fake_recordings import speech
 from tests.fuzz.damage import damaged
+from tests.helpers.fake_recordings import speech
 
 FORMATS = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".mp3": "MP3", ".aiff": "AIFF"}
 

@@ -15,12 +15,12 @@ from omegaconf import OmegaConf
 import ensemble
 from errors import UserError
 from inference.checkpoints import find_checkpoints
-from inference.stack import find_stack
+from inference.stack import find_stacking_weights
 from reporting import status
 from runs.folder import RunFolder
 from runs.members import find_members
-from tests.fake_members import write_unequal
 from tests.fuzz.damage import changed, damaged
+from tests.helpers.fake_members import write_unequal
 
 CONFIG = {
     "name": "demo",
@@ -99,7 +99,7 @@ def test_a_run_folder_is_used_or_an_error(sweep: Path, data: st.DataObject, html
     kept = {path: path.read_bytes() for path in folder.glob("*/**/*") if path.is_file()}
 
     checkpoints = used(find_checkpoints, folder)
-    used(find_stack, checkpoints or [])
+    used(find_stacking_weights, checkpoints or [])
     used(lambda: status.as_text(status.overview(find_members(folder))))
     used(RunFolder(folder / "avg_seed0").claim, CONFIG, [], False)
     used(average, folder, html)

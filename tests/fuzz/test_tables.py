@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datamodules.answers import read_answers
+from datamodules.targets_table import read_targets
 from errors import UserError
 from runs.reading import read_epochs
 from runs.tables import read_table
@@ -38,7 +38,7 @@ def test_a_table_is_read_or_an_error(tmp_path_factory, content: bytes):
 def test_targets_are_read_or_an_error(tmp_path_factory, content: bytes):
     path = file(tmp_path_factory, content)
     try:
-        answers = read_answers(path)
+        answers = read_targets(path)
         answers.check_distributions()
     except UserError as error:
         assert str(path) in str(error)

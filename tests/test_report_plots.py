@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reporting import figures
+from reporting import report_plots
 from runs.members import find_members
-from tests.fake_members import write_member
+from tests.helpers.fake_members import write_member
 
 
 def test_each_member_has_a_curve_and_each_pool_a_colour(tmp_path):
@@ -14,7 +14,7 @@ def test_each_member_has_a_curve_and_each_pool_a_colour(tmp_path):
         write_member(tmp_path, pool, seed)
     epochs = pd.DataFrame({"epoch": [0, 1], "train/loss": [2.0, 1.0]})
     tables = [epochs, pd.DataFrame(), epochs]  # the second one's is lost
-    curves = figures.epoch_curves(find_members(tmp_path), tables, "train/loss", "loss").data
+    curves = report_plots.epoch_curves(find_members(tmp_path), tables, "train/loss", "loss").data
     assert [(curve.name, list(curve.x), list(curve.y), curve.showlegend) for curve in curves] == [
         ("avg", [1, 2], [2, 1], True),
         ("max", [1, 2], [2, 1], True),
@@ -23,7 +23,7 @@ def test_each_member_has_a_curve_and_each_pool_a_colour(tmp_path):
 
 
 def test_the_gap_lies_between_ensemble_and_mean():
-    figure = figures.diversity(["one", "two"], np.array([1.0, 2.0]), ensemble=1.25)
+    figure = report_plots.diversity(["one", "two"], np.array([1.0, 2.0]), ensemble=1.25)
     assert list(figure.data[0].x) == [1, 2]
     assert [note.text for note in figure.layout.annotations] == [
         "ensemble<br>1.2500",
@@ -33,23 +33,23 @@ def test_the_gap_lies_between_ensemble_and_mean():
 
 
 def test_the_band_is_one_standard_deviation_about_the_mean():
-    band, mean = figures.kl_by_number(np.array([[1.0, 0.5], [3.0, 0.5]])).data
+    band, mean = report_plots.kl_by_number(np.array([[1.0, 0.5], [3.0, 0.5]])).data
     assert list(mean.x) == [1, 2] and list(mean.y) == [2, 0.5]
     assert list(band.x) == [1, 2, 2, 1] and list(band.y) == pytest.approx([3, 0.5, 0.5, 1])
 
 
 def test_names_of_bars_are_text():
-    figure = figures.bars(["<b>", "2021"], pd.Series([1, 2]), "count", "%{x}")
+    figure = report_plots.bars(["<b>", "2021"], pd.Series([1, 2]), "count", "%{x}")
     assert list(figure.layout.yaxis.ticktext) == ["&lt;b&gt;", "2021"]
     assert list(figure.data[0].y) == [0, 1] and figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1]
 
 
 @pytest.mark.parametrize(("members", "step"), [(1, 1), (2, 1), (10, 1), (11, 2), (16, 2), (21, 5), (200, 20)])
 def test_numbers_of_members_are_whole(members, step):
-    axis = figures.kl_by_number(np.ones((3, members))).layout.xaxis
+    axis = report_plots.kl_by_number(np.ones((3, members))).layout.xaxis
     assert (axis.tick0, axis.dtick) == (0, step)
 
 
 def test_a_count_agrees_with_its_noun():
-    _, mean = figures.kl_by_number(np.ones((3, 2))).data
+    _, mean = report_plots.kl_by_number(np.ones((3, 2))).data
     assert list(mean.hovertext) == ["1 member", "2 members"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datamodules.answers import Answers, read_answers
+from datamodules.targets_table import TargetTable, read_targets
 from errors import DataError
 
 
@@ -18,14 +18,14 @@ def write(folder: Path, text: str | bytes, name: str = "train_answer.csv") -> Pa
 
 def refusal(path: Path) -> str:
     with pytest.raises(DataError) as caught:
-        read_answers(path).check_distributions()
+        read_targets(path).check_distributions()
     message = str(caught.value)
     assert str(path) in message and "\n" not in message
     return message
 
 
 def test_ids_words_and_values(tmp_path):
-    answers = read_answers(write(tmp_path, "file_name,yes,no\nb,0.25,0.75\na,1,0\n"))
+    answers = read_targets(write(tmp_path, "file_name,yes,no\nb,0.25,0.75\na,1,0\n"))
     assert answers.columns == ["file_name", "yes", "no"] and answers.class_names == ["yes", "no"]
     assert answers.ids == ["b", "a"] and answers.lines == [2, 3]
     assert answers.values.dtype == np.float32 and answers.values.tolist() == [[0.25, 0.75], [1, 0]]
@@ -45,7 +45,7 @@ def test_ids_words_and_values(tmp_path):
     ],
 )
 def test_odd_tables_that_mean_the_same(tmp_path, text):
-    answers = read_answers(write(tmp_path, text))
+    answers = read_targets(write(tmp_path, text))
     assert answers.columns == ["id", "no thanks", "네"]
     assert answers.ids == ["007", "0010"]  # no numbers, and NA or null are no gaps either
     assert answers.values.tolist() == [[0.25, 0.75], [1, 0]]
@@ -53,7 +53,7 @@ def test_odd_tables_that_mean_the_same(tmp_path, text):
 
 
 def test_ids_and_words_that_look_like_something_else(tmp_path):
-    answers = read_answers(write(tmp_path, 'id,NaN,1,"no, thanks"\nNA,1,0,0\nnull,0,1,0\n1e3,0,0,1\n'))
+    answers = read_targets(write(tmp_path, 'id,NaN,1,"no, thanks"\nNA,1,0,0\nnull,0,1,0\n1e3,0,0,1\n'))
     assert answers.ids == ["NA", "null", "1e3"] and answers.class_names == ["NaN", "1", "no, thanks"]
 
 
@@ -87,7 +87,7 @@ def test_rows_that_do_not_sum_to_1(tmp_path, row, total):
 
 @pytest.mark.parametrize("row", ["0.333,0.333,0.333", "0.3,0.3,0.401", "0.25,0.5,0.251", "0.2,0.2,0.6005"])
 def test_rows_that_were_rounded(tmp_path, row):
-    read_answers(write(tmp_path, f"id,yes,no,up\na,{row}\n")).check_distributions()
+    read_targets(write(tmp_path, f"id,yes,no,up\na,{row}\n")).check_distributions()
 
 
 @pytest.mark.parametrize("row", ["b,1", "b", "b,1,0,0", "b,1,0,"])
@@ -144,8 +144,8 @@ def test_no_such_table(tmp_path):
 
 
 @pytest.fixture
-def answers(tmp_path) -> Answers:
-    return read_answers(write(tmp_path, "id,yes,no,up\na,1,0,0\n\nb,0,1,0\nc,0,0,1\n"))
+def answers(tmp_path) -> TargetTable:
+    return read_targets(write(tmp_path, "id,yes,no,up\na,1,0,0\n\nb,0,1,0\nc,0,0,1\n"))
 
 
 def test_rows_without_a_recording(tmp_path, answers):
@@ -170,7 +170,7 @@ def test_columns_of_the_submission(tmp_path, answers):
     words = answers.class_names, "train_answer.csv"
 
     def check(header: str) -> None:
-        read_answers(write(tmp_path, f"{header}\nx,0,0,0\n", "submission.csv")).check_columns(*words)
+        read_targets(write(tmp_path, f"{header}\nx,0,0,0\n", "submission.csv")).check_columns(*words)
 
     check("name,up,yes,no")
     with pytest.raises(DataError) as caught:
@@ -180,14 +180,14 @@ def test_columns_of_the_submission(tmp_path, answers):
         "missing no; unknown No; make the headers agree"
     )
     with pytest.raises(DataError, match=r"missing none; unknown maybe; make the headers agree"):
-        read_answers(write(tmp_path, "id,yes,no,up,maybe\nx,0,0,0,0\n", "submission.csv")).check_columns(*words)
+        read_targets(write(tmp_path, "id,yes,no,up,maybe\nx,0,0,0,0\n", "submission.csv")).check_columns(*words)
     with pytest.raises(DataError, match=r"missing up; unknown none; make the headers agree"):
-        read_answers(write(tmp_path, "id,yes,no\nx,0,0\n", "submission.csv")).check_columns(*words)
+        read_targets(write(tmp_path, "id,yes,no\nx,0,0\n", "submission.csv")).check_columns(*words)
 
 
 def test_real_answers(overlap30):
-    answers = read_answers(overlap30 / "Data/train_answer.csv")
+    answers = read_targets(overlap30 / "Data/train_answer.csv")
     answers.check_distributions()
     assert answers.values.shape == (4000, 30)
     assert ((answers.values == 0.25).sum(axis=1) == 4).all()
-    read_answers(overlap30 / "Data/submission.csv").check_columns(answers.class_names, "train_answer.csv")
+    read_targets(overlap30 / "Data/submission.csv").check_columns(answers.class_names, "train_answer.csv")

@@ -7,7 +7,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from settings import check
-from tests.scripts import ROOT
+from tests.helpers.scripts import ROOT
 
 
 def configuration(script: str, *overrides: str, hydra: bool = False) -> DictConfig:

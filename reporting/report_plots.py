@@ -12,8 +12,8 @@ from plotly.io import templates
 from messages import count, printable
 from runs.members import Member
 
-COLOURS = ("#4285f4", "#e8710a", "#1e9e76", "#b55fd0")  # readable on white and on black
-ACCENT, QUIET = COLOURS[1], "#8a8f98"
+COLORS = ("#4285f4", "#e8710a", "#1e9e76", "#b55fd0")  # readable on white and on black
+ACCENT, QUIET = COLORS[1], "#8a8f98"
 THEMES = {"light": templates["plotly_white"].to_plotly_json(), "dark": templates["plotly_dark"].to_plotly_json()}
 
 
@@ -24,7 +24,7 @@ def plain(name: str) -> str:
 
 
 def epoch_curves(members: Sequence[Member], tables: Sequence[pd.DataFrame], column: str, title: str) -> go.Figure:
-    """A column of metrics.csv by epoch, one line a member, one colour a pool."""
+    """A column of metrics.csv by epoch, one line a member, one color a pool."""
     figure = _figure("epoch", title)
     pools = list(dict.fromkeys(member.pool for member in members))
     seen: set[str] = set()
@@ -36,7 +36,7 @@ def epoch_curves(members: Sequence[Member], tables: Sequence[pd.DataFrame], colu
                 name=plain(member.pool),
                 legendgroup=member.pool,
                 showlegend=member.pool not in seen,
-                line={"color": COLOURS[pools.index(member.pool) % len(COLOURS)], "width": 1.5},
+                line={"color": COLORS[pools.index(member.pool) % len(COLORS)], "width": 1.5},
                 opacity=0.7,  # many lines lie on top of each other
                 hovertext=plain(member.name),
                 hovertemplate="%{hovertext}, epoch %{x}: %{y:.4f}<extra></extra>",
@@ -53,7 +53,7 @@ def diversity(names: Sequence[str], kls: np.ndarray, ensemble: float) -> go.Figu
         x=kls,
         y=np.zeros(len(kls)),
         mode="markers",
-        marker={"size": 11, "color": COLOURS[0], "opacity": 0.6},
+        marker={"size": 11, "color": COLORS[0], "opacity": 0.6},
         hovertext=[plain(name) for name in names],
         hovertemplate="%{hovertext}: %{x:.4f}<extra></extra>",
     )
@@ -91,7 +91,7 @@ def kl_by_number(curves: np.ndarray) -> go.Figure:
         x=number,
         y=mean,
         mode="lines+markers",
-        line={"color": COLOURS[0]},
+        line={"color": COLORS[0]},
         customdata=spread,
         hovertext=[count(i, "member") for i in number],
         hovertemplate="%{hovertext}: %{y:.4f} ± %{customdata:.4f}<extra></extra>",
@@ -108,7 +108,7 @@ def bars(names: Iterable[str], values: pd.Series, title: str, hover: str, extra:
         x=values,
         y=list(range(len(names))),  # not the names: plotly would take some for dates or numbers
         orientation="h",
-        marker={"color": COLOURS[0]},
+        marker={"color": COLORS[0]},
         customdata=extra,
         hovertext=names,
         hovertemplate=f"%{{hovertext}}: {hover}<extra></extra>",
@@ -133,7 +133,7 @@ def reliability(table: pd.DataFrame) -> go.Figure:
         y=table["true"],
         error_y={"array": table["error"], "width": 3},
         mode="lines+markers",
-        line={"color": COLOURS[0]},
+        line={"color": COLORS[0]},
         customdata=table["pairs"],
         hovertemplate="predicted %{x:.3f}, true %{y:.3f}<br>%{customdata} pairs of clip and word<extra></extra>",
     )

@@ -31,7 +31,7 @@ def assert_share(truth: np.ndarray, share: float) -> None:
     assert abs(np.mean(truth) - share) < 4 * deviation, f"{np.mean(truth):.3f}, not {share}"
 
 
-def assert_same_law(one: np.ndarray, other: np.ndarray) -> None:
+def assert_same_distribution(one: np.ndarray, other: np.ndarray) -> None:
     """Two samples come from one law, by the largest distance of their distributions (Kolmogorov and Smirnov)."""
     places = np.union1d(one, other)
     below = [np.searchsorted(np.sort(sample), places, side="right") / len(sample) for sample in (one, other)]

@@ -8,7 +8,7 @@ import soundfile
 from matplotlib.image import imread
 
 from datamodules.features import MultiResolutionMel
-from reporting.sound import encode
+from reporting.audio import encode
 
 
 def test_a_clip_keeps_its_samples_and_shows_its_two_extreme_windows():

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from tests.scripts import ROOT
+from tests.helpers.scripts import ROOT
 
 INDEX = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
 ORDER = [

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-GOLDEN = np.load(Path(__file__).with_name("golden.npz"))  # of the chirp's features every eighth frame
-SHARED = Path(__file__).parents[2] / "shared"  # the full figures and real speech, where a checkout has them beside it
+GOLDEN = np.load(Path(__file__).parents[1] / "golden.npz")  # of the chirp's features every eighth frame
+SHARED = Path(__file__).parents[3] / "shared"  # the full figures and real speech, where a checkout has them beside it
 
 
 def chirp() -> np.ndarray:

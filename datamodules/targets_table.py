@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from errors import DataError
-from messages import some
+from messages import first_names
 
 
 @dataclass(frozen=True)
-class Answers:
+class TargetTable:
     """`values`, `(N, num_classes)` float32: row i is the answer of the clip `ids[i]`, from line `lines[i]` of it."""
 
     path: Path
@@ -46,7 +46,7 @@ class Answers:
         if missing or unknown:
             raise DataError(
                 f"{self.path}: its columns are not those of {where}: "
-                f"missing {some(missing)}; unknown {some(unknown)}; make the headers agree"
+                f"missing {first_names(missing)}; unknown {first_names(unknown)}; make the headers agree"
             )
 
     def check_ids(self, recordings: set[str], folder: Path) -> None:
@@ -60,11 +60,11 @@ class Answers:
         extra = sorted(recordings - set(self.ids))
         if extra:
             raise DataError(
-                f"{folder}: {some(extra)} without a row in {self.path}; add the row or remove the recording"
+                f"{folder}: {first_names(extra)} without a row in {self.path}; add the row or remove the recording"
             )
 
 
-def read_answers(path: Path) -> Answers:
+def read_targets(path: Path) -> TargetTable:
     """A CSV whose first column is the id and whose other columns are the words, in UTF-8 (with or without BOM).
 
     Raises:
@@ -77,10 +77,10 @@ def read_answers(path: Path) -> Answers:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             rows = (row for row in reader if "".join(row).strip())  # spreadsheets leave empty rows, some with commas
-            header = [normal(name) for name in next(rows, [])]
+            header = [normalize_name(name) for name in next(rows, [])]
             _check_header(path, header)
             for row in rows:
-                clip_id, where = normal(row[0]), f"{path}, line {reader.line_num}"
+                clip_id, where = normalize_name(row[0]), f"{path}, line {reader.line_num}"
                 if len(row) != len(header):
                     raise DataError(f"{where} ({clip_id}): {len(row)} fields under {len(header)} columns; correct it")
                 if clip_id in lines:
@@ -94,10 +94,10 @@ def read_answers(path: Path) -> Answers:
         raise DataError(f"{path}: not a table in UTF-8 with commas ({error}); export it again") from error
     if not values:
         raise DataError(f"{path}: has a header and no row; add one for each clip")
-    return Answers(path, header, list(lines), np.array(values, np.float32), list(lines.values()))
+    return TargetTable(path, header, list(lines), np.array(values, np.float32), list(lines.values()))
 
 
-def normal(text: str) -> str:
+def normalize_name(text: str) -> str:
     """Names as they are compared: a Mac writes Korean letters and accents in pieces, other systems whole."""
     return unicodedata.normalize("NFC", text).strip()
 

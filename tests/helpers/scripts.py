@@ -10,7 +10,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 # PYTHONPATH: a process that does not start in a script of this checkout would import what is installed.
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
 

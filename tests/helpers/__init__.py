@@ -1,0 +1,1 @@
+"""Builders and runners that the tests share."""
