@@ -142,7 +142,7 @@ def test_a_kind_that_a_fold_lacks_is_named(tmp_path):
     write_long_folds(tmp_path)
     members = [member for member in find_members(tmp_path) if member.name != "max_seed0_fold1"]
     tables, _ = gather(members)
-    with pytest.raises(RunError, match="max_seed0 not there in every fold; train"):
+    with pytest.raises(RunError, match="max_seed0 missing in some folds; train"):
         fit_stacking(members, tables, combine(members, tables))
 
 
