@@ -30,6 +30,7 @@ from inference.checkpoints import find_checkpoints
 from inference.member import load_member
 from inference.predictor import Predictor
 from lightning_modules.allocator import keep_freed_memory
+from runs.tables import PROB_FLOOR
 
 TEMPERATURES = np.geomspace(0.25, 4.0, 65)
 
@@ -49,7 +50,7 @@ def predict(run_dir: Path, folder: Path, class_names: list[str]) -> np.ndarray:
 
 def calibration_error(targets: np.ndarray, probs: np.ndarray) -> float:
     """The part of the mean KL (nats) that the best single temperature removes."""
-    logs = np.log(np.maximum(probs, 1e-10))
+    logs = np.log(np.maximum(probs, PROB_FLOOR))
     scaled = (np.exp(logs / t) / np.exp(logs / t).sum(axis=1, keepdims=True) for t in TEMPERATURES)
     return kl_divergence(targets, probs).mean() - min(kl_divergence(targets, p).mean() for p in scaled)
 

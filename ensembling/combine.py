@@ -1,4 +1,4 @@
-"""From members to one table: which of them belong together, and averaging."""
+"""Check which members belong together, and average their tables."""
 
 from collections.abc import Sequence
 
@@ -15,108 +15,121 @@ Tables = dict[str, pd.DataFrame]  # a member's tables by file name without `.csv
 
 
 def average(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """The mean of members' tables, by member name, each row scaled to sum to 1 exactly.
+    """Average members' tables, given by member name; every row of the result sums to 1 exactly.
 
     Raises:
-        RunError: ids, columns or their order differ from those of the first; the message names the member.
+        RunError: a member's ids, columns or their order differ from those of the first member.
     """
     first, *others = tables
     for name in others:
         if text := difference(tables[name], tables[first]):
             raise RunError(f"{name}: {text} than {first}; {RETRAIN}")
     mean = np.mean([table.to_numpy() for table in tables.values()], axis=0)
-    mean /= mean.sum(axis=1, keepdims=True)  # tables are rounded, and may be off by as much as read_table allows
+    mean /= mean.sum(axis=1, keepdims=True)  # the tables are rounded; read_table accepts sums within its tolerance
     return pd.DataFrame(mean, index=tables[first].index, columns=tables[first].columns)
 
 
 def combine(members: Sequence[Member], tables: dict[str, Tables]) -> Tables:
-    """The averages of members' predictions, and the answers to them, for the splits that they have.
+    """Average the predictions of `members` per split; add the targets where they are known.
 
-    Validation tables are averaged within each fold, and the folds stand one below the other, the first at the top:
-    every clip is predicted by those members alone that did not train on it. `tables` as `gather` gives them.
+    Validation tables are averaged within each fold, then concatenated in the order of the folds. So every clip is
+    predicted only by members that did not train on it.
+
+    Args:
+        members: at least one.
+        tables: from `gather`.
 
     Raises:
-        RunError: members with and without a fold, or folds that share a validation clip.
+        RunError: only some members have a fold, or two folds share a validation clip.
     """
     everyone = {member.name: tables[member.name] for member in members}
     groups = {"predictions": [everyone], "val_predictions": by_fold(members, tables)}
     combined: Tables = {}
-    for kind, answers in TARGETS_OF.items():
+    for kind, targets in TARGETS_OF.items():
         firsts = [next(iter(group.values())) for group in groups[kind]]
         if kind in firsts[0]:
-            means = [average({name: held[kind] for name, held in group.items()}) for group in groups[kind]]
+            means = [average({name: own[kind] for name, own in group.items()}) for group in groups[kind]]
             combined[kind] = pd.concat(means)
-        if answers in firsts[0]:
-            combined[answers] = pd.concat([held[answers] for held in firsts])
+        if targets in firsts[0]:
+            combined[targets] = pd.concat([first[targets] for first in firsts])
     return combined
 
 
 def by_fold(members: Sequence[Member], tables: dict[str, Tables]) -> list[dict[str, Tables]]:
-    """The tables of each fold's members, fold by fold; of members without folds, one group of all."""
+    """Group the tables of `members` by fold, in the order of the folds; one group if no member has a fold.
+
+    Raises:
+        RunError: only some members have a fold, or two folds share a validation clip.
+    """
     sweep = members[0].path.parent
     without = [member.name for member in members if member.fold is None]
     within = [member.name for member in members if member.fold is not None]
     if without and within:
         raise RunError(
-            f"{sweep}: {first_names(without)} trained without data.fold, {first_names(within)} with it; "
-            "move one kind to a folder of its own"
+            f"{sweep}: {first_names(without)} trained without data.fold, {first_names(within)} with data.fold; "
+            "move one group to a separate folder"
         )
     folds = sorted({member.fold for member in members}, key=lambda fold: fold or 0)
     groups = [{member.name: tables[member.name] for member in members if member.fold == fold} for fold in folds]
-    seen: dict[str, str] = {}
-    for name, held in (next(iter(group.items())) for group in groups):
-        for clip in held.get("val_predictions", pd.DataFrame()).index:
-            if clip in seen:
+    validated_by: dict[str, str] = {}  # member by clip
+    for name, own in (next(iter(group.items())) for group in groups):
+        for clip in own.get("val_predictions", pd.DataFrame()).index:
+            if clip in validated_by:
                 raise RunError(
-                    f"{sweep / name}: validates on {clip}, as {seen[clip]} does, which is of another fold; "
-                    "train one of them again with the data, data.val_fraction and data.split_seed of the other"
+                    f"{sweep / name}: validation clip {clip} is also in the fold of {validated_by[clip]}; train one of "
+                    "them again with the data, data.val_fraction and data.split_seed of the other"
                 )
-            seen[clip] = name
+            validated_by[clip] = name
     return groups
 
 
 def gather(members: Sequence[Member]) -> tuple[dict[str, Tables], dict[str, str]]:
-    """The tables of the members that can be averaged, and the faults of the others, both by name.
+    """Read the tables of the members that can be combined; return an error message for each of the others.
 
-    Where tables disagree, the most numerous members that agree are right; among as many, the earlier. Members of
-    different folds need not agree in their validation clips.
+    Where tables disagree, the largest group of members that agree is kept; on a tie, the group of the earliest member.
+    Members of different folds may have different validation clips.
+
+    Returns:
+        Tables and errors, both by member name.
     """
-    faults = {member.name: member.fault for member in members if member.fault}
+    errors = {member.name: member.fault for member in members if member.fault}
     tables: dict[str, Tables] = {}
     for member in members:
         if not member.fault:
             try:
                 tables[member.name] = read_tables(member)
             except RunError as error:
-                faults[member.name] = str(error)
+                errors[member.name] = str(error)
     paths = {member.name: member.path for member in members}
     folds = {member.name: member.fold for member in members}
 
-    def leave_out(found: dict[str, str]) -> None:
-        for name, text in found.items():
-            faults[name] = f"{paths[name]}: {text}; {RETRAIN}"
+    def leave_out(reasons: dict[str, str]) -> None:
+        for name, text in reasons.items():
+            errors[name] = f"{paths[name]}: {text}; {RETRAIN}"
             del tables[name]
 
     leave_out(_without_predictions(tables))
-    leave_out(_outvoted({name: _without_validation_clips(held) for name, held in tables.items()}))
+    # All members must agree in everything but the validation clips, and those of one fold in these too.
+    leave_out(_outvoted({name: _without_validation_clips(own) for name, own in tables.items()}))
     for fold in dict.fromkeys(folds.values()):
-        leave_out(_outvoted({name: held for name, held in tables.items() if folds[name] == fold}))
-    return tables, faults
+        leave_out(_outvoted({name: own for name, own in tables.items() if folds[name] == fold}))
+    return tables, errors
 
 
 def _without_validation_clips(tables: Tables) -> Tables:
-    """What members of different folds have in common."""
+    """Drop the rows of the validation tables and keep their columns."""
     return {name: table.iloc[:0] if name.startswith("val_") else table for name, table in tables.items()}
 
 
 def _without_predictions(tables: dict[str, Tables]) -> dict[str, str]:
-    """Members without predictions.csv where at least one has it: their source has a test split, so it got lost."""
-    lost = [name for name, held in tables.items() if "predictions" not in held]
-    return dict.fromkeys(lost, "no predictions.csv, which others have") if len(lost) < len(tables) else {}
+    """Find members without predictions.csv if others have one: the data has a test split, so the table is missing."""
+    missing = [name for name, own in tables.items() if "predictions" not in own]
+    reason = "predictions.csv is missing, but other members have it"
+    return dict.fromkeys(missing, reason) if len(missing) < len(tables) else {}
 
 
 def _outvoted(tables: dict[str, Tables]) -> dict[str, str]:
-    """Members outside the largest group of those that agree, and how they differ from it."""
+    """Return the members that disagree with the majority, and how."""
     groups: list[list[str]] = []
     for name in tables:
         for group in groups:
@@ -125,17 +138,19 @@ def _outvoted(tables: dict[str, Tables]) -> dict[str, str]:
                 break
         else:
             groups.append([name])
-    right = max(groups, key=len, default=[])
+    majority = max(groups, key=len, default=[])
     return {
-        name: f"{disagreement(tables[name], tables[right[0]])} than {right[0]}" for name in tables if name not in right
+        name: f"{disagreement(tables[name], tables[majority[0]])} than {majority[0]}"
+        for name in tables
+        if name not in majority
     }
 
 
 def disagreement(tables: Tables, reference: Tables) -> str:
-    """How a member's tables differ, apart from the probabilities, from those of another; empty where they agree."""
+    """Describe how `tables` differ from `reference` in anything but the probabilities; empty if they agree."""
     for name in TABLES:
         if (name in tables) != (name in reference):
-            return f"other tables ({name}.csv is {'only here' if name in tables else 'missing'})"
+            return f"different tables ({name}.csv is {'only here' if name in tables else 'missing'})"
         if name not in tables:
             continue
         if text := difference(tables[name], reference[name]):
@@ -143,5 +158,5 @@ def disagreement(tables: Tables, reference: Tables) -> str:
         if name in TARGETS_OF.values():
             same = np.isclose(tables[name], reference[name], rtol=0, atol=1e-6).all(axis=1)
             if not same.all():
-                return f"{name}.csv has other answers (the first: {tables[name].index[int(same.argmin())]})"
+                return f"{name}.csv has different targets (the first: {tables[name].index[int(same.argmin())]})"
     return ""

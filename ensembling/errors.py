@@ -1,54 +1,66 @@
-"""Where an ensemble errs: word by word, pair by pair, and how far its probabilities can be believed.
+"""Errors of an ensemble: recall and KL per word, confused words, calibration.
 
-`answers` and `probs` are tables of distributions with the same clips and words.
+`targets` and `probs` are tables of distributions with the same clips and words.
 """
 
 import numpy as np
 import pandas as pd
 
-from ensembling.metrics import FLOOR, answered
+from ensembling.metrics import top_k
+from runs.tables import PROB_FLOOR
 
 
-def by_word(answers: pd.DataFrame, probs: pd.DataFrame) -> pd.DataFrame:
-    """Columns: word, clips (that hold it), recall (the share of these that were answered with it), kl (its share of
-    the KL in nats, the mean over these clips; negative where more is predicted than is true); the hardest first.
+def by_word(targets: pd.DataFrame, probs: pd.DataFrame) -> pd.DataFrame:
+    """Compute metrics per word, over the clips that contain it.
 
-    Words that no clip holds are left out. The sum of clips * kl over the number of clips is the KL of all.
+    Words that occur in no clip are omitted. The sum of clips * kl divided by the number of clips is the total KL.
+
+    Returns:
+        One row per word, the lowest recall first. Columns: word, clips (number of clips with the word), recall
+        (fraction of these with the word in the top k), kl (mean of the word's term of the KL, in nats; negative where
+        the prediction exceeds the target).
     """
-    shares, values = answers.to_numpy(), probs.to_numpy()
-    true, chosen = shares > 0, answered(shares, values)
-    cost = np.where(true, shares * np.log(np.where(true, shares, 1) / np.maximum(values, FLOOR)), 0)
+    target_values, values = targets.to_numpy(), probs.to_numpy()
+    true, predicted = target_values > 0, top_k(target_values, values)
+    log_ratio = np.log(np.where(true, target_values, 1) / np.maximum(values, PROB_FLOOR))
+    terms = np.where(true, target_values * log_ratio, 0)
     clips = true.sum(axis=0)
-    with np.errstate(invalid="ignore"):
-        figures = {"clips": clips, "recall": (true & chosen).sum(axis=0) / clips, "kl": cost.sum(axis=0) / clips}
-    table = pd.DataFrame({"word": answers.columns, **figures})
+    with np.errstate(invalid="ignore"):  # 0 / 0 for words in no clip
+        metrics = {"clips": clips, "recall": (true & predicted).sum(axis=0) / clips, "kl": terms.sum(axis=0) / clips}
+    table = pd.DataFrame({"word": targets.columns, **metrics})
     return table[table["clips"] > 0].sort_values("recall", kind="stable", ignore_index=True)
 
 
-def confusions(answers: pd.DataFrame, probs: pd.DataFrame) -> pd.DataFrame:
-    """Columns: missed, answered (instead), clips; the most frequent pair first.
+def confusions(targets: pd.DataFrame, probs: pd.DataFrame) -> pd.DataFrame:
+    """Count pairs of a missed word and a word predicted instead.
 
-    A clip's missed words and the words answered in their place are as many; each missed one is shared out equally
-    among these, so that the clips of its pairs add up to how often it was missed.
+    A clip has as many missed words as wrong ones in its top k. Each missed word is split equally among the wrong
+    ones, so the counts of its pairs sum to the number of times it was missed.
+
+    Returns:
+        One row per pair, the most frequent first. Columns: missed, predicted, clips (may be fractional).
     """
-    true, chosen = answers.to_numpy() > 0, answered(answers.to_numpy(), probs.to_numpy())
-    missed, wrong = true & ~chosen, chosen & ~true
+    true, top = targets.to_numpy() > 0, top_k(targets.to_numpy(), probs.to_numpy())
+    missed, wrong = true & ~top, top & ~true
     counts = missed.T.astype(float) @ (wrong / np.maximum(wrong.sum(axis=1, keepdims=True), 1))
     rows, columns = counts.nonzero()
-    words = answers.columns.to_numpy()
-    table = pd.DataFrame({"missed": words[rows], "answered": words[columns], "clips": counts[rows, columns]})
+    words = targets.columns.to_numpy()
+    table = pd.DataFrame({"missed": words[rows], "predicted": words[columns], "clips": counts[rows, columns]})
     return table.sort_values("clips", ascending=False, kind="stable", ignore_index=True)
 
 
-def reliability(answers: pd.DataFrame, probs: pd.DataFrame, num_bins: int = 12) -> pd.DataFrame:
-    """What was predicted against what was true, over all words of all clips, in bins of equal width up to the highest
-    probability; columns: predicted, true (both means), error (the standard error of true), pairs (how many).
+def reliability(targets: pd.DataFrame, probs: pd.DataFrame, num_bins: int = 12) -> pd.DataFrame:
+    """Compare predicted and true probabilities over all pairs of clip and word, binned by prediction.
 
-    With soft answers a prediction of p is right where the answers to all predictions of p have the mean p.
+    Bins have equal width from 0 to the highest prediction. With soft targets, a prediction of p is calibrated if the
+    targets of all predictions of p have mean p.
+
+    Returns:
+        One row per non-empty bin. Columns: predicted and true (means), error (standard error of true), pairs (count).
     """
-    values, shares = probs.to_numpy().ravel(), answers.to_numpy().ravel()
-    bins = np.minimum((values / values.max() * num_bins).astype(int), num_bins - 1)
-    groups = pd.DataFrame({"predicted": values, "true": shares}).groupby(bins)
+    predictions, values = probs.to_numpy().ravel(), targets.to_numpy().ravel()
+    bins = np.minimum((predictions / predictions.max() * num_bins).astype(int), num_bins - 1)
+    groups = pd.DataFrame({"predicted": predictions, "true": values}).groupby(bins)
     table = groups.mean()
     table["error"] = groups["true"].sem(ddof=0)
     table["pairs"] = groups.size()

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from ensembling.combine import Tables, by_fold
-from ensembling.metrics import FLOOR, kl_divergence
+from ensembling.metrics import kl_divergence
 from errors import RunError
 from messages import first_names
 from runs.members import Member
+from runs.tables import PROB_FLOOR
 
 PRIOR = 5.0  # clips that the belief in equal weights and no offsets counts for; 3 to 10 are as good, see docs
 NUM_PARTS = 5  # of the cross-validation
@@ -108,7 +109,7 @@ def pool(probs: np.ndarray, weights: np.ndarray, offsets: np.ndarray) -> np.ndar
 
 
 def _log(probs: np.ndarray) -> np.ndarray:
-    return np.log(np.maximum(probs, FLOOR))
+    return np.log(np.maximum(probs, PROB_FLOOR))
 
 
 def _softmax(scores: np.ndarray) -> np.ndarray:

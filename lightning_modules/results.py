@@ -17,8 +17,7 @@ from lightning_modules.classifier import WordClassifier, kl_divergence, topk_rec
 from messages import count, duration
 from runs.folder import RunFolder, flatten, write_table
 from runs.reading import read_epochs
-
-FLOOR = 1e-10  # probabilities count as at least this, as in ensembling.metrics
+from runs.tables import PROB_FLOOR
 
 
 class Data(Protocol):
@@ -73,7 +72,7 @@ def write_predictions(folder: RunFolder, datamodule: Data, predictions: dict[str
         prefix = "" if split == "test" else f"{split}_"
         if clips.targets is not None:
             targets = torch.from_numpy(clips.targets)
-            figures[f"{split}_kl"] = float(kl_divergence(probs.clamp(min=FLOOR).log(), targets))
+            figures[f"{split}_kl"] = float(kl_divergence(probs.clamp(min=PROB_FLOOR).log(), targets))
             figures[f"{split}_recall"] = float(topk_recall(probs, targets))
             figures[f"{split}_kl_constant"] = float(uniform_kl(targets))
             write_table(folder.path / f"{split}_answers.csv", header[split], clips.ids, clips.targets[:, order])

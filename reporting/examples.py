@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ensembling.combine import Tables
-from ensembling.metrics import answered, kl_divergence
+from ensembling.metrics import kl_divergence, top_k
 from errors import RunError
 from runs.members import Member
 from runs.reading import read_config
@@ -42,7 +42,7 @@ def best_and_worst(probs: pd.DataFrame, answers: pd.DataFrame | None) -> tuple[l
         shares, shown = None, np.argsort(np.argsort(-values, axis=1, kind="stable"), axis=1) < 5
     else:
         shares = answers.to_numpy()
-        scores, shown = kl_divergence(shares, values), (shares > 0) | answered(shares, values)
+        scores, shown = kl_divergence(shares, values), (shares > 0) | top_k(shares, values)
 
     def clip(i: int) -> Clip:
         order = [j for j in np.argsort(-values[i], kind="stable") if shown[i, j]]

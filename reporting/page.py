@@ -52,7 +52,7 @@ def build(
         shares = probs.mean().sort_values(ascending=False)
         drawn["shares"] = report_plots.bars(shares.index, shares, "mean probability", "%{x:.4f}")
     else:
-        stacked = diversity.stack(members, tables, kind)
+        stacked = diversity.member_probs(members, tables, kind)
         drawn |= _gains(members, stacked, answers) | _errors(answers, probs)
     best, worst = examples.best_and_worst(probs, answers)
     sounds, silence = examples.find_audio(members, tables, kind, [clip.id for clip in best + worst], load)
@@ -105,7 +105,7 @@ def _gains(members: Sequence[Member], stacked: np.ndarray, answers: pd.DataFrame
 def _errors(answers: pd.DataFrame, probs: pd.DataFrame) -> dict[str, go.Figure]:
     words = errors.by_word(answers, probs)
     pairs = errors.confusions(answers, probs)[:PAIRS]
-    names = [f"{missed} → {answered}" for missed, answered in zip(pairs["missed"], pairs["answered"], strict=True)]
+    names = [f"{missed} → {predicted}" for missed, predicted in zip(pairs["missed"], pairs["predicted"], strict=True)]
     recall, cost, clips_of = words["recall"], words["kl"], [count(clips, "clip") for clips in words["clips"]]
     drawn = {
         "recall": report_plots.bars(words["word"], recall, "recall", "%{x:.1%} of %{customdata}", clips_of),

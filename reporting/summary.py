@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from ensembling.combine import Tables, combine
-from ensembling.metrics import FLOOR, kl_divergence, recall, uniform_kl, uniform_recall
+from ensembling.metrics import kl_divergence, recall, uniform_kl, uniform_recall
 from ensembling.stacking import NUM_PARTS, Stack
 from reporting.template import markdown
 from runs.members import Member
-from runs.tables import align
+from runs.tables import PROB_FLOOR, align
 
 # Column of the figures -> how a person reads it: its heading and format.
 LAYOUT = {
@@ -159,7 +159,7 @@ def as_json(
         "mean_kl": stack.mean_kl,
         "weights": stack.weights,
         "offsets": stack.offsets,
-        "floor": FLOOR,
+        "floor": PROB_FLOOR,
     }
     content = {
         "members": [

@@ -15,6 +15,7 @@ from errors import RunError
 from messages import first_names, printable
 from runs.reading import RETRAIN
 
+PROB_FLOOR = 1e-10  # lower bound inside logarithms: a rounded 0 costs much, but not infinity
 SUM_TOLERANCE = 1e-3  # how far a row may be from summing to 1
 MAX_CLASSES = 10_000  # reading takes a while for each column, and a line of commas is a short file
 

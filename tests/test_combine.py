@@ -1,4 +1,4 @@
-"""Which members belong together, and their average."""
+"""Which members are combined, and their average."""
 
 import numpy as np
 import pandas as pd
@@ -25,13 +25,13 @@ def table(values, ids=("y", "x"), columns=("b", "a")) -> pd.DataFrame:
     return pd.DataFrame(values, index=pd.Index(ids, name="id"), columns=list(columns))
 
 
-def test_the_average_keeps_rows_and_columns_where_they_are():
+def test_average_keeps_the_order_of_rows_and_columns():
     mean = average({"one": table([[0.2, 0.8], [0.5, 0.5]]), "two": table([[0.6, 0.4], [1, 0]])})
     assert mean.index.tolist() == ["y", "x"] and mean.columns.tolist() == ["b", "a"] and mean.index.name == "id"
     assert mean.to_numpy() == pytest.approx(np.array([[0.4, 0.6], [0.75, 0.25]]))
 
 
-def test_the_average_of_rounded_tables_sums_to_one():
+def test_average_of_rounded_tables_sums_to_one():
     mean = average({"one": table([[0.3333, 0.6663], [0.5, 0.5005]])})
     assert np.abs(mean.to_numpy().sum(axis=1) - 1).max() < 1e-12
 
@@ -40,7 +40,7 @@ def test_the_average_of_rounded_tables_sums_to_one():
     "other",
     [table([[0, 1], [0, 1]], ids=("x", "y")), table([[0, 1], [0, 1]], columns=("a", "b")), table([[0, 1]], ids=["y"])],
 )
-def test_the_average_of_tables_that_disagree_names_the_member(other):
+def test_average_of_different_tables_names_the_member(other):
     with pytest.raises(RunError, match=r"max_seed1: .* than avg_seed0"):
         average({"avg_seed0": table([[0, 1], [0, 1]]), "max_seed1": other})
 
@@ -48,71 +48,71 @@ def test_the_average_of_tables_that_disagree_names_the_member(other):
 def test_combine_averages_each_split(tmp_path):
     for seed in (0, 1):
         write_member(tmp_path, "avg", seed)
-    tables, faults = gather(find_members(tmp_path))
+    tables, errors = gather(find_members(tmp_path))
     combined = combine(find_members(tmp_path), tables)
-    assert faults == {} and list(combined) == ["predictions", "val_predictions", "val_answers"]
+    assert errors == {} and list(combined) == ["predictions", "val_predictions", "val_answers"]
     assert combined["val_answers"].to_numpy().tolist() == VAL_ANSWERS
     np.testing.assert_allclose(combined["predictions"], (probabilities(0, 3) + probabilities(1, 3)) / 2)
     np.testing.assert_allclose(combined["val_predictions"], (probabilities(500, 2) + probabilities(501, 2)) / 2)
 
 
-def faults_of(sweep) -> dict[str, str]:
-    tables, faults = gather(find_members(sweep))
-    assert tables.keys() | faults.keys() == {member.name for member in find_members(sweep)}
-    assert not tables.keys() & faults.keys()
-    return faults
+def errors_of(sweep) -> dict[str, str]:
+    tables, errors = gather(find_members(sweep))
+    assert tables.keys() | errors.keys() == {member.name for member in find_members(sweep)}
+    assert not tables.keys() & errors.keys()
+    return errors
 
 
-def test_the_odd_one_out_is_at_fault_even_if_it_comes_first(tmp_path):
+def test_the_minority_is_left_out_even_if_it_comes_first(tmp_path):
     for seed in range(3):
         write_member(tmp_path, "avg", seed)
     write_csv(tmp_path / "avg_seed0" / "predictions.csv", IDS[::-1], probabilities(0, 3))
-    faults = faults_of(tmp_path)
-    assert list(faults) == ["avg_seed0"]
-    assert "predictions.csv has ids in another order (the first: 0002) than avg_seed1" in faults["avg_seed0"]
+    errors = errors_of(tmp_path)
+    assert list(errors) == ["avg_seed0"]
+    assert "predictions.csv has ids in another order (the first: 0002) than avg_seed1" in errors["avg_seed0"]
 
 
-def test_of_two_that_disagree_the_later_is_at_fault(tmp_path):
+def test_of_two_members_that_disagree_the_later_is_left_out(tmp_path):
     write_member(tmp_path, "avg", 0)
     folder = write_member(tmp_path, "avg", 1)
     write_csv(folder / "predictions.csv", IDS, probabilities(0, 3, 2), words=["yes", "no"])
-    assert "other columns (missing 하나, no, thanks, up; unknown no)" in faults_of(tmp_path)["avg_seed1"]
+    assert "other columns (missing 하나, no, thanks, up; unknown no)" in errors_of(tmp_path)["avg_seed1"]
 
 
-def test_other_validation_answers_or_none(tmp_path):
+def test_different_validation_targets_or_none(tmp_path):
     for seed in range(4):
         write_member(tmp_path, "avg", seed, val=seed != 3)
     write_csv(tmp_path / "avg_seed2" / "val_answers.csv", VAL_IDS, [VAL_ANSWERS[0], VAL_ANSWERS[0]])
-    faults = faults_of(tmp_path)
-    assert sorted(faults) == ["avg_seed2", "avg_seed3"]
-    assert "val_answers.csv has other answers (the first: v1) than avg_seed0" in faults["avg_seed2"]
-    assert "other tables (val_predictions.csv is missing) than avg_seed0" in faults["avg_seed3"]
+    errors = errors_of(tmp_path)
+    assert sorted(errors) == ["avg_seed2", "avg_seed3"]
+    assert "val_answers.csv has different targets (the first: v1) than avg_seed0" in errors["avg_seed2"]
+    assert "different tables (val_predictions.csv is missing) than avg_seed0" in errors["avg_seed3"]
 
 
-def test_every_kind_of_fault_at_once(tmp_path):
+def test_every_kind_of_error_at_once(tmp_path):
     write_member(tmp_path, "avg", 0)
     write_member(tmp_path, "avg", 1, status="running")
-    for seed in (2, 3, 4):  # more than have them: a table of predictions decides all the same
+    for seed in (2, 3, 4):  # more members without the table than with it: it is required all the same
         write_member(tmp_path, "avg", seed, test=False)
     (write_member(tmp_path, "avg", 5) / "predictions.csv").write_text("id,a\nx,0.5\n")
-    faults = faults_of(tmp_path)
-    assert sorted(faults) == [f"avg_seed{seed}" for seed in range(1, 6)]
-    assert "not complete" in faults["avg_seed1"]
-    assert "no predictions.csv, which others have" in faults["avg_seed2"]
-    assert "line 2 (x): sums to 0.5" in faults["avg_seed5"]
+    errors = errors_of(tmp_path)
+    assert sorted(errors) == [f"avg_seed{seed}" for seed in range(1, 6)]
+    assert "not complete" in errors["avg_seed1"]
+    assert "predictions.csv is missing, but other members have it" in errors["avg_seed2"]
+    assert "line 2 (x): sums to 0.5" in errors["avg_seed5"]
 
 
-def test_no_member_at_all_can_be_used(tmp_path):
+def test_no_usable_member(tmp_path):
     write_member(tmp_path, "avg", 0, status="failed")
-    tables, faults = gather(find_members(tmp_path))
-    assert tables == {} and list(faults) == ["avg_seed0"]
+    tables, errors = gather(find_members(tmp_path))
+    assert tables == {} and list(errors) == ["avg_seed0"]
 
 
-def test_out_of_fold_predictions_are_those_of_the_folds_own_members(tmp_path):
+def test_out_of_fold_predictions_come_from_the_members_of_the_fold(tmp_path):
     expected = write_folds(tmp_path)
     members = find_members(tmp_path)
-    tables, faults = gather(members)
-    assert faults == {}
+    tables, errors = gather(members)
+    assert errors == {}
     for order in (members, members[::-1]):
         combined = combine(order, tables)
         assert combined["val_predictions"].index.tolist() == fold_ids(0) + fold_ids(1)
@@ -120,11 +120,11 @@ def test_out_of_fold_predictions_are_those_of_the_folds_own_members(tmp_path):
         assert combined["val_answers"].index.tolist() == fold_ids(0) + fold_ids(1)
         assert combined["val_answers"].to_numpy().tolist() == FOLD_ANSWERS
         assert combined["val_predictions"].index.name == combined["val_answers"].index.name == "file name"
-        everything = [probabilities(key, 3) for key in (0, 10, 1000, 1010)]
-        np.testing.assert_allclose(combined["predictions"], np.mean(everything, axis=0))
+        every_member = [probabilities(key, 3) for key in (0, 10, 1000, 1010)]
+        np.testing.assert_allclose(combined["predictions"], np.mean(every_member, axis=0))
 
 
-def test_members_of_a_fold_agree_in_its_clips_and_all_members_in_the_rest(tmp_path):
+def test_members_of_a_fold_agree_in_its_clips_and_all_members_in_everything_else(tmp_path):
     for seed in range(3):
         for fold in range(2):
             write_member(tmp_path, "avg", seed, fold=fold)
@@ -133,38 +133,41 @@ def test_members_of_a_fold_agree_in_its_clips_and_all_members_in_the_rest(tmp_pa
     write_csv(odd["0_fold1"] / "predictions.csv", IDS[::-1], probabilities(0, 3))
     for name in ("val_predictions.csv", "val_answers.csv"):
         write_csv(odd["1_fold1"] / name, fold_ids(1), VAL_ANSWERS, words=WORDS[::-1])
-    faults = faults_of(tmp_path)
-    assert sorted(faults) == [folder.name for folder in odd.values()]
+    errors = errors_of(tmp_path)
+    assert sorted(errors) == [folder.name for folder in odd.values()]
     assert (
-        "val_answers.csv has other answers (the first: v2 of fold 0) than avg_seed1_fold0" in faults["avg_seed0_fold0"]
+        "val_answers.csv has different targets (the first: v2 of fold 0) than avg_seed1_fold0"
+        in errors["avg_seed0_fold0"]
     )
-    assert "predictions.csv has ids in another order (the first: 0002) than" in faults["avg_seed0_fold1"]
-    assert "val_predictions.csv has columns in another order (the first: up) than" in faults["avg_seed1_fold1"]
+    assert "predictions.csv has ids in another order (the first: 0002) than" in errors["avg_seed0_fold1"]
+    assert "val_predictions.csv has columns in another order (the first: up) than" in errors["avg_seed1_fold1"]
 
 
-def test_members_with_a_fold_and_without_one_are_no_ensemble(tmp_path):
+def test_members_with_and_without_a_fold_cannot_be_combined(tmp_path):
     write_folds(tmp_path)
     write_member(tmp_path, "avg", 3)
     members = find_members(tmp_path)
-    tables, faults = gather(members)
-    message = f"^{tmp_path}: avg_seed3 trained without data.fold, avg_seed0_fold0, .* with it; move"
+    tables, errors = gather(members)
+    message = f"^{tmp_path}: avg_seed3 trained without data.fold, avg_seed0_fold0, .* with data.fold; move"
     with pytest.raises(RunError, match=message):
         combine(members, tables)
-    assert faults == {}
+    assert errors == {}
 
 
-def test_folds_that_share_a_clip_are_named(tmp_path):
+def test_folds_that_share_a_clip(tmp_path):
     write_folds(tmp_path)
     ids = [fold_ids(1)[0], fold_ids(0)[1]]
     for pool in ("avg", "max"):
         for name in ("val_predictions.csv", "val_answers.csv"):
             write_csv(tmp_path / f"{pool}_seed0_fold1" / name, ids, VAL_ANSWERS)
     members = find_members(tmp_path)
-    with pytest.raises(RunError, match="avg_seed0_fold1: validates on v1 of fold 0, as avg_seed0_fold0 does"):
+    with pytest.raises(
+        RunError, match="avg_seed0_fold1: validation clip v1 of fold 0 is also in the fold of avg_seed0_fold0"
+    ):
         combine(members, gather(members)[0])
 
 
-def test_a_fold_that_lost_all_its_members_leaves_the_others(tmp_path):
+def test_a_fold_without_members_leaves_the_others(tmp_path):
     expected = write_folds(tmp_path)
     members = [member for member in find_members(tmp_path) if member.fold == 1]
     combined = combine(members, gather(members)[0])

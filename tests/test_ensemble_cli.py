@@ -103,7 +103,7 @@ def test_every_member_at_fault_is_named_and_nothing_written(sweep):
     assert len(faults) == 3
     for name, reason in {
         "max_seed2": "not complete",
-        "avg_seed1": "no predictions.csv",
+        "avg_seed1": "predictions.csv is missing, but other members have it",
         "max_seed0": "predictions.csv has other ids (missing 0002; unknown none) than avg_seed0",
     }.items():
         assert any(fault.startswith(f"  {sweep / name}: ") and reason in fault for fault in faults)
