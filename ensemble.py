@@ -47,6 +47,7 @@ def ensemble(cfg: Ensemble) -> pd.DataFrame:
             stacking lacks; nothing is written then.
     """
     from ensembling.combine import combine, gather
+    from ensembling.ensemble_file import format_ensemble
     from ensembling.stacking import fit_stacking
     from reporting import card, status, summary
     from runs.members import NOT_STARTED, REMEDIES, find_members, folder_name
@@ -65,15 +66,15 @@ def ensemble(cfg: Ensemble) -> pd.DataFrame:
         raise RunError(_refusal(run_dir, cfg.expect, found, faults))
 
     combined = combine(members, tables)
-    stack = fit_stacking(members, tables, combined) if cfg.combine == "stacked" else None
-    taken = stack if stack and stack.wins else None
-    combined = taken.tables if taken else combined
-    table = summary.figures(members, tables, taken)
+    stacking = fit_stacking(members, tables, combined) if cfg.combine == "stacked" else None
+    used = stacking if stacking and stacking.better_than_mean else None
+    combined = used.tables if used else combined
+    table = summary.figures(members, tables, used)
     title = f"{folder_name(run_dir)}: ensemble of {count(len(members), 'member')}"
     texts = {file: format_table(combined[kind]) for kind, file in FILES.items() if kind in combined}
     texts["members.csv"] = table.to_csv(index=False, lineterminator="\n")
-    texts["report.md"] = summary.as_markdown(title, table, faults, stack)
-    texts["ensemble.json"] = summary.as_json(members, table, faults, stack)
+    texts["report.md"] = summary.as_markdown(title, table, faults, stacking)
+    texts["ensemble.json"] = format_ensemble(members, table, faults, stacking)
     texts["model_card.md"] = card.build(title, members, combined, table)
     if cfg.html:
         from reporting import page  # plotly takes as long as everything else here
@@ -82,8 +83,8 @@ def ensemble(cfg: Ensemble) -> pd.DataFrame:
     write_files(run_dir, texts)
 
     print(f"{title}\n\n{summary.as_text(table)}\n\n{summary.headline(table)}".rstrip())
-    if stack:
-        print(summary.verdict(stack))
+    if stacking:
+        print(summary.verdict(stacking))
     if faults:
         print(f"Left out {len(faults)} of {len(found)}: {', '.join(faults)} (the report says why)")
     if len(everyone) > len(found):

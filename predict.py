@@ -77,7 +77,7 @@ def predict_shard(cfg: "Predict", inputs: Inputs, checkpoints: list[Path], outpu
     """One part of the table, unless it is there; the whole table, once no part is missing."""
     from inference.batch import log_skipped
     from inference.shards import cut, merge, part_paths
-    from inference.stack import find_stacking_weights
+    from inference.stacking import find_stacking_weights
     from runs.folder import write_table
 
     if inputs.alone:

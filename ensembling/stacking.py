@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ensembling.combine import Tables, by_fold
+from ensembling.ensemble_file import StackingWeights
 from ensembling.metrics import kl_divergence
 from errors import RunError
 from messages import first_names
@@ -23,26 +24,17 @@ NUM_PARTS = 5  # of the cross-validation
 
 
 @dataclass(frozen=True)
-class Stack:
-    """`weights` by member and `offsets` by word, and the tables that they make.
+class FittedStacking(StackingWeights):
+    """Stacking weights and the combined tables that they give.
 
-    `tables` are those of `combine` with other predictions. Each validation clip is predicted by weights fitted on other
-    clips, so that their KL in nats, `val_kl`, is what new clips of the same kind can expect; `mean_kl` is that of the
-    plain mean.
+    `tables` are those of `combine` with stacked predictions. Each validation clip is predicted with weights fitted on
+    other clips, so `val_kl` is what to expect on new clips.
     """
 
-    weights: dict[str, float]
-    offsets: dict[str, float]
-    val_kl: float
-    mean_kl: float
     tables: Tables
 
-    @property
-    def wins(self) -> bool:
-        return self.val_kl < self.mean_kl
 
-
-def fit_stacking(members: Sequence[Member], tables: dict[str, Tables], combined: Tables) -> Stack:
+def fit_stacking(members: Sequence[Member], tables: dict[str, Tables], combined: Tables) -> FittedStacking:
     """Fits on the validation tables of `members`; `combined` is their plain mean.
 
     Of a cross-validation (`data.fold`), members that differ in their fold alone share one weight, fitted on the
@@ -69,9 +61,10 @@ def fit_stacking(members: Sequence[Member], tables: dict[str, Tables], combined:
     if "predictions" in combined:
         test = np.stack([tables[name]["predictions"].to_numpy() for name in weights])
         made["predictions"] = pool(test, np.array(list(weights.values())), offsets)
-    return Stack(
+    return FittedStacking(
         weights=weights,
         offsets=dict(zip(combined["val_answers"].columns, offsets.tolist(), strict=True)),
+        floor=PROB_FLOOR,
         val_kl=float(kl_divergence(answers, held_out).mean()),
         mean_kl=float(kl_divergence(answers, combined["val_predictions"].to_numpy()).mean()),
         tables=combined | {kind: _like(combined[kind], values) for kind, values in made.items()},

@@ -9,18 +9,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ensembling.ensemble_file import RENEW, StackingWeights
 from errors import RunError
 from inference.member import load_member
-from inference.stack import Stack, find_stacking_weights
+from inference.stacking import find_stacking_weights
 from lightning_modules.classifier import WordClassifier
 from messages import count
-from runs.reading import RENEW
 
 MAX_SHIFT = 0.025  # seconds that test-time augmentation shifts by at most; farther was worse for one network in three
 
 
 class Predictor(nn.Module):
-    """The mean of the members' probabilities, or their stack; members with the same front end share its features.
+    """Average the members' probabilities, or stack them. Members with the same front end share its features.
 
     With `tta` (test-time augmentation) of more than 1, the mean over so many time shifts, from -MAX_SHIFT to MAX_SHIFT.
 
@@ -34,10 +34,14 @@ class Predictor(nn.Module):
     offsets: Tensor  # of a stack, by word
 
     def __init__(
-        self, members: Sequence[WordClassifier], names: Sequence[str], stack: Stack | None = None, tta: int = 1
+        self,
+        members: Sequence[WordClassifier],
+        names: Sequence[str],
+        stacking: StackingWeights | None = None,
+        tta: int = 1,
     ) -> None:
         super().__init__()
-        self.stack = stack
+        self.stacking = stacking
         self.class_names = members[0].class_names
         self.sample_rate = members[0].hparams["features"]["sample_rate"]
         seconds = torch.linspace(-MAX_SHIFT, MAX_SHIFT, tta).tolist() if tta > 1 else [0]
@@ -51,16 +55,19 @@ class Predictor(nn.Module):
         for _, group in groupby(range(len(members)), key=lambda i: members[i].hparams["features"]):
             self.groups.append(list(group))
             self.front_ends.append(members[self.groups[-1][0]].features)
-        if stack:
-            if set(stack.offsets) != set(self.class_names):
-                raise RunError(f"{names[0]}: the stacking weights beside it are of other words; {RENEW}")
-            offsets = torch.tensor([stack.offsets[word] for word in self.class_names])
+        if stacking:
+            if set(stacking.offsets) != set(self.class_names):
+                raise RunError(
+                    f"{names[0]}: the stacking weights in its ensemble.json are for different words; {RENEW}"
+                )
+            self.weights = list(stacking.weights.values())
+            offsets = torch.tensor([stacking.offsets[word] for word in self.class_names])
             self.register_buffer("offsets", offsets)
 
     @property
     def summary(self) -> str:
         """How many members there are, and how they become one where that is not by their mean."""
-        return count(len(self.networks), "member") + (", stacked" if self.stack else "")
+        return count(len(self.networks), "member") + (", stacked" if self.stacking else "")
 
     @torch.inference_mode()
     def forward(self, waveforms: Tensor) -> Tensor:
@@ -73,8 +80,8 @@ class Predictor(nn.Module):
             features = front_end(waveforms).contiguous(memory_format=torch.channels_last)
             for i in group:
                 probs = self.networks[i](features).float().exp()
-                total += self.stack.weights[i] * probs.clamp(min=self.stack.floor).log() if self.stack else probs
-        return (total + self.offsets).softmax(dim=1) if self.stack else total / len(self.networks)
+                total += self.weights[i] * probs.clamp(min=self.stacking.floor).log() if self.stacking else probs
+        return (total + self.offsets).softmax(dim=1) if self.stacking else total / len(self.networks)
 
     def predict_clips(self, clips: np.ndarray, batch_size: int = 64) -> np.ndarray:
         """Clips as the training has them, `(B, num_samples)` int16 -> probabilities `(B, num_classes)` float32."""

@@ -1,7 +1,5 @@
-"""What a person looks at: the figures of members and ensembles, as a table for the terminal, as pages and as JSON."""
+"""What a person looks at: the figures of members and ensembles, as a table for the terminal and as pages."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,10 +7,10 @@ import pandas as pd
 
 from ensembling.combine import Tables, combine
 from ensembling.metrics import kl_divergence, recall, uniform_kl, uniform_recall
-from ensembling.stacking import NUM_PARTS, Stack
+from ensembling.stacking import NUM_PARTS, FittedStacking
 from reporting.template import markdown
 from runs.members import Member
-from runs.tables import PROB_FLOOR, align
+from runs.tables import align
 
 # Column of the figures -> how a person reads it: its heading and format.
 LAYOUT = {
@@ -41,14 +39,16 @@ LEGEND = """\
 """
 
 
-def figures(members: Sequence[Member], tables: dict[str, Tables], stack: Stack | None = None) -> pd.DataFrame:
-    """One row a member, one a pool (where there are several), one for the mean of all, one for their `stack` (where
-    there is one), one for the constant answer.
+def figures(
+    members: Sequence[Member], tables: dict[str, Tables], stacking: FittedStacking | None = None
+) -> pd.DataFrame:
+    """One row a member, one a pool (where there are several), one for the mean of all, one for them
+    stacked (with `stacking`), one for the constant answer.
 
     Columns: member, pool, seed, fold, members (how many), val_kl, val_recall, test_kl, minutes, weight; NaN where not
     known.
     """
-    weights = stack.weights if stack else {}
+    weights = stacking.weights if stacking else {}
     rows = [
         {
             "member": member.name,
@@ -66,8 +66,8 @@ def figures(members: Sequence[Member], tables: dict[str, Tables], stack: Stack |
             rows.append({"member": f"{pool} ensemble ({len(same)})", **_score(same, combine(same, tables))})
     mean = combine(members, tables)
     rows.append({"member": f"ensemble ({len(members)})", **_score(members, mean)})
-    if stack:
-        rows.append({"member": f"stacked ensemble ({len(members)})", **_score(members, stack.tables)})
+    if stacking:
+        rows.append({"member": f"stacked ensemble ({len(members)})", **_score(members, stacking.tables)})
     rows.append({"member": "constant answer", **_score_constant(mean)})
     table = pd.DataFrame(rows, columns=["member", "pool", "seed", "fold", "members", *MEASURED])
     return table.astype({**dict.fromkeys(("seed", "fold", "members"), "Int64"), **dict.fromkeys(MEASURED, float)})
@@ -128,58 +128,25 @@ def headline(table: pd.DataFrame) -> str:
     return ""
 
 
-def verdict(stack: Stack) -> str:
+def verdict(stacking: FittedStacking) -> str:
     """Whether a fitted stack is taken instead of the mean, in a sentence."""
-    against = f"KL {stack.val_kl:.4f} on held-out validation clips ({NUM_PARTS} parts), {stack.mean_kl:.4f} of the mean"
-    return f"Stacked: {against}; {'taken' if stack.wins else 'no better, so the plain mean is taken'}"
+    against = (
+        f"KL {stacking.val_kl:.4f} on held-out validation clips ({NUM_PARTS} parts), {stacking.mean_kl:.4f} of the mean"
+    )
+    return f"Stacked: {against}; {'taken' if stacking.better_than_mean else 'no better, so the plain mean is taken'}"
 
 
-def as_markdown(title: str, table: pd.DataFrame, left_out: dict[str, str], stack: Stack | None = None) -> str:
-    """The page report.md; `left_out` gives the reasons by member name, `stack` is what was fitted, taken or not."""
+def as_markdown(
+    title: str, table: pd.DataFrame, left_out: dict[str, str], stacking: FittedStacking | None = None
+) -> str:
+    """The page report.md; `left_out` gives the reasons by member name, `stacking` is what was fitted, used or not."""
     header, *rows = cells(table)
     marks = [":--", ":--", *["--:"] * (len(header) - 2)]
     lines = [f"# {markdown(title)}", ""]
-    for text in filter(None, (headline(table), verdict(stack) if stack else "")):
+    for text in filter(None, (headline(table), verdict(stacking) if stacking else "")):
         lines += [markdown(text), ""]
     lines += ["| " + " | ".join(row) + " |" for row in (header, marks, *(map(markdown, row) for row in rows))]
     if left_out:
         reasons = (f"- {markdown(name)}: {markdown(reason)}" for name, reason in left_out.items())
         lines += ["", "## Left out", "", *reasons]
     return "\n".join(lines) + "\n\n## What the columns say\n\n" + LEGEND
-
-
-def as_json(
-    members: Sequence[Member], table: pd.DataFrame, left_out: dict[str, str], stack: Stack | None = None
-) -> str:
-    """ensemble.json: which members went in, with the fingerprints of their predictions, the figures, and of a fitted
-    stack, taken or not, the numbers by which predict.py repeats it."""
-    numbers = stack and {
-        "taken": stack.wins,
-        "val_kl": stack.val_kl,
-        "mean_kl": stack.mean_kl,
-        "weights": stack.weights,
-        "offsets": stack.offsets,
-        "floor": PROB_FLOOR,
-    }
-    content = {
-        "members": [
-            {
-                "name": member.name,
-                "pool": member.pool,
-                "seed": member.seed,
-                "fold": member.fold,
-                "predictions_sha256": _sha256(member, "predictions"),
-                "val_predictions_sha256": _sha256(member, "val_predictions"),
-            }
-            for member in members
-        ],
-        "left_out": left_out,
-        "stack": numbers,
-        "figures": json.loads(table.to_json(orient="records", double_precision=10)),
-    }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-
-
-def _sha256(member: Member, kind: str) -> str | None:
-    path = member.path / f"{kind}.csv"
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None

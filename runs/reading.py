@@ -15,7 +15,6 @@ from runs.plain import misfit
 
 RETRAIN = "train the member again with overwrite=true, or move its folder away"
 RESTORE = "restore or delete it"
-RENEW = "run ensemble.py again, or delete the file"
 LARGEST = {".json": 2**22, ".yaml": 2**16, ".csv": 2**24}  # bytes; train.py writes a few thousand
 
 
@@ -64,29 +63,6 @@ class Config(TypedDict, total=False):
     trainer: dict[str, Any]
 
 
-class StackNumbers(TypedDict):
-    """`stack` in ensemble.json: weights by member, offsets by word."""
-
-    taken: bool
-    weights: dict[str, float]
-    offsets: dict[str, float]
-    floor: float
-
-
-class EnsembleMember(TypedDict):
-    """One of `members` in ensemble.json."""
-
-    name: str
-    val_predictions_sha256: str | None
-
-
-class Ensemble(TypedDict):
-    """ensemble.json."""
-
-    members: list[EnsembleMember]
-    stack: StackNumbers | None
-
-
 def read_metrics(folder: Path) -> Metrics:
     """What a run's metrics.json holds; empty where there is none.
 
@@ -96,19 +72,10 @@ def read_metrics(folder: Path) -> Metrics:
     path = folder / "metrics.json"
     if not path.exists():
         return {}
-    metrics: Metrics = _check(path, _read_json(path, RETRAIN), Metrics, RETRAIN)
+    metrics: Metrics = read_json(path, Metrics, RETRAIN)
     if missing := [name for name in ("status", "pool", "seed") if name not in metrics]:
         raise RunError(f"{path}: {missing[0]} is missing; {RETRAIN}")
     return metrics
-
-
-def read_ensemble(path: Path) -> Ensemble:
-    """What ensemble.py wrote to its ensemble.json.
-
-    Raises:
-        RunError: it is damaged.
-    """
-    return _check(path, _read_json(path, RENEW), Ensemble, RENEW)
 
 
 def read_config(folder: Path) -> Config:
@@ -176,12 +143,18 @@ def _read(path: Path, remedy: str) -> bytes:
     return path.read_bytes()
 
 
-def _read_json(path: Path, remedy: str) -> Any:
+def read_json(path: Path, kind: Any, remedy: str) -> Any:
+    """The content of a JSON file, which has the type `kind`.
+
+    Raises:
+        RunError: it is not JSON, or of another type; the message ends with the `remedy`.
+    """
     text = _read(path, remedy)
     try:
-        return json.loads(text)
+        content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise RunError(f"{path}: not JSON ({_reason(error)}); {remedy}") from error
+    return _check(path, content, kind, remedy)
 
 
 def _reason(error: Exception) -> str:

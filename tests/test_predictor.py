@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from ensembling.ensemble_file import StackingWeights
 from ensembling.stacking import pool
 from errors import RunError
 from inference.predictor import Predictor, load_ensemble
-from inference.stack import Stack
 from lightning_modules.classifier import WordClassifier
 from tests.helpers.fake_members import WORDS, write_unequal
 from tests.test_ensemble_cli import run as ensemble
@@ -53,10 +53,11 @@ def waveforms() -> Tensor:
 
 def test_the_predictor_pools_as_the_ensemble_does(members: list[WordClassifier], waveforms: Tensor) -> None:
     alone = np.stack([Predictor([one], ["one"])(waveforms).numpy() for one in members])
-    stack = Stack([1.5, -0.25], {"c": 0.5, "a": 0.0, "b": -1.0}, 1e-10)
-    stacked = Predictor(members, ["one", "two"], stack)
+    weights = {"one": 1.5, "two": -0.25}
+    stacking = StackingWeights(weights, {"c": 0.5, "a": 0.0, "b": -1.0}, floor=1e-10, val_kl=0.1, mean_kl=0.2)
+    stacked = Predictor(members, ["one", "two"], stacking)
     assert stacked.summary == "2 members, stacked" and Predictor(members[:1], ["one"]).summary == "1 member"
-    expected = pool(alone.astype(float), np.array(stack.weights), np.array([0.0, -1.0, 0.5]))
+    expected = pool(alone.astype(float), np.array([1.5, -0.25]), np.array([0.0, -1.0, 0.5]))
     np.testing.assert_allclose(stacked(waveforms).numpy(), expected, rtol=1e-4)
 
 

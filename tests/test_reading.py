@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from ensembling.ensemble_file import read_ensemble
 from errors import RunError
-from runs.reading import read_config, read_ensemble, read_epochs, read_metrics
+from runs.reading import read_config, read_epochs, read_metrics
 
+STACK = {"taken": True, "weights": {}, "offsets": {}, "floor": 0.1, "val_kl": 0.2, "mean_kl": 0.3}
 METRICS = {"status": "complete", "pool": "avg", "seed": 3}
 
 
@@ -154,7 +156,7 @@ def test_a_damaged_table_of_epochs_is_named(tmp_path, content, message):
         ({"members": [], "stack": {"taken": True}}, "floor is missing in stack"),
         ({"members": [{"name": "a"}], "stack": None}, r"val_predictions_sha256 is missing in members\[0\]"),
         (
-            {"members": [], "stack": {"taken": True, "weights": {"a": None}, "offsets": {}, "floor": 0.1}},
+            {"members": [], "stack": STACK | {"weights": {"a": None}}},
             "stack.weights.a is null, not a number",
         ),
     ],

@@ -5,7 +5,7 @@ import pytest
 
 from ensembling.combine import combine, gather
 from ensembling.metrics import kl_divergence
-from ensembling.stacking import PRIOR, Stack, fit, fit_stacking, pool
+from ensembling.stacking import PRIOR, FittedStacking, fit, fit_stacking, pool
 from errors import RunError
 from runs.members import find_members
 from tests.helpers.fake_members import (
@@ -19,7 +19,7 @@ from tests.helpers.fake_members import (
 )
 
 
-def stack_of(sweep) -> Stack:
+def stack_of(sweep) -> FittedStacking:
     members = find_members(sweep)
     tables, _ = gather(members)
     return fit_stacking(members, tables, combine(members, tables))
@@ -73,7 +73,7 @@ def test_a_member_that_is_sure_and_wrong_does_no_harm():
 def test_unequal_members_are_weighted_and_beat_their_mean_and_the_better_one(tmp_path):
     test_probs = write_unequal(tmp_path)
     stack = stack_of(tmp_path)
-    assert stack.wins and stack.val_kl < 0.8 * stack.mean_kl
+    assert stack.better_than_mean and stack.val_kl < 0.8 * stack.mean_kl
     assert list(stack.weights) == ["avg_seed0", "max_seed0"] and list(stack.offsets) == WORDS
     assert abs(stack.weights["max_seed0"]) < 0.3 < stack.weights["avg_seed0"]
     members = find_members(tmp_path)
@@ -94,7 +94,7 @@ def test_a_mean_that_is_right_is_not_beaten(tmp_path):
         write_csv(folder / "val_predictions.csv", ids, rows)
         write_csv(folder / "val_answers.csv", ids, np.mean(values, axis=0))
     stack = stack_of(tmp_path)
-    assert not stack.wins and stack.val_kl > 0.01 and stack.mean_kl == pytest.approx(0, abs=1e-9)
+    assert not stack.better_than_mean and stack.val_kl > 0.01 and stack.mean_kl == pytest.approx(0, abs=1e-9)
 
 
 def test_a_clip_is_predicted_by_what_was_fitted_without_it(tmp_path):

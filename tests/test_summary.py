@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ensembling.combine import combine, gather
+from ensembling.ensemble_file import format_ensemble
 from ensembling.stacking import fit_stacking
 from reporting import summary
 from runs.members import find_members
@@ -113,7 +114,7 @@ def test_names_on_the_page_are_text(sweep):
 
 def test_the_json_tells_what_went_in(sweep):
     members = find_members(sweep)
-    content = json.loads(summary.as_json(members, figures(sweep), {"max_seed1": "not complete"}))
+    content = json.loads(format_ensemble(members, figures(sweep), {"max_seed1": "not complete"}))
     expected = {"name": "avg_seed1", "pool": "avg", "seed": 1, "fold": None}
     for kind in ("predictions", "val_predictions"):
         file = sweep / "avg_seed1" / f"{kind}.csv"
@@ -140,7 +141,7 @@ def test_a_stack_has_a_row_and_weights_and_its_numbers_in_the_json(tmp_path):
     assert (
         f"KL {stack.val_kl:.4f} on held-out validation clips (5 parts), {stack.mean_kl:.4f} of the mean; taken" in page
     )
-    numbers = json.loads(summary.as_json(members, table, {}, stack))["stack"]
+    numbers = json.loads(format_ensemble(members, table, {}, stack))["stack"]
     assert numbers["weights"] == stack.weights and numbers["offsets"] == stack.offsets and numbers["taken"] is True
 
 
@@ -168,5 +169,5 @@ def test_folds_have_a_column_and_no_best_member(tmp_path):
     mean = table["val_kl"][:4].mean()  # members of different folds are scored on different clips
     assert f"(mean of its members {mean:.4f}, constant answer" in summary.headline(table)
     assert "out-of-fold" in summary.as_markdown("demo", table, {})
-    content = json.loads(summary.as_json(find_members(tmp_path), table, {}))
+    content = json.loads(format_ensemble(find_members(tmp_path), table, {}))
     assert [member["fold"] for member in content["members"]] == [0, 1, 0, 1]

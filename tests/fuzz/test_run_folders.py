@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 import ensemble
 from errors import UserError
 from inference.checkpoints import find_checkpoints
-from inference.stack import find_stacking_weights
+from inference.stacking import find_stacking_weights
 from reporting import status
 from runs.folder import RunFolder
 from runs.members import find_members
@@ -101,11 +101,11 @@ def test_a_run_folder_is_used_or_an_error(sweep: Path, data: st.DataObject, html
     checkpoints = used(find_checkpoints, folder)
     used(find_stacking_weights, checkpoints or [])
     used(lambda: status.as_text(status.overview(find_members(folder))))
-    used(RunFolder(folder / "avg_seed0").claim, CONFIG, [], False)
+    used(RunFolder(folder / "avg_seed0").prepare, CONFIG, [], False)
     used(average, folder, html)
     for path, before in kept.items():
         assert path.read_bytes() == before, path
-    used(RunFolder(folder / "avg_seed0").claim, CONFIG, [], True)
+    used(RunFolder(folder / "avg_seed0").prepare, CONFIG, [], True)
 
 
 def used(function, *arguments):

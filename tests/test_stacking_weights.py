@@ -1,4 +1,4 @@
-"""A fitted stack serves the very members that it was fitted to."""
+"""Stacking weights are used for exactly the members that they were fitted to."""
 
 import json
 import logging
@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from errors import RunError
-from inference.stack import find_stacking_weights
+from inference.stacking import find_stacking_weights
 from tests.helpers.fake_members import WORDS, write_unequal
 from tests.test_ensemble_cli import run
 
 
 @pytest.fixture
 def sweep(tmp_path: Path) -> Path:
-    """Two members and their stack; their checkpoints are not there, as they need not be."""
+    """Two members with stacking weights and without checkpoints, which are not needed here."""
     write_unequal(tmp_path)
     run(tmp_path, combine="stacked")
     return tmp_path
@@ -24,39 +24,38 @@ def checkpoints(sweep: Path, name: str = "last.ckpt") -> list[Path]:
     return [sweep / member / "checkpoints" / name for member in ("avg_seed0", "max_seed0")]
 
 
-def test_the_stack_is_that_of_the_file_in_the_order_of_the_checkpoints(sweep: Path) -> None:
+def test_weights_are_those_of_the_file_in_the_order_of_the_checkpoints(sweep: Path) -> None:
     numbers = json.loads((sweep / "ensemble.json").read_text(encoding="utf-8"))["stack"]
-    stack = find_stacking_weights(checkpoints(sweep)[::-1])
-    assert stack.weights == [numbers["weights"]["max_seed0"], numbers["weights"]["avg_seed0"]]
-    assert list(stack.offsets) == WORDS and stack.offsets == numbers["offsets"] and stack.floor == 1e-10
+    stacking = find_stacking_weights(checkpoints(sweep)[::-1])
+    assert list(stacking.weights) == ["max_seed0", "avg_seed0"] and stacking.weights == numbers["weights"]
+    assert list(stacking.offsets) == WORDS and stacking.offsets == numbers["offsets"] and stacking.floor == 1e-10
 
 
-def test_members_of_the_working_folder(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_members_in_the_working_folder(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(sweep)
     assert find_stacking_weights(checkpoints(Path())) is not None
     run(sweep / "max_seed0", combine="stacked")
     monkeypatch.chdir(sweep / "max_seed0")
-    assert (
-        len(find_stacking_weights([Path("checkpoints") / "last.ckpt"]).weights) == 1
-    )  # an ensemble of one has a folder, too
+    alone = find_stacking_weights([Path("checkpoints") / "last.ckpt"])
+    assert len(alone.weights) == 1  # an ensemble of one member has a folder, too
 
 
-def test_other_members_or_checkpoints_take_the_mean(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_other_members_or_checkpoints_use_the_mean(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert find_stacking_weights(checkpoints(sweep, "best.ckpt")) is None
     assert find_stacking_weights(checkpoints(sweep)[:1]) is None
     assert find_stacking_weights([*checkpoints(sweep), sweep / "max_seed1" / "checkpoints" / "last.ckpt"]) is None
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert f"{sweep / 'ensemble.json'}: fitted to other members" in caplog.text
+    assert f"{sweep / 'ensemble.json'}: its stacking weights belong to other members" in caplog.text
 
 
-def test_members_that_were_trained_again_take_the_mean(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_members_trained_again_use_the_mean(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
     table = sweep / "avg_seed0" / "val_predictions.csv"
     table.write_text(table.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     assert find_stacking_weights(checkpoints(sweep)) is None
-    assert "or before these were trained again" in caplog.text
+    assert "or older training runs; using the mean" in caplog.text
 
 
-def test_without_a_stack_there_is_nothing_to_warn_of(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_stacking_weights_there_is_no_warning(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
     content = json.loads((sweep / "ensemble.json").read_text(encoding="utf-8"))
     content["stack"]["taken"] = False
     (sweep / "ensemble.json").write_text(json.dumps(content), encoding="utf-8")
