@@ -3,13 +3,14 @@
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
-from hydra.errors import HydraException, InstantiationException
+from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from errors import user_message
@@ -69,11 +70,41 @@ def _return_value(job: JobReturn) -> Any:
 def as_message(error: BaseException) -> str | None:
     """What to tell the user about an error; None where it is a bug of this program."""
     if isinstance(error, InstantiationException) and error.__cause__:  # what a constructor raised
-        return as_message(error.__cause__)
-    if isinstance(error, HydraException | OmegaConfBaseException):
-        cause = error.__cause__
-        return f"{error}\n{cause}" if isinstance(cause, OmegaConfBaseException) else str(error)
-    return user_message(error)
+        message = as_message(error.__cause__)
+    elif isinstance(error, HydraException | OmegaConfBaseException):
+        message = hydra_message(error)
+    else:
+        message = user_message(error)
+    if message is None and _before_job(error):
+        return f"{' '.join(sys.argv[1:])}: {str(error) or type(error).__name__}"
+    return message
+
+
+def hydra_message(error: HydraException | OmegaConfBaseException) -> str:
+    """Hydra's message as one line, without its search path and the types of its own configuration."""
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, option = error.missing_cfg_file.rpartition("/")
+        return f"{group}={option}: there is no such option; choose one of {', '.join(error.options)}"
+    if isinstance(error, OverrideParseException):
+        reason = str(error).removeprefix(f"Error parsing override '{error.override}'\n").partition("\n")[0]
+        return f"{error.override}: not a setting ({reason}); give name=value, special characters as \"name='value'\""
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else None
+    key = next((error.full_key for error in (error, cause) if isinstance(error, OmegaConfBaseException)), None)
+    dropped = ("full_key:", "reference_type=", "object_type=")
+    lines = [line.strip() for part in (error, cause) if part for line in str(part).splitlines()]
+    kept = [line.rstrip(".") for line in lines if line and not line.startswith(dropped)]
+    message = ". ".join(dict.fromkeys(kept))
+    return f"{key}: {message}" if key and key not in message else message
+
+
+def _before_job(error: BaseException) -> bool:
+    """Whether it was raised while Hydra read the command line and composed the configuration."""
+    frames = traceback.extract_tb(error.__traceback__)
+    composing = any(
+        frame.name in ("load_configuration", "configure_log") or frame.filename.endswith("hydra/_internal/callbacks.py")
+        for frame in frames
+    )
+    return composing or (bool(frames) and frames[-1].name in ("_run_hydra", "_get_rerun_conf"))
 
 
 def as_overrides(arguments: Sequence[str]) -> list[str]:

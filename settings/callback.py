@@ -17,10 +17,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf, read_write
+from omegaconf.errors import OmegaConfBaseException
 
 from cli import exit_on_error
 from errors import SettingError
-from settings.check import check, validate
+from settings.check import check, resolve, validate
 from settings.hydra import Hydra
 
 
@@ -68,12 +69,19 @@ class CheckSettings(Callback):
         """
         faults: dict[str, None] = {}
         for job in jobs:
-            output_dir = os.path.abspath(job.folder)
-            with read_write(job.cfg.hydra):
-                job.cfg.hydra.runtime.output_dir = output_dir
+            try:
+                output_dir = os.path.abspath(job.folder)
+            except OmegaConfBaseException:  # a setting it is made of, which is reported by its own name below
+                output_dir = os.getcwd()
+            hydra = job.cfg.hydra
+            with read_write(hydra):
+                hydra.runtime.output_dir = output_dir
+                # Interpolations of the command line are resolved where they are used, not in Hydra's notes of it.
+                hydra.overrides.task = []
+                hydra.job.override_dirname = str(hydra.job._get_node("override_dirname")).replace("${", r"\${")
             task = OmegaConf.masked_copy(job.cfg, [str(name) for name in job.cfg if name != "hydra"])
             with hydra_config(job.cfg):
-                for checked in (partial(check, self.schema, task), partial(validate, Hydra, job.cfg.hydra, "hydra.")):
+                for checked in (partial(check, self.schema, task), partial(check_hydra, hydra)):
                     try:
                         checked()
                     except SettingError as error:
@@ -82,14 +90,25 @@ class CheckSettings(Callback):
             raise SettingError("\n".join(faults))
 
 
+def check_hydra(hydra: DictConfig) -> None:
+    """Check Hydra's own settings; SettingError if one is wrong. Those that it fills in itself have no value yet."""
+    validate(Hydra, resolve(hydra), "hydra.")
+
+
 def compose_members(config: DictConfig, config_name: str) -> list[Job]:
-    """The members of a sweep, in its order; none of a search, which decides as it goes which there are."""
+    """The members of a sweep, in its order; none of a search, which decides as it goes which there are.
+
+    Raises:
+        SettingError: the sweep has no members.
+    """
     if "basic_sweeper" not in str(config.hydra.sweeper._target_):
         return []
     given: Any = OmegaConf.to_container(config.hydra.overrides, resolve=False)  # as typed
     params = [f"{name}={value}" for name, value in (config.hydra.sweeper.params or {}).items()]
     parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
     jobs = BasicSweeper.split_arguments(parser.parse_overrides(params + given["task"]), None)[0]
+    if not jobs:
+        raise SettingError(f"{' '.join(given['task'])}: a sweep of no members; give each setting at least one value")
     members = []
     for number, job in enumerate(jobs):
         cfg = compose(config_name, [*given["hydra"], *job], return_hydra_config=True)

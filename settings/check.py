@@ -22,17 +22,21 @@ def check(schema: type[T], cfg: DictConfig) -> T:
     Raises:
         SettingError: with one line for each setting that is missing or wrong.
     """
-    if missing := sorted(OmegaConf.missing_keys(cfg)):
+    with _resolving():
+        missing = sorted(OmegaConf.missing_keys(cfg))
+    if missing:
         raise SettingError("\n".join(not_set(name, schema) for name in missing))
-    return validate(schema, cfg)
+    return validate(schema, resolve(cfg))
 
 
-def validate(schema: type[T], cfg: DictConfig, prefix: str = "") -> T:
-    """As `check`, for a part of a configuration, whose names begin with `prefix`."""
-    try:
-        values = OmegaConf.to_container(cfg, resolve=True)
-    except OmegaConfBaseException as error:
-        raise SettingError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+def resolve(cfg: DictConfig) -> Any:
+    """The plain values of a configuration; SettingError if an interpolation has none."""
+    with _resolving():
+        return OmegaConf.to_container(cfg, resolve=True)
+
+
+def validate(schema: type[T], values: Any, prefix: str = "") -> T:
+    """As `check`, of plain values; `prefix` is put before the names in errors."""
     try:
         return TypeAdapter(schema).validate_python(values)
     except ValidationError as error:
@@ -57,6 +61,15 @@ def blame(group: str) -> Iterator[None]:
         if isinstance(cause, UserError):
             raise cause from None
         raise SettingError(f"{group}: {type(cause).__name__}: {cause}") from error
+
+
+@contextmanager
+def _resolving() -> Iterator[None]:
+    """Report an interpolation that cannot be resolved by the name of its setting."""
+    try:
+        yield
+    except OmegaConfBaseException as error:
+        raise SettingError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
 
 
 def _plain(value: Any) -> Any:
@@ -98,7 +111,7 @@ def message(fault: Mapping[str, Any], values: Any, prefix: str) -> str:
         case _:
             remedy = "give settings, {name: value, ...}"
     name = prefix + ".".join(path)
-    return not_set(name) if values == "" else f"{name} is {show(values)}; {remedy}"
+    return not_set(name) if values in ("", "???") else f"{name} is {show(values)}; {remedy}"
 
 
 def show(value: Any) -> str:

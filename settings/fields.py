@@ -61,10 +61,12 @@ def list_of(item: Kind) -> Kind:
 
 
 def text(test: Callable[[str], object] = bool, remedy: str = "give text; put a number or true in quotes") -> Kind:
-    """Text that is not empty, and of which `test` is true."""
-    return Kind(
-        _tested(lambda value: value.strip() and "\0" not in value and test(value), core.str_schema(strict=True)), remedy
-    )
+    """Text that is not empty or ??? (Hydra's mark of a value to be given), and of which `test` is true."""
+
+    def given(value: str) -> object:
+        return value.strip() not in ("", "???") and "\0" not in value and test(value)
+
+    return Kind(_tested(given, core.str_schema(strict=True)), remedy)
 
 
 def tested(test: Callable[[Any], object], remedy: str) -> Kind:

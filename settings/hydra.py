@@ -4,11 +4,16 @@ Hydra's own types let an empty path, a negative count and a log format that `log
 """
 
 import logging
+import re
+import shutil
 from typing import Annotated, Literal
 
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
+from typing_extensions import Self
 
-from settings.fields import OPEN, Count, Flag, Index, Path, Text, either, real, text, whole
+from settings.check import show
+from settings.fields import OPEN, Count, Flag, Index, Path, Target, Text, either, real, text, whole
 from settings.options import Options
 from settings.plugin import Plugin
 
@@ -35,8 +40,14 @@ class Formatter:
 class Handler:
     """Where the lines go."""
 
+    class_: Annotated[Target, Field(alias="class")]
+    """A handler of Python's logging."""
     formatter: Text
     """One of `formatters`."""
+    stream: Annotated[str, text(re.compile("ext://.+").match, "give ext://sys.stdout or the like")] | None = None
+    """Where a StreamHandler writes."""
+    filename: Path | None = None
+    """Where a FileHandler writes."""
 
 
 @dataclass(config=OPEN, kw_only=True)
@@ -58,6 +69,17 @@ class JobLogging:
     formatters: dict[str, Formatter] | None = None
     handlers: dict[str, Handler] | None = None
     disable_existing_loggers: Flag = False
+
+    @model_validator(mode="after")
+    def check_names(self) -> Self:
+        handlers, formatters = self.handlers or {}, self.formatters or {}
+        for i, name in enumerate((self.root and self.root.handlers) or []):
+            if name not in handlers:
+                raise ValueError(f"handlers has no {show(name)}, which root.handlers.{i} names")
+        for name, handler in handlers.items():
+            if handler.formatter not in formatters:
+                raise ValueError(f"formatters has no {show(handler.formatter)}, which handlers.{name}.formatter names")
+        return self
 
 
 @dataclass(config=OPEN, kw_only=True)
@@ -93,6 +115,12 @@ class Slurm(Submitit):
     """How often a job whose time is up is queued again; it resumes."""
     array_parallelism: Count
     """Members at once, at most."""
+
+    @model_validator(mode="after")
+    def check_cluster(self) -> Self:
+        if not shutil.which("srun"):
+            raise ValueError("there is no srun here; use a login node of a Slurm cluster, or submitit_local")
+        return self
 
 
 @dataclass(config=OPEN, kw_only=True)
@@ -168,6 +196,12 @@ class SweepDir:
 class Job:
     name: Text
     """Name of the log file."""
+    chdir: Flag | None
+    """Run in the run's folder."""
+    env_set: dict[str, Text]
+    """Environment variables of the run."""
+    env_copy: list[Text]
+    """Environment variables that a launcher passes on."""
 
 
 @dataclass(config=OPEN, kw_only=True)

@@ -3,11 +3,13 @@
 import re
 import sys
 from collections.abc import Iterable
+from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 
 
+@cache
 def find_target(target: str) -> bool:
     """Whether the dotted name `package.module.Class` leads to a module that has this name in it."""
     parts = target.split(".")

@@ -296,7 +296,7 @@ def test_a_run_that_never_trained_gives_way_to_another_configuration(home: Path)
         (["experiment=winner"], "data.root is not set; give data.root=..."),
         (["experiment=distill", "data.root=Data"], "teacher is not set; give teacher=..."),
         (["model.pool=median", *TINY, "data.root=Data"], "model.pool is 'median'; choose avg or max"),
-        (["data=competion"], "Could not find 'data/competion'"),
+        (["data=competion"], "data=competion: there is no such option; choose one of competition,"),
         (["ckpt_path=nix.ckpt", *TINY, "data.root=Data"], "ckpt_path is 'nix.ckpt'; no such file"),
         (["callbacks.last=null", *TINY, "data.root=Data"], "callbacks.last is null"),
         (["callbacks.epoch_csv=null", *TINY, "data.root=Data"], "callbacks.epoch_csv is null"),
