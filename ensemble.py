@@ -50,8 +50,10 @@ def ensemble(cfg: Ensemble) -> pd.DataFrame:
     from ensembling.ensemble_file import format_ensemble
     from ensembling.stacking import fit_stacking
     from reporting import card, status, summary
-    from runs.members import NOT_STARTED, REMEDIES, find_members, folder_name
-    from runs.tables import format_table, write_files
+    from runs.files import write_files
+    from runs.members import REMEDIES, find_members, folder_name
+    from runs.status import Status
+    from runs.tables import format_table
 
     run_dir = Path(cfg.run_dir)
     everyone = find_members(run_dir)
@@ -59,7 +61,7 @@ def ensemble(cfg: Ensemble) -> pd.DataFrame:
         table = status.overview(everyone)
         print(status.as_text(table))
         return table
-    found = [member for member in everyone if member.status != NOT_STARTED] or everyone
+    found = [member for member in everyone if member.status != Status.NOT_STARTED] or everyone
     tables, faults = gather(found)
     members = [member for member in found if member.name in tables]
     if not members or (not cfg.partial and (faults or cfg.expect not in (None, len(members)))):
@@ -80,7 +82,7 @@ def ensemble(cfg: Ensemble) -> pd.DataFrame:
         from reporting import page  # plotly takes as long as everything else here
 
         texts["report.html"] = page.build(title, members, tables, combined, table, faults, load_splits)
-    write_files(run_dir, texts)
+    write_files({run_dir / file: text.encode() for file, text in texts.items()})
 
     print(f"{title}\n\n{summary.as_text(table)}\n\n{summary.headline(table)}".rstrip())
     if stacking:
@@ -89,7 +91,7 @@ def ensemble(cfg: Ensemble) -> pd.DataFrame:
         print(f"Left out {len(faults)} of {len(found)}: {', '.join(faults)} (the report says why)")
     if len(everyone) > len(found):
         names = first_names(member.name for member in everyone if member not in found)
-        print(f"Left out {names}: {REMEDIES[NOT_STARTED]}")
+        print(f"Left out {names}: {REMEDIES[Status.NOT_STARTED]}")
     if cfg.expect not in (None, len(members)):
         print(f"Expected {count(cfg.expect, 'member')}, averaged {len(members)}")
     nothing = "none written, the members have no predictions.csv: their source has no test split"

@@ -57,7 +57,7 @@ def write_outputs(cfg: "Predict", inputs: Inputs, model: "Model", output: Path, 
     """The table and the plots of all recordings."""
     from datamodules.recordings import check_all_read
     from inference.batch import log_skipped
-    from runs.folder import write_table
+    from runs.tables import write_table
 
     unreadable: dict[Path, str] | None = {} if cfg.skip_unreadable else None
     table = make_table(cfg, inputs, model, unreadable, plots)
@@ -78,7 +78,7 @@ def predict_shard(cfg: "Predict", inputs: Inputs, checkpoints: list[Path], outpu
     from inference.batch import log_skipped
     from inference.shards import cut, merge, part_paths
     from inference.stacking import find_stacking_weights
-    from runs.folder import write_table
+    from runs.tables import write_table
 
     if inputs.alone:
         raise SettingError(f"{inputs.paths[0]}: one recording for {cfg.shards} shards; leave out shards and shard")
@@ -123,7 +123,7 @@ def make_table(
     """A row a recording or, with a hop, a row a window, and then the plots too; see `inference.batch`."""
     from inference.batch import join_timelines, predict_clips, predict_timelines
     from reporting.plots import as_png, draw_timeline
-    from runs.folder import write_bytes
+    from runs.files import write_bytes
 
     if cfg.hop is None:
         return predict_clips(model, inputs, cfg.batch_size, unreadable)

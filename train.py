@@ -46,7 +46,8 @@ def train(cfg: "Train", run_dir: str, overrides: list[str], number: int = 0) -> 
     from lightning_modules import results
     from lightning_modules.device import resolve_auto
     from runs.ending import clear_end
-    from runs.folder import RunFolder, provenance
+    from runs.folder import RunFolder
+    from runs.provenance import provenance
     from runs.status import Status
     from settings import as_dict
 

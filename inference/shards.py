@@ -7,7 +7,7 @@ from typing import Any
 
 from datamodules.cache import cache_key
 from inference.outputs import check_writable
-from runs.folder import write_bytes
+from runs.files import write_bytes
 
 
 def cut(num_recordings: int, batch_size: int, shards: int) -> list[slice]:

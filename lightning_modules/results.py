@@ -15,9 +15,10 @@ from datamodules.progress import Progress
 from errors import RunError
 from lightning_modules.classifier import WordClassifier, kl_divergence, topk_recall, uniform_kl
 from messages import count, duration
-from runs.folder import RunFolder, flatten, write_table
+from runs.differences import flatten
+from runs.folder import RunFolder
 from runs.reading import read_epochs
-from runs.tables import PROB_FLOOR
+from runs.tables import PROB_FLOOR, write_table
 
 
 class Data(Protocol):

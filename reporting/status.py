@@ -9,7 +9,7 @@ import pandas as pd
 
 from errors import RunError
 from messages import count, printable
-from runs.members import NOT_STARTED, UNREADABLE, Member, error_of
+from runs.members import Member, error_of
 from runs.reading import read_epochs
 from runs.status import Status
 from runs.tables import align
@@ -49,7 +49,7 @@ def _note(member: Member) -> str:
         return f"{where}, last sign of life {silence} ago"
     if member.status == Status.FAILED:
         return error_of(held)
-    return member.fault if member.status in (UNREADABLE, NOT_STARTED) else ""
+    return member.fault if member.status in (Status.UNREADABLE, Status.NOT_STARTED) else ""
 
 
 def as_text(table: pd.DataFrame) -> str:

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there."""
+"""Atomic checkpoint writing."""
 
 import io
 from pathlib import Path
@@ -7,17 +7,18 @@ from typing import Any
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
-from runs.folder import write_bytes
+from runs.files import write_bytes
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside the old checkpoint and then renames, so that a kill or a full disk leaves the old one.
+    """Write a checkpoint next to the old one, then rename it: a kill or a full disk leaves the old one.
 
-    Lightning's own writes to the system's temporary folder: from another disk the move is a copy that can be cut short.
+    Lightning writes to the system's temporary folder and then moves the file. From another disk, that is a copy, and
+    a kill can leave part of it.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        buffer = io.BytesIO()  # in memory: where a disk is full, the error can tell the size
+        buffer = io.BytesIO()  # in memory, so that the error of a full disk can state the size
         torch.save(checkpoint, buffer)
         write_bytes(Path(path), buffer.getbuffer())

@@ -1,4 +1,4 @@
-"""The table of epochs: a row per epoch in metrics.csv and, without a progress bar, a line per epoch in the log."""
+"""Log training by epoch: a row in metrics.csv and, without a progress bar, a line in the log."""
 
 import logging
 import time
@@ -9,17 +9,17 @@ import pandas as pd
 from lightning import Callback, LightningModule, Trainer
 
 from datamodules.progress import Progress
-from runs.folder import write_text
+from runs.files import write_text
 from runs.reading import read_epochs
 
 log = logging.getLogger(__name__)
 
 
 class EpochCSVLogger(Callback):
-    """Writes `path` after every epoch; a resumed run continues the table from the epoch it resumes at.
+    """Write a row to `path` after every epoch; a resumed run continues the table.
 
     Columns: epoch, step, the epoch's mean training loss and validation metrics, the learning rate at its end, training
-    clips and clips/s (without validation), and seconds (with validation).
+    clips and clips/s (excluding validation), and seconds (including validation).
     """
 
     def __init__(self, path: str) -> None:

@@ -1,7 +1,6 @@
-"""Run and sweep folders: what a member is, its state and its tables."""
+"""The members of an ensemble in a folder: their status and their tables."""
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,34 +9,32 @@ import pandas as pd
 from errors import RunError
 from messages import first_names, printable
 from runs.folder import RunFolder
-from runs.reading import RETRAIN, Metrics, read_metrics
+from runs.names import MemberName, parse_member_name
+from runs.reading import RETRAIN, Metrics
 from runs.status import Status
 from runs.tables import difference, read_table
 
-# The tables a member may hold, by file name without `.csv`: those of predictions, and of the answers to each.
+# The tables of a member by file name without `.csv`: predictions, and the targets of each.
 TARGETS_OF = {"predictions": "test_answers", "val_predictions": "val_answers"}
 TABLES = (*TARGETS_OF.keys(), *TARGETS_OF.values())
 
-NOT_STARTED, UNREADABLE = "not started", "unreadable"  # beside what metrics.json names
-REMEDIES = {
-    Status.RUNNING: "not complete, it is being trained; wait for its end",
-    Status.INTERRUPTED: "not complete, it was interrupted; repeat its train.py command, which resumes it",
-    Status.WAITING: "not complete, its sweep has not started it yet; wait, or delete its folder if that has ended",
+REMEDIES: dict[str, str] = {
+    Status.RUNNING: "not complete, still training; wait until it finishes",
+    Status.INTERRUPTED: "not complete, it was interrupted; repeat its train.py command to resume it",
+    Status.WAITING: "not complete, its sweep has not started it yet; wait, or delete its folder if the sweep has ended",
     Status.STOPPED: "not complete, trainer.max_time stopped it; repeat its train.py command with a longer one",
-    NOT_STARTED: "its sweep ended before it started; repeat the sweep's command to train it",
-    Status.FAILED: "not complete, its training failed ({error}); correct that and repeat its train.py command",
+    Status.NOT_STARTED: "its sweep ended before it started; repeat the sweep's command to train it",
+    Status.FAILED: "not complete, its training failed ({error}); fix the cause and repeat its train.py command",
 }
 NO_METRICS = "not complete, its metrics.json is missing; repeat its train.py command"
 
 
 @dataclass(frozen=True)
 class Member:
-    """One trained network's folder, `<pool>_seed<seed>/` or, of a cross-validation, `<pool>_seed<seed>_fold<fold>/`.
+    """One trained network's folder, `<pool>_seed<seed>/` or, in a cross-validation, `<pool>_seed<seed>_fold<fold>/`.
 
-    `status` is that of metrics.json ("waiting", "running", "interrupted", "stopped", "complete" or "failed"),
-    "interrupted" for a running one that gives no sign of life, "not started" for a waiting one whose sweep has ended,
-    and "unreadable" where metrics.json is damaged or missing. `fault`, empty for a complete member, is the message that
-    says why it cannot be used. `last_heartbeat` of life is a time (s), 0 if none.
+    `status` is a `Status`, or another text that metrics.json gives. `fault` is the message that says why the member
+    cannot be used; it is empty for a complete member. `last_heartbeat` is a time in seconds, 0 without one.
     """
 
     path: Path
@@ -52,17 +49,17 @@ class Member:
 
 
 def folder_name(folder: Path) -> str:
-    """The name of a member, which is that of its folder; `Path()` has one too."""
+    """The name of a folder, also of `Path()`, safe to print."""
     return printable(os.path.basename(os.path.abspath(folder)))
 
 
 def find_members(run_dir: Path) -> list[Member]:
     """The members in a sweep's folder, by pool, seed and fold; a member's own folder gives a list of one.
 
-    Other folders, such as a launcher's `.submitit`, are passed over.
+    Other folders, such as a launcher's `.submitit`, are skipped.
 
     Raises:
-        RunError: no such folder, or no member in it; the message names folders nearby that hold some.
+        RunError: the folder does not exist or has no members; the message names folders nearby that have some.
     """
     run_dir = Path(run_dir)
     if run_dir.is_dir():
@@ -70,14 +67,14 @@ def find_members(run_dir: Path) -> list[Member]:
         if folders:
             return sorted(map(read_member, folders), key=_rank)
     roots = (run_dir, run_dir.parent, Path("outputs"))
-    nearby = (sorted({str(file.parent.parent) for file in root.glob("*/*/metrics.json")}) for root in roots)
-    near = next(filter(None, nearby), [])
-    hint = f"members are in {first_names(near)}" if near else "train.py makes them"
+    candidates = (sorted({str(file.parent.parent) for file in root.glob("*/*/metrics.json")}) for root in roots)
+    nearby = next(filter(None, candidates), [])
+    hint = f"members are in {first_names(nearby)}" if nearby else "train.py creates them"
     raise RunError(f"{run_dir}: {'no members in it' if run_dir.is_dir() else 'no such folder'}; {hint}")
 
 
 def _is_member(folder: Path) -> bool:
-    """Whether a run has been here; settings and a log alone are what one leaves that was rejected at once."""
+    """Whether a run was here. A run that was rejected at once leaves only settings and a log."""
     results = ("checkpoints/last.ckpt", *(f"{table}.csv" for table in TABLES))
     trained = (folder / ".hydra").is_dir() and any((folder / name).exists() for name in results)
     return (folder / "metrics.json").exists() or trained
@@ -88,49 +85,42 @@ def _rank(member: Member) -> tuple:
 
 
 def read_member(folder: Path) -> Member:
-    """The member in `folder`, whatever its state."""
-    name = folder_name(folder)
-    named = re.fullmatch(r"(.+)_seed(\d+)(?:_fold(\d+))?", name)
-    pool, seed = (named[1], int(named[2])) if named else (name, 0)
-    fold = int(named[3]) if named and named[3] else None
+    """The member in `folder`, with any status."""
+    run, name = RunFolder(folder), folder_name(folder)
     try:
-        metrics = read_metrics(folder)
+        metrics, status = run.metrics, run.status
     except RunError as error:
-        return Member(folder, name, pool, seed, fold, UNREADABLE, {}, str(error))
+        return Member(folder, name, *parse_member_name(name), Status.UNREADABLE, {}, str(error))
     if not metrics:
-        return Member(folder, name, pool, seed, fold, UNREADABLE, metrics, f"{folder}: {NO_METRICS}")
-    status, pool, seed, fold = metrics["status"], metrics["pool"], metrics["seed"], metrics.get("fold")
+        fault = f"{folder}: {NO_METRICS}"
+        return Member(folder, name, *parse_member_name(name), Status.UNREADABLE, metrics, fault)
+    origin = MemberName(metrics["pool"], metrics["seed"], metrics.get("fold"))
     if status == Status.COMPLETE:
-        return Member(folder, name, pool, seed, fold, status, metrics)
-    run = RunFolder(folder)
-    if status in (Status.RUNNING, Status.WAITING) and not run.is_alive():
-        status = NOT_STARTED if status == Status.WAITING else Status.INTERRUPTED
+        return Member(folder, name, *origin, status, metrics)
     remedy = REMEDIES.get(status, f"not complete, metrics.json gives its status as {status}; {RETRAIN}")
     fault = f"{folder}: {remedy}".replace("{error}", error_of(metrics))
-    last_heartbeat = run.heartbeat.stat().st_mtime if run.heartbeat.exists() else 0.0
-    return Member(folder, name, pool, seed, fold, status, metrics, fault, last_heartbeat)
+    return Member(folder, name, *origin, status, metrics, fault, run.last_heartbeat)
 
 
 def error_of(metrics: Metrics) -> str:
-    """Why a run failed, in one line."""
-    return " ".join((metrics.get("error") or "train.log says why").split())
+    """Why a run failed, on one line."""
+    return " ".join((metrics.get("error") or "see train.log").split())
 
 
 def read_tables(member: Member) -> dict[str, pd.DataFrame]:
-    """Those of TABLES that the member holds, by file name without `.csv`.
+    """The tables in TABLES that the member has, by file name without `.csv`.
 
     Raises:
-        RunError: a table that is no table of distributions, no table at all, or predictions and answers that do not
-            belong together.
+        RunError: no table, a file that is not a table of distributions, or predictions and targets of different clips.
     """
     tables = {name: read_table(path) for name in TABLES if (path := member.path / f"{name}.csv").is_file()}
     if not tables.keys() & TARGETS_OF.keys():
         raise RunError(f"{member.path}: neither predictions.csv nor val_predictions.csv; {RETRAIN}")
     if "val_predictions" in tables and "val_answers" not in tables:
         raise RunError(f"{member.path}: val_predictions.csv but no val_answers.csv; {RETRAIN}")
-    for predictions, answers in TARGETS_OF.items():
-        if answers in tables and predictions not in tables:
-            raise RunError(f"{member.path}: {answers}.csv but no {predictions}.csv; {RETRAIN}")
-        if answers in tables and (text := difference(tables[predictions], tables[answers])):
-            raise RunError(f"{member.path / predictions}.csv: {text} than {answers}.csv; {RETRAIN}")
+    for predictions, targets in TARGETS_OF.items():
+        if targets in tables and predictions not in tables:
+            raise RunError(f"{member.path}: {targets}.csv but no {predictions}.csv; {RETRAIN}")
+        if targets in tables and (text := difference(tables[predictions], tables[targets])):
+            raise RunError(f"{member.path / predictions}.csv: {text} than {targets}.csv; {RETRAIN}")
     return tables

@@ -170,7 +170,7 @@ def test_another_configuration_is_refused_with_the_difference(home: Path) -> Non
     config = home / "outputs" / "smoke" / "avg_seed0" / ".hydra" / "config.yaml"
     before = config.read_bytes()
     printed = run("train.py", *options, cwd=home, expect=1)
-    assert "optimizer.lr: 0.003 there, 0.007 now" in printed and "name=" in printed and "overwrite=true" in printed
+    assert "optimizer.lr: saved 0.003, current 0.007" in printed and "name=" in printed and "overwrite=true" in printed
     assert "Traceback" not in printed and config.read_bytes() == before
 
 

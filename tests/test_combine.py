@@ -69,14 +69,14 @@ def test_the_minority_is_left_out_even_if_it_comes_first(tmp_path):
     write_csv(tmp_path / "avg_seed0" / "predictions.csv", IDS[::-1], probabilities(0, 3))
     errors = errors_of(tmp_path)
     assert list(errors) == ["avg_seed0"]
-    assert "predictions.csv has ids in another order (the first: 0002) than avg_seed1" in errors["avg_seed0"]
+    assert "predictions.csv has ids in a different order (the first: 0002) than avg_seed1" in errors["avg_seed0"]
 
 
 def test_of_two_members_that_disagree_the_later_is_left_out(tmp_path):
     write_member(tmp_path, "avg", 0)
     folder = write_member(tmp_path, "avg", 1)
     write_csv(folder / "predictions.csv", IDS, probabilities(0, 3, 2), words=["yes", "no"])
-    assert "other columns (missing 하나, no, thanks, up; unknown no)" in errors_of(tmp_path)["avg_seed1"]
+    assert "different columns (missing 하나, no, thanks, up; unknown no)" in errors_of(tmp_path)["avg_seed1"]
 
 
 def test_different_validation_targets_or_none(tmp_path):
@@ -139,8 +139,8 @@ def test_members_of_a_fold_agree_in_its_clips_and_all_members_in_everything_else
         "val_answers.csv has different targets (the first: v2 of fold 0) than avg_seed1_fold0"
         in errors["avg_seed0_fold0"]
     )
-    assert "predictions.csv has ids in another order (the first: 0002) than" in errors["avg_seed0_fold1"]
-    assert "val_predictions.csv has columns in another order (the first: up) than" in errors["avg_seed1_fold1"]
+    assert "predictions.csv has ids in a different order (the first: 0002) than" in errors["avg_seed0_fold1"]
+    assert "val_predictions.csv has columns in a different order (the first: up) than" in errors["avg_seed1_fold1"]
 
 
 def test_members_with_and_without_a_fold_cannot_be_combined(tmp_path):

@@ -75,7 +75,7 @@ def test_a_running_member_that_gives_no_sign_of_life_was_interrupted(tmp_path):
     heartbeat = folder / "heartbeat"
     heartbeat.touch()
     (member,) = find_members(tmp_path)
-    assert member.status == "running" and "is being trained" in member.fault
+    assert member.status == "running" and "still training" in member.fault
     os.utime(heartbeat, (1e9, 1e9))
     (member,) = find_members(tmp_path)
     assert member.status == "interrupted" and "repeat its train.py command" in member.fault
@@ -86,7 +86,7 @@ def test_a_failed_member_says_what_its_training_said(tmp_path):
     (write_member(tmp_path, "avg", 3) / "metrics.json").write_text(
         '{"status": "failed", "pool": "avg", "seed": 3, "error": "DataError: no {such} folder"}'
     )
-    assert "its training failed (DataError: no {such} folder); correct" in find_members(tmp_path)[0].fault
+    assert "its training failed (DataError: no {such} folder); fix" in find_members(tmp_path)[0].fault
 
 
 def test_a_member_that_never_wrote_its_metrics(tmp_path):
@@ -142,5 +142,5 @@ def test_tables_that_need_each_other(tmp_path, removed, message):
 def test_predictions_and_answers_of_other_clips(tmp_path):
     folder = write_member(tmp_path, "avg", 0)
     write_csv(folder / "val_predictions.csv", VAL_IDS[::-1], probabilities(1, 2))
-    with pytest.raises(RunError, match=r"val_predictions.csv: ids in another order .* than val_answers.csv"):
+    with pytest.raises(RunError, match=r"val_predictions.csv: ids in a different order .* than val_answers.csv"):
         read_tables(*find_members(tmp_path))

@@ -13,7 +13,7 @@ import pytest
 
 from errors import SettingError
 from inference.shards import cut, merge, part_paths
-from runs.folder import write_text
+from runs.files import write_text
 from tests.helpers.composed import settings_of
 from tests.helpers.scripts import ENVIRONMENT, ROOT, run
 from tests.test_cli import TINY, data, make_competition

@@ -17,6 +17,7 @@ from errors import RunError
 from runs import sweep as sweeps
 from runs.folder import RunFolder
 from runs.reading import read_config
+from runs.status import Status
 from tests.helpers.fake_members import write_member
 from tests.helpers.fake_recordings import write_word_folder
 from tests.helpers.scripts import ENVIRONMENT, ROOT, run
@@ -83,15 +84,15 @@ def test_the_end_of_a_sweep_counts_its_own_members(tmp_path: Path, capsys: pytes
         write_member(tmp_path, "avg", i, status=status, **facts) for i, (status, facts) in enumerate(states.items())
     ]
     write_member(tmp_path, "max", 0)  # of an earlier sweep
-    sweeps._tell_the_end(folders)
+    sweeps._report_end(folders)
     assert capsys.readouterr().out.splitlines()[1:] == [
         "1 of 4 members complete",
         f"  {folders[0]}: failed, a.wav: empty",
-        f"  {folders[1]}: stopped, by trainer.max_time; give a longer one to resume it",
+        f"  {folders[1]}: stopped, by trainer.max_time; repeat the command with a longer one",
         f"  {folders[2]}: interrupted",
-        "Correct the errors and repeat the command: it skips complete members and resumes the others.",
+        "Fix the errors and repeat the command: it skips complete members and resumes the others.",
     ]
-    sweeps._tell_the_end(folders[2:3])
+    sweeps._report_end(folders[2:3])
     assert capsys.readouterr().out.splitlines()[1:] == [
         "0 of 1 member complete",
         f"  {folders[2]}: interrupted",
@@ -124,7 +125,7 @@ def test_members_that_a_killed_sweep_did_not_come_to_are_waiting(home: Path) -> 
     process.wait()
     assert "avg_seed0  running" in during and "4 members: 3 waiting, 1 running" in during
     assert f"is being trained by process {process.pid}" in refused and "Traceback" not in refused
-    assert not RunFolder(folder).is_alive()
+    assert RunFolder(folder).status == Status.INTERRUPTED
 
 
 def test_a_run_on_another_machine_counts_as_alive_until_it_has_been_silent(tmp_path: Path) -> None:
@@ -157,7 +158,7 @@ def test_a_folder_that_was_moved_is_resumed(tmp_path: Path) -> None:
     folder.last_checkpoint.parent.mkdir()
     folder.last_checkpoint.touch()
     folder.prepare({"seed": 1, "run_dir": "after", "trainer": {"default_root_dir": "after"}}, [], overwrite=False)
-    with pytest.raises(RunError, match=r"another configuration:\n  seed: 1 there, 2 now\n"):
+    with pytest.raises(RunError, match=r"different configuration:\n  seed: saved 1, current 2\n"):
         folder.prepare({"seed": 2, "run_dir": "after"}, [], overwrite=False)
 
 
@@ -195,10 +196,10 @@ def test_every_member_fills_the_folder_of_its_own_name(tmp_path: Path, sweep: li
 @pytest.mark.parametrize(
     ("sweep", "message"),
     [
-        (["seed=0,0"], "avg_seed0 would be filled twice: a value of the sweep is given twice; remove one"),
+        (["seed=0,0"], "avg_seed0: the sweep contains a value twice; remove one"),
         (
             ["data.root=a/b,a/c"],
-            "avg_seed0 would be filled twice, by data.root=a/b and by data.root=a/c; run one command",
+            "avg_seed0: data.root=a/b and data.root=a/c; run one command",
         ),
         (["seed=0,1", "trainer.devices=2"], "would repeat the sweep in every process; use trainer.strategy=ddp_spawn"),
         (["trainer.devices=1,2", "hydra.sweep.subdir=${hydra.job.num}"], "would repeat the sweep in every process"),
@@ -218,13 +219,13 @@ def test_a_sweep_that_cannot_work_is_an_error_before_it_starts(home: Path, sweep
     [
         (
             ["optimizer=adamw,sgd"],
-            "smoke/avg_seed0 would be filled twice, by optimizer=adamw and by optimizer=sgd",
+            "smoke/avg_seed0: optimizer=adamw and optimizer=sgd",
             "'name=smoke_${hydra:runtime.choices.optimizer}'",
             ["smoke_adamw", "smoke_sgd"],
         ),
         (
             ["experiment=smoke,winner", "optimizer.lr=0.1,0.2", "seed=3"],
-            "smoke/avg_seed3 would be filled twice, by optimizer.lr=0.1 and by optimizer.lr=0.2",
+            "smoke/avg_seed3: optimizer.lr=0.1 and optimizer.lr=0.2",
             "'name=${hydra:runtime.choices.experiment}_${optimizer.lr}'",
             ["smoke_0.1", "smoke_0.2", "winner_0.1", "winner_0.2"],
         ),

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from errors import RunError
-from runs.tables import difference, format_table, read_table, write_files
+from runs.files import write_files, write_text
+from runs.tables import difference, format_table, read_table
 from tests.helpers.fake_members import IDS, WORDS, probabilities, write_csv
 
 HEADER = "id,a,b\n"
@@ -38,7 +39,7 @@ def test_a_byte_order_mark_and_ids_that_look_like_numbers_or_nothing(tmp_path):
         (HEADER + "x,,1\n", r"line 2 \(x\): '' in column a"),
         (HEADER + "x,1,0\ny,1\n", r"line 3 \(y\): '(nan)?' in column b"),
         (HEADER + "x,1,0\ny,.5,.502\n", r"line 3 \(y\): sums to 1.002, not to 1"),
-        (HEADER + "x,1,0\ny,0,1\nx,1,0\n", r"line 4 \(x\): the id stands there a second time"),
+        (HEADER + "x,1,0\ny,0,1\nx,1,0\n", r"line 4 \(x\): duplicate id"),
         (HEADER + "x,1,0,0\n", r"t\.csv: cannot be read as a table"),
         (HEADER + "x,1,0\ny,1,0,0\n", r"t\.csv: cannot be read as a table.* line 3"),
         (HEADER, r"t\.csv: has no rows"),
@@ -73,17 +74,17 @@ def test_a_table_of_a_million_classes_is_rejected_at_once(tmp_path):
 def test_difference_names_what_is_missing_unknown_or_moved():
     table = pd.DataFrame([[0.2, 0.8], [0.6, 0.4]], index=pd.Index(["x", "y"], name="id"), columns=["a", "b"])
     assert difference(table, table * 0) == ""
-    assert difference(table.iloc[::-1], table) == "ids in another order (the first: y)"
-    assert difference(table[["b", "a"]], table) == "columns in another order (the first: b)"
-    assert difference(table.rename(columns={"b": "c"}), table) == "other columns (missing b; unknown c)"
-    assert difference(table.iloc[:1], table) == "other ids (missing y; unknown none)"
-    assert difference(table.rename_axis("file"), table) == "other columns (missing id; unknown file)"
+    assert difference(table.iloc[::-1], table) == "ids in a different order (the first: y)"
+    assert difference(table[["b", "a"]], table) == "columns in a different order (the first: b)"
+    assert difference(table.rename(columns={"b": "c"}), table) == "different columns (missing b; unknown c)"
+    assert difference(table.iloc[:1], table) == "different ids (missing y; unknown none)"
+    assert difference(table.rename_axis("file"), table) == "different columns (missing id; unknown file)"
 
 
 def test_a_written_table_keeps_small_probabilities_and_sums(tmp_path):
     values = np.array([[1e-9, 1 - 1e-9], [1 / 3, 2 / 3]])
     table = pd.DataFrame(values, index=pd.Index(["01", "02"], name="id"), columns=["가", "b,c"])
-    write_files(tmp_path, {"t.csv": format_table(table)})
+    write_text(tmp_path / "t.csv", format_table(table))
     back = read_table(tmp_path / "t.csv")
     assert difference(back, table) == ""
     np.testing.assert_allclose(back.to_numpy(), values, rtol=1e-9)
@@ -91,16 +92,17 @@ def test_a_written_table_keeps_small_probabilities_and_sums(tmp_path):
     assert (tmp_path / "t.csv").read_bytes().startswith('id,가,"b,c"\n01,1e-09,'.encode())
 
 
-def test_a_full_disk_leaves_the_old_files_and_no_new_ones(tmp_path, monkeypatch):
+def test_a_failed_write_leaves_the_old_files_and_no_new_ones(tmp_path, monkeypatch):
     (tmp_path / "a.csv").write_text("old")
-    with pytest.raises(RunError, match="cannot be written"):
-        write_files(tmp_path, {"a.csv": "new", "folder/b.csv": "its folder does not exist"})
+    absent = tmp_path / "folder" / "b.csv"
+    with pytest.raises(RunError, match=rf"^{absent}: cannot be written \(No such file or directory\); check"):
+        write_files({tmp_path / "a.csv": b"new", absent: b"its folder does not exist"})
 
     def fail(source, target):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(RunError, match=f"{tmp_path}: cannot be written.*No space left"):
-        write_files(tmp_path, {"a.csv": "new"})
+    with pytest.raises(RunError, match=rf"^{tmp_path}/a\.csv: no space left on the disk; it needs 0\.0 kB and"):
+        write_files({tmp_path / "a.csv": b"new"})
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
     assert (tmp_path / "a.csv").read_text() == "old"

@@ -1,0 +1,48 @@
+"""Differences between the configurations of two runs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+# Settings that do not change the result, so a run may resume with different values.
+IGNORED_SETTINGS = (
+    "callbacks",
+    "ckpt_path",
+    "compile",
+    "data.cache",
+    "data.cache_dir",
+    "data.device_cache",
+    "data.num_workers",
+    "data.source",  # interpolated from other settings in data
+    "logger",
+    "overwrite",
+    "run_dir",  # a folder may be moved
+    "trainer.accelerator",
+    "trainer.default_root_dir",
+    "trainer.enable_progress_bar",
+    "trainer.log_every_n_steps",
+    "trainer.max_time",
+    "trainer.precision",
+)
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """(name, old value, new value) of every setting that differs, without IGNORED_SETTINGS.
+
+    A missing setting counts as null: runs of earlier versions lack the settings that were added later.
+    """
+    flat_old, flat_new = flatten(old), flatten(new)
+    pairs = [(name, flat_old.get(name), flat_new.get(name)) for name in {**flat_old, **flat_new}]
+    return [pair for pair in pairs if pair[1] != pair[2] and not _is_ignored(pair[0])]
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings -> settings by dotted name."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        flat.update(flatten(value, f"{name}.") if isinstance(value, dict) and value else {name: value})
+    return flat
+
+
+def _is_ignored(name: str) -> bool:
+    return any(f"{name}.".startswith(f"{ignored}.") for ignored in IGNORED_SETTINGS)
