@@ -1,0 +1,91 @@
+"""Command lines with any value for any setting."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hypothesis import given
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+import cli
+import runs.sweep  # noqa: F401  registers the resolver member_name
+from settings.callback import CheckSettings, Job
+from tests.fuzz.damage import NAMES, NUMBERS
+from tests.helpers.composed import schema
+from tests.helpers.fake_recordings import write_competition, write_word_folder
+from tests.helpers.scripts import ROOT
+
+LINES = [
+    "train",
+    "train data=words data.root=words",
+    "train data=competition data.root=competition augment=winner",
+    "train experiment=best_words data.root=words optimizer=sgd",
+    "train hydra/launcher=submitit_local augment=noise",
+    "predict run_dir=words input=words",
+    "ensemble run_dir=words",
+    "export run_dir=words",
+    "app run_dir=words",
+]
+WORDS = [
+    "abc",
+    "no",
+    "''",
+    "???",
+    "${seed}",
+    "'${nope}'",
+    "'${'",
+    "[]",
+    "[1,a]",
+    "{}",
+    "{a:{b:1}}",
+    "os.system",
+    "../x",
+]
+VALUES = st.sampled_from(WORDS) | NUMBERS.map(str) | NAMES | st.text(max_size=8)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory):
+    """A working directory with data; Hydra reads conf/."""
+    folder = tmp_path_factory.mktemp("overrides")
+    write_word_folder(folder / "words")
+    write_competition(folder / "competition")
+    before = Path.cwd()
+    os.chdir(folder)
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        yield folder
+    os.chdir(before)
+
+
+def names(node, prefix: str = ""):
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+        yield f"{prefix}{key}"
+        if isinstance(value, dict | list):
+            yield from names(value, f"{prefix}{key}.")
+
+
+@given(data=st.data())
+def test_an_override_is_legal_or_an_error(home: Path, data: st.DataObject):
+    script, *overrides = data.draw(st.sampled_from(LINES)).split()
+    config = compose(script, overrides, return_hydra_config=True)
+    settings = [
+        name
+        for name in names(OmegaConf.to_container(config))
+        if not name.startswith(("hydra.runtime", "hydra.callbacks"))
+    ]
+    for _ in range(data.draw(st.integers(1, 3))):
+        sign = data.draw(st.sampled_from(["", "", "", "+", "++", "~"]))
+        name = data.draw(st.sampled_from(settings) | st.text(max_size=5))
+        overrides.append(sign + name + (f"={data.draw(VALUES)}" if sign != "~" else ""))
+    before = sorted(home.rglob("*"))
+    try:
+        cfg = compose(script, overrides, return_hydra_config=True)
+        cfg.hydra.job.num, cfg.hydra.job.id = 0, "0"
+        name = schema(script)
+        CheckSettings(f"{name.__module__}.{name.__qualname__}").check([Job(cfg, ("run.dir",), {})])
+    except Exception as error:
+        message = cli.as_message(error)
+        assert message, (overrides, error)
+    assert sorted(home.rglob("*")) == before
