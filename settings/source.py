@@ -32,7 +32,7 @@ def trusted_source(config: Mapping[str, Any], path: str) -> dict[str, Any]:
     source = data.get("source")
     source = source if isinstance(source, dict) else {}
     target = source.get("_target_")
-    if target not in _known_sources():
+    if not isinstance(target, str) or target not in _known_sources():
         raise RunError(f"{path}: data.source._target_ is {show(target)}, which no file in conf/data names")
     # Runs of earlier versions have the arguments below `source` too.
     values = {name: source.get(name, value) for name, value in data.items()} | {"source": {"_target_": target}}
