@@ -158,7 +158,7 @@ def find_checkpoint(wanted: str | None, folder: "RunFolder | None", class_names:
         RunError: it was trained on other words than the data's.
     """
     from errors import RunError
-    from inference.member import load_member
+    from inference.member import read_checkpoint
 
     if wanted is None:
         checkpoint = folder.last_checkpoint if folder else None
@@ -166,7 +166,7 @@ def find_checkpoint(wanted: str | None, folder: "RunFolder | None", class_names:
             return None
     else:
         checkpoint = Path(wanted)
-    words = load_member(checkpoint).class_names
+    words = read_checkpoint(checkpoint).class_names
     if words != class_names:
         raise RunError(
             f"{checkpoint} knows the words {words}, the data hold {class_names}; use the data it was made of"

@@ -20,10 +20,11 @@ from torch import Tensor
 from benchmarks.workload import NUM_CLIPS, rate
 from datamodules.features import MultiResolutionMel
 from datamodules.overlap import OverlapDataModule
+from inference.member import TrainedNetwork
 from inference.onnx_export import to_onnx
 from inference.predictor import Predictor
 from lightning_modules.allocator import keep_freed_memory
-from lightning_modules.classifier import WordClassifier, kl_divergence
+from lightning_modules.classifier import kl_divergence
 from lightning_modules.mac import MAC
 from settings import as_dict, check
 from settings.source import source_config
@@ -117,10 +118,9 @@ def predictor(root: Path, num_members: int) -> Predictor:
     """Build a predictor of untrained members: the first half with average pools, the second half with max pools."""
     torch.manual_seed(0)
     cfg: Any = as_dict(winner(root))
-    parts = {name: cfg[name] for name in ("features", "optimizer", "schedule")}
     class_names = [f"word{i}" for i in range(30)]
     pools = ["avg" if 2 * i < num_members else "max" for i in range(num_members)]
-    members = [WordClassifier(class_names, {**cfg["model"], "pool": pool}, **parts).eval() for pool in pools]
+    members = [TrainedNetwork(class_names, {**cfg["model"], "pool": pool}, cfg["features"]) for pool in pools]
     return Predictor(members, [""] * num_members)
 
 

@@ -40,6 +40,7 @@ class MultiResolutionMel(nn.Module):
         n_mels: int = 160,
     ) -> None:
         super().__init__()
+        self.sample_rate = sample_rate
         self.n_fft, self.hop_length, self.pad, self.win_lengths = n_fft, hop_length, pad, tuple(win_lengths)
         fbanks = melscale_fbanks(n_fft // 2 + 1, f_min, f_max, n_mels, sample_rate, norm=None, mel_scale="htk")
         # A band reaches over few bins, so the product with this matrix is done in blocks of bands, each with only the

@@ -12,11 +12,9 @@ from torch import Tensor
 
 from datamodules.features import MultiResolutionMel
 from errors import RunError, SettingError
-from lightning_modules.mac import MAC
 from lightning_modules.muon import Muon
-from lightning_modules.network import Network
+from lightning_modules.registry import build_network
 
-NETWORKS: dict[str, type[Network]] = {"mac": MAC}
 OPTIMIZERS = {"Muon": Muon}  # in place of torch.optim's own
 
 
@@ -45,7 +43,7 @@ class WordClassifier(LightningModule):
 
     Args:
         class_names: the words, in the order of the outputs.
-        network: `name`, one of NETWORKS, and that network's arguments but num_classes and in_chans.
+        network: `name`, one of lightning_modules.registry.NETWORKS, and arguments of that network.
         features: arguments of MultiResolutionMel.
         optimizer: `name`, a class of torch.optim, and its arguments; Muon is the one here, for convolutions.
         schedule: `warmup`, the share of all steps in which the learning rate rises from zero, and `final`, the
@@ -64,17 +62,14 @@ class WordClassifier(LightningModule):
         self.save_hyperparameters(logger=False)
         self.class_names = list(class_names)
         self.features = MultiResolutionMel(**features)
-        options = dict(network)
-        name = options.pop("name")
-        if name not in NETWORKS:
-            raise SettingError(f"model.name is {name!r}; choose one of {', '.join(NETWORKS)}")
         if not hasattr(torch.optim, str(optimizer["name"])):
             raise SettingError(
                 f"optimizer.name is {optimizer['name']!r}; choose a class of torch.optim: Muon, AdamW, SGD"
             )
-        # Convolutions on CPUs and on tensor cores are faster when a pixel's channels lie side by side.
-        sizes = {"num_classes": len(self.class_names), "in_chans": len(self.features.win_lengths)}
-        self.network = NETWORKS[name](**sizes, **options).to(memory_format=torch.channels_last)
+        # Convolutions on CPUs and on tensor cores are faster with contiguous channels.
+        self.network = build_network(network, len(self.class_names), len(self.features.win_lengths)).to(
+            memory_format=torch.channels_last
+        )
         self.compiled: Callable[[Tensor], Tensor] | None = None
 
     def forward(self, features: Tensor) -> Tensor:

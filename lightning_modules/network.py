@@ -1,4 +1,4 @@
-"""What every network of NETWORKS (classifier.py) is."""
+"""The base class of all networks."""
 
 from copy import deepcopy
 

@@ -33,9 +33,9 @@ class Teacher(Callback):
             member = load_member(path)
             if member.class_names != pl_module.class_names:
                 raise RunError(f"{path} knows other words than the data; train a teacher on the data's words")
-            if member.hparams["features"] != pl_module.hparams["features"]:
+            if member.feature_settings != pl_module.hparams["features"]:
                 raise RunError(
-                    f"{path} was trained on other features than its student ({member.hparams['features']}); "
+                    f"{path} was trained on other features than its student ({member.feature_settings}); "
                     "give the student the same, features.*=..."
                 )
             self.networks.append(member.network.folded().to(pl_module.device))

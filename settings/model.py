@@ -13,7 +13,7 @@ class Model:
     """Any network; the other settings are the arguments of its constructor."""
 
     name: Text
-    """One of NETWORKS in lightning_modules/classifier.py."""
+    """One of NETWORKS in lightning_modules/registry.py."""
     pool: Text
     """Which of two kinds of pooling; also names the member's folder."""
 

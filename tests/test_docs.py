@@ -87,7 +87,7 @@ class Project:
         (block,) = re.findall(
             r"```python\n([^`]*^NETWORKS.*?\n)```", TEXTS["docs/adding_a_model.md"], flags=re.MULTILINE
         )
-        file = self.root / "lightning_modules/classifier.py"
+        file = self.root / "lightning_modules/registry.py"
         text, count = re.subn(r"^NETWORKS: .*\n", block, file.read_text(encoding="utf-8"), flags=re.MULTILINE)
         assert count == 1
         file.write_text(text, encoding="utf-8")

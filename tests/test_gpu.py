@@ -18,7 +18,6 @@ from datamodules.clips import render
 from datamodules.features import MultiResolutionMel
 from datamodules.mixing import Mixer
 from datamodules.overlap import OverlapDataModule
-from inference.member import load_member
 from inference.predictor import load_ensemble
 from lightning_modules.muon import Muon
 from tests.helpers.composed import settings_of
@@ -180,6 +179,6 @@ def test_the_ensemble_is_the_mean_of_its_members(device: torch.device, tmp_path:
     checkpoints = [write_network(tmp_path, pool, 0) / "checkpoints" / "last.ckpt" for pool in ("avg", "max")]
     waveforms = torch.from_numpy(np.stack([speech(seed) for seed in range(4)])).float().to(device)
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        alone = [load_member(checkpoint).to(device).eval().probs(waveforms) for checkpoint in checkpoints]
+        alone = [load_ensemble([checkpoint], device)(waveforms) for checkpoint in checkpoints]
         together = load_ensemble(checkpoints, device)(waveforms)
     torch.testing.assert_close(together, torch.stack(alone).mean(dim=0), rtol=1e-4, atol=1e-5)

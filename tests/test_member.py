@@ -1,4 +1,4 @@
-"""Checkpoints that anybody may have made: loaded, or an error in one line before anything is allocated."""
+"""Load checkpoints from untrusted sources: a network, or a one-line error before anything is allocated."""
 
 import time
 import zipfile
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from errors import RunError
-from inference.member import load_member
+from inference.member import load_member, read_checkpoint
 from tests.helpers.fake_members import WORDS, write_network
 
 
@@ -31,7 +31,7 @@ def change(checkpoint: Path, target: Path, name: str, value: Any) -> Path:
 
 
 def reason(checkpoint: Path) -> str:
-    """The error of a checkpoint, one line without PyTorch's advice, which comes at once."""
+    """The one-line error of a checkpoint, without PyTorch's advice and within a second."""
     start = time.monotonic()
     with pytest.raises(RunError) as caught:
         load_member(checkpoint)
@@ -41,10 +41,11 @@ def reason(checkpoint: Path) -> str:
     return message.removeprefix(f"{checkpoint}: ")
 
 
-def test_a_checkpoint_gives_back_its_network(checkpoint):
+def test_a_checkpoint_gives_its_network(checkpoint):
     member = load_member(checkpoint)
     weights = torch.load(checkpoint, weights_only=True)["state_dict"]
-    assert member.class_names == WORDS and member.features.n_fft == 2048
+    assert read_checkpoint(checkpoint).class_names == member.class_names == WORDS
+    assert member.features.n_fft == 2048 and not member.training
     assert all(torch.equal(value, weights[name]) for name, value in member.state_dict().items())
 
 
@@ -73,26 +74,26 @@ def test_absurd_sizes_are_named(checkpoint, tmp_path, name, value, message):
     assert reason(change(checkpoint, tmp_path / "a.ckpt", name, value)).startswith(message)
 
 
-def test_many_small_windows_of_a_long_fft_are_too_much_too(checkpoint, tmp_path):
+def test_many_frames_of_a_long_fft_are_rejected(checkpoint, tmp_path):
     path = change(checkpoint, tmp_path / "a.ckpt", "features.n_fft", 65_536)
     path = change(path, path, "features.hop_length", 1)
-    assert reason(path).startswith("features.n_fft times the frames in a second is 1048576000, not")
+    assert reason(path).startswith("features.n_fft times the frames per second is 1048576000, not")
 
 
-def test_a_million_class_names_are_not_even_read(checkpoint, tmp_path):
+def test_a_million_class_names_are_not_read(checkpoint, tmp_path):
     path = change(checkpoint, tmp_path / "a.ckpt", "class_names", [f"word {i}" for i in range(1_000_000)])
     assert reason(path).startswith("the number of bytes in its class names and other settings is 2")
 
 
-def test_a_value_expanded_to_any_size_is_not_copied(checkpoint, tmp_path):
+def test_an_expanded_tensor_is_not_copied(checkpoint, tmp_path):
     content = torch.load(checkpoint, weights_only=True)
     content["hyper_parameters"]["network"]["width"] = 60_000
     content["state_dict"] = {"network.stem.weight": torch.zeros(1).expand(120_000, 2, 6, 6)}
     torch.save(content, tmp_path / "a.ckpt")
-    assert reason(tmp_path / "a.ckpt").startswith("it names more weights than it holds")
+    assert reason(tmp_path / "a.ckpt").startswith("it names more weights than it contains")
 
 
-def test_a_compressed_archive_is_not_unpacked(checkpoint, tmp_path):
+def test_a_compressed_archive_is_not_decompressed(checkpoint, tmp_path):
     with zipfile.ZipFile(checkpoint) as old, zipfile.ZipFile(tmp_path / "a.ckpt", "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
             new.writestr(name, old.read(name))
@@ -102,7 +103,7 @@ def test_a_compressed_archive_is_not_unpacked(checkpoint, tmp_path):
 @pytest.mark.parametrize(
     "content", [b"", b"hello", b"id,yes\n1,2\n", b"PK\x03\x04junk", b"\x80\x02junk", "cut", "a tensor", "an object"]
 )
-def test_what_is_no_checkpoint(checkpoint, tmp_path, content):
+def test_other_files_are_rejected(checkpoint, tmp_path, content):
     path = tmp_path / "a.ckpt"
     match content:
         case bytes():
