@@ -1,23 +1,20 @@
-"""Errors that the user can correct. Scripts print them as one line; every other exception is a bug and a traceback."""
+"""User errors, which scripts print as one line; any other exception is a bug and prints a traceback."""
 
 import errno
 
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)  # errno of an OSError: the device, or the user's share of it
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)  # errno of an OSError: no space on the device, or quota exceeded
 
 
 class UserError(ValueError):
-    """Something the program was given cannot be used.
-
-    The message says what is wrong, where (file, row or setting) and what to do.
-    """
+    """An error in the user's input. The message says what is wrong, where (file, row or setting) and what to do."""
 
 
 class SettingError(UserError):
-    """A setting, or a combination of settings."""
+    """A setting or a combination of settings is wrong."""
 
 
 class DataError(UserError):
-    """Recordings, a table of targets, or their split into speakers and folds."""
+    """Recordings, targets, or their split into speakers and folds cannot be used."""
 
 
 class CacheError(UserError):
@@ -25,11 +22,11 @@ class CacheError(UserError):
 
 
 class RunError(UserError):
-    """A run folder, a checkpoint, or a table in it."""
+    """A run folder, a checkpoint or a table in it cannot be used."""
 
 
 def user_message(error: BaseException) -> str | None:
-    """What to tell the user about an error of theirs or of the operating system; None for a bug."""
+    """The message of a user error or of an error of the operating system; None for a bug."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
     return str(error) if isinstance(error, UserError | OSError) else None

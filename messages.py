@@ -1,4 +1,4 @@
-"""The wording that messages share: counts, lists of names, text that is safe to print."""
+"""Format parts of messages: counts, sizes, lists of names, text that is safe to print."""
 
 import logging
 import shutil
@@ -11,7 +11,7 @@ JOINERS = "\u200c\u200d"  # not printable for Python, but part of Persian and In
 
 
 def first_names(names: Iterable[str]) -> str:
-    """Up to three names, and how many more there are."""
+    """Up to three names and the number of the rest: `a, b, c and 2 more`."""
     names = [printable(name) for name in names]
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") if names else "none"
 
@@ -22,17 +22,17 @@ def count(number: int, noun: str) -> str:
 
 
 def split_size(size: Mapping[str, int]) -> str:
-    """What a split is made of: `2,016 recordings by 34 speakers`."""
+    """The size of a split: `2,016 recordings by 34 speakers`."""
     return " by ".join(count(number, noun.removesuffix("s")) for noun, number in size.items())
 
 
 def printable(text: str) -> str:
-    r"""Escape what a terminal would obey instead of show: `\x1b[2J`, not a cleared screen."""
+    r"""Escape control characters: `\x1b[2J` instead of a cleared terminal."""
     return "".join(c if c.isprintable() or c in JOINERS else c.encode("unicode_escape").decode() for c in text)
 
 
 def duration(seconds: float) -> str:
-    """The two largest units of a time: `42 s`, `1 min 3 s`, `2 h 10 min`."""
+    """A time in its two largest units: `42 s`, `1 min 3 s`, `2 h 10 min`."""
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest} s" if minutes else f"{rest} s"
@@ -40,10 +40,10 @@ def duration(seconds: float) -> str:
 
 
 def no_room(path: Path, size: int | None = None) -> str:
-    """Of a file for which a disk has no room: how many bytes it needs, how many are free, and what to do."""
+    """The message for a full disk: the file, its size if known, the free space and what to do."""
     free = file_size(shutil.disk_usage(path.parent).free)
-    missing = f"{free} are free" if size is None else f"it needs {file_size(size)} and {free} are free"
-    return f"{path}: no space left on the disk; {missing}; make room and repeat the same command"
+    space = f"{free} are free" if size is None else f"it needs {file_size(size)} and {free} are free"
+    return f"{path}: no space left on the disk; {space}; free some space and repeat the command"
 
 
 def file_size(size: int) -> str:
@@ -53,17 +53,17 @@ def file_size(size: int) -> str:
 
 @contextmanager
 def grouped(log: logging.Logger) -> Iterator[None]:
-    """Log a warning about many files once, at the end, with up to three of them in its place for the name (`%s`)."""
+    """Log repeated warnings once, at the end: its argument (`%s`) is then up to three of the names."""
     names: dict[str, list[str]] = defaultdict(list)
 
-    def hold(record: logging.LogRecord) -> bool:
+    def collect(record: logging.LogRecord) -> bool:
         names[record.msg] += map(str, record.args or ())
         return False
 
-    log.addFilter(hold)
+    log.addFilter(collect)
     try:
         yield
     finally:
-        log.removeFilter(hold)
+        log.removeFilter(collect)
         for message, files in names.items():
-            log.warning(message, first_names(sorted(files)))  # threads add them in any order
+            log.warning(message, first_names(sorted(files)))  # sorted, because threads add them in any order

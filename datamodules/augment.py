@@ -1,7 +1,7 @@
-"""Augmentation of a batch: small modules, put together by `Augment`.
+"""Batched augmentation: small modules, combined by `Augment`.
 
-Every draw is made once for the whole batch, on the batch's device, from torch's default generator there; the four
-resolutions of a clip share it. Waveforms are `(B, T)`, features `(B, C, F, T)`, targets `(B, num_classes)`.
+Random numbers are drawn once for the whole batch, on its device; the four resolutions of a clip share them. Waveforms
+are `(B, T)`, features `(B, C, F, T)`, targets `(B, num_classes)`.
 
 Source: the winning notebook, class CustomDataset.
 """
@@ -14,7 +14,10 @@ from torch import Tensor, nn
 
 
 def _mask(size: int, max_width: int, batch_size: int, device: torch.device) -> Tensor:
-    """`(B, size)`, True on a band. torchaudio's law: width u * max_width, start v * (size - width), floored."""
+    """`(B, size)` bool, true on one band per clip: width u * max_width, start v * (size - width), both floored.
+
+    This is the distribution of torchaudio's `mask_along_axis_iid`.
+    """
     u = torch.rand(2, batch_size, 1, device=device)
     width = u[0] * max_width
     start = (u[1] * (size - width)).long()
@@ -23,9 +26,13 @@ def _mask(size: int, max_width: int, batch_size: int, device: torch.device) -> T
 
 
 class AddNoise(nn.Module):
-    """With probability `p`, add noise to a waveform, at a signal-to-noise ratio uniform in least .. most dB.
+    """Add noise to waveforms.
 
-    Its power falls with frequency as f^-a, a uniform in 0 (white) .. 2 (brown): hiss, wind and rumble.
+    The power of the noise falls with frequency as f^-a, with a uniform between 0 (white) and 2 (brown).
+
+    Args:
+        snr_db: range of the signal-to-noise ratio in dB, uniform.
+        p: probability that a waveform gets noise.
     """
 
     def __init__(self, snr_db: Sequence[float] = (5.0, 30.0), p: float = 0.5) -> None:
@@ -38,14 +45,19 @@ class AddNoise(nn.Module):
         spectrum = torch.fft.rfft(torch.randn_like(waveforms))
         frequency = torch.arange(spectrum.shape[1], device=waveforms.device).clamp(min=1)
         noise = torch.fft.irfft(spectrum * frequency ** -u[0], n=length)
-        least, most = self.snr_db
-        snr = 10 ** ((least + (most - least) * u[1]) / 10)
+        low, high = self.snr_db
+        snr = 10 ** ((low + (high - low) * u[1]) / 10)
         power = waveforms.square().mean(dim=1, keepdim=True) / noise.square().mean(dim=1, keepdim=True)
         return waveforms + noise * (power / snr).sqrt() * (u[2] < self.p)
 
 
 class SpecAugment(nn.Module):
-    """Zeros on `freq_masks` bands of frequency and `time_masks` stretches of time, narrower than their maximum widths.
+    """Set bands of frequency and spans of time to zero, the mean of the features.
+
+    Args:
+        freq_mask_param: the width of a frequency mask is uniform in [0, freq_mask_param) bands.
+        time_mask_param: the width of a time mask is uniform in [0, time_mask_param) frames.
+        freq_masks, time_masks: number of masks.
 
     Source: arXiv 1904.08779, with the notebook's sizes.
     """
@@ -59,16 +71,16 @@ class SpecAugment(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         batch_size, _, num_mels, num_frames = features.shape
-        hidden = torch.zeros(batch_size, 1, num_mels, num_frames, dtype=torch.bool, device=features.device)
+        masked = torch.zeros(batch_size, 1, num_mels, num_frames, dtype=torch.bool, device=features.device)
         for _ in range(self.freq_masks):
-            hidden |= _mask(num_mels, self.freq_mask_param, batch_size, features.device)[:, None, :, None]
+            masked |= _mask(num_mels, self.freq_mask_param, batch_size, features.device)[:, None, :, None]
         for _ in range(self.time_masks):
-            hidden |= _mask(num_frames, self.time_mask_param, batch_size, features.device)[:, None, None, :]
-        return features * ~hidden
+            masked |= _mask(num_frames, self.time_mask_param, batch_size, features.device)[:, None, None, :]
+        return features * ~masked
 
 
 class RandomCrop(nn.Module):
-    """Zero-pad all four sides by `padding`, crop to the former size at offsets uniform in 0 .. 2 * padding - 1."""
+    """Zero-pad all four sides by `padding` and crop to the original size at offsets uniform in [0, 2 * padding)."""
 
     def __init__(self, padding: int = 32) -> None:
         super().__init__()
@@ -78,21 +90,23 @@ class RandomCrop(nn.Module):
         batch_size, _, num_mels, num_frames = features.shape
         padded = F.pad(features, [self.padding] * 4)
         top, left = torch.randint(2 * self.padding, (2, batch_size), device=features.device)
-        # All crops of a clip as a view, `(B, C, offsets, offsets, F, T)`; picking one copies just that one.
+        # A view of all crops, (B, C, 2 * padding + 1, 2 * padding + 1, F, T); indexing copies one crop per clip.
         crops = padded.unfold(2, num_mels, 1).unfold(3, num_frames, 1)
         clip = torch.arange(batch_size, device=features.device)
         return crops[clip, :, top, left]
 
 
 class RandomWarp(nn.Module):
-    """Stretch and shift both axes: a shorter vocal tract and a higher voice move the bands up, a faster speaker
-    squeezes the frames.
+    """Stretch and shift features on both axes, which simulates other speakers: voice on frequency, tempo on time.
 
-    Scales are log-uniform in 1 / (1 + scale) .. 1 + scale, shifts uniform in +-shift, as shares of the axis. What
-    comes in from outside is zero, the mean. Interpolation is bilinear; float32.
+    Interpolation is bilinear, in float32; values from outside are zero, the mean of the features.
+
+    Args:
+        freq_scale, time_scale: an axis is scaled by a factor log-uniform in [1 / (1 + scale), 1 + scale].
+        freq_shift, time_shift: an axis is shifted by a share of its length uniform in [-shift, shift].
 
     Source: vocal tract length perturbation (Jaitly and Hinton, ICML workshop 2013) and speed perturbation (Ko et al.,
-    Interspeech 2015), here on the picture, where one resampling does for both.
+    Interspeech 2015), here applied to features, where one resampling does both.
     """
 
     def __init__(
@@ -104,7 +118,7 @@ class RandomWarp(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         u = 2 * torch.rand(4, len(features), device=features.device) - 1
-        affine = torch.zeros(len(features), 2, 3, device=features.device)  # of coordinates from -1 to 1, time first
+        affine = torch.zeros(len(features), 2, 3, device=features.device)  # coordinates in [-1, 1], time first
         affine[:, 0, 0], affine[:, 1, 1] = (1 + self.time_scale) ** u[0], (1 + self.freq_scale) ** u[1]
         affine[:, 0, 2], affine[:, 1, 2] = 2 * self.time_shift * u[2], 2 * self.freq_shift * u[3]
         grid = F.affine_grid(affine, list(features.shape), align_corners=False)
@@ -112,11 +126,14 @@ class RandomWarp(nn.Module):
 
 
 class Mixup(nn.Module):
-    """With probability `p`, mix a clip with another that is itself not augmented.
+    """Mix augmented clips with clips that are not augmented, features and targets alike.
 
-    The other's weight is uniform in [low, high], for features and targets alike. The other is the neighbor in the
-    batch before augmentation: batches are shuffled, so it is as random a clip as one drawn from the whole training
-    set, and its features are there already.
+    The other clip is the neighbor in the batch. Batches are shuffled, so this is as random as a clip from the whole
+    training set, and its features are already computed.
+
+    Args:
+        p: probability that a clip is mixed.
+        low, high: the weight of the other clip is uniform in [low, high].
     """
 
     def __init__(self, p: float = 0.75, low: float = 0.05, high: float = 0.25) -> None:
@@ -132,10 +149,14 @@ class Mixup(nn.Module):
 
 
 class Augment(nn.Module):
-    """The transforms one after the other, then mixup, if any: `(features, targets)` -> `(features, targets)`, float32.
+    """Apply transforms in order, then mixup: `(features, targets)` -> `(features, targets)`, float32.
 
-    Features in 16 bit, as they come from the cache, stay so until the end: half the memory to move. `waveforms` are
-    transforms for what comes before: whoever computes the features applies them.
+    Features in float16, as in the cache, are converted at the end, which halves the memory traffic.
+
+    Args:
+        transforms: modules on features `(B, C, F, T)`.
+        mixup: mixes clips after the transforms; None leaves it out.
+        waveforms: modules on waveforms `(B, T)`; the data module applies them before it computes features.
     """
 
     def __init__(

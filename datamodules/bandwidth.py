@@ -1,4 +1,4 @@
-"""Whether a recording holds the whole band of speech, or only the 4 kHz of a telephone."""
+"""Detect narrowband recordings, such as telephone audio with nothing above 4 kHz."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ from datamodules.recordings import log
 from messages import printable
 
 FRAME = 512
-LOW, HIGH = (100, 3_600), (5_000, 7_500)  # Hz; filters between 8 and 16 kHz leave something up to 5 kHz
-# Between the bands, the recording with the least treble of 8,969 at 16 kHz (overlap30, gsc30) has -68 dB. Of 598 that
-# were brought to 8 kHz and back with a long filter, 91 % have less than -70 dB.
+LOW, HIGH = (100, 3_600), (5_000, 7_500)  # Hz; resampling from 8 to 16 kHz leaves some power up to 5 kHz
+# Power in HIGH relative to LOW: the lowest of 8,969 recordings at 16 kHz (overlap30, gsc30) is -68 dB. Of 598 that were
+# resampled to 8 kHz and back with a long filter, 91 % are below -70 dB.
 NARROW = 1e-7
 NARROWBAND = (
     "%s: narrowband audio, sampled below the model's rate or of telephone quality (nothing above 4 kHz); "
@@ -17,9 +17,9 @@ NARROWBAND = (
 
 
 def band_power(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
-    """`(T,)` -> `(2,)`: the power density in the bands LOW and HIGH, summed over frames, so that blocks add up.
+    """`(T,)` -> `(2,)`: power density in the bands LOW and HIGH, summed over frames, so that blocks add up.
 
-    Zeros at a sample rate that has no such bands.
+    Zeros if the sample rate is too low for these bands.
     """
     if sample_rate < 2 * HIGH[1]:
         return np.zeros(2)
@@ -31,12 +31,12 @@ def band_power(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
 
 
 def is_narrowband(power: np.ndarray) -> bool:
-    """Whether a recording of that `band_power` holds sound, but next to nothing in the upper band."""
+    """Whether a recording with this `band_power` is not silent, but has almost no power in the upper band."""
     low, high = power
     return bool(high < NARROW * low)
 
 
 def warn_if_narrowband(name: str, power: np.ndarray, rate: int, sample_rate: int) -> None:
-    """Warn about a recording at `rate` Hz whose `band_power` is `power`, for a model of audio at `sample_rate` Hz."""
+    """Warn if a recording at `rate` Hz with this `band_power` is narrowband for a model at `sample_rate` Hz."""
     if rate < sample_rate or is_narrowband(power):
         log.warning(NARROWBAND, printable(name))

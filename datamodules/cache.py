@@ -1,4 +1,4 @@
-"""On-disk arrays: built once, however many processes ask, published whole and opened read-only as memory maps."""
+"""Memory-mapped arrays on disk, built once under a lock."""
 
 import hashlib
 import json
@@ -19,11 +19,11 @@ from messages import no_room
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 3  # part of every key: raise it when the same inputs would give other numbers
+FORMAT_VERSION = 3  # part of every key; increase it when the same inputs give different values
 
 
 def cache_key(*parts: Any) -> str:
-    """A short hash of plain values, of files (path, size and time of change) and of the format's version."""
+    """A short hash of plain values, files (path, size and modification time) and the format version."""
     text = json.dumps([FORMAT_VERSION, *parts], sort_keys=True, default=_fingerprint)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -40,13 +40,19 @@ def cached_array(
     build: Callable[[], Iterable[np.ndarray]],
     description: str,
 ) -> np.ndarray:
-    """The array at `path` (.npy), memory-mapped and read-only; where it is missing or damaged, built first.
+    """Open the array at `path` (.npy) as a read-only memory map; build it first if it is missing or damaged.
 
-    `build` yields chunks along the first axis. They go to a temporary file that is renamed when it is whole, under
-    a lock, so a reader never sees half an array and of several processes one builds while the others wait.
+    Chunks are written to a temporary file under a lock and renamed into place: a reader never sees a partial array, and
+    if several processes need it, one builds it and the others wait.
+
+    Args:
+        path: the file.
+        shape, dtype: of the array; a file that differs is rebuilt.
+        build: yields chunks of the array along the first axis.
+        description: what is built, for the log and the progress bar.
 
     Raises:
-        CacheError: no room, or no permission to write.
+        CacheError: the disk is full, or the folder is not writable.
     """
     try:
         array = _open(path, shape, dtype)
@@ -57,7 +63,7 @@ def cached_array(
             array = _open(path, shape, dtype)  # another process may have built it while this one waited
             if array is None:
                 if path.exists():
-                    log.warning("%s is cut short or of another layout: building it again", path)
+                    log.warning("%s is truncated or has a different layout; rebuilding", path)
                 _write(path, shape, dtype, build(), description)
                 array = _open(path, shape, dtype)
     except OSError as error:
@@ -67,7 +73,7 @@ def cached_array(
 
 
 def cannot_write(path: Path, size: int, error: OSError) -> CacheError:
-    """What is wrong, and what to do, where a file or folder of `size` bytes cannot be put into the cache."""
+    """The error for a file or folder of `size` bytes that cannot be written to the cache."""
     if error.errno in DISK_FULL:
         return CacheError(f"{no_room(path, size)}, or choose another folder with data.cache_dir")
     remedy = "change its permissions or choose another folder with data.cache_dir"
@@ -75,9 +81,10 @@ def cannot_write(path: Path, size: int, error: OSError) -> CacheError:
 
 
 def _open(path: Path, shape: Sequence[int], dtype: type) -> np.ndarray | None:
+    """The array, or None if it is missing, damaged or has a different layout."""
     try:
         array = np.lib.format.open_memmap(path, mode="r")
-    except (FileNotFoundError, ValueError, TokenError):  # missing, shorter than its header says, or no header at all
+    except (FileNotFoundError, ValueError, TokenError):  # missing, truncated, or without a valid header
         return None
     return array if array.shape == tuple(shape) and array.dtype == dtype else None
 
@@ -89,9 +96,9 @@ def _write(path: Path, shape: Sequence[int], dtype: type, chunks: Iterable[np.nd
         with open(temporary, "wb") as file:
             header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": tuple(shape)}
             np.lib.format.write_array_header_1_0(file, header)
-            # Ask for the room at once: a full disk is found now, not after an hour of work.
+            # Allocate the file first: a full disk is found now, not after an hour of work.
             size = file.tell() + int(np.prod(shape)) * np.dtype(dtype).itemsize
-            if size > file.tell() and hasattr(os, "posix_fallocate"):  # a Mac has none
+            if size > file.tell() and hasattr(os, "posix_fallocate"):  # not on macOS
                 os.posix_fallocate(file.fileno(), 0, size)
             with Progress(shape[0], description) as progress:
                 for chunk in chunks:

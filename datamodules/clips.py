@@ -1,4 +1,4 @@
-"""Data sets of clips that answer a whole batch of indices at once."""
+"""Batched data sets: fixed clips, and mixtures generated on the fly."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,11 +16,14 @@ Batch = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Clips(Dataset[Any]):
-    """Clips that stay the same, each with an id and, where it is known, its answer.
+    """Fixed clips, each with an id and, if known, a target.
 
-    array: `(N, T)` int16 waveforms or `(N, C, F, T)` float16 features, usually a memory map that other splits share;
-    rows: `(n,)` those of this split; targets: `(n, num_classes)` float32, rows summing to 1, or None; key: names the
-    array's contents in the cache.
+    Args:
+        ids: the ids of the n clips.
+        array: `(N, T)` int16 waveforms or `(N, C, F, T)` float16 features, usually a memory map shared by splits.
+        rows: `(n,)` rows of the array that belong to this split.
+        targets: `(n, num_classes)` float32, rows that sum to 1; None if unknown.
+        key: cache key of the array's content.
     """
 
     ids: Sequence[str]
@@ -39,17 +42,22 @@ class Clips(Dataset[Any]):
         return clips, torch.from_numpy(self.targets[index]) if self.targets is not None else torch.empty(len(index), 0)
 
     def subset(self, index: np.ndarray) -> "Clips":
-        """The clips at positions `index`, in that order, over the same array."""
+        """The clips at positions `index`, in that order, with the same array."""
         targets = None if self.targets is None else self.targets[index]
         return replace(self, ids=[self.ids[i] for i in index], rows=self.rows[index], targets=targets)
 
 
 class OnTheFlyMixtures(Dataset[Any]):
-    """Mixtures of single words drawn anew every epoch: `size` of them, a function of seed and epoch alone.
+    """Mixtures of single words, new in every epoch; they depend on seed and epoch alone.
 
-    words: `(N, T)` int16 single words, an array or a tensor on a GPU, where they are mixed then; key: names them in
-    the cache; curriculum: so many epochs long the greatest number of words at once rises from 1 to the mixer's, and
-    each mixture has any number up to it.
+    Args:
+        words: `(N, T)` int16 single words: an array, or a tensor on a GPU, which then mixes them.
+        mixer: samples the mixtures.
+        size: mixtures per epoch.
+        seed: seed of the mixtures.
+        key: cache key of the words.
+        curriculum: number of epochs over which the maximum number of words per mixture rises from 1 to the mixer's;
+            until then each mixture has any number of words up to that maximum.
     """
 
     def __init__(
@@ -72,11 +80,11 @@ class OnTheFlyMixtures(Dataset[Any]):
         return waveforms, send(torch.from_numpy(self._mixtures.targets[index]), waveforms.device)
 
     def with_words(self, words: np.ndarray | Tensor) -> "OnTheFlyMixtures":
-        """The same mixtures, with the same words stored elsewhere."""
+        """The same mixtures with the words stored elsewhere, such as on a GPU."""
         return OnTheFlyMixtures(words, self.mixer, self.size, self.seed, self.key, self.curriculum)
 
     def _mixer(self) -> Mixer:
-        """The epoch's: single words first, which are soon learned, and then ever more at once."""
+        """The mixer of the epoch: the curriculum starts with single words, which are easier, and adds words."""
         if self._epoch >= self.curriculum:
             return self.mixer
         most = 1 + self._epoch * self.mixer.k[1] // self.curriculum
@@ -85,10 +93,13 @@ class OnTheFlyMixtures(Dataset[Any]):
 
 @dataclass(frozen=True)
 class Splits:
-    """What a source holds.
+    """What a source loads.
 
-    columns: the header of the table of predictions that it wants, the id's column first; sizes: of each split, how many
-    "recordings" it is made of, and how many "speakers" said them where that is known.
+    Args:
+        class_names: the words, in the order of the targets' columns.
+        columns: header of the table of predictions, the id's column first.
+        train, val, test: the clips; None for a split that does not exist.
+        sizes: the number of "recordings" in each split and, if known, of "speakers".
     """
 
     class_names: list[str]
@@ -107,7 +118,7 @@ def take(array: np.ndarray | Tensor, rows: np.ndarray) -> Tensor:
 
 
 def render(words: np.ndarray | Tensor, mixtures: Mixtures, index: np.ndarray) -> Tensor:
-    """Mixtures number `index` as waveforms `(len(index), T)` float32 in [-1, 1], on the device of the words."""
+    """Render the mixtures at `index` as waveforms `(len(index), T)` float32 in [-1, 1], on the device of the words."""
     return mix(
         take(words, mixtures.recordings[index]),
         torch.from_numpy(mixtures.gains[index]),

@@ -1,4 +1,4 @@
-"""Clips in the memory of a GPU, where batches are gathered and mixed: only indices leave the host."""
+"""Keep clips in GPU memory: batches are gathered and mixed there, and only indices leave the host."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,9 +16,11 @@ CHUNK = 256  # clips copied to the device at a time
 
 
 class DeviceClips(Dataset[Any]):
-    """The clips of one split on a device.
+    """Fixed clips of one split on a device.
 
-    array: `(N, T)` int16 waveforms or `(N, C, F, T)` float16 features; targets: `(N, num_classes)` float32, or None.
+    Args:
+        array: `(N, T)` int16 waveforms or `(N, C, F, T)` float16 features.
+        targets: `(N, num_classes)` float32, or None if unknown.
     """
 
     def __init__(self, array: Tensor, targets: np.ndarray | None) -> None:
@@ -41,13 +43,15 @@ def place(
     choice: str,
     to_features: Callable[[Tensor], Tensor] | None,
 ) -> Clips | OnTheFlyMixtures | DeviceClips:
-    """The data set with its array in the memory of `device`, or unchanged where the choice is to leave it on the host.
+    """Return the data set with its array in the memory of `device`, or unchanged if it stays on the host.
 
     Args:
-        choice: "features" computes the features once and keeps them in float16; "waveforms" copies the array as it is;
-            "auto" takes the first of the two that needs at most half of a GPU's free memory, and "none" neither.
-        to_features: waveforms `(B, T)` int16 on the device -> features `(B, C, F, T)`; None where they differ from step
-            to step, as do those of on-the-fly mixtures. The waveforms are kept then.
+        clips: the data set on the host.
+        device: where training runs.
+        choice: "features" computes the features once and keeps them in float16; "waveforms" copies the array unchanged;
+            "auto" takes the first of the two that needs at most half of a GPU's free memory; "none" takes neither.
+        to_features: waveforms `(B, T)` int16 on the device -> features `(B, C, F, T)`; None if they differ from step to
+            step, so that the waveforms have to be kept.
     """
     if choice == "none" or (choice == "auto" and device.type != "cuda"):
         return clips
@@ -75,7 +79,7 @@ def place(
 def _copy(
     array: np.ndarray, rows: np.ndarray, device: torch.device, function: Callable[[Tensor], Tensor] | None = None
 ) -> Tensor:
-    """Rows of an array, a function of them, in one tensor on the device."""
+    """Copy rows of an array, or a function of them, to one tensor on the device, in chunks."""
     out: Tensor | None = None
     for start in range(0, len(rows), CHUNK):
         chunk = torch.from_numpy(array[rows[start : start + CHUNK]]).to(device)

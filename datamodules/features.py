@@ -1,4 +1,4 @@
-"""Multi-resolution mel spectrograms: the picture of a clip that the network looks at."""
+"""The front end: multi-resolution mel spectrograms."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -15,12 +15,21 @@ CLIPS_IN_CACHE = 2
 class MultiResolutionMel(nn.Module):
     """Waveform `(B, T)` in [-1, 1] -> features `(B, len(win_lengths), n_mels, T // hop_length)`, float32.
 
-    One mel spectrogram a window length (samples), all of them sharing FFT size, hop and mel bands, so that the
-    pictures lie on one grid: short windows tell *when*, long ones tell *at which pitch*. Each is in dB, minus its
-    own mean over bands and frames, divided by 20, plus a slope from -0.5 (lowest band) to +0.5 (highest).
+    One mel spectrogram per window length: short windows have high time resolution, long ones high frequency resolution.
+    All share FFT size, hop and mel bands, and so have the same shape. Each is converted to dB, then minus its mean over
+    bands and frames, divided by 20, plus a slope from -0.5 (lowest band) to +0.5 (highest).
 
-    Computed in float32 whatever the autocast context, without gradients. Clips of one second (T = 16,000) give
-    `(B, 4, 160, 160)`.
+    Computed in float32 in any autocast context, without gradients. With the default arguments, clips of one second
+    (T = 16,000) give `(B, 4, 160, 160)`.
+
+    Args:
+        sample_rate: in Hz.
+        n_fft: FFT size, in samples.
+        win_lengths: window lengths (periodic Hann), in samples.
+        hop_length: samples between frames.
+        pad: zeros on both sides, in samples.
+        f_min, f_max: range of the mel bands, in Hz.
+        n_mels: number of mel bands (HTK scale, without area normalization).
 
     Source: the winning notebook, class MRMS.
     """
@@ -43,8 +52,8 @@ class MultiResolutionMel(nn.Module):
         self.sample_rate = sample_rate
         self.n_fft, self.hop_length, self.pad, self.win_lengths = n_fft, hop_length, pad, tuple(win_lengths)
         fbanks = melscale_fbanks(n_fft // 2 + 1, f_min, f_max, n_mels, sample_rate, norm=None, mel_scale="htk")
-        # A band reaches over few bins, so the product with this matrix is done in blocks of bands, each with only the
-        # bins that it needs. Rows come twice, for real and imaginary parts.
+        # fbanks (n_fft // 2 + 1, n_mels) is sparse, because a band covers few bins: multiply blocks of bands, each with
+        # only the bins it needs. Each row appears twice, for the real and the imaginary part.
         self.bins: list[slice] = []
         for i, block in enumerate(fbanks.split(BANDS_PER_BLOCK, dim=1)):
             used = block.sum(dim=1).nonzero().flatten()
@@ -57,9 +66,9 @@ class MultiResolutionMel(nn.Module):
         self.register_buffer("fourier", None, persistent=False)  # see without_fft
 
     def without_fft(self) -> "MultiResolutionMel":
-        """A copy for export to runtimes that have no FFT: a product with the Fourier matrix takes its place.
+        """A copy for runtimes that have no FFT, such as ONNX: it multiplies with the Fourier matrix instead.
 
-        As exact in float32, also in quiet bands, at several times the arithmetic.
+        Just as accurate in float32, also in quiet bands, with several times the arithmetic.
         """
         mel = deepcopy(self)
         impulses = torch.eye(max(self.win_lengths), dtype=torch.float64)
@@ -71,31 +80,33 @@ class MultiResolutionMel(nn.Module):
         with torch.autocast(waveform.device.type, enabled=False):
             padded = F.pad(waveform.float(), (self.pad, self.pad))
             padded = F.pad(padded, (self.n_fft // 2, self.n_fft // 2), mode="reflect")
-            # A few clips at a time stay in a CPU's cache; a GPU wants them all at once, and so does an export: the
-            # number of chunks would be fixed in it.
+            # On a CPU, chunks of a few clips stay in its cache. A GPU is faster with the whole batch, and an export
+            # needs it, because it would fix the number of chunks.
             if padded.device.type != "cpu" or self.fourier is not None:
-                return self._pictures(padded)
-            return torch.cat([self._pictures(chunk) for chunk in padded.split(CLIPS_IN_CACHE)])
+                return self._spectrograms(padded)
+            return torch.cat([self._spectrograms(chunk) for chunk in padded.split(CLIPS_IN_CACHE)])
 
-    def _pictures(self, padded: Tensor) -> Tensor:
-        return torch.stack([self._resolution(padded, win_length) for win_length in self.win_lengths], dim=1)
+    def _spectrograms(self, padded: Tensor) -> Tensor:
+        """Padded waveforms `(B, T')` -> features `(B, C, F, frames)`."""
+        return torch.stack([self._spectrogram(padded, win_length) for win_length in self.win_lengths], dim=1)
 
-    def _resolution(self, padded: Tensor, win_length: int) -> Tensor:
-        # A short window sits in the middle of its n_fft samples, zeros around it. Zeros in front only turn the
-        # phase, which the power drops, so the windowed samples alone are transformed and the FFT pads behind.
-        # The notebook drops the first and the last frame: start one hop in, stop one frame early.
+    def _spectrogram(self, padded: Tensor, win_length: int) -> Tensor:
+        """Padded waveforms `(B, T')` -> features of one resolution, `(B, F, frames)`."""
+        # A short window is centered in its n_fft samples. Zeros in front of it only change the phase, which the power
+        # ignores: transform the windowed samples alone, and let the FFT pad at the end.
+        # The notebook drops the first and the last frame: start one hop later, stop one frame earlier.
         start = (self.n_fft - win_length) // 2 + self.hop_length
         num_frames = (padded.shape[-1] - self.n_fft) // self.hop_length - 1
         frames = padded[:, start:].unfold(-1, win_length, self.hop_length)[:, :num_frames]
         spectrum = self._spectrum(frames * getattr(self, f"window_{win_length}"))
-        # re, im, re, im, ... of all frames under each other: the product adds the squares up.
+        # (B * frames, n_fft + 2) of re, im, re, im, ...: the product with fbanks sums re^2 + im^2 over a band's bins.
         squares = spectrum.square_().view(-1, spectrum.shape[-1])
         mel = torch.cat([squares[:, bins] @ getattr(self, f"fbanks_{i}") for i, bins in enumerate(self.bins)], dim=1)
         decibel = 10 * mel.view(padded.shape[0], num_frames, -1).clamp(min=1e-10).log10().transpose(1, 2)
         return (decibel - decibel.mean(dim=(1, 2), keepdim=True)) / 20 + self.slope
 
     def _spectrum(self, frames: Tensor) -> Tensor:
-        """Windowed frames `(..., win_length)` -> re, im, re, im, ... of every bin, `(..., n_fft + 2)`."""
+        """Windowed frames `(..., win_length)` -> re, im, re, im, ... of all bins, `(..., n_fft + 2)`."""
         if self.fourier is not None:
             return frames @ self.fourier[: frames.shape[-1]]
         return torch.view_as_real(torch.fft.rfft(frames, n=self.n_fft)).flatten(-2)

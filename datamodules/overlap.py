@@ -1,4 +1,4 @@
-"""The data module: recordings in, augmented batches of features out."""
+"""The Lightning data module: loads a source, caches features, augments training batches."""
 
 import logging
 import signal
@@ -30,7 +30,11 @@ Split = TypeVar("Split", bound=Clips | OnTheFlyMixtures | None)
 
 
 class Source(Protocol):
-    def load(self, cache_dir: Path, seed: int) -> Splits: ...
+    """Where clips and targets come from; see `datamodules.sources`."""
+
+    def load(self, cache_dir: Path, seed: int) -> Splits:
+        """Load the splits, with large arrays in `cache_dir`; `seed` is that of the training mixtures, if any."""
+        ...
 
 
 class EpochSampler(DistributedSampler):
@@ -48,16 +52,21 @@ class OverlapDataModule(LightningDataModule):
     """Batches `(features (B, C, F, T) float32, targets (B, num_classes))` on the device of the training.
 
     Args:
-        source: where clips and answers come from.
+        source: loads the clips and targets.
         features: arguments of MultiResolutionMel.
-        augment: what happens to a training batch; validation and prediction go without.
-        cache: "waveforms" computes features on the device at every step; "features" reads them from the disk
-            (51 KB a clip, 205 KB of the winner's), where the clips stay the same. Training clips that are drawn afresh
-            or augmented as waveforms are always computed.
-        cache_dir: holds the arrays; shared by all runs.
-        device_cache: what of the training and validation clips is kept in a GPU's memory: "features", "waveforms",
-            "none", or "auto"; see `datamodules.device_cache.place`. Worker processes have nothing to do then.
-        seed: of shuffling, fresh mixtures and augmentation.
+        augment: applied to training batches, not to validation and prediction.
+        batch_size: clips per step, over all devices.
+        num_workers: processes that load batches; 0 loads them in the training process.
+        cache: "waveforms" computes features on the device at every step; "features" reads those of fixed clips from
+            disk (51 KB per clip, 205 KB with the winner's features). Features of on-the-fly mixtures and of clips
+            augmented as waveforms are always computed.
+        cache_dir: folder of the cached arrays, shared by all runs.
+        device_cache: which training and validation data are kept in GPU memory: "features", "waveforms", "none" or
+            "auto"; see `datamodules.device_cache.place`. Worker processes are not used then.
+        seed: seed of the shuffling, the on-the-fly mixtures and the augmentation.
+
+    Raises:
+        DataError: a setting is out of range.
     """
 
     trainer: Trainer
@@ -81,9 +90,7 @@ class OverlapDataModule(LightningDataModule):
         if device_cache not in CHOICES:
             raise DataError(f"data.device_cache is {device_cache!r}; choose one of {', '.join(CHOICES)}")
         if (rate := features.get("sample_rate", SAMPLE_RATE)) != SAMPLE_RATE:
-            raise DataError(
-                f"features.sample_rate is {rate}, and clips are brought to {SAMPLE_RATE} Hz; leave it at {SAMPLE_RATE}"
-            )
+            raise DataError(f"features.sample_rate is {rate}, but only {SAMPLE_RATE} Hz is supported; correct it")
         self.source, self.augment = source, augment
         self.feature_options, self.features = dict(features), MultiResolutionMel(**features)
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
@@ -91,7 +98,7 @@ class OverlapDataModule(LightningDataModule):
         self.first_epoch = 0
 
     def prepare_data(self) -> None:
-        """Build the caches, once a machine."""
+        """Build the caches, once per machine."""
         self.setup()
 
     def setup(self, stage: str | None = None) -> None:
@@ -106,14 +113,19 @@ class OverlapDataModule(LightningDataModule):
                 f"{len(self.splits.train)} training clips do not fill one batch of {self.batch_size}; "
                 "lower data.batch_size or add clips"
             )
-        heard = len(self.augment.waveforms) > 0  # then features differ from step to step
-        self.train = self.splits.train if heard else self._with_features(self.splits.train)
+        # Features of augmented waveforms differ from step to step, so they are not cached.
+        self.train = self.splits.train if self.augments_waveforms else self._with_features(self.splits.train)
         self.val = self._with_features(self.splits.val)
         self.test = self._with_features(self.splits.test)
 
     @property
+    def augments_waveforms(self) -> bool:
+        """Whether training clips are augmented as waveforms, before their features are computed."""
+        return len(self.augment.waveforms) > 0
+
+    @property
     def keys(self) -> dict[str, str]:
-        """Of each split, the key in the cache: it changes with the recordings."""
+        """The cache key of each split, which changes with the recordings."""
         splits = {"train": self.train, "val": self.val, "test": self.test}
         return {name: clips.key for name, clips in splits.items() if clips}
 
@@ -123,6 +135,7 @@ class OverlapDataModule(LightningDataModule):
         return {name: clips for name, clips in (("val", self.val), ("test", self.test)) if clips}
 
     def _with_features(self, clips: Split) -> Split:
+        """Fixed clips with their features from the cache, if `cache` says so; everything else unchanged."""
         if self.cache == "waveforms" or not isinstance(clips, Clips):
             return clips
         key = cache_key("features", clips.key, self.feature_options)
@@ -141,7 +154,7 @@ class OverlapDataModule(LightningDataModule):
         return replace(clips, array=array)
 
     def examples(self, n: int) -> Batch:
-        """A few clips to look at: waveforms `(n, T)` float32 and targets, from validation where there is one."""
+        """The first `n` validation clips, or training clips without validation: waveforms `(n, T)` float32, targets."""
         waveforms, targets = (self.splits.val or self.splits.train).__getitems__(range(n))
         return as_float(waveforms), targets
 
@@ -149,21 +162,21 @@ class OverlapDataModule(LightningDataModule):
         return {"next_epoch": self.trainer.current_epoch + 1}  # checkpoints are written at the end of an epoch
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Where training goes on, workers have read ahead by the time that the trainer sets the sampler's epoch."""
+        """Restore the epoch for `train_dataloader`: workers prefetch before the trainer sets the sampler's epoch."""
         self.first_epoch = state["next_epoch"]
 
     def train_dataloader(self) -> DataLoader:
         if self.batch_size % self.trainer.world_size:
             raise DataError(
-                f"data.batch_size={self.batch_size} cannot be shared out to {self.trainer.world_size} devices; "
+                f"data.batch_size={self.batch_size} is not divisible by {self.trainer.world_size} devices; "
                 "choose a multiple of their number"
             )
         sampler = EpochSampler(
             self.train, self.trainer.world_size, self.trainer.global_rank, shuffle=True, seed=self.seed, drop_last=True
         )
         sampler.set_epoch(self.first_epoch)
-        heard = len(self.augment.waveforms) > 0
-        return self._loader(self._place(self.train, fixed=not heard), sampler=sampler, drop_last=True)
+        train = self._place(self.train, fixed=not self.augments_waveforms)
+        return self._loader(train, sampler=sampler, drop_last=True)
 
     def val_dataloader(self) -> DataLoader | list:
         return self._loader(self._place(self.val)) if self.val else []
@@ -172,14 +185,14 @@ class OverlapDataModule(LightningDataModule):
         return [self._loader(clips) for clips in self.fixed_splits.values()]
 
     def _place(self, clips: Clips | OnTheFlyMixtures, fixed: bool = True) -> Clips | OnTheFlyMixtures | DeviceClips:
-        """The clips in the memory of the training's device, if they are to be there."""
+        """Move clips to the training device as `device_cache` says; features of `fixed` clips never change."""
         if self.device_cache == "none":
             return clips
         device = self.trainer.strategy.root_device
         return place(clips, device, self.device_cache, self.to_features if fixed else None)
 
     def _loader(self, clips: Clips | OnTheFlyMixtures | DeviceClips, **options: Any) -> DataLoader:
-        # A step is batch_size clips, whatever the number of devices that share them.
+        # batch_size counts the clips of a step over all devices.
         world_size = self.trainer.world_size if self.trainer else 1
         array = clips.words if isinstance(clips, OnTheFlyMixtures) else clips.array
         on_host = isinstance(array, np.ndarray)
@@ -189,7 +202,7 @@ class OverlapDataModule(LightningDataModule):
             clips,
             batch_size=max(1, self.batch_size // world_size),
             num_workers=num_workers,
-            # In a member that joblib started, the default would be joblib's own way, of which DataLoader knows nothing.
+            # In a process started by joblib, the default is joblib's own start method, which DataLoader rejects.
             multiprocessing_context="fork" if forks else None,
             worker_init_fn=_ignore_signals if forks else None,
             collate_fn=_identity,
@@ -199,7 +212,7 @@ class OverlapDataModule(LightningDataModule):
         )
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """On the device: features where the batch holds waveforms, and augmentation of training batches."""
+        """On the device: compute the features of waveforms, and augment training batches."""
         clips, targets = batch
         if not self.trainer.training:
             return self.to_features(clips), targets
@@ -212,10 +225,10 @@ class OverlapDataModule(LightningDataModule):
         return self.augment(clips if clips.dim() == 4 else self.to_features(clips), targets)
 
     def to_features(self, clips: Tensor) -> Tensor:
-        """Clips as a data set gives them, waveforms `(B, T)` or features -> features `(B, C, F, T)` float32."""
+        """Clips of a data set, waveforms `(B, T)` or features -> features `(B, C, F, T)` float32."""
         if clips.dim() == 4:
             return clips.float()
-        if self.features.slope.device != clips.device:  # `to` looks at every buffer, at every step
+        if self.features.slope.device != clips.device:  # `to` would check every buffer at every step
             self.features.to(clips.device)
         return self.features(as_float(clips))
 
@@ -226,12 +239,14 @@ def as_float(waveforms: Tensor) -> Tensor:
 
 
 def _ignore_signals(worker: int) -> None:
-    """Ctrl-C, and Slurm at the end of a job's time, signal every process. The training handles it; it would fail if a
-    worker ended before it, and workers inherit the handler by which it queues a job of Slurm's again."""
+    """Ignore signals in workers: Ctrl-C and Slurm signal every process, but only the training process handles them.
+
+    It would fail if a worker ended first, and workers inherit its handler that requeues a Slurm job.
+    """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
 
 
 def _identity(batch: Any) -> Batch:
-    """Collates nothing: the data sets answer a whole batch at once."""
+    """Collate nothing: the data sets return whole batches."""
     return batch

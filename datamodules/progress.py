@@ -1,4 +1,4 @@
-"""Progress of work that takes long: a bar on a terminal, elsewhere a line in the log now and then."""
+"""Show progress: a bar on a terminal, a line in the log every minute elsewhere."""
 
 import logging
 import time
@@ -14,14 +14,14 @@ INTERVAL = 60.0  # seconds between two lines
 
 
 class Progress:
-    """Counts up to `total`; the lines give the share done and the time left.
+    """Counts up to `total`; the log lines give the share done and the time left.
 
     Args:
-        total: how much there is to do.
+        total: number of units.
         description: what is done, e.g. "features".
         unit: what is counted, in the singular.
-        done: what was done before, by an earlier process; it does not count for the speed.
-        bar: whether a terminal shows a bar; without one it gets the lines too.
+        done: units completed by an earlier process, which do not count for the speed.
+        bar: whether to show a bar on a terminal instead of log lines.
     """
 
     def __init__(self, total: int, description: str, unit: str = "clip", done: int = 0, bar: bool = True) -> None:
@@ -39,7 +39,7 @@ class Progress:
         self.bar.close()
 
     def update(self, number: int = 1) -> None:
-        """Count `number` more; log a line if the last one is INTERVAL ago."""
+        """Count `number` more; without a bar, log a line every INTERVAL seconds."""
         self.done += number
         self.bar.update(number)
         if self.bar.disable and time.monotonic() - self._last_line >= INTERVAL:
@@ -47,12 +47,12 @@ class Progress:
             self.line_printed()
 
     def line_printed(self) -> None:
-        """Wait INTERVAL for the next line: the caller has printed one."""
+        """Restart the interval, because the caller has printed a line."""
         self._last_line = time.monotonic()
 
     @property
     def time_left(self) -> str:
-        """Of all that is left, at the speed so far: "12 min 5 s left"."""
+        """Time left at the speed so far: "12 min 5 s left"."""
         speed = (self.done - self._first) / max(time.monotonic() - self._start, 1e-9)
         return f"{duration((self.total - self.done) / speed)} left" if speed > 0 else "time left unknown"
 

@@ -1,4 +1,4 @@
-"""Read any recording as mono at one sample rate, or say why it cannot be used."""
+"""Read recordings as mono waveforms at one sample rate, or raise DataError with the reason."""
 
 import logging
 import math
@@ -22,46 +22,46 @@ log = logging.getLogger(__name__)
 
 SAMPLE_RATE = 16_000
 NUM_SAMPLES = 16_000  # one second
-BLOCK = 60  # seconds that are decoded at a time ...
-MAX_VALUES = 1 << 22  # ... but no more values than these (16 MB) at a time, of all channels twice as many
-CANCELED = 0.01  # of its louder channel's energy: where the mean of two channels keeps less, they are in opposite phase
+BLOCK = 60  # seconds decoded at a time
+MAX_VALUES = 1 << 22  # mono samples decoded at a time (16 MB), twice as many over all channels
+CANCELED = 0.01  # two channels have opposite phase if their mean has less than this share of the louder one's energy
 
-# libsndfile reads what is left of a file that was cut short, only its log tells: "data : 32000 (should be 21318)".
-# So WAV calls its samples, AIFF SSND, AU "Data Size"; W64 and RF64 log the size of the whole file.
+# libsndfile reads what is left of a truncated file; only its log shows it: "data : 32000 (should be 21318)".
+# The chunk is "data" in WAV, "SSND" in AIFF, "Data Size" in AU; W64 and RF64 log the size of the whole file.
 TRUNCATED = re.compile(r"(?:data|SSND|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)")
-# A size near 2^31 or 2^32 is what a program writes that pipes a WAV and cannot know its length: nothing is missing.
+# Programs that write a WAV to a pipe do not know its length; they write a size near 2^31 or 2^32. Nothing is missing.
 UNKNOWN_SIZE = 0x7FFF0000
-UNKNOWN_LENGTH = 2**62  # frames; of a FLAC out of a pipe
+UNKNOWN_LENGTH = 2**62  # frames, in a FLAC written to a pipe
 
 OPPOSITE = "%s: the two channels have opposite phase and cancel each other out; only the louder one is used"
 
 
 def within_full_scale(waveform: np.ndarray) -> np.ndarray:
-    """`(T,)`, turned down where it exceeds [-1, 1], as floating-point sound may; clipping would change its shape."""
+    """Scale a waveform `(T,)` that exceeds [-1, 1], as floating-point audio may; clipping would distort it."""
     return waveform / max(1.0, float(np.abs(waveform).max()))
 
 
 def read_recording(path: Path, sample_rate: int = 16_000) -> np.ndarray:
-    """Whatever libsndfile reads -> `(T,)` float32 in [-1, 1] at `sample_rate` Hz; channels are averaged.
+    """Any file that libsndfile reads -> `(T,)` float32 in [-1, 1] at `sample_rate` Hz; channels are averaged.
 
     Raises:
-        DataError: not audio, cut short, empty, or with samples that are no numbers.
+        DataError: the file is not audio, is truncated or empty, or contains samples that are not finite.
     """
     return within_full_scale(np.concatenate(list(read_blocks(path, sample_rate))))
 
 
 def read_blocks(path: Path, sample_rate: int = 16_000, seconds: int = BLOCK) -> Iterator[np.ndarray]:
-    """The samples of `read_recording` in order, up to `seconds` at a time, `(T,)`: an hour needs no more memory.
+    """Yield the samples of `read_recording` in blocks `(T,)` of up to `seconds`, so that memory stays constant.
 
-    Their level stays: no block knows how loud the next one is. Raises what `read_recording` raises, a recording that
-    was cut short after its last block.
+    Blocks are not scaled to [-1, 1], because the level of later blocks is unknown. Raises what `read_recording` raises;
+    for a truncated recording only after its last block.
     """
     before, done = np.zeros(0, np.float32), 0
     for (block, rate), (following, _) in pairwise(chain(_decode(path, sample_rate, seconds), [(before, 0)])):
         if not np.isfinite(block).all():
             first = done + int(np.flatnonzero(~np.isfinite(block))[0])
             raise DataError(f"{path}: sample {first} is not a finite number; export it again or remove it")
-        # The resampling filter reaches over the ends of a block, though never by a second.
+        # The resampling filter extends beyond the block, by less than a second: resample with a second of context.
         resampled = resample(np.concatenate([before, block, following[:rate]]), rate, sample_rate)
         start = len(before) // rate * sample_rate
         yield resampled[start : start + math.ceil(len(block) * sample_rate / rate)]
@@ -69,17 +69,17 @@ def read_blocks(path: Path, sample_rate: int = 16_000, seconds: int = BLOCK) -> 
 
 
 def _decode(path: Path, sample_rate: int, seconds: int) -> Iterator[tuple[np.ndarray, int]]:
-    """The mono blocks of a recording, whole seconds `(T,)` each, and its rate.
+    """Yield mono blocks `(T,)` of whole seconds, each with the recording's sample rate.
 
     Raises:
-        DataError: not audio, cut short, empty, or at a rate that cannot be brought to `sample_rate`.
+        DataError: the file is not audio, is truncated or empty, or cannot be resampled to `sample_rate`.
     """
     done = 0
     try:
         with soundfile.SoundFile(path) as file:
-            log_of_header, frames, rate = file.extra_info, file.frames, file.samplerate
-            if frames >= UNKNOWN_LENGTH:  # libsndfile fails at its end
-                raise ValueError("its header does not tell its length, as in a file written through a pipe")
+            header_log, frames, rate = file.extra_info, file.frames, file.samplerate
+            if frames >= UNKNOWN_LENGTH:  # libsndfile fails at the end of such a file
+                raise ValueError("the header contains no length, as in a file written through a pipe")
             check_rate(rate, sample_rate)
             length, louder = max(1, min(seconds, MAX_VALUES // rate)) * rate, None
             while len(block := _read_block(file, length)):
@@ -87,20 +87,20 @@ def _decode(path: Path, sample_rate: int, seconds: int) -> Iterator[tuple[np.nda
                 if louder is None and (louder := louder_channel(block)) is not None:
                     log.warning(OPPOSITE, printable(str(path)))
                 yield block.mean(axis=1) if louder is None else block[:, louder], rate
-    except DataError as error:  # of its sample rate
+    except DataError as error:  # from check_rate
         raise DataError(f"{path}: {error}") from error
     except (soundfile.LibsndfileError, OSError, TypeError, ValueError) as error:
-        reason = str(getattr(error, "error_string", error))  # libsndfile's own words, without the path again
+        reason = str(getattr(error, "error_string", error))  # libsndfile's message without the path
         raise DataError(f"{path}: {diagnose(path, reason)}") from error
-    cut = TRUNCATED.search(log_of_header)
-    if done < frames or (cut and int(cut[2]) < int(cut[1]) < UNKNOWN_SIZE):
-        raise DataError(f"{path}: cut short, its header promises more than it holds; copy it again or remove it")
+    sizes = TRUNCATED.search(header_log)
+    if done < frames or (sizes and int(sizes[2]) < int(sizes[1]) < UNKNOWN_SIZE):
+        raise DataError(f"{path}: truncated, shorter than its header says; copy it again or remove it")
     if done == 0:
-        raise DataError(f"{path}: empty, not one sample; replace it or remove it")
+        raise DataError(f"{path}: contains no samples; replace it or remove it")
 
 
 def _read_block(file: soundfile.SoundFile, length: int) -> np.ndarray:
-    """The next `length` frames `(T, channels)`; of more than two channels `(T, 1)`, their mean, in little memory."""
+    """The next `length` frames, `(T, channels)`; more than two channels are averaged to `(T, 1)` to save memory."""
     if file.channels <= 2:
         return file.read(length, dtype="float32", always_2d=True)
     step = max(1, 2 * MAX_VALUES // file.channels)
@@ -112,7 +112,7 @@ def _read_block(file: soundfile.SoundFile, length: int) -> np.ndarray:
 
 
 def louder_channel(channels: np.ndarray) -> int | None:
-    """`(T, C)` -> the number of the louder one of two channels that cancel each other out, else None."""
+    """`(T, C)` -> index of the louder of two channels that cancel each other out, else None."""
     if channels.shape[1] != 2:
         return None
     energy = np.square(channels).sum(axis=0)
@@ -121,7 +121,7 @@ def louder_channel(channels: np.ndarray) -> int | None:
 
 
 def mix_down(channels: np.ndarray, name: str) -> np.ndarray:
-    """`(T, C)` -> their mean `(T,)`, or the louder one of two that cancel each other out; a warning has the `name`."""
+    """`(T, C)` -> mean `(T,)`, or the louder of two channels that cancel each other out, with a warning on `name`."""
     louder = louder_channel(channels)
     if louder is None:
         return channels.mean(axis=1)
@@ -130,14 +130,14 @@ def mix_down(channels: np.ndarray, name: str) -> np.ndarray:
 
 
 class Header(NamedTuple):
-    """What a recording says of itself; it may be wrong."""
+    """What a recording's header says; it may be wrong."""
 
     seconds: float
     sample_rate: int
 
 
 def read_header(path: Path) -> Header | None:
-    """None where it cannot be read."""
+    """The header of a recording, or None if it cannot be read."""
     try:
         info = soundfile.info(path)
         return Header(info.duration, info.samplerate) if info.frames < UNKNOWN_LENGTH else None
@@ -146,7 +146,10 @@ def read_header(path: Path) -> Header | None:
 
 
 def fit_length(waveform: np.ndarray, num_samples: int = 16_000) -> np.ndarray:
-    """`(T,)` -> `(num_samples,)`: zeros around a shorter clip, the loudest stretch (most energy) of a longer one."""
+    """`(T,)` -> `(num_samples,)`: pad a shorter clip with zeros on both sides, take the loudest window of a longer one.
+
+    The loudest window has the most energy.
+    """
     excess = len(waveform) - num_samples
     if excess <= 0:
         return np.pad(waveform, (-excess // 2, -(excess // 2)))
@@ -168,14 +171,14 @@ def read_clips(
     inspect: Callable[[Path, np.ndarray], None] | None = None,
     unreadable: dict[Path, str] | None = None,
 ) -> Iterator[np.ndarray]:
-    """Recordings -> chunks `(chunk_size, num_samples)` int16, in order; decoded by threads (libsndfile frees the GIL).
+    """Recordings -> chunks `(chunk_size, num_samples)` int16, in order; threads decode, libsndfile releases the GIL.
 
     Args:
-        inspect: gets each path and its clip, `(num_samples,)` float32, in one of the threads.
-        unreadable: collects the recordings that cannot be used and why; their clips are zeros.
+        inspect: called with each path and its clip `(num_samples,)` float32, in one of the threads.
+        unreadable: filled with the reason for each recording that cannot be used; its clip is zeros.
 
     Raises:
-        DataError: without `unreadable`; after reading all, the number of those that cannot be used and up to five.
+        DataError: recordings cannot be used and `unreadable` is None; raised after reading all, names up to five.
     """
     errors = {} if unreadable is None else unreadable
 
@@ -197,7 +200,7 @@ def read_clips(
 
 
 def check_all_read(errors: Mapping[Path, str], num_recordings: int) -> None:
-    """Raise one DataError for the recordings that cannot be used, if there are any."""
+    """Raise one DataError for all recordings that cannot be used, if any."""
     if errors:
         more = [f"... and {len(errors) - 5} more"] if len(errors) > 5 else []
         lines = [f"{len(errors)} of {num_recordings} recordings cannot be used:", *sorted(errors.values())[:5], *more]
@@ -205,11 +208,11 @@ def check_all_read(errors: Mapping[Path, str], num_recordings: int) -> None:
 
 
 def cached_waveforms(paths: Sequence[Path], cache_dir: Path, description: str) -> tuple[np.ndarray, str]:
-    """Recordings -> `(N, 16000)` int16 from the cache, and the key they have there."""
+    """Recordings -> `(N, 16000)` int16 from the cache, and their cache key."""
     try:
         key = cache_key("waveforms", SAMPLE_RATE, NUM_SAMPLES, list(paths))
     except FileNotFoundError as error:
-        raise DataError(f"{error.filename}: a link to a file that is not there; fetch it or remove it") from error
+        raise DataError(f"{error.filename}: broken symbolic link; restore its target or remove it") from error
     array = cached_array(
         cache_dir / f"waveforms-{key}.npy",
         (len(paths), NUM_SAMPLES),

@@ -1,4 +1,4 @@
-"""Waveforms from one sample rate to another."""
+"""Resample waveforms."""
 
 import math
 from collections.abc import Callable
@@ -8,15 +8,15 @@ import numpy as np
 
 from errors import DataError
 
-RATES = range(1_000, 768_001)  # Hz, of recordings
-# Of the filter between two rates: 80 thousand from 44100 Hz to 16 kHz, but 44 million (1.4 GB while it is made) from
-# 11026 Hz.
+RATES = range(1_000, 768_001)  # Hz, sample rates that are accepted
+# Taps of the filter between two rates: 80 thousand from 44100 Hz to 16 kHz, but 44 million (1.4 GB while it is
+# computed) from 11026 Hz.
 MAX_TAPS = 1 << 24
 
 
 @lru_cache(maxsize=8)
 def _resampler(rate: int, sample_rate: int) -> Callable[[np.ndarray], np.ndarray]:
-    import torch  # takes seconds, and whoever looks for a recording should be told at once that it is not there
+    import torch  # takes seconds; a missing recording should be reported before that
     from torchaudio.transforms import Resample
 
     transform = Resample(rate, sample_rate)
@@ -24,13 +24,15 @@ def _resampler(rate: int, sample_rate: int) -> Callable[[np.ndarray], np.ndarray
 
 
 def check_rate(rate: int, sample_rate: int) -> None:
-    """Whether sound at `rate` Hz can be brought to `sample_rate` Hz.
+    """Check that audio at `rate` Hz can be resampled to `sample_rate` Hz.
 
     Raises:
-        DataError: it cannot.
+        DataError: the rate is out of range, or the filter would take too much memory.
     """
     if rate not in RATES or rate * sample_rate // math.gcd(rate, sample_rate) ** 2 > MAX_TAPS:
-        raise DataError(f"{rate} samples a second cannot be brought to {sample_rate}; convert to a usual rate first")
+        raise DataError(
+            f"cannot resample from {rate} Hz to {sample_rate} Hz; convert to a common rate first, such as 48000 Hz"
+        )
 
 
 def resample(waveform: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:

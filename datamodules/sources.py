@@ -1,4 +1,4 @@
-"""Where clips and their answers come from; every source gives `Splits`."""
+"""Sources of clips and targets; each loads `Splits`."""
 
 from datamodules.competition import CompetitionFolder
 from datamodules.words import SpeechCommands, WordFolder

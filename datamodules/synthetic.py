@@ -1,6 +1,6 @@
-"""The embedded spoken-word corpus: 30 English words in the many voices of eSpeak NG, written once as a word folder.
+"""The embedded corpus: 30 English words spoken by many voices of eSpeak NG, written once as a word folder.
 
-eSpeak NG is GPL-3.0-or-later. It is used as an installed tool, the wheel `espeakng-loader`; none of its code is here.
+eSpeak NG is GPL-3.0-or-later. It is used as an installed tool, the wheel `espeakng-loader`; its code is not included.
 """
 
 import importlib.metadata
@@ -36,35 +36,35 @@ WORDS = [
     "house", "left", "marvin", "nine", "no", "off", "on", "one", "right", "seven",
     "sheila", "six", "stop", "three", "tree", "two", "up", "wow", "yes", "zero",
 ]  # fmt: skip
-SAMPLE_RATE = 22_050  # the engine's own: whoever reads the corpus resamples anyway
-PITCH = (30, 70)  # of 0 .. 99, 50 being the voice's own
-RATE = (120, 190)  # words a minute
-LEAST_SAMPLES, LEAST_PEAK = 2_205, 655  # 0.1 s and 2 % of full scale: less than that is no word
-REMEDY = "install espeakng-loader again, or mix recordings of your own (data=words)"
+SAMPLE_RATE = 22_050  # Hz, the engine's output rate; reading the corpus resamples it
+PITCH = (30, 70)  # in 0 .. 99; 50 is the voice's default
+RATE = (120, 190)  # words per minute
+MIN_SAMPLES, MIN_PEAK = 2_205, 655  # 0.1 s and 2 % of full scale: anything less counts as silent
+REMEDY = "reinstall espeakng-loader, or mix your own recordings (data=words)"
 
 
 class Voice(NamedTuple):
-    """speaker: as in the files' names, without an underscore; identifier: an accent and a variant of the engine."""
+    """speaker: the name in file names, without underscores; identifier: an accent and a variant of the engine."""
 
     speaker: str
     identifier: str
 
 
 def speak_corpus(cache_dir: Path, num_voices: int = 48, takes: int = 2, seed: int = 0) -> Path:
-    """The folder `cache_dir/synthetic-<key>` with `<word>/<speaker>_<take>.wav`, spoken at the first call.
+    """Return the folder `cache_dir/synthetic-<key>` with `<word>/<speaker>_<take>.wav`; the first call builds it.
 
-    Recordings are 16-bit mono at 22,050 Hz, the word in the middle of a second. Pitch and rate are drawn for each one
-    from its own name and `seed`, so a larger corpus of the same seed contains the smaller. Of several processes one
-    builds, the others wait.
+    Recordings are 16-bit mono at 22,050 Hz, one second long with the word in the middle. The pitch and rate of each one
+    depend on its name and `seed` alone, so a larger corpus contains the smaller one of the same seed. If several
+    processes call this, one builds and the others wait.
 
     Raises:
-        DataError: espeakng-loader is missing or does not work, or has no such number of voices.
-        CacheError: no room, or no permission to write.
+        DataError: espeakng-loader is missing or does not work, or has fewer voices.
+        CacheError: the disk is full, or the folder is not writable.
     """
     library, data = _engine()
     voices = draw_voices(data, num_voices, seed)
     if takes < 1:
-        raise DataError(f"{takes} takes of every word make no corpus; set data.takes to 1 or more")
+        raise DataError(f"data.takes is {takes}; use 1 or more")
     version = importlib.metadata.version("espeakng-loader")
     key = cache_key("synthetic", version, WORDS, voices, takes, seed, SAMPLE_RATE, PITCH, RATE)
     folder = cache_dir / f"synthetic-{key}"
@@ -76,30 +76,32 @@ def speak_corpus(cache_dir: Path, num_voices: int = 48, takes: int = 2, seed: in
         with FileLock(folder.with_suffix(".lock")):
             if not folder.is_dir():  # another process may have built it while this one waited
                 try:
-                    shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
+                    shutil.rmtree(temporary, ignore_errors=True)  # left by a process that was killed
                     _write(temporary, library, data, voices, takes, seed)
                     os.replace(temporary, folder)
                 finally:
                     shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
-        size = len(voices) * takes * len(WORDS) * 2 * SAMPLE_RATE  # a second each
+        size = len(voices) * takes * len(WORDS) * 2 * SAMPLE_RATE  # bytes; one second each
         raise cannot_write(folder, size, error) from error
     return folder
 
 
 def draw_voices(data: Path, num_voices: int, seed: int) -> list[Voice]:
-    """`num_voices` variants of the engine, each with one of its English accents; more voices begin with the fewer.
+    """Draw `num_voices` variants of the engine, each with one of its English accents.
+
+    The first voices do not depend on `num_voices`.
 
     Raises:
-        DataError: there are not so many.
+        DataError: the engine has fewer voices.
     """
-    # Names come from the engine's folders: it takes an unknown variant for none and says nothing.
+    # Take the names from the engine's folders: it silently ignores a variant that it does not have.
     accents = sorted(path.name for path in (data / "lang" / "gmw").glob("en*"))
     names = {path.name for path in (data / "voices" / "!v").iterdir()}
-    # klatt2 is klatt with a touch changed: in two splits they would be one speaker in both. (m2 stays, there is no m.)
+    # klatt2 is almost klatt: in two splits, both would have the same speaker. (m2 stays, because there is no m.)
     variants = sorted(name for name in names if (stem := name.rstrip("0123456789")) == name or stem not in names)
     if not 1 <= num_voices <= len(variants):
-        raise DataError(f"{num_voices} voices asked for, but there are 1 .. {len(variants)}; change data.num_voices")
+        raise DataError(f"data.num_voices is {num_voices}; choose 1 to {len(variants)}")
     voices = []
     for variant in np.random.default_rng(seed).permutation(variants)[:num_voices]:
         accent = np.random.default_rng([seed, *variant.encode()]).choice(accents)
@@ -108,7 +110,7 @@ def draw_voices(data: Path, num_voices: int, seed: int) -> list[Voice]:
 
 
 def _engine() -> tuple[Path, Path]:
-    """The engine's library and the folder of its data."""
+    """Paths of the engine's library and of its data folder."""
     try:
         import espeakng_loader
     except ImportError as error:
@@ -117,12 +119,13 @@ def _engine() -> tuple[Path, Path]:
 
 
 def _write(folder: Path, library: Path, data: Path, voices: Sequence[Voice], takes: int, seed: int) -> None:
+    """Write the recordings of all voices to `folder`, several voices in parallel."""
     names = [(word, take) for word in WORDS for take in range(takes)]
     for word in WORDS:
         (folder / word).mkdir(parents=True)
 
     def write_voice(voice: Voice) -> int:
-        """Writes all recordings of a voice and returns how many there are."""
+        """Write all recordings of a voice; return their number."""
         utterances = []
         for word, take in names:
             rng = np.random.default_rng([seed, *f"{word}/{voice.speaker}_{take}".encode()])
@@ -130,10 +133,10 @@ def _write(folder: Path, library: Path, data: Path, voices: Sequence[Voice], tak
             utterances.append((word, pitch, rate))
         written = 0
         for (word, take), samples in zip(names, speak(library, data, voice.identifier, utterances), strict=True):
-            if len(samples) >= LEAST_SAMPLES and np.abs(samples.astype(np.int32)).max() >= LEAST_PEAK:
+            if len(samples) >= MIN_SAMPLES and np.abs(samples.astype(np.int32)).max() >= MIN_PEAK:
                 missing = max(0, SAMPLE_RATE - len(samples))
                 clip = np.pad(samples, (missing // 2, missing - missing // 2))
-                wav = io.BytesIO()  # writing the bytes raises OSError on a full disk, soundfile would not
+                wav = io.BytesIO()  # write_bytes raises OSError on a full disk, soundfile does not
                 soundfile.write(wav, clip, SAMPLE_RATE, format="WAV")
                 (folder / word / f"{voice.speaker}_{take}.wav").write_bytes(wav.getvalue())
                 written += 1
@@ -146,9 +149,9 @@ def _write(folder: Path, library: Path, data: Path, voices: Sequence[Voice], tak
             progress.update()
     silent = len(voices) * len(names) - written
     if not written:
-        raise DataError(f"eSpeak NG says nothing in any of {len(voices)} voices; {REMEDY}")
+        raise DataError(f"eSpeak NG produced no audio for any of {len(voices)} voices; {REMEDY}")
     if silent:
-        log.warning("%d of %d utterances were silent and are left out", silent, silent + written)
+        log.warning("skipped %d silent utterances of %d", silent, silent + written)
 
 
 def speak(library: Path, data: Path, voice: str, utterances: Sequence[tuple[str, int, int]]) -> list[np.ndarray]:
@@ -208,7 +211,7 @@ def _speak() -> None:
 
 
 class Synthetic(WordFolder):
-    """30 English words in `num_voices` voices of eSpeak NG, each spoken `takes` times, mixed here; see `WordFolder`."""
+    """30 English words in `num_voices` voices of eSpeak NG, each spoken `takes` times; mixed as in `WordFolder`."""
 
     def __init__(self, num_voices: int = 48, takes: int = 2, **mixing: Any) -> None:
         super().__init__(root="", **mixing)

@@ -1,4 +1,4 @@
-"""Tables of answers: an id and one column a word."""
+"""Read and check tables of targets: an id and one column per word."""
 
 import csv
 import math
@@ -14,7 +14,7 @@ from messages import first_names
 
 @dataclass(frozen=True)
 class TargetTable:
-    """`values`, `(N, num_classes)` float32: row i is the answer of the clip `ids[i]`, from line `lines[i]` of it."""
+    """`values` `(N, num_classes)` float32: row i is the target of clip `ids[i]`, from line `lines[i]` of the file."""
 
     path: Path
     columns: list[str]
@@ -27,11 +27,11 @@ class TargetTable:
         return self.columns[1:]
 
     def check_distributions(self) -> None:
-        """Raises DataError at the first row that is no distribution: negative, or a sum that is not 1 to 1e-3."""
+        """Raise DataError for the first row that is not a distribution: negative, or its sum not within 1e-3 of 1."""
         negative = (self.values < 0).any(axis=1)
         total = self.values.sum(axis=1)
-        off = np.abs(total - 1) > 1e-3 + 1e-6  # float32 blurs the sum a little
-        for bad, fault in ((negative, "holds a negative answer"), (off, "sums to {:.4g}, not to 1")):
+        off = np.abs(total - 1) > 1e-3 + 1e-6  # rounding of float32
+        for bad, fault in ((negative, "contains a negative probability"), (off, "sums to {:.4g}, not to 1")):
             if bad.any():
                 i = int(bad.argmax())
                 raise DataError(
@@ -40,17 +40,17 @@ class TargetTable:
                 )
 
     def check_columns(self, class_names: list[str], where: str) -> None:
-        """Raises DataError where the words of this file and those of `where` differ; their order may."""
+        """Raise DataError if the words of this file differ from `class_names`, those of `where`; any order is fine."""
         missing = [name for name in class_names if name not in self.class_names]
         unknown = [name for name in self.class_names if name not in class_names]
         if missing or unknown:
             raise DataError(
-                f"{self.path}: its columns are not those of {where}: "
-                f"missing {first_names(missing)}; unknown {first_names(unknown)}; make the headers agree"
+                f"{self.path}: columns differ from {where}: "
+                f"missing {first_names(missing)}; unknown {first_names(unknown)}; use the same header"
             )
 
     def check_ids(self, recordings: set[str], folder: Path) -> None:
-        """Raises DataError where a row has no recording in `folder`, or a recording there has no row."""
+        """Raise DataError if a row has no recording in `folder`, or a recording in it has no row."""
         absent = [i for i, clip_id in enumerate(self.ids) if clip_id not in recordings]
         if absent:
             raise DataError(
@@ -60,56 +60,60 @@ class TargetTable:
         extra = sorted(recordings - set(self.ids))
         if extra:
             raise DataError(
-                f"{folder}: {first_names(extra)} without a row in {self.path}; add the row or remove the recording"
+                f"{folder}: no row in {self.path} for {first_names(extra)}; add the row or remove the recording"
             )
 
 
 def read_targets(path: Path) -> TargetTable:
-    """A CSV whose first column is the id and whose other columns are the words, in UTF-8 (with or without BOM).
+    """Read a CSV in UTF-8 (with or without BOM) whose first column is the id and whose other columns are the words.
 
     Raises:
-        DataError: no such file, no rows, an id or a column twice, a row with more or fewer fields than the header, or
-            a value that is no number.
+        DataError: the file does not exist, has no rows, a duplicate id or column, a row with more or fewer fields than
+            the header, or a value that is not a number.
     """
     lines: dict[str, int] = {}
     values = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
-            rows = (row for row in reader if "".join(row).strip())  # spreadsheets leave empty rows, some with commas
+            rows = (row for row in reader if "".join(row).strip())  # spreadsheets write empty rows, some with commas
             header = [normalize_name(name) for name in next(rows, [])]
             _check_header(path, header)
             for row in rows:
                 clip_id, where = normalize_name(row[0]), f"{path}, line {reader.line_num}"
                 if len(row) != len(header):
-                    raise DataError(f"{where} ({clip_id}): {len(row)} fields under {len(header)} columns; correct it")
+                    raise DataError(
+                        f"{where} ({clip_id}): {len(row)} fields, but the header has {len(header)}; correct the row"
+                    )
                 if clip_id in lines:
-                    first = f"first in line {lines[clip_id]}"
-                    raise DataError(f"{where}: the id {clip_id} stands there a second time, {first}; keep one row")
+                    raise DataError(f"{where}: duplicate id {clip_id}, first in line {lines[clip_id]}; keep one row")
                 lines[clip_id] = reader.line_num
                 values.append(_numbers(row[1:], header[1:], f"{where} ({clip_id})"))
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; put it there, with an id and one column a word") from error
+        raise DataError(f"{path}: file not found; it needs an id and one column per word") from error
     except (csv.Error, UnicodeDecodeError, OSError) as error:
-        raise DataError(f"{path}: not a table in UTF-8 with commas ({error}); export it again") from error
+        raise DataError(f"{path}: not a comma-separated table in UTF-8 ({error}); export it again") from error
     if not values:
-        raise DataError(f"{path}: has a header and no row; add one for each clip")
+        raise DataError(f"{path}: is empty; add one row per clip")
     return TargetTable(path, header, list(lines), np.array(values, np.float32), list(lines.values()))
 
 
 def normalize_name(text: str) -> str:
-    """Names as they are compared: a Mac writes Korean letters and accents in pieces, other systems whole."""
+    """Normalize a name for comparison: macOS decomposes Korean syllables and accented letters, other systems do not."""
     return unicodedata.normalize("NFC", text).strip()
 
 
 def _check_header(path: Path, header: list[str]) -> None:
     if len(header) < 2:
-        raise DataError(f"{path}: its header is {''.join(header)!r}; write an id and the words there, commas between")
+        raise DataError(
+            f"{path}: the header is {''.join(header)!r}; "
+            "the first line must be a comma-separated header: id, word, word, ..."
+        )
     if not all(header):
         raise DataError(f"{path}: column {header.index('') + 1} has no name in the header; name it or remove it")
-    twice = [name for i, name in enumerate(header) if name in header[:i]]
-    if twice:
-        raise DataError(f"{path}: the column {twice[0]} stands twice in its header; rename or remove one")
+    duplicates = [name for i, name in enumerate(header) if name in header[:i]]
+    if duplicates:
+        raise DataError(f"{path}: duplicate column {duplicates[0]}; rename or remove one")
 
 
 def _numbers(texts: list[str], names: list[str], where: str) -> np.ndarray:

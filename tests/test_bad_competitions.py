@@ -1,4 +1,4 @@
-"""What is wrong with a competition's folder is said with the file, the row and the remedy, and nothing is half-read."""
+"""Errors of a competition's folder name the file, the row and what to do, and leave nothing half-written."""
 
 import re
 import shutil
@@ -13,8 +13,8 @@ from errors import DataError
 from tests.helpers.fake_recordings import RATE, half_written, read_table, speech, spoil_recording, write_table
 
 
-def refusal(source: CompetitionFolder, cache_dir: Path) -> str:
-    """The message with which a folder is refused; the cache holds nothing after it."""
+def load_error(source: CompetitionFolder, cache_dir: Path) -> str:
+    """The error message of a folder; the cache is empty after it."""
     with pytest.raises(DataError) as caught:
         source.load(cache_dir, 0)
     assert half_written(cache_dir) == []
@@ -31,18 +31,24 @@ def rewrite(name: str, change: Callable[[list[list[str]]], None]) -> Callable[[P
 
 
 ONE_NAN = np.where(np.arange(RATE) == 777, np.nan, speech(0))
-BAD = {  # what was done to a good folder; what the message says
+BAD = {  # case: (change to a good folder, expected message)
     "no folder": (shutil.rmtree, r"^{root}: no such folder; set data\.root"),
-    "empty folder": (lambda root: [shutil.rmtree(root), root.mkdir()], r"^{root}/train_answer\.csv: no such file; put"),
-    "no answers": (lambda root: (root / "train_answer.csv").unlink(), r"^{root}/train_answer\.csv: no such file; put"),
+    "empty folder": (
+        lambda root: [shutil.rmtree(root), root.mkdir()],
+        r"^{root}/train_answer\.csv: file not found; it needs an id and one column per word$",
+    ),
+    "no targets": (lambda root: (root / "train_answer.csv").unlink(), r"^{root}/train_answer\.csv: file not found; it"),
     "no train": (
         lambda root: shutil.rmtree(root / "train"),
-        r"^{root}/train: no such folder; put the recordings of tr",
+        r"^{root}/train: no such folder; create it and add the recordings of train_answer\.csv$",
     ),
-    "no test": (lambda root: shutil.rmtree(root / "test"), r"^{root}/test: no such folder; put the recordings of subm"),
+    "no test": (
+        lambda root: shutil.rmtree(root / "test"),
+        r"^{root}/test: no such folder; create it and add the recordings of submission\.csv$",
+    ),
     "empty train": (
         lambda root: [path.unlink() for path in (root / "train").iterdir()],
-        r"^{root}/train: holds no recording; put those of train_answer\.csv there",
+        r"^{root}/train: contains no recordings; add those of train_answer\.csv$",
     ),
     "not audio": (
         spoil_recording("train/train_004.wav", b"no audio"),
@@ -51,11 +57,11 @@ BAD = {  # what was done to a good folder; what the message says
     "empty file": (spoil_recording("train/train_004.wav", b""), r"\n{root}/train/train_004\.wav: .*; replace it"),
     "no samples": (
         spoil_recording("train/train_004.wav", speech(0)[:0]),
-        r"\n{root}/train/train_004\.wav: empty, not one sample; replace it",
+        r"\n{root}/train/train_004\.wav: contains no samples; replace it",
     ),
-    "cut short": (
+    "truncated": (
         spoil_recording("train/train_004.wav", 0.5),
-        r"\n{root}/train/train_004\.wav: cut short, .*; copy it again or remove it$",
+        r"\n{root}/train/train_004\.wav: truncated, .*; copy it again or remove it$",
     ),
     "all NaN": (
         spoil_recording("train/train_004.wav", np.full(RATE, np.nan)),
@@ -65,9 +71,9 @@ BAD = {  # what was done to a good folder; what the message says
         spoil_recording("train/train_004.wav", ONE_NAN),
         r"\n{root}/train/train_004\.wav: sample 777 is not a finite number; export it again or remove it$",
     ),
-    "a link to nothing": (
+    "a broken link": (
         lambda root: [(root / "train/train_004.wav").unlink(), (root / "train/train_004.wav").symlink_to("nothing")],
-        r"^{root}/train/train_004\.wav: a link to a file that is not there; fetch it or remove it$",
+        r"^{root}/train/train_004\.wav: broken symbolic link; restore its target or remove it$",
     ),
     "a row without its recording": (
         lambda root: (root / "train/train_004.wav").unlink(),
@@ -75,7 +81,7 @@ BAD = {  # what was done to a good folder; what the message says
     ),
     "a recording without its row": (
         rewrite("train_answer.csv", lambda rows: rows.pop(5)),
-        r"^{root}/train: train_004 without a row in {root}/train_answer\.csv; add the row or remove the recording$",
+        r"^{root}/train: no row in {root}/train_answer\.csv for train_004; add the row or remove the recording$",
     ),
     "a test row without its recording": (
         lambda root: (root / "test/test_002.flac").unlink(),
@@ -83,39 +89,39 @@ BAD = {  # what was done to a good folder; what the message says
     ),
     "a test recording without its row": (
         rewrite("submission.csv", lambda rows: rows.pop(3)),
-        r"^{root}/test: test_002 without a row in {root}/submission\.csv; add the row",
+        r"^{root}/test: no row in {root}/submission\.csv for test_002; add the row",
     ),
-    "an id twice": (
+    "a duplicate id": (
         rewrite("train_answer.csv", lambda rows: rows.append(rows[1])),
-        r"^{root}/train_answer\.csv, line 14: the id train_000 stands there a second time, first in line 2; keep one",
+        r"^{root}/train_answer\.csv, line 14: duplicate id train_000, first in line 2; keep one row$",
     ),
-    "two recordings of one id": (
+    "two recordings with the same id": (
         lambda root: shutil.copy(root / "train/train_004.wav", root / "train/train_004.flac"),
-        r"^{root}/train: train_004\.flac and train_004\.wav are recordings of one id; keep one of them$",
+        r"^{root}/train: train_004\.flac and train_004\.wav have the same id; keep one of them$",
     ),
-    "a negative answer": (
+    "a negative probability": (
         rewrite("train_answer.csv", lambda rows: rows[3].__setitem__(slice(1, None), ["-1", "1", "1", "0"])),
-        r"^{root}/train_answer\.csv, line 4 \(train_002\): holds a negative answer .*; correct it or remove",
+        r"^{root}/train_answer\.csv, line 4 \(train_002\): contains a negative probability .*; correct it or remove",
     ),
-    "a sum beside 1": (
+    "a sum that is not 1": (
         rewrite("train_answer.csv", lambda rows: rows[3].__setitem__(slice(1, None), ["1", "1", "0", "0"])),
         r"^{root}/train_answer\.csv, line 4 \(train_002\): sums to 2, not to 1 .*; correct it or remove",
     ),
-    "no number": (
+    "not a number": (
         rewrite("train_answer.csv", lambda rows: rows[3].__setitem__(2, "half")),
         r"^{root}/train_answer\.csv, line 4 \(train_002\), column left: 'half' is not a number; correct it$",
     ),
     "a ragged row": (
         rewrite("train_answer.csv", lambda rows: rows[3].pop()),
-        r"^{root}/train_answer\.csv, line 4 \(train_002\): 4 fields under 5 columns; correct it$",
+        r"^{root}/train_answer\.csv, line 4 \(train_002\): 4 fields, but the header has 5; correct the row$",
     ),
     "wrong columns": (
         rewrite("submission.csv", lambda rows: rows[0].__setitem__(2, "lefft")),
-        r"^{root}/submission\.csv: its columns are not those of train_answer\.csv: missing left; unknown lefft; make",
+        r"^{root}/submission\.csv: columns differ from train_answer\.csv: missing left; unknown lefft; use the same",
     ),
     "a missing column": (
         rewrite("submission.csv", lambda rows: [row.pop() for row in rows]),
-        r"^{root}/submission\.csv: its columns are not .*: missing up; unknown none; make the headers agree$",
+        r"^{root}/submission\.csv: columns differ from .*: missing up; unknown none; use the same header$",
     ),
 }
 
@@ -125,11 +131,11 @@ def test_bad_competition_folders(competition, cache_dir, case):
     spoil, message = BAD[case]
     spoil(competition)
     assert re.search(
-        message.replace("{root}", re.escape(str(competition))), refusal(CompetitionFolder(competition), cache_dir)
+        message.replace("{root}", re.escape(str(competition))), load_error(CompetitionFolder(competition), cache_dir)
     )
 
 
-def test_a_bad_test_recording_keeps_what_was_read_of_the_training(competition, cache_dir):
+def test_a_bad_test_recording_keeps_the_cached_training_clips(competition, cache_dir):
     (competition / "test/test_001.flac").write_bytes(b"fLaC")
     with pytest.raises(DataError, match=r"^1 of 4 recordings cannot be used:\n.*/test/test_001\.flac: "):
         CompetitionFolder(competition).load(cache_dir, 0)

@@ -1,4 +1,4 @@
-"""The cache: built once, whole or not at all, whoever asks and whatever happens."""
+"""The cache builds an array once, completely or not at all, also with several processes and after a kill."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from tests.helpers.fake_recordings import half_written
 ROOT = Path(__file__).parents[1]
 VALUES = np.arange(600, dtype=np.int16).reshape(30, 20)
 
-# A builder in a process of its own: argv is the array's path and what happens in the middle of the build.
+# A builder in a process of its own: argv is the array's path and code to run in the middle of the build.
 BUILDER = """
 import resource, signal, sys, time
 from pathlib import Path
@@ -56,7 +56,7 @@ def builder(path: Path, middle: str = "", before: str = "") -> subprocess.Popen:
 
 
 class Build:
-    """Chunks of an array, and how often they were asked for."""
+    """Yields chunks of an array and counts its calls."""
 
     def __init__(self, values: np.ndarray = VALUES, chunk: int = 7) -> None:
         self.values, self.chunk, self.count = values, chunk, 0
@@ -76,7 +76,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "deep/er/array.npy"
 
 
-def test_built_once_and_read_ever_after(path):
+def test_an_array_is_built_once(path):
     build = Build()
     for _ in range(3):
         array = ask(path, build)
@@ -86,21 +86,21 @@ def test_built_once_and_read_ever_after(path):
     assert np.array_equal(np.load(path), VALUES)  # an ordinary .npy
 
 
-def test_what_is_read_is_a_memory_map_that_cannot_be_written(path):
+def test_the_array_is_a_read_only_memory_map(path):
     array = ask(path, Build())
     assert isinstance(array, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
         array[0, 0] = 1
 
 
-def test_a_whole_array_needs_no_permission_to_write(path, monkeypatch):
+def test_reading_needs_no_permission_to_write(path, monkeypatch):
     ask(path, Build())
 
-    def refused(*args, **kwargs):
+    def denied(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "mkdir", refused)
-    monkeypatch.setattr(cache, "FileLock", refused)
+    monkeypatch.setattr(Path, "mkdir", denied)
+    monkeypatch.setattr(cache, "FileLock", denied)
     build = Build()
     assert np.array_equal(ask(path, build), VALUES)
     assert build.count == 0
@@ -117,14 +117,14 @@ def test_an_array_without_rows(path):
 
 
 @pytest.mark.parametrize("keep", [0, 5, 40, 127, 128, 600, -1])
-def test_a_file_cut_short_is_built_again_and_the_log_says_so(path, caplog, keep):
+def test_a_truncated_file_is_rebuilt_with_a_warning(path, caplog, keep):
     ask(path, Build())
     path.write_bytes(path.read_bytes()[:keep])
     build = Build()
     assert np.array_equal(ask(path, build), VALUES)
     assert build.count == 1
     assert [record.message for record in caplog.records] == [
-        f"{path} is cut short or of another layout: building it again"
+        f"{path} is truncated or has a different layout; rebuilding"
     ]
     assert half_written(path.parent) == ["array.npy"]
 
@@ -132,11 +132,11 @@ def test_a_file_cut_short_is_built_again_and_the_log_says_so(path, caplog, keep)
 @pytest.mark.parametrize(
     "other", [VALUES[:20], VALUES.T.copy(), VALUES.astype(np.int32), VALUES.astype(">i2"), VALUES[None]]
 )
-def test_a_file_of_another_layout_is_built_again_and_the_log_says_so(path, caplog, other):
+def test_a_file_with_a_different_layout_is_rebuilt_with_a_warning(path, caplog, other):
     path.parent.mkdir(parents=True)
     np.save(path, other)
     assert np.array_equal(ask(path, Build()), VALUES)
-    assert "building it again" in caplog.text and str(path) in caplog.text
+    assert "rebuilding" in caplog.text and str(path) in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -149,20 +149,20 @@ def test_a_file_of_another_layout_is_built_again_and_the_log_says_so(path, caplo
         bytes(1328),
     ],
 )
-def test_a_file_of_something_else_is_built_again(path, caplog, content):
+def test_a_file_that_is_not_an_array_is_rebuilt(path, caplog, content):
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
     assert np.array_equal(ask(path, Build()), VALUES)
-    assert "building it again" in caplog.text
+    assert "rebuilding" in caplog.text
 
 
-def test_an_undamaged_cache_says_nothing(path, caplog):
+def test_a_valid_cache_logs_nothing(path, caplog):
     ask(path, Build())
     ask(path, Build())
     assert not caplog.records
 
 
-def test_an_error_while_building_leaves_nothing_and_comes_through(path):
+def test_an_error_while_building_is_raised_and_leaves_no_file(path):
     def build():
         yield VALUES[:10]
         raise ValueError("a recording cannot be used")
@@ -173,7 +173,7 @@ def test_an_error_while_building_leaves_nothing_and_comes_through(path):
     assert np.array_equal(ask(path, Build()), VALUES)
 
 
-def test_an_error_while_building_again_leaves_the_damaged_file_to_the_next(path):
+def test_an_error_while_rebuilding_keeps_the_damaged_file(path):
     ask(path, Build())
     path.write_bytes(b"")
     with pytest.raises(ZeroDivisionError):
@@ -183,7 +183,7 @@ def test_an_error_while_building_again_leaves_the_damaged_file_to_the_next(path)
 
 
 @pytest.mark.parametrize("rows", [29, 31])
-def test_a_build_of_another_length_is_not_published(path, rows):
+def test_a_build_with_the_wrong_length_is_not_published(path, rows):
     values = np.zeros((rows, 20), np.int16)
     with pytest.raises(ValueError, match=f"array.npy: built .* of {128 + VALUES.nbytes}"):
         ask(path, Build(values))
@@ -191,7 +191,7 @@ def test_a_build_of_another_length_is_not_published(path, rows):
 
 
 @pytest.mark.parametrize("below", ["", "folder"])
-def test_a_file_where_the_folder_should_be(tmp_path, below):
+def test_a_file_in_place_of_the_folder(tmp_path, below):
     (tmp_path / "file").write_text("mine")
     build = Build()
     with pytest.raises(CacheError) as caught:
@@ -202,13 +202,13 @@ def test_a_file_where_the_folder_should_be(tmp_path, below):
     assert (tmp_path / "file").read_text() == "mine"
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc, where no one may write")
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc, a folder that is never writable")
 def test_no_permission():
     with pytest.raises(CacheError, match=r"^/proc/cache: cannot write the cache \(.*\); .*data\.cache_dir"):
         ask(Path("/proc/cache/array.npy"), Build())
 
 
-def test_the_room_is_asked_for_before_the_work(path, monkeypatch):
+def test_disk_space_is_allocated_before_building(path, monkeypatch):
     def full(descriptor: int, offset: int, size: int) -> None:
         assert (offset, size) == (0, 128 + VALUES.nbytes)
         raise OSError(28, "No space left on device")
@@ -219,14 +219,14 @@ def test_the_room_is_asked_for_before_the_work(path, monkeypatch):
         ask(path, build)
     message = str(caught.value)
     assert message.startswith(f"{path}: no space left on the disk; it needs 1.2 kB and ")
-    assert message.endswith("make room and repeat the same command, or choose another folder with data.cache_dir")
+    assert message.endswith("free some space and repeat the command, or choose another folder with data.cache_dir")
     assert half_written(path.parent) == []
     monkeypatch.undo()
     assert np.array_equal(ask(path, build), VALUES)
 
 
 @pytest.mark.parametrize("system", ["", "import os; del os.posix_fallocate"])
-def test_no_room_for_the_file(path, system):
+def test_a_file_that_is_too_large_for_the_disk(path, system):
     limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (700, 700))"  # half of the file
     output, errors = builder(path, before=f"{system}\n{limit}").communicate(timeout=60)
     assert "Traceback" not in errors
@@ -236,7 +236,7 @@ def test_no_room_for_the_file(path, system):
     assert half_written(path.parent) == []
 
 
-def test_two_processes_build_one_cache_once(path):
+def test_parallel_processes_build_one_array_once(path):
     processes = [builder(path, "time.sleep(0.3)") for _ in range(3)]
     outputs = [process.communicate(timeout=60)[0].split() for process in processes]
     assert all(output[-1] == "done" for output in outputs)
@@ -244,7 +244,7 @@ def test_two_processes_build_one_cache_once(path):
     assert half_written(path.parent) == ["array.npy"]
 
 
-def test_a_builder_killed_midway_is_replaced_by_one_that_waited(path):
+def test_a_waiting_process_takes_over_from_a_killed_builder(path):
     process = builder(path, "time.sleep(60)")
     assert process.stdout.readline() == "building\n"
     waiting = builder(path, before='print("started", flush=True)')
@@ -257,7 +257,7 @@ def test_a_builder_killed_midway_is_replaced_by_one_that_waited(path):
     assert half_written(path.parent) == ["array.npy"]
 
 
-def test_a_builder_killed_midway_publishes_nothing(path):
+def test_a_killed_builder_publishes_nothing(path):
     process = builder(path, "time.sleep(60)")
     assert process.stdout.readline() == "building\n"
     process.kill()
@@ -267,7 +267,7 @@ def test_a_builder_killed_midway_publishes_nothing(path):
     assert half_written(path.parent) == ["array.npy"]
 
 
-def test_keys_tell_contents_apart(tmp_path, monkeypatch):
+def test_keys_depend_on_the_content(tmp_path, monkeypatch):
     recording = tmp_path / "a.wav"
     recording.write_bytes(b"1234")
     os.utime(recording, (1000, 1000))
@@ -287,7 +287,7 @@ def test_keys_tell_contents_apart(tmp_path, monkeypatch):
     assert len(set(keys)) == len(keys) == 7
 
 
-def test_keys_do_not_depend_on_the_order_of_options_or_on_the_folder_one_stands_in(tmp_path, monkeypatch):
+def test_keys_do_not_depend_on_the_order_of_options_or_the_working_directory(tmp_path, monkeypatch):
     (tmp_path / "a.wav").touch()
     monkeypatch.chdir(tmp_path)
     assert cache_key({"a": 1, "b": 2}, Path("a.wav")) == cache_key({"b": 2, "a": 1}, tmp_path / "a.wav")

@@ -1,4 +1,4 @@
-"""Data sets that answer a batch of indices, counted on through the epochs."""
+"""Data sets return whole batches."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def clips() -> Clips:
     return Clips(["d", "a", "c", "b"], array, np.array([5, 0, 3, 1]), targets, "key")
 
 
-def test_rows_and_answers_of_a_batch(clips):
+def test_rows_and_targets_of_a_batch(clips):
     batch, targets = clips.__getitems__([2, 0])
     assert batch.tolist() == [[6, 7], [10, 11]] and batch.dtype == torch.int16
     assert targets.tolist() == [[0, 0, 1, 0], [1, 0, 0, 0]]
@@ -28,14 +28,14 @@ def test_numbers_go_on_through_the_epochs(clips):
         assert torch.equal(one, other)
 
 
-def test_unknown_answers_have_no_columns(clips):
+def test_unknown_targets_have_no_columns(clips):
     unknown = Clips(clips.ids, clips.array, clips.rows, None, "key")
     batch, targets = unknown.__getitems__(range(3))
     assert batch.shape == (3, 2) and targets.shape == (3, 0)
     assert unknown.subset(np.array([0])).targets is None
 
 
-def test_a_subset_keeps_ids_rows_and_answers_together(clips):
+def test_a_subset_keeps_ids_rows_and_targets_together(clips):
     subset = clips.subset(np.array([3, 1]))
     assert subset.ids == ["b", "a"] and subset.array is clips.array and subset.key == "key"
     batch, targets = subset.__getitems__([0, 1])
@@ -43,15 +43,15 @@ def test_a_subset_keeps_ids_rows_and_answers_together(clips):
     assert targets.tolist() == [[0, 0, 0, 1], [0, 1, 0, 0]]
 
 
-def test_a_batch_may_be_changed_without_the_array(clips):
-    clips.array.flags.writeable = False  # as of a memory map
+def test_changing_a_batch_does_not_change_the_array(clips):
+    clips.array.flags.writeable = False  # as in a memory map
     batch, targets = clips.__getitems__([0, 1])
     batch.zero_()
     targets.zero_()
     assert clips.array[5].tolist() == [10, 11] and clips.targets[0].tolist() == [1, 0, 0, 0]
 
 
-def fresh(seed: int = 0, size: int = 20, curriculum: int = 0) -> OnTheFlyMixtures:
+def on_the_fly(seed: int = 0, size: int = 20, curriculum: int = 0) -> OnTheFlyMixtures:
     words = np.stack([np.round(tone(200 + 50 * i) * 32768) for i in range(8)]).astype(np.int16)
     mixer = Mixer([np.array([2 * i, 2 * i + 1]) for i in range(4)], k=(2, 3))
     return OnTheFlyMixtures(words, mixer, size, seed, "words", curriculum)
@@ -61,8 +61,8 @@ def same(one: tuple, other: tuple) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def test_fresh_mixtures_are_those_of_the_mixer():
-    data = fresh()
+def test_on_the_fly_mixtures_are_those_of_the_mixer():
+    data = on_the_fly()
     waveforms, targets = data.__getitems__([3, 17])
     mixtures = data.mixer.draw(20, np.random.default_rng([0, 0]))
     assert torch.equal(waveforms, render(data.words, mixtures, np.array([3, 17])))
@@ -71,30 +71,30 @@ def test_fresh_mixtures_are_those_of_the_mixer():
     assert len(data) == 20
 
 
-def test_every_epoch_has_mixtures_of_its_own():
-    data = fresh()
+def test_every_epoch_has_different_mixtures():
+    data = on_the_fly()
     epochs = [data.__getitems__(range(20 * epoch, 20 * epoch + 20)) for epoch in range(3)]
     for i in range(3):
         for j in range(i):
             assert not any(torch.equal(one, other) for one, other in zip(epochs[i][0], epochs[j][0], strict=True))
 
 
-def test_equal_seeds_agree_whatever_was_asked_before():
-    data, other = fresh(seed=5), fresh(seed=5)
+def test_equal_seeds_give_the_same_mixtures_in_any_order():
+    data, other = on_the_fly(seed=5), on_the_fly(seed=5)
     other.__getitems__(range(60, 80))
     assert same(data.__getitems__(range(20, 40)), other.__getitems__(range(20, 40)))
     assert same(data.__getitems__([25]), tuple(part[5:6] for part in other.__getitems__(range(20, 40))))
-    assert same(data.__getitems__([7]), fresh(seed=5).__getitems__([7]))  # and an epoch can be gone back to
+    assert same(data.__getitems__([7]), on_the_fly(seed=5).__getitems__([7]))  # also an earlier epoch
 
 
 def test_other_seeds_differ():
-    assert not same(fresh(seed=5).__getitems__(range(20)), fresh(seed=6).__getitems__(range(20)))
-    # Neither does one seed repeat another's epochs.
-    assert not same(fresh(seed=0).__getitems__(range(20, 40)), fresh(seed=1).__getitems__(range(20)))
+    assert not same(on_the_fly(seed=5).__getitems__(range(20)), on_the_fly(seed=6).__getitems__(range(20)))
+    # One seed does not repeat another's epochs either.
+    assert not same(on_the_fly(seed=0).__getitems__(range(20, 40)), on_the_fly(seed=1).__getitems__(range(20)))
 
 
-def test_a_curriculum_begins_with_single_words():
-    data, plain = fresh(size=200, curriculum=6), fresh(size=200)
+def test_a_curriculum_starts_with_single_words():
+    data, plain = on_the_fly(size=200, curriculum=6), on_the_fly(size=200)
 
     def counts(epoch: int) -> set[int]:
         _, targets = data.__getitems__(range(200 * epoch, 200 * epoch + 200))

@@ -1,4 +1,4 @@
-"""A competition's folder gives clips with their own answers, in the order of its submission file."""
+"""A competition's folder gives clips with their own targets, in the order of its submission file."""
 
 import unicodedata
 
@@ -16,20 +16,20 @@ def waveforms(clips: Clips) -> dict[str, np.ndarray]:
     return dict(zip(clips.ids, clips.array[clips.rows], strict=True))
 
 
-def test_answers_belong_to_recordings_by_id(competition, cache_dir):
+def test_targets_are_matched_to_recordings_by_id(competition, cache_dir):
     header, *rows = read_table(competition / "train_answer.csv")
     order = np.random.default_rng(3).permutation(len(rows))
     write_table(competition / "train_answer.csv", [header, *(rows[i] for i in order)])
     splits = CompetitionFolder(competition, val_fraction=0.25).load(cache_dir, 0)
     assert splits.class_names == list(WORDS) and splits.columns == ["id", *WORDS]
-    answers = {clip_id: np.array(row, np.float32) for clip_id, *row in rows}
-    found = {}
+    targets = {clip_id: np.array(row, np.float32) for clip_id, *row in rows}
+    loaded = {}
     for clips in (splits.train, splits.val):
         for clip_id, target in zip(clips.ids, clips.targets, strict=True):
-            assert np.array_equal(target, answers[clip_id])
-        found |= waveforms(clips)
-    assert found.keys() == answers.keys()
-    for clip_id, waveform in found.items():
+            assert np.array_equal(target, targets[clip_id])
+        loaded |= waveforms(clips)
+    assert loaded.keys() == targets.keys()
+    for clip_id, waveform in loaded.items():
         assert np.array_equal(waveform, to_int16(speech(int(clip_id[-3:]))))
     assert splits.train.array.dtype == np.int16
 
@@ -82,16 +82,16 @@ def test_recordings_are_read_once(competition, cache_dir, monkeypatch):
     assert len(half_written(cache_dir)) == 3
 
 
-def test_odd_folders_that_are_right(tmp_path, cache_dir):
+def test_unusual_but_valid_folders(tmp_path, cache_dir):
     long = np.concatenate([np.zeros(9000), tone(200), np.zeros(30_000)])
     stereo = np.stack([tone(300), tone(500)], axis=1)
-    recordings = {  # id -> file, samples, rate, options; what is expected of it
+    recordings = {  # id -> file, samples, rate, options
         "0007": ("0007.WAV", tone(400), RATE, {}),
         "007": ("007.flac", speech(1), RATE, {}),
         "7": ("7.Aiff", speech(2), RATE, {}),
         "two words": ("two words.wav", stereo, RATE, {}),
         "한국어 1": ("한국어 1.wav", tone(440, 8_000), 8_000, {}),
-        # As a Mac names it, each syllable in pieces; the table has it whole.
+        # Decomposed syllables, as macOS writes file names; the table has them composed.
         "말소리": (f"{unicodedata.normalize('NFD', '말소리')}.wav", tone(440, 22_050), 22_050, {}),
         "a.b": ("a.b.wav", tone(440, 44_100), 44_100, {}),
         "deep": ("deep.wav", speech(3), RATE, {"subtype": "PCM_24"}),
@@ -112,25 +112,25 @@ def test_odd_folders_that_are_right(tmp_path, cache_dir):
     splits = CompetitionFolder(root, val_fraction=0).load(cache_dir, 0)
     assert splits.class_names == ["예", "no no"] and splits.columns[0] == "아이디"
     assert splits.train.ids == list(reversed(recordings))
-    found = {clip_id: waveform / 32768 for clip_id, waveform in waveforms(splits.train).items()}
+    loaded = {clip_id: waveform / 32768 for clip_id, waveform in waveforms(splits.train).items()}
     expected = {
         "0007": tone(400), "007": speech(1), "7": speech(2), "two words": (tone(300) + tone(500)) / 2,
         "deep": speech(3), "float": speech(4), "loud": tone(250, level=1.0),
     }  # fmt: skip
     for clip_id, waveform in expected.items():
-        assert np.abs(found[clip_id] - waveform).max() < 1e-4, clip_id
+        assert np.abs(loaded[clip_id] - waveform).max() < 1e-4, clip_id
     for clip_id in ("한국어 1", "말소리", "a.b"):
-        assert np.abs(found[clip_id] - tone(440))[500:-500].max() < 2e-3, clip_id
-    assert np.array_equal(found["short"], fit_length(speech(5)[:4001]))
-    assert np.sqrt(np.square(found["long"]).mean()) == pytest.approx(0.5 / np.sqrt(2), rel=0.05)
+        assert np.abs(loaded[clip_id] - tone(440))[500:-500].max() < 2e-3, clip_id
+    assert np.array_equal(loaded["short"], fit_length(speech(5)[:4001]))
+    assert np.sqrt(np.square(loaded["long"]).mean()) == pytest.approx(0.5 / np.sqrt(2), rel=0.05)
 
 
-def test_the_home_folder_has_its_short_name(competition, cache_dir, monkeypatch):
+def test_a_tilde_in_root_is_the_home_folder(competition, cache_dir, monkeypatch):
     monkeypatch.setenv("HOME", str(competition.parent))
     assert len(CompetitionFolder("~/competition").load(cache_dir, 0).test) == 4
 
 
-def test_the_size_of_every_split_is_known(competition, cache_dir):
+def test_splits_state_their_sizes(competition, cache_dir):
     sizes = CompetitionFolder(competition, val_fraction=0.25).load(cache_dir, 0).sizes
     assert sizes == {"train": {"recordings": 9}, "val": {"recordings": 3}, "test": {"recordings": 4}}
     assert "val" not in CompetitionFolder(competition, val_fraction=0).load(cache_dir, 0).sizes

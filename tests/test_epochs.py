@@ -1,4 +1,4 @@
-"""Training batches: the same for equal seeds, fresh ones every epoch, augmentation in training alone."""
+"""Training batches repeat for equal seeds and differ between epochs; only training is augmented."""
 
 import multiprocessing
 import os
@@ -28,15 +28,15 @@ def same(one: list, other: list) -> bool:
     return all(torch.equal(a, b) for x, y in zip(one, other, strict=True) for a, b in zip(x, y, strict=True))
 
 
-def test_an_epoch_is_every_clip_once_in_an_order_of_its_own(competition, cache_dir):
+def test_every_epoch_has_every_clip_once_in_a_new_order(competition, cache_dir):
     datamodule = attend(on_competition(competition, cache_dir, val_fraction=0))
-    everything = sorted(map(tuple, datamodule.train.targets.tolist()))
+    all_targets = sorted(map(tuple, datamodule.train.targets.tolist()))
     orders = []
     for number in range(3):
         batches = epoch(datamodule, number)
         assert [len(targets) for _, targets in batches] == [4, 4, 4]
         orders.append([tuple(row) for _, targets in batches for row in targets.tolist()])
-        assert sorted(orders[-1]) == everything
+        assert sorted(orders[-1]) == all_targets
     assert len({tuple(order) for order in orders}) == 3
     assert same(epoch(datamodule, 1), epoch(datamodule, 1))
 
@@ -46,7 +46,7 @@ def test_the_last_incomplete_batch_is_dropped(competition, cache_dir):
     assert [len(targets) for _, targets in epoch(datamodule, 0)] == [5, 5]
 
 
-def test_other_seeds_shuffle_otherwise(competition, cache_dir):
+def test_different_seeds_shuffle_differently(competition, cache_dir):
     one, other = (attend(on_competition(competition, cache_dir, seed=seed)) for seed in (0, 1))
     assert not same(epoch(one, 0), epoch(other, 0))
 
@@ -59,19 +59,18 @@ def test_training_mixtures_differ_between_epochs_and_repeat_for_equal_seeds(word
     assert same(epoch(same_seed, 1), second) and same(epoch(same_seed, 0), first)
 
 
-def test_worker_processes_change_nothing(words, cache_dir):
-    alone = attend(on_words(words, cache_dir, seed=4))
-    helped = attend(on_words(words, cache_dir, seed=4, num_workers=2))
-    loader = helped.train_dataloader()
+def test_worker_processes_do_not_change_the_batches(words, cache_dir):
+    single = attend(on_words(words, cache_dir, seed=4))
+    loader = attend(on_words(words, cache_dir, seed=4, num_workers=2)).train_dataloader()
     assert loader.num_workers == 2
     for number in range(2):
         loader.sampler.set_epoch(number)
-        assert same(list(loader), epoch(alone, number))
+        assert same(list(loader), epoch(single, number))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
 @pytest.mark.parametrize("number", [signal.SIGUSR2, signal.SIGTERM])
-def test_a_worker_leaves_the_signals_that_end_a_job_to_the_training(words, cache_dir, number):
+def test_workers_ignore_the_signals_that_end_a_job(words, cache_dir, number):
     before = signal.signal(number, lambda *_: os._exit(3))
     try:
         batches = iter(attend(on_words(words, cache_dir, num_workers=1)).train_dataloader())
@@ -109,9 +108,9 @@ def transfer(datamodule: OverlapDataModule, **state) -> tuple[Tensor, Tensor]:
 def test_augmentation_is_off_outside_training(competition, cache_dir, cache):
     datamodule = on_competition(competition, cache_dir, cache=cache)
     features, targets = transfer(datamodule, training=False)
-    clips, answers = attend(on_competition(competition, cache_dir)).train.__getitems__(range(4))
+    clips, expected = attend(on_competition(competition, cache_dir)).train.__getitems__(range(4))
     assert torch.allclose(features, MultiResolutionMel()(as_float(clips)), atol=4e-3)
-    assert torch.equal(targets, answers)
+    assert torch.equal(targets, expected)
     augmented, mixed = transfer(datamodule, training=True)
     assert augmented.shape == features.shape and not torch.equal(augmented, features)
     assert not torch.equal(mixed, targets) and torch.allclose(mixed.sum(dim=1), torch.ones(4), atol=1e-5)
@@ -122,7 +121,7 @@ def test_waveforms_are_augmented_before_their_features_are_computed(competition,
         def forward(self, waveforms: Tensor) -> Tensor:
             return waveforms.flip(1)
 
-    # Features from the cache could not be reversed any more: those of training clips are computed then.
+    # Cached features cannot be reversed, so those of training clips are computed.
     datamodule = on_competition(competition, cache_dir, cache="features", augment=Augment(waveforms=[Reverse()]))
     reversed_clips, _ = transfer(datamodule, training=True)
     clips = as_float(datamodule.train.__getitems__(range(4))[0])
@@ -130,13 +129,13 @@ def test_waveforms_are_augmented_before_their_features_are_computed(competition,
     assert datamodule.test.array.ndim == 4
 
 
-def test_every_step_has_draws_of_its_own_that_repeat(competition, cache_dir):
+def test_every_step_has_its_own_augmentation_that_repeats(competition, cache_dir):
     def draw(seed: int = 0, **state: int) -> bytes:
         return transfer(on_competition(competition, cache_dir, seed=seed), **state)[0].numpy().tobytes()
 
     others = [draw(seed=1), draw(step=1), draw(step=2), draw(rank=1)]
     assert len({draw(), *others}) == 5
-    torch.rand(7)  # whatever was drawn in between
+    torch.rand(7)  # other random numbers in between change nothing
     assert draw(step=2) == others[2] and draw(seed=1) == others[0]
 
 
@@ -145,61 +144,61 @@ def test_devices_share_a_step(competition, cache_dir):
     datamodule.trainer.world_size = 2
     assert [len(targets) for _, targets in datamodule.train_dataloader()] == [2] * (len(datamodule.train) // 2 // 2)
     datamodule.trainer.world_size = 3
-    with pytest.raises(DataError, match=r"data\.batch_size=4 cannot be shared out to 3 devices"):
+    with pytest.raises(DataError, match=r"data\.batch_size=4 is not divisible by 3 devices"):
         datamodule.train_dataloader()
 
 
-class Listener(LightningModule):
-    """Trains nothing to speak of, and keeps every batch."""
+class Recorder(LightningModule):
+    """Stores every batch and trains one weight."""
 
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(1))
-        self.heard: dict[str, list[tuple[Tensor, Tensor]]] = {"train": [], "val": [], "predict": []}
+        self.batches: dict[str, list[tuple[Tensor, Tensor]]] = {"train": [], "val": [], "predict": []}
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        self.heard["train"].append(batch)
+        self.batches["train"].append(batch)
         return self.weight.sum()
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        self.heard["val"].append(batch)
+        self.batches["val"].append(batch)
 
     def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
-        self.heard["predict"].append(batch)
+        self.batches["predict"].append(batch)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), lr=0.0)
 
 
-def listen(datamodule: OverlapDataModule, epochs: int = 2) -> dict[str, list[tuple[Tensor, Tensor]]]:
-    learner = Listener()
+def record(datamodule: OverlapDataModule, epochs: int = 2) -> dict[str, list[tuple[Tensor, Tensor]]]:
+    learner = Recorder()
     quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     trainer = Trainer(accelerator="cpu", max_epochs=epochs, enable_checkpointing=False, **quiet)
     trainer.fit(learner, datamodule)
     trainer.predict(learner, datamodule)
-    return learner.heard
+    return learner.batches
 
 
 @pytest.mark.filterwarnings("ignore:.*does not have many workers.*", "ignore:.*predict returned None.*")
 def test_two_epochs_with_lightning(words, cache_dir):
-    heard = listen(on_words(words, cache_dir, seed=2))
-    assert [len(targets) for _, targets in heard["train"]] == [4] * 6  # 12 mixtures in two epochs
-    # Training is augmented, with the draws of its step, and of mixtures that its epoch has for itself.
-    alone = on_words(words, cache_dir, seed=2)
-    batches = [batch for number in range(2) for batch in epoch(attend(alone), number)]
-    steps = [attend(alone, step=step).on_after_batch_transfer(batch, 0) for step, batch in enumerate(batches)]
-    assert same(heard["train"], steps)
-    clean = [attend(alone, training=False).on_after_batch_transfer(batch, 0) for batch in batches]
+    recorded = record(on_words(words, cache_dir, seed=2))
+    assert [len(targets) for _, targets in recorded["train"]] == [4] * 6  # 12 mixtures in two epochs
+    # Training batches are the mixtures of their epoch, with the augmentation of their step.
+    datamodule = on_words(words, cache_dir, seed=2)
+    batches = [batch for number in range(2) for batch in epoch(attend(datamodule), number)]
+    steps = [attend(datamodule, step=step).on_after_batch_transfer(batch, 0) for step, batch in enumerate(batches)]
+    assert same(recorded["train"], steps)
+    clean = [attend(datamodule, training=False).on_after_batch_transfer(batch, 0) for batch in batches]
     assert not any(torch.equal(a, b) for (a, _), (b, _) in zip(steps, clean, strict=True))
-    # Validation is the same before (the sanity check), after the first epoch and after the second, and not augmented.
-    val = heard["val"][-2:]
-    assert len(heard["val"]) == 6 and all(same(heard["val"][i : i + 2], val) for i in (0, 2))
+    # Validation batches are the same in the sanity check and after both epochs, and not augmented.
+    val = recorded["val"][-2:]
+    assert len(recorded["val"]) == 6 and all(same(recorded["val"][i : i + 2], val) for i in (0, 2))
     clips = attend(on_words(words, cache_dir)).val
     expected = MultiResolutionMel()(as_float(clips.__getitems__(range(5))[0]))
     assert torch.allclose(torch.cat([features for features, _ in val]), expected, atol=1e-4)
     assert torch.equal(torch.cat([targets for _, targets in val]), torch.from_numpy(clips.targets))
-    # Prediction begins with the validation clips, as they are.
-    assert same(heard["predict"][:2], val) and len(heard["predict"][2][0]) == 3
-    # And all of it happens again with the same seed, not with another.
-    assert same(listen(on_words(words, cache_dir, seed=2))["train"], heard["train"])
-    assert not same(listen(on_words(words, cache_dir, seed=3), epochs=1)["train"], heard["train"][:3])
+    # Prediction starts with the validation clips, not augmented.
+    assert same(recorded["predict"][:2], val) and len(recorded["predict"][2][0]) == 3
+    # The same seed repeats all of it, a different one does not.
+    assert same(record(on_words(words, cache_dir, seed=2))["train"], recorded["train"])
+    assert not same(record(on_words(words, cache_dir, seed=3), epochs=1)["train"], recorded["train"][:3])

@@ -1,4 +1,4 @@
-"""Cross-validation: folds share out the clips, and every clip is predicted by members that never trained on it."""
+"""Cross-validation: folds cover all clips, and every clip is predicted by members that did not train on it."""
 
 import json
 from pathlib import Path
@@ -19,15 +19,15 @@ SIZES = {"train_size": 20, "val_size": 10, "test_size": 10}
 
 
 @pytest.mark.parametrize("val_fraction", [0.5, 0.4, 0.3, 0.2, 0.15, 0.1])
-def test_folds_hold_every_training_clip_once(competition, cache_dir, val_fraction):
-    everything = sorted(path.stem for path in (competition / "train").iterdir())
+def test_folds_contain_every_training_clip_once(competition, cache_dir, val_fraction):
+    all_ids = sorted(path.stem for path in (competition / "train").iterdir())
     folds = []
     for fold in range(round(1 / val_fraction)):
         splits = CompetitionFolder(competition, val_fraction, fold=fold).load(cache_dir, 0)
-        assert sorted(splits.train.ids + splits.val.ids) == everything
+        assert sorted(splits.train.ids + splits.val.ids) == all_ids
         assert splits.test.ids == [f"test_{i:03d}" for i in range(4)]
         folds.append(splits.val.ids)
-    assert sorted(name for fold in folds for name in fold) == everything
+    assert sorted(name for fold in folds for name in fold) == all_ids
     assert max(map(len, folds)) - min(map(len, folds)) <= 1
 
 
@@ -35,32 +35,32 @@ def test_folds_are_shuffled_by_the_split_seed(competition, cache_dir):
     def val(**options) -> list[str]:
         return CompetitionFolder(competition, 0.25, **options).load(cache_dir, options.pop("seed", 0)).val.ids
 
-    assert val(fold=0) == val()  # where the folds are equal in size, the plain split is the first
+    assert val(fold=0) == val()  # with folds of equal size, the plain split is the first
     assert val(fold=1) != val(fold=1, split_seed=1)
     order = np.random.default_rng(0).permutation(12)
     assert val(fold=2) == [f"train_{i:03d}" for i in sorted(order[6:9])]
 
 
-def test_without_a_fold_the_split_is_what_it_was(competition, cache_dir):
+def test_the_plain_split_does_not_change_between_versions(competition, cache_dir):
     splits = CompetitionFolder(competition, val_fraction=0.3).load(cache_dir, 0)
     assert splits.val.ids == ["train_002", "train_004", "train_007", "train_009"]
 
 
 def speakers_of(words: Path, cache_dir: Path, monkeypatch, **options) -> tuple[Splits, list[set[str]]]:
-    """The splits of a word folder, and the speakers that each is drawn from."""
+    """The splits of a word folder, and the speakers of each split."""
     paths = [path for word in sorted(words.iterdir()) for path in sorted(word.iterdir())]
-    drawn_from = []
+    speakers = []
 
-    def mixer(rows: list[np.ndarray], **law) -> Mixer:
-        drawn_from.append({paths[row].name.split("_")[0] for row in np.concatenate(rows)})
-        return Mixer(rows, **law)
+    def mixer(rows: list[np.ndarray], **mixing) -> Mixer:
+        speakers.append({paths[row].name.split("_")[0] for row in np.concatenate(rows)})
+        return Mixer(rows, **mixing)
 
     monkeypatch.setattr("datamodules.words.Mixer", mixer)
-    return WordFolder(words, k=2, **SIZES, **options).load(cache_dir, 0), drawn_from
+    return WordFolder(words, k=2, **SIZES, **options).load(cache_dir, 0), speakers
 
 
 @pytest.mark.parametrize(("val_fraction", "test_fraction"), [(0.4, 0.2), (0.3, 0.4), (0.2, 0.2)])
-def test_every_speaker_outside_of_the_test_split_validates_in_one_fold(
+def test_every_speaker_outside_the_test_split_is_in_one_fold(
     words, cache_dir, monkeypatch, val_fraction, test_fraction
 ):
     shares = {"val_fraction": val_fraction, "test_fraction": test_fraction}
@@ -76,41 +76,41 @@ def test_every_speaker_outside_of_the_test_split_validates_in_one_fold(
     assert sorted(folds) == sorted(set(SPEAKERS) - test_speakers) and len(set(ids)) == len(ids)
 
 
-def test_folds_have_mixtures_of_their_own(words, cache_dir):
+def test_folds_have_different_mixtures(words, cache_dir):
     def val(**options) -> Clips:
         return WordFolder(words, k=2, **SIZES, val_fraction=0.2, **options).load(cache_dir, 0).val
 
     clips = [val(), *(val(fold=fold) for fold in range(5))]
     assert len({part.key for part in clips}) == 6
-    assert len({part.targets.tobytes() for part in clips[1:]}) == 5  # other words, not the same by other speakers
+    assert len({part.targets.tobytes() for part in clips[1:]}) == 5  # different words, not only different speakers
     assert val(fold=3).key == clips[4].key
 
 
-def test_without_a_fold_speakers_and_mixtures_are_what_they_were(words, cache_dir, monkeypatch):
+def test_speakers_and_mixtures_of_the_plain_split_do_not_change_between_versions(words, cache_dir, monkeypatch):
     splits, speakers = speakers_of(words, cache_dir, monkeypatch, val_fraction=0.3, test_fraction=0.2)
     assert speakers == [{"ann", "bob", "eve"}, {"cleo", "dan"}, {"finn"}]
     assert splits.val.ids[:2] == ["val_00000", "val_00001"]
     assert [np.flatnonzero(row).tolist() for row in splits.val.targets[:5]] == [[1, 2], [0, 3], [2, 3], [0, 3], [1, 2]]
 
 
-BAD = {  # settings; what the message says
+BAD = {  # case: (settings, expected message)
     "beyond the last": (
         {"val_fraction": 0.2, "fold": 5},
-        r"^data\.fold is 5, with 5 folds .*; choose 0 \.\. 4 or null$",
+        r"^data\.fold is 5, but data\.val_fraction=0\.2 makes 5 folds; choose 0 to 4, or null$",
     ),
-    "negative": ({"val_fraction": 0.2, "fold": -1}, r"^data\.fold is -1, .*; choose 0 \.\. 4 or null$"),
-    "no number": ({"val_fraction": 0.2, "fold": "all"}, r"^data\.fold is all, .*; choose 0 \.\. 4 or null$"),
+    "negative": ({"val_fraction": 0.2, "fold": -1}, r"^data\.fold is -1, .*; choose 0 to 4, or null$"),
+    "no number": ({"val_fraction": 0.2, "fold": "all"}, r"^data\.fold is all, .*; choose 0 to 4, or null$"),
     "no validation": (
         {"val_fraction": 0, "fold": 0},
-        r"^data\.val_fraction is 0, which makes no folds; choose a share",
+        r"^data\.val_fraction=0 defines no folds; choose a share",
     ),
     "one fold": (
         {"val_fraction": 0.7, "fold": 0},
-        r"^data\.val_fraction is 0\.7, which makes no folds; choose a share",
+        r"^data\.val_fraction=0\.7 defines no folds; choose a share",
     ),
     "many folds": (
         {"val_fraction": 0.01, "fold": 0},
-        r"^data\.val_fraction is 0\.01, .* 100 folds of \d+ (train|speak)",
+        r"^data\.val_fraction=0\.01 makes 100 folds, but there are \d+ (train|speak)",
     ),
     "all": ({"val_fraction": 1}, r"^data\.val_fraction is 1; choose a number from 0 to less than 1, such as 0\.2$"),
     "less than none": ({"val_fraction": -0.1}, r"^data\.val_fraction is -0\.1; choose a number from 0 to less than 1"),
@@ -124,12 +124,12 @@ BAD = {  # settings; what the message says
 
 @pytest.mark.parametrize("kind", [CompetitionFolder, WordFolder])
 @pytest.mark.parametrize("case", BAD)
-def test_folds_and_shares_that_make_no_sense(competition, words, cache_dir, kind, case):
+def test_invalid_folds_and_shares(competition, words, cache_dir, kind, case):
     options, message = BAD[case]
     root, sizes = (competition, {}) if kind is CompetitionFolder else (words, {"k": 2, **SIZES})
     with pytest.raises(DataError, match=message):
         kind(root, **sizes, **options).load(cache_dir, 0)
-    assert not cache_dir.exists()  # before the first recording is read
+    assert not cache_dir.exists()  # the error comes before the recordings are read
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_folds_and_shares_that_make_no_sense(competition, words, cache_dir, kind
     [
         (
             {"speaker_regex": "(["},
-            r"^data\.speaker_regex \(\(\[\) is no regular expression \(unterminated .*; correct it$",
+            r"^data\.speaker_regex \(\(\[\) is not a valid regular expression \(unterminated .*; correct it$",
         ),
         (
             {"test_fraction": -0.1},
@@ -145,7 +145,7 @@ def test_folds_and_shares_that_make_no_sense(competition, words, cache_dir, kind
         ),
     ],
 )
-def test_other_settings_of_the_split_that_make_no_sense(words, cache_dir, options, message):
+def test_other_invalid_settings_of_the_split(words, cache_dir, options, message):
     with pytest.raises(DataError, match=message):
         WordFolder(words, k=2, **SIZES, **options).load(cache_dir, 0)
 

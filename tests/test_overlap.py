@@ -1,4 +1,4 @@
-"""The data module: features of the right clips, from the disk or computed, and nothing computed twice."""
+"""The data module gives the features of the right clips, from disk or computed, and computes nothing twice."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from tests.helpers.fake_recordings import half_written, read_table, speech
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])
-def test_features_from_the_disk_are_those_of_the_waveforms(competition, cache_dir, split):
+def test_features_from_disk_equal_those_of_the_waveforms(competition, cache_dir, split):
     batches = {}
     for cache in ("features", "waveforms"):
         datamodule = attend(on_competition(competition, cache_dir, cache=cache), training=False)
@@ -29,10 +29,10 @@ def test_features_from_the_disk_are_those_of_the_waveforms(competition, cache_di
     assert features.dtype == reference.dtype == torch.float32 and features.shape[1:] == (4, 160, 160)
     assert torch.equal(targets, same_targets)
     assert torch.allclose(features, reference, rtol=2**-10, atol=1e-4)
-    assert reference.std() > 0.3  # of the pictures, not of nothing
+    assert reference.std() > 0.3  # not silence
 
 
-def test_features_are_those_of_the_clips_with_their_ids(competition, cache_dir):
+def test_features_are_in_the_order_of_the_ids(competition, cache_dir):
     datamodule = attend(on_competition(competition, cache_dir, cache="features"))
     waveforms = on_competition(competition, cache_dir)
     waveforms.setup()
@@ -45,37 +45,37 @@ def test_features_are_computed_once_for_all_clips_of_a_folder(competition, cache
     on_competition(competition, cache_dir, cache="features").setup()
     names = half_written(cache_dir)
     assert [name.split("-")[0] for name in names] == ["features"] * 2 + ["waveforms"] * 2
-    # Another split of the same clips needs nothing new.
+    # A different split of the same clips needs no new arrays.
     on_competition(competition, cache_dir, val_fraction=0.5, cache="features", seed=3).setup()
     assert half_written(cache_dir) == names
-    # Other features do, of the same waveforms.
+    # Different features of the same waveforms do.
     OverlapDataModule(
         CompetitionFolder(competition), {"f_max": 7000.0}, winner(), 4, cache="features", cache_dir=cache_dir
     ).setup()
     assert [name.split("-")[0] for name in half_written(cache_dir)] == ["features"] * 4 + ["waveforms"] * 2
 
 
-def test_features_of_a_recording_that_changed_are_computed_again(competition, cache_dir):
+def test_features_of_a_changed_recording_are_computed_again(competition, cache_dir):
     before = attend(on_competition(competition, cache_dir, cache="features")).test.__getitems__(range(4))[0]
     soundfile.write(competition / "test/test_002.flac", speech(99), 16_000)
     after = attend(on_competition(competition, cache_dir, cache="features")).test.__getitems__(range(4))[0]
     assert [torch.equal(a, b) for a, b in zip(before, after, strict=True)] == [True, True, False, True]
 
 
-def test_fresh_mixtures_stay_waveforms_where_features_come_from_the_disk(words, cache_dir):
+def test_on_the_fly_mixtures_are_waveforms_also_with_cached_features(words, cache_dir):
     datamodule = attend(on_words(words, cache_dir, cache="features"))
     clips, _ = datamodule.train.__getitems__(range(4))
     assert clips.shape == (4, 16_000) and clips.dtype == torch.float32
     assert datamodule.val.array.shape == (5, 4, 160, 160) and datamodule.val.array.dtype == np.float16
 
 
-def test_another_cache_is_refused(competition, cache_dir):
+def test_an_unknown_cache_is_an_error(competition, cache_dir):
     with pytest.raises(DataError, match=r"^data\.cache is 'spectra'; choose features, waveforms or auto$"):
         on_competition(competition, cache_dir, cache="spectra")
 
 
-def test_features_at_another_sample_rate_are_refused(competition, cache_dir):
-    with pytest.raises(DataError, match=r"^features\.sample_rate is 8000, and clips are brought to 16000 Hz; leave it"):
+def test_another_sample_rate_is_an_error(competition, cache_dir):
+    with pytest.raises(DataError, match=r"^features\.sample_rate is 8000, but only 16000 Hz is supported; correct it$"):
         OverlapDataModule(CompetitionFolder(competition), {"sample_rate": 8000}, Augment(), cache_dir=str(cache_dir))
 
 
@@ -87,7 +87,7 @@ def test_fewer_clips_than_a_batch(competition, cache_dir):
     attend(on_competition(competition, cache_dir, batch_size=9)).train_dataloader()
 
 
-def test_without_validation_everything_is_for_training(competition, cache_dir):
+def test_without_validation_all_clips_are_for_training(competition, cache_dir):
     datamodule = attend(on_competition(competition, cache_dir, val_fraction=0))
     assert datamodule.val is None and datamodule.val_dataloader() == []
     assert len(datamodule.train) == 12 and list(datamodule.fixed_splits) == ["test"]
@@ -101,7 +101,7 @@ def test_nothing_to_predict(competition, cache_dir):
     assert datamodule.fixed_splits == {} and datamodule.predict_dataloader() == []
 
 
-def test_the_source_is_asked_once(competition, cache_dir, monkeypatch):
+def test_the_source_is_loaded_once(competition, cache_dir, monkeypatch):
     calls = []
     load = CompetitionFolder.load
     monkeypatch.setattr(CompetitionFolder, "load", lambda *args: calls.append(args) or load(*args))
@@ -121,7 +121,7 @@ def test_predictions_are_in_the_order_of_the_ids(competition, cache_dir):
         assert torch.equal(torch.cat([batch[0] for batch in batches]), torch.from_numpy(clips.array[clips.rows]))
 
 
-def test_a_few_examples_to_look_at(competition, words, cache_dir):
+def test_examples_are_the_first_clips(competition, words, cache_dir):
     datamodule = attend(on_competition(competition, cache_dir))
     waveforms, targets = datamodule.examples(2)
     assert waveforms.dtype == torch.float32
@@ -131,8 +131,8 @@ def test_a_few_examples_to_look_at(competition, words, cache_dir):
     assert train.abs().max() <= 1 and train.shape == (1, 16_000)
 
 
-def test_a_folder_of_the_competition_as_it_came(overlap30, cache_dir, tmp_path):
-    root = tmp_path / "Data"  # of the real one the first recordings, which are FLAC here and WAV there
+def test_recordings_of_a_real_competition_folder(overlap30, cache_dir, tmp_path):
+    root = tmp_path / "Data"  # the first recordings, FLAC for training and WAV for the test
     for split, table in (("train", "train_answer.csv"), ("test", "submission.csv")):
         (root / split).mkdir(parents=True)
         header, *rows = read_table(overlap30 / "Data" / table)
@@ -145,5 +145,5 @@ def test_a_folder_of_the_competition_as_it_came(overlap30, cache_dir, tmp_path):
     features, targets = datamodule.on_after_batch_transfer(batch, 0)
     assert features.shape == (4, 4, 160, 160) and targets.shape == (4, 30)
     assert torch.equal(targets.sum(dim=1), torch.ones(4))
-    # Calibration: every picture has mean 0, whatever the microphone.
+    # Calibration: every spectrogram has mean 0, whatever the level of the recording.
     assert features.mean(dim=(2, 3)).abs().max() < 1e-3 and features.std(dim=(2, 3)).min() > 0.3

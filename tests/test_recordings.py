@@ -1,4 +1,4 @@
-"""Any recording becomes mono at 16 kHz, or an error that names it."""
+"""Recordings are read as mono at 16 kHz, or give an error with their name."""
 
 import re
 import struct
@@ -23,8 +23,8 @@ def write(path: Path, samples: np.ndarray, rate: int = RATE, **options: str) -> 
     return path
 
 
-def refusal(path: Path) -> str:
-    """The error of a recording that cannot be read, one line: its file, what is wrong, what to do."""
+def read_error(path: Path) -> str:
+    """The error of a recording that cannot be read: one line with its path, what is wrong and what to do."""
     with pytest.raises(DataError) as caught:
         read_recording(path)
     message = str(caught.value)
@@ -33,7 +33,7 @@ def refusal(path: Path) -> str:
     return message
 
 
-def test_sixteen_bits_come_back_bit_for_bit(tmp_path):
+def test_16_bit_samples_are_read_exactly(tmp_path):
     samples = np.random.default_rng(0).integers(-32768, 32768, RATE, dtype=np.int16)
     waveform = read_recording(write(tmp_path / "a.wav", samples))
     assert waveform.dtype == np.float32
@@ -52,7 +52,7 @@ def test_lossy_formats_are_close(tmp_path, extension):
 
 
 @pytest.mark.parametrize(("subtype", "step"), [("PCM_U8", 2**-7), ("PCM_24", 2**-23), ("PCM_32", 2**-24)])
-def test_other_depths(tmp_path, subtype, step):
+def test_other_bit_depths(tmp_path, subtype, step):
     clip = np.random.default_rng(0).uniform(-0.9, 0.9, RATE + 1)  # an odd number of samples, an odd chunk of a WAV
     waveform = read_recording(write(tmp_path / "a.wav", clip, subtype=subtype))
     assert waveform.shape == clip.shape
@@ -60,12 +60,12 @@ def test_other_depths(tmp_path, subtype, step):
 
 
 @pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
-def test_floating_point_keeps_what_fits_and_turns_down_what_does_not(tmp_path, subtype):
+def test_floating_point_audio_is_scaled_only_beyond_full_scale(tmp_path, subtype):
     quiet, loud = CLIP * 1e-5, CLIP / np.abs(CLIP).max() * 2.5
     assert np.array_equal(read_recording(write(tmp_path / "a.wav", quiet, subtype=subtype)), quiet.astype(np.float32))
-    turned_down = read_recording(write(tmp_path / "b.wav", loud, subtype=subtype))
-    assert np.abs(turned_down).max() == 1
-    assert np.allclose(turned_down, loud / 2.5, atol=1e-6)
+    scaled = read_recording(write(tmp_path / "b.wav", loud, subtype=subtype))
+    assert np.abs(scaled).max() == 1
+    assert np.allclose(scaled, loud / 2.5, atol=1e-6)
 
 
 @pytest.mark.parametrize("channels", [2, 6])
@@ -75,7 +75,7 @@ def test_channels_are_averaged(tmp_path, channels):
 
 
 @pytest.mark.parametrize("right", [-1.0, -0.9, -1.1])
-def test_channels_that_cancel_each_other_out_give_the_louder_one(tmp_path, caplog, right):
+def test_of_channels_that_cancel_out_the_louder_one_is_used(tmp_path, caplog, right):
     noise = np.random.default_rng(0).normal(0, 1e-3, (RATE, 2))
     both = np.stack([CLIP, right * CLIP], axis=1) * 0.5 + noise
     waveform = read_recording(write(tmp_path / "a.wav", both, subtype="FLOAT"))
@@ -85,13 +85,13 @@ def test_channels_that_cancel_each_other_out_give_the_louder_one(tmp_path, caplo
 
 
 @pytest.mark.parametrize("right", [CLIP, 0 * CLIP, 0.1 * CLIP, -0.5 * CLIP, speech(1)])
-def test_other_channels_give_their_mean_bit_for_bit(tmp_path, caplog, right):
+def test_other_channels_give_exactly_their_mean(tmp_path, caplog, right):
     both = np.stack([CLIP, right], axis=1).astype(np.float32)
     assert np.array_equal(read_recording(write(tmp_path / "a.wav", both, subtype="FLOAT")), both.mean(axis=1))
     assert not caplog.text
 
 
-def test_one_channel_is_kept_to_the_end_of_a_long_recording(tmp_path, caplog):
+def test_a_long_recording_uses_the_same_channel_throughout(tmp_path, caplog):
     left = np.concatenate([speech(0), 0.5 * speech(1), np.zeros(RATE), speech(2)])
     gain = np.repeat([1.1, 0.9, 1, 1], RATE)  # the right one is louder in the first second alone
     both = np.stack([left, -gain * left], axis=1) * 0.5
@@ -130,18 +130,18 @@ def test_other_rates_are_resampled(tmp_path, rate):
 
 
 @pytest.mark.parametrize("rate", [1, 999, 11_026, 44_101, 2**31 - 1])
-def test_rates_that_would_take_all_memory_are_refused(tmp_path, rate):
+def test_rates_that_would_take_too_much_memory_are_errors(tmp_path, rate):
     path = write(tmp_path / "a.wav", CLIP, rate)
-    assert refusal(path).startswith(f"{path}: {rate} samples a second cannot be brought to 16000; convert")
+    assert read_error(path).startswith(f"{path}: cannot resample from {rate} Hz to 16000 Hz; convert to a common rate")
 
 
-def test_what_the_lower_rate_cannot_hold_is_filtered_out(tmp_path):
+def test_frequencies_above_the_lower_rate_are_filtered_out(tmp_path):
     waveform = read_recording(write(tmp_path / "a.wav", tone(12_000, 44_100), 44_100))
-    assert np.abs(waveform[500:-500]).max() < 5e-3  # it would otherwise come back as 4 kHz
+    assert np.abs(waveform[500:-500]).max() < 5e-3  # without a filter it would alias to 4 kHz
 
 
 @pytest.mark.parametrize("size", [0xFFFFFFFF, 0xFFFFFFFF - 36, 0x80000000, 0x7FFFFFFF, 0x7FFFFFFF - 36])
-def test_a_wav_out_of_a_pipe_does_not_know_its_length(tmp_path, size):
+def test_a_wav_from_a_pipe_has_no_length_in_its_header(tmp_path, size):
     path = write(tmp_path / "a.wav", CLIP)
     content = bytearray(path.read_bytes())
     assert content[36:40] == b"data"
@@ -150,13 +150,13 @@ def test_a_wav_out_of_a_pipe_does_not_know_its_length(tmp_path, size):
     assert np.array_equal(read_recording(path), CLIP.astype(np.float32))
 
 
-def test_a_flac_out_of_a_pipe_is_refused_with_the_reason(tmp_path):
+def test_a_flac_from_a_pipe_is_an_error_with_the_reason(tmp_path):
     path = write(tmp_path / "a.flac", CLIP)
     content = bytearray(path.read_bytes())
     content[21] &= 0xF0  # the 36 bits of the number of samples
     content[22:26] = bytes(4)
     path.write_bytes(content)
-    assert "its header does not tell its length" in refusal(path)
+    assert "the header contains no length" in read_error(path)
 
 
 @pytest.mark.parametrize("keep", [0.3, 0.7, 0.999])
@@ -164,35 +164,35 @@ def test_a_flac_out_of_a_pipe_is_refused_with_the_reason(tmp_path):
     "kind",
     ["wav PCM_16", "wav PCM_U8", "wav PCM_24", "wav FLOAT", "aiff PCM_16", "au PCM_16", "w64 PCM_16", "rf64 PCM_16"],
 )
-def test_a_recording_cut_short_is_not_taken_for_a_short_one(tmp_path, kind, keep):
+def test_truncated_recordings_are_errors(tmp_path, kind, keep):
     extension, subtype = kind.split()
     path = write(tmp_path / f"a.{extension}", speech(0, seconds=1.0001), subtype=subtype)
     path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
-    assert "cut short" in refusal(path)
+    assert "truncated, shorter than its header says" in read_error(path)
 
 
 @pytest.mark.parametrize("keep", [0.1, 0.5, 0.999])
-def test_a_flac_cut_short(tmp_path, keep):
+def test_a_truncated_flac(tmp_path, keep):
     path = write(tmp_path / "a.flac", CLIP)
     path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
-    assert "cannot be read as audio" in refusal(path)
+    assert "cannot be read as audio" in read_error(path)
 
 
 @pytest.mark.parametrize("extension", ["wav", "flac", "aiff", "ogg", "mp3"])
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"not found", bytes(5000)])
-def test_what_is_not_audio(tmp_path, extension, content):
+def test_files_that_are_not_audio(tmp_path, extension, content):
     path = tmp_path / f"a.{extension}"
     path.write_bytes(content)
-    assert re.search("cannot be read as audio|empty", refusal(path))
+    assert re.search("cannot be read as audio|contains no samples", read_error(path))
 
 
 @pytest.mark.parametrize("extension", ["wav", "flac", "mp3", "opus"])
-def test_what_is_there_in_place_of_a_recording_is_named(tmp_path, extension):
+def test_lfs_pointers_and_web_pages_are_recognized(tmp_path, extension):
     path = tmp_path / f"a.{extension}"
     path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 32044\n")
-    assert refusal(path) == f"{path}: a Git LFS pointer, not the recording; fetch it: git lfs pull"
+    assert read_error(path) == f"{path}: a Git LFS pointer, not the recording; fetch it: git lfs pull"
     path.write_text("\ufeff\n<!DOCTYPE html>\n<title>404</title>" * 100, encoding="utf-8")
-    assert f"{path}: a web page (HTML), not a recording; replace it" in refusal(path)
+    assert f"{path}: a web page (HTML), not a recording; replace it" in read_error(path)
 
 
 @pytest.mark.parametrize(
@@ -203,43 +203,43 @@ def test_what_is_there_in_place_of_a_recording_is_named(tmp_path, extension):
         ("a.webm", b"\x1a\x45\xdf\xa3", "a.wav"),
         ("a.wma", bytes(100), "a.wav"),
         ("a.aac", b"\xff\xf1", "a.wav"),
-        ("a.wav", b"\0\0\0\x20ftypisom", "a.flac"),  # named by somebody who knows no other format
+        ("a.wav", b"\0\0\0\x20ftypisom", "a.flac"),  # the wrong extension
         ("a.mp3", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a.wav"),
     ],
 )
-def test_formats_of_phones_and_browsers_get_the_command_that_converts_them(tmp_path, name, content, target):
+def test_the_error_of_a_convertible_format_gives_the_ffmpeg_command(tmp_path, name, content, target):
     path = tmp_path / name
     path.write_bytes(content)
-    assert refusal(path).endswith(f"convert it first: ffmpeg -i {path} {tmp_path / target}")
+    assert read_error(path).endswith(f"convert it first: ffmpeg -i {path} {tmp_path / target}")
     (tmp_path / "b c.m4a").touch()
     assert how_to_convert([tmp_path / "x.wav", tmp_path / "b c.m4a"]).endswith(f"'{tmp_path}/b c.wav'")
 
 
-def test_not_one_sample(tmp_path):
-    assert "empty, not one sample" in refusal(write(tmp_path / "a.wav", CLIP[:0]))
+def test_a_recording_without_samples(tmp_path):
+    assert "contains no samples" in read_error(write(tmp_path / "a.wav", CLIP[:0]))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_one_sample_that_is_no_number_is_named(tmp_path, bad):
+def test_a_sample_that_is_not_finite_is_an_error_with_its_index(tmp_path, bad):
     clip = np.stack([CLIP, CLIP], axis=1)
     clip[1234, 1] = bad
-    assert "sample 1234 is not a finite number" in refusal(write(tmp_path / "a.wav", clip, subtype="FLOAT"))
+    assert "sample 1234 is not a finite number" in read_error(write(tmp_path / "a.wav", clip, subtype="FLOAT"))
 
 
 def test_all_nan(tmp_path):
     path = write(tmp_path / "a.wav", np.full(RATE, np.nan), subtype="FLOAT")
-    assert "sample 0 is not a finite number" in refusal(path)
+    assert "sample 0 is not a finite number" in read_error(path)
 
 
-def test_files_that_are_no_recordings_at_all(tmp_path):
+def test_folders_missing_files_and_raw_samples_are_errors(tmp_path):
     (tmp_path / "folder.wav").mkdir()
-    (tmp_path / "samples.raw").write_bytes(bytes(32_000))  # libsndfile asks for the rate of these
+    (tmp_path / "samples.raw").write_bytes(bytes(32_000))  # libsndfile needs a rate for these
     faults = {"folder.wav": "a folder, not a", "absent.wav": "no such file", "samples.raw": "cannot be read as audio"}
     for name, fault in faults.items():
-        assert f"{name}: {fault}" in refusal(tmp_path / name)
+        assert f"{name}: {fault}" in read_error(tmp_path / name)
 
 
-def test_a_list_of_recordings_has_all_names_in_order(tmp_path):
+def test_recordings_of_a_folder_are_listed_in_order(tmp_path):
     names = ["B.WAV", "a b.flac", "c.Aif", "c.wav", "가나.wav", "é.mp3"]
     for name in [*names, ".hidden.wav", "notes.txt", "answers.csv", "samples.raw", "wav"]:
         (tmp_path / name).touch()
@@ -248,12 +248,12 @@ def test_a_list_of_recordings_has_all_names_in_order(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["A B.WAV", "한국어 말소리.wav", "naïve (1) #2 %s {x}.FLAC"])
-def test_odd_names(tmp_path, name):
+def test_unusual_file_names(tmp_path, name):
     assert np.array_equal(read_recording(write(tmp_path / name, CLIP)), CLIP.astype(np.float32))
 
 
 @pytest.mark.parametrize(("length", "before"), [(1, 7999), (5000, 5500), (15_999, 0), (RATE, 0)])
-def test_shorter_clips_get_zeros_around_them(length, before):
+def test_shorter_clips_are_padded_on_both_sides(length, before):
     clip = CLIP[4000:][:length] if length < 5001 else CLIP[:length]
     fitted = fit_length(clip)
     assert fitted.shape == (RATE,)
@@ -262,7 +262,7 @@ def test_shorter_clips_get_zeros_around_them(length, before):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_of_longer_clips_the_loudest_part_stays(seed):
+def test_longer_clips_are_cut_to_the_loudest_window(seed):
     rng = np.random.default_rng(seed)
     clip = (rng.normal(0, 0.1, 700) * rng.uniform(0, 1, 700)).astype(np.float32)
     energies = [np.square(clip[i : i + 200], dtype=np.float64).sum() for i in range(501)]
@@ -280,12 +280,12 @@ def test_a_word_in_a_long_recording_is_found(tmp_path, at):
     assert np.abs(waveform - clip[at : at + RATE]).max() < 1e-4
 
 
-def test_sixteen_bits_round_and_clip():
+def test_conversion_to_int16_rounds_and_clips():
     waveform = np.array([-1.0, -1.1, 1.0, 0.49 / 32768, 0.51 / 32768, 0.5])
     assert to_int16(waveform).tolist() == [-32768, -32768, 32767, 0, 1, 16384]
 
 
-def test_clips_come_in_order_and_in_chunks(tmp_path):
+def test_clips_are_read_in_order_and_in_chunks(tmp_path):
     paths = [write(tmp_path / f"{i}.wav", speech(i)) for i in (3, 1, 2, 0, 4)]
     chunks = list(read_clips(paths, RATE, RATE, chunk_size=2))
     assert [len(chunk) for chunk in chunks] == [2, 2, 1]
@@ -293,7 +293,7 @@ def test_clips_come_in_order_and_in_chunks(tmp_path):
     assert np.array_equal(np.concatenate(chunks), np.stack([to_int16(speech(i)) for i in (3, 1, 2, 0, 4)]))
 
 
-def test_all_bad_recordings_are_counted_and_five_named(tmp_path):
+def test_the_error_counts_all_bad_recordings_and_names_five(tmp_path):
     paths = [write(tmp_path / f"{i}.wav", CLIP) for i in range(9)]
     for path in paths[2:]:
         path.write_text("no sound")
@@ -305,7 +305,7 @@ def test_all_bad_recordings_are_counted_and_five_named(tmp_path):
     assert last == "... and 2 more"
 
 
-def test_bad_recordings_are_collected_where_they_may_be_left_out(tmp_path):
+def test_bad_recordings_are_collected_if_they_may_be_skipped(tmp_path):
     paths = [write(tmp_path / f"{i}.wav", speech(i)) for i in range(3)]
     paths[1].write_text("no sound")
     unreadable = {}
@@ -314,7 +314,7 @@ def test_bad_recordings_are_collected_where_they_may_be_left_out(tmp_path):
     assert [clip.any() for clip in clips] == [True, False, True]
 
 
-def test_one_warning_is_enough_for_many_recordings(tmp_path, caplog):
+def test_a_warning_about_many_recordings_is_logged_once(tmp_path, caplog):
     both = np.stack([CLIP, -CLIP], axis=1)
     paths = [write(tmp_path / f"{i}.wav", both if i != 2 else CLIP) for i in range(6)]
     list(read_clips(paths, RATE, RATE, chunk_size=2))
@@ -322,7 +322,7 @@ def test_one_warning_is_enough_for_many_recordings(tmp_path, caplog):
     assert re.fullmatch(r"\S+, \S+, \S+ and 2 more: the two channels have opposite phase .*", record.getMessage())
     caplog.clear()
     read_recording(paths[0])
-    assert caplog.text.count("opposite phase") == 1  # and it is not held back any longer
+    assert caplog.text.count("opposite phase") == 1  # grouping has ended
 
 
 def test_real_recordings(overlap30):

@@ -43,12 +43,12 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_every_voice_says_every_word(tmp_path):
+def test_every_voice_speaks_every_word(tmp_path):
     folder = speak_corpus(tmp_path, num_voices=4, takes=2)
     assert names(folder) == set(WORDS)
-    found = speakers(folder)
-    assert len(found) == 4
-    assert set(content(folder)) == {f"{word}/{who}_{take}.wav" for word in WORDS for who in found for take in range(2)}
+    voices = speakers(folder)
+    assert len(voices) == 4
+    assert set(content(folder)) == {f"{word}/{who}_{take}.wav" for word in WORDS for who in voices for take in range(2)}
     assert len(set(content(folder).values())) == 24  # no two recordings are the same
 
 
@@ -76,7 +76,7 @@ def test_larger_corpus_contains_the_smaller(tmp_path):
     assert small.items() < large.items()
 
 
-def test_utterance_depends_on_nothing_said_before_nor_on_the_time(engine):
+def test_an_utterance_does_not_depend_on_earlier_ones_or_on_the_time(engine):
     one, two = ("seven", 50, 150), ("no", 40, 140)
     voices = ["gmw/en-US+m3", "gmw/en+f5"]  # f5 breathes: its noise comes from a random generator
     first = [sound for voice in voices for sound in speak(*engine, voice, [one, two])]
@@ -86,25 +86,25 @@ def test_utterance_depends_on_nothing_said_before_nor_on_the_time(engine):
         np.testing.assert_array_equal(sound, repeated)
 
 
-def test_pitch_rate_and_voice_are_heard(engine):
+def test_pitch_rate_and_voice_change_the_audio(engine):
     def spectrum(voice, pitch):
         (samples,) = speak(*engine, voice, [("no", pitch, 150)])
         return np.abs(np.fft.rfft(samples, 22_050))
 
     slow, fast = speak(*engine, "gmw/en+m3", [("seven", 50, 120), ("seven", 50, 190)])
     assert len(slow) > 1.2 * len(fast)
-    low, high, other = (spectrum(*drawn) for drawn in (("gmw/en+m3", 30), ("gmw/en+m3", 70), ("gmw/en+f2", 30)))
+    low, high, other = (spectrum(*options) for options in (("gmw/en+m3", 30), ("gmw/en+m3", 70), ("gmw/en+f2", 30)))
     assert low[60:400].argmax() != high[60:400].argmax()
     assert not np.array_equal(low, other)
 
 
 def test_voices_are_variants_that_the_engine_has(engine):
     _, data = engine
-    with pytest.raises(DataError, match=r"999 voices.*data\.num_voices") as error:
+    with pytest.raises(DataError, match=r"data\.num_voices is 999; choose 1 to \d+$") as error:
         draw_voices(data, 999, seed=0)
-    most = int(re.search(r"1 \.\. (\d+)", str(error.value))[1])
-    voices = draw_voices(data, most, seed=0)
-    assert len({voice.speaker for voice in voices}) == most > 48
+    num_voices = int(re.search(r"1 to (\d+)", str(error.value))[1])
+    voices = draw_voices(data, num_voices, seed=0)
+    assert len({voice.speaker for voice in voices}) == num_voices > 48
     for voice in voices:
         accent, variant = voice.identifier.split("+")
         assert (data / "lang" / accent).is_file() and (data / "voices" / "!v" / variant).is_file()
@@ -117,11 +117,11 @@ def test_voices_are_variants_that_the_engine_has(engine):
 
 
 def test_no_speaker_is_in_two_splits(tmp_path, monkeypatch):
-    drawn_from = []
+    rows_of_splits = []
 
-    def mixer(words, **law):
-        drawn_from.append(np.concatenate(words))
-        return Mixer(words, **law)
+    def mixer(words, **mixing):
+        rows_of_splits.append(np.concatenate(words))
+        return Mixer(words, **mixing)
 
     monkeypatch.setattr("datamodules.words.Mixer", mixer)
     source = Synthetic(num_voices=6, takes=1, k=2, train_size=5, val_size=4)
@@ -132,9 +132,9 @@ def test_no_speaker_is_in_two_splits(tmp_path, monkeypatch):
     assert waveforms.shape == (3, 16_000) and waveforms.abs().amax(dim=1).min() > 0.5
     assert torch.equal(targets.sum(dim=1), torch.ones(3))
     paths = sorted(source.root.rglob("*.wav"))
-    of_split = [{paths[row].name.split("_")[0] for row in rows} for rows in drawn_from]
-    assert len(of_split) == 3 and all(of_split)
-    assert sum(map(len, of_split)) == len(set.union(*of_split)) == 6
+    speakers = [{paths[row].name.split("_")[0] for row in rows} for rows in rows_of_splits]
+    assert len(speakers) == 3 and all(speakers)
+    assert sum(map(len, speakers)) == len(set.union(*speakers)) == 6
 
 
 def test_second_call_builds_nothing(tmp_path, monkeypatch):
@@ -145,13 +145,13 @@ def test_second_call_builds_nothing(tmp_path, monkeypatch):
         speak_corpus(tmp_path, 2, 2)
 
 
-def test_of_two_processes_one_builds(tmp_path, monkeypatch):
+def test_two_processes_build_the_corpus_once(tmp_path, monkeypatch):
     write = synthetic._write
 
     def counted(*args):
         with open(tmp_path / "builds", "a") as file:
             file.write("x")
-        time.sleep(0.3)  # the other one is certain to come while this one builds
+        time.sleep(0.3)  # so that the other process starts while this one builds
         write(*args)
 
     monkeypatch.setattr(synthetic, "_write", counted)
@@ -165,13 +165,13 @@ def test_of_two_processes_one_builds(tmp_path, monkeypatch):
     assert len(content(speak_corpus(tmp_path / "cache", 3, 1))) == 9
 
 
-def test_killed_build_counts_for_nothing(tmp_path, monkeypatch):
-    say = synthetic.speak
+def test_a_killed_build_leaves_no_recordings_behind(tmp_path, monkeypatch):
+    original = synthetic.speak
 
     def stops_halfway(library, data, voice, utterances):
         if list(tmp_path.rglob("*.wav")):
             time.sleep(60)
-        return say(library, data, voice, utterances)
+        return original(library, data, voice, utterances)
 
     with monkeypatch.context() as patch:
         patch.setattr(synthetic, "speak", stops_halfway)
@@ -192,40 +192,40 @@ def test_killed_build_counts_for_nothing(tmp_path, monkeypatch):
     assert len(content(folder)) == 9 and "stale" not in speakers(folder)
 
 
-def test_works_beside_busy_torch_threads(tmp_path):
+def test_the_corpus_is_built_while_torch_threads_are_busy(tmp_path):
     done = threading.Event()
 
     def compute():
         while not done.is_set():
             torch.nn.functional.conv1d(torch.randn(8, 4, 4_000), torch.randn(4, 4, 9)).sum()
 
-    compute_too = threading.Thread(target=compute)
-    compute_too.start()
+    thread = threading.Thread(target=compute)
+    thread.start()
     try:
         assert len(content(speak_corpus(tmp_path, 3, 1))) == 9
     finally:
         done.set()
-        compute_too.join()
+        thread.join()
 
 
-def test_silent_utterances_are_left_out(tmp_path, monkeypatch, caplog):
-    say = synthetic.speak
+def test_silent_utterances_are_skipped(tmp_path, monkeypatch, caplog):
+    original = synthetic.speak
 
     def partly_silent(*args):
-        sounds = say(*args)
-        return [np.zeros(0, np.int16), sounds[1] // 1000, sounds[2]]
+        waveforms = original(*args)
+        return [np.zeros(0, np.int16), waveforms[1] // 1000, waveforms[2]]
 
     monkeypatch.setattr(synthetic, "speak", partly_silent)
     folder = speak_corpus(tmp_path, 2, 1)
     assert {path.split("/")[0] for path in content(folder)} == {"sheila"}
-    assert "4 of 6 utterances were silent" in caplog.text
+    assert "skipped 4 silent utterances of 6" in caplog.text
     monkeypatch.setattr(synthetic, "speak", lambda *args: [np.zeros(9_000, np.int16)] * 3)
-    with pytest.raises(DataError, match="says nothing"):
+    with pytest.raises(DataError, match="produced no audio for any of 3 voices"):
         speak_corpus(tmp_path, 3, 1)
     assert len([name for name in names(tmp_path) if not name.endswith(".lock")]) == 1
 
 
-def test_engine_that_breaks_down_is_named(engine, tmp_path):
+def test_an_engine_that_fails_is_an_error_with_the_reason(engine, tmp_path):
     library, data = engine
     with pytest.raises(DataError, match=r"gmw/nosuch.*does not know this voice.*data=words"):
         speak(library, data, "gmw/nosuch", [("no", 50, 150)])
@@ -244,7 +244,7 @@ def test_engine_reads_its_data_through_a_long_path(engine, tmp_path):
     assert len(samples) > 2_205
 
 
-def test_missing_wheel_names_the_remedy(tmp_path, monkeypatch):
+def test_the_error_of_a_missing_wheel_says_how_to_install_it(tmp_path, monkeypatch):
     real = builtins.__import__
 
     def without(name, *args, **kwargs):
@@ -257,14 +257,14 @@ def test_missing_wheel_names_the_remedy(tmp_path, monkeypatch):
         speak_corpus(tmp_path)
 
 
-def test_folder_that_cannot_be_written_is_named(tmp_path):
+def test_a_folder_that_is_not_writable_is_an_error_with_its_path(tmp_path):
     file = tmp_path / "file"
     file.touch()
     with pytest.raises(CacheError, match=f"{file}.*choose another folder"):
         speak_corpus(file / "cache", 2, 1)
 
 
-def test_full_disk_leaves_nothing(tmp_path, monkeypatch):
+def test_a_full_disk_leaves_no_files(tmp_path, monkeypatch):
     def full(self, data):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -274,6 +274,6 @@ def test_full_disk_leaves_nothing(tmp_path, monkeypatch):
     assert all(name.endswith(".lock") for name in names(tmp_path))
 
 
-def test_no_takes_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"data\.takes"):
+def test_zero_takes_is_an_error(tmp_path):
+    with pytest.raises(DataError, match=r"^data\.takes is 0; use 1 or more$"):
         speak_corpus(tmp_path, 2, 0)

@@ -1,4 +1,4 @@
-"""Word folders give splits that keep speakers apart, or an error that says what to mend."""
+"""Word folders give splits with separate speakers, or an error that says what to correct."""
 
 import logging
 import re
@@ -18,8 +18,8 @@ from tests.helpers.distributions import assert_share
 from tests.helpers.fake_recordings import RATE, SPEAKERS, WORDS, half_written, read_table, spoil_recording, write_table
 
 
-def refusal(source: WordFolder, cache_dir: Path) -> str:
-    """The message with which a folder is refused; the cache holds nothing after it."""
+def load_error(source: WordFolder, cache_dir: Path) -> str:
+    """The error message of a folder; the cache is empty after it."""
     with pytest.raises(DataError) as caught:
         source.load(cache_dir, 0)
     assert half_written(cache_dir) == []
@@ -32,17 +32,17 @@ def load(words: Path, cache_dir: Path, seed: int = 0, **options) -> Splits:
 
 
 def batches(splits: Splits) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Waveforms and answers of every split."""
-    found = {}
+    """Waveforms and targets of every split."""
+    result = {}
     for name in ("train", "val", "test"):
         data = getattr(splits, name)
         clips, targets = data.__getitems__(range(len(data)))
-        found[name] = (clips.numpy() / (1 if name == "train" else 32768), targets.numpy())
-    return found
+        result[name] = (clips.numpy() / (1 if name == "train" else 32768), targets.numpy())
+    return result
 
 
 def test_no_speaker_is_in_two_splits(words, cache_dir):
-    # One word at its own level and place is a recording, by which its speaker is known.
+    # A mixture of one word, not shifted or attenuated, is a recording, which identifies its speaker.
     splits = load(words, cache_dir, k=1, gain_db=0, offset=0, val_fraction=0.3, test_fraction=0.2)
     assert splits.class_names == sorted(WORDS) and splits.columns == ["id", *sorted(WORDS)]
     paths = [path for word in splits.class_names for path in list_recordings(words / word)]
@@ -50,16 +50,16 @@ def test_no_speaker_is_in_two_splits(words, cache_dir):
     recordings /= np.linalg.norm(recordings, axis=1, keepdims=True)
     speakers = {}
     for name, (clips, targets) in batches(splits).items():
-        alike = clips / np.linalg.norm(clips, axis=1, keepdims=True) @ recordings.T
-        assert np.sort(alike)[:, -1].min() > 0.99999 and np.sort(alike)[:, -2].max() < 0.999
-        heard = [paths[i] for i in alike.argmax(axis=1)]
-        assert [path.parent.name for path in heard] == [splits.class_names[i] for i in targets.argmax(axis=1)]
-        speakers[name] = {path.name.split("_")[0] for path in heard}
-    assert {name: len(found) for name, found in speakers.items()} == {"train": 3, "val": 2, "test": 1}
+        similarity = clips / np.linalg.norm(clips, axis=1, keepdims=True) @ recordings.T
+        assert np.sort(similarity)[:, -1].min() > 0.99999 and np.sort(similarity)[:, -2].max() < 0.999
+        used = [paths[i] for i in similarity.argmax(axis=1)]
+        assert [path.parent.name for path in used] == [splits.class_names[i] for i in targets.argmax(axis=1)]
+        speakers[name] = {path.name.split("_")[0] for path in used}
+    assert {name: len(names) for name, names in speakers.items()} == {"train": 3, "val": 2, "test": 1}
     assert set.union(*speakers.values()) == set(SPEAKERS)
 
 
-def test_answers_are_shares_of_k_words(words, cache_dir):
+def test_targets_are_equal_shares_of_k_words(words, cache_dir):
     splits = load(words, cache_dir, k=(2, 3), train_size=400)
     for clips, targets in batches(splits).values():
         count = (targets > 0).sum(axis=1)
@@ -70,7 +70,7 @@ def test_answers_are_shares_of_k_words(words, cache_dir):
         assert np.allclose(np.abs(clips).max(axis=1), 0.9, atol=1e-4)
 
 
-def test_fixed_mixtures_are_the_same_for_every_member_and_training_ones_are_not(words, cache_dir):
+def test_members_share_the_fixed_mixtures_but_not_the_training_mixtures(words, cache_dir):
     one, other = load(words, cache_dir, seed=0), load(words, cache_dir, seed=1)
     for name in ("val", "test"):
         a, b = getattr(one, name), getattr(other, name)
@@ -82,19 +82,19 @@ def test_fixed_mixtures_are_the_same_for_every_member_and_training_ones_are_not(
 
 
 @pytest.mark.parametrize("option", [{"split_seed": 1}, {"k": 3}, {"gain_db": 6}, {"offset": 0.2}, {"val_size": 41}])
-def test_other_laws_have_other_fixed_mixtures(words, cache_dir, option):
+def test_fixed_mixtures_depend_on_the_settings_of_mixing(words, cache_dir, option):
     one, other = load(words, cache_dir), load(words, cache_dir, **option)
     assert one.val.key != other.val.key
     assert not np.array_equal(one.val.array[:40], other.val.array[:40])
 
 
-def test_splits_that_nobody_wants(words, cache_dir):
+def test_splits_with_a_share_of_zero_are_none(words, cache_dir):
     splits = load(words, cache_dir, val_fraction=0, test_fraction=0)
     assert splits.val is None and splits.test is None and len(splits.train) == 60
     assert sorted(np.concatenate(splits.train.mixer.words)) == list(range(48))
 
 
-def test_words_and_names_of_other_folders(words, cache_dir):
+def test_unusual_names_of_folders_and_files(words, cache_dir):
     (words / "down").rename(words / "no thanks")
     (words / "up").rename(words / "하나")
     for folder in ("_background_noise_", ".git"):
@@ -110,28 +110,32 @@ def test_words_and_names_of_other_folders(words, cache_dir):
 
 
 BAD_WORDS = {
-    "no folder": (shutil.rmtree, {}, r"^{root}: no such folder; set data\.root to a folder with one sub-folder"),
+    "no folder": (
+        shutil.rmtree,
+        {},
+        r"^{root}: no such folder; set data\.root to a folder with one subfolder per word$",
+    ),
     "empty folder": (
         lambda root: [shutil.rmtree(root), root.mkdir()],
         {},
-        r"^{root}: holds no sub-folder; a word folder has one sub-folder of recordings a word$",
+        r"^{root}: contains no subfolders; add one subfolder of recordings per word$",
     ),
     "an empty word": (
         lambda root: (root / "empty").mkdir(),
         {},
-        r"^{root}/empty: holds no recording; add some or remove the folder$",
+        r"^{root}/empty: contains no recordings; add some or remove the folder$",
     ),
-    "too few words": (lambda root: None, {"k": 5}, r"^{root}: data\.k is 5 \.\. 5, with 4 words; choose 1 \.\. 4$"),
-    "a range upside down": (
+    "too few words": (lambda root: None, {"k": 5}, r"^data\.k is 5, but there are 4 words in {root}; choose 1 to 4$"),
+    "a reversed range": (
         lambda root: None,
         {"k": (3, 2)},
-        r"^{root}: data\.k is 3 \.\. 2, with 4 words; choose 1 \.\. 4$",
+        r"^data\.k is \[3, 2\], but there are 4 words in {root}; choose 1 to 4$",
     ),
-    "no words": (lambda root: None, {"k": 0}, r"^{root}: data\.k is 0 \.\. 0, with 4 words; choose 1 \.\. 4$"),
+    "no words": (lambda root: None, {"k": 0}, r"^data\.k is 0, but there are 4 words in {root}; choose 1 to 4$"),
     "a name without a speaker": (
         lambda root: (root / "left/ann_0.wav").rename(root / "left/ann.wav"),
         {},
-        r"^{root}/left/ann\.wav: data\.speaker_regex .* finds no speaker in its name; rename it or give an expression",
+        r"^{root}/left/ann\.wav: data\.speaker_regex .* does not match the file name; rename the file or use an expr",
     ),
     "not audio": (
         spoil_recording("left/ann_0.wav", b"no sound"),
@@ -151,36 +155,37 @@ def test_bad_word_folders(words, cache_dir, case):
     spoil, options, message = BAD_WORDS[case]
     spoil(words)
     assert re.search(
-        message.replace("{root}", re.escape(str(words))), refusal(WordFolder(words, **{"k": 2, **options}), cache_dir)
+        message.replace("{root}", re.escape(str(words))),
+        load_error(WordFolder(words, **{"k": 2, **options}), cache_dir),
     )
 
 
-def test_a_word_that_no_speaker_of_a_split_says(words, cache_dir):
+def test_a_word_without_recordings_in_a_split(words, cache_dir):
     for path in (words / "left").iterdir():
         if not path.name.startswith("ann"):
             path.unlink()
-    message = r"/left: no recording by a speaker of the \w+ split; data\.speaker_regex .* finds 6 speakers: ann, bob, "
+    message = r"/left: no recordings by speakers of the \w+ split; data\.speaker_regex .* finds 6 speakers: ann, bob, "
     with pytest.raises(DataError, match=f"^{words}{message}"):
         load(words, cache_dir)
-    for path in words.glob("*/*.wav"):  # and of one speaker there are no three splits
+    for path in words.glob("*/*.wav"):  # one speaker cannot be in three splits
         if not path.name.startswith("ann"):
             path.unlink()
-    with pytest.raises(DataError, match="no recording by a speaker of the train split"):
+    with pytest.raises(DataError, match="no recordings by speakers of the train split"):
         load(words, cache_dir)
     assert len(load(words, cache_dir, val_fraction=0, test_fraction=0).train) == 60
 
 
-def test_a_pattern_that_takes_the_word_for_the_speaker(words, cache_dir):
-    """As the default does with the Free Spoken Digit Dataset, 0_george_0.wav."""
+def test_a_pattern_that_matches_the_word_instead_of_the_speaker(words, cache_dir):
+    """The default pattern does so for the Free Spoken Digit Dataset, 0_george_0.wav."""
     for path in words.glob("*/*.wav"):
         path.rename(path.with_name(f"{path.parent.name}_{path.name}"))
-    message = refusal(WordFolder(words, k=2), cache_dir)
+    message = load_error(WordFolder(words, k=2), cache_dir)
     assert "data.speaker_regex (^([^_]+)_) finds 4 speakers: down, left, right and 1 more; correct it" in message
-    assert not list(cache_dir.glob("*.npy"))  # before an hour of reading
+    assert not list(cache_dir.glob("*.npy"))  # the error comes before the recordings are read
     assert load(words, cache_dir, speaker_regex=r"_(\w+)_").sizes["val"]["speakers"] == 1
 
 
-def test_the_size_of_every_split_is_known_and_logged(words, competition, cache_dir, caplog):
+def test_splits_state_and_log_their_sizes(words, competition, cache_dir, caplog):
     assert load(words, cache_dir, k=2).sizes == {
         "train": {"recordings": 32, "speakers": 4},
         "val": {"recordings": 8, "speakers": 1},
@@ -209,7 +214,7 @@ def test_real_words(overlap30, tmp_path, cache_dir):
         assert np.square(clips).mean(axis=1).min() > 1e-4
 
 
-def test_speech_commands_is_a_word_folder_once_it_is_there(words, tmp_path, cache_dir, monkeypatch):
+def test_speech_commands_is_a_word_folder_after_the_download(words, tmp_path, cache_dir, monkeypatch):
     calls = []
 
     def download(root: Path, url: str, download: bool) -> None:
@@ -229,12 +234,12 @@ def test_speech_commands_without_a_network(tmp_path, cache_dir, monkeypatch):
         raise OSError("Name or service not known")
 
     monkeypatch.setattr("datamodules.words.SPEECHCOMMANDS", download)
-    message = refusal(SpeechCommands(tmp_path / "commands"), cache_dir)
-    assert message.startswith(f"{tmp_path / 'commands'}: cannot download Speech Commands to it (Name or service not")
+    message = load_error(SpeechCommands(tmp_path / "commands"), cache_dir)
+    assert message.startswith(f"{tmp_path / 'commands'}: cannot download Speech Commands (Name or service not")
     assert "network" in message and "data.root" in message
 
 
-def test_a_competitions_clips_instead_of_test_mixtures(words, competition, cache_dir):
+def test_the_test_clips_of_a_competition_replace_the_test_mixtures(words, competition, cache_dir):
     table = read_table(competition / "submission.csv")
     write_table(competition / "submission.csv", [[row[0], *reversed(row[1:])] for row in table])
     splits = load(words, cache_dir, val_fraction=0.3, submission=competition)
@@ -242,13 +247,13 @@ def test_a_competitions_clips_instead_of_test_mixtures(words, competition, cache
     assert splits.class_names == sorted(WORDS) and splits.columns == ["id", *reversed(WORDS)]
     expected = CompetitionFolder(competition).load(cache_dir, 0).test
     assert np.array_equal(splits.test.array[splits.test.rows], expected.array[expected.rows])
-    assert len(np.concatenate(splits.train.mixer.words)) == 4 * 4 * 2  # no speaker is kept for a test
+    assert len(np.concatenate(splits.train.mixer.words)) == 4 * 4 * 2  # no speakers are in a test split
 
 
-def test_a_competition_of_other_words(words, competition, cache_dir):
+def test_a_competition_with_different_words(words, competition, cache_dir):
     (words / "up").rename(words / "upwards")
     text = (
-        f"^{competition}/submission.csv: its columns are not those of the training recordings: "
-        "missing upwards; unknown up; make the headers agree$"
+        f"^{competition}/submission.csv: columns differ from the training recordings: "
+        "missing upwards; unknown up; use the same header$"
     )
-    assert re.search(text, refusal(WordFolder(words, k=2, submission=competition), cache_dir))
+    assert re.search(text, load_error(WordFolder(words, k=2, submission=competition), cache_dir))
