@@ -4,7 +4,6 @@ eSpeak NG is GPL-3.0-or-later. It is used as an installed tool, the wheel `espea
 """
 
 import importlib.metadata
-import inspect
 import io
 import json
 import logging
@@ -22,6 +21,7 @@ import numpy as np
 import soundfile
 from filelock import FileLock
 
+from datamodules import espeak
 from datamodules.cache import cache_key, cannot_write
 from datamodules.clips import Splits
 from datamodules.progress import Progress
@@ -155,17 +155,13 @@ def _write(folder: Path, library: Path, data: Path, voices: Sequence[Voice], tak
 
 
 def speak(library: Path, data: Path, voice: str, utterances: Sequence[tuple[str, int, int]]) -> list[np.ndarray]:
-    """(word, pitch, rate) of each utterance -> its sound, `(T,)` int16 at 22,050 Hz; T is 0 where there is none.
+    """(word, pitch, rate) of each utterance -> its waveform `(T,)` int16 at 22,050 Hz; T is 0 if it is silent.
 
     Raises:
-        DataError: the engine does not start, does not know the voice or breaks down.
+        DataError: the engine does not start, does not have the voice, or fails.
     """
-    # What the engine says depends on what it said before, and two threads in it crash: every utterance has a process of
-    # its own. They are forked by a small program, not from here, where a fork would copy torch, its threads and the
-    # lock on the corpus. It runs in the folder of the data because the engine fails on paths beyond 160 characters.
-    program = f"{inspect.getsource(_speak)}\n_speak()"
     result = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", program, library, voice],
+        [sys.executable, "-I", "-S", espeak.__file__, library, voice],  # see there why it is a process
         input=json.dumps(utterances),
         cwd=data,
         capture_output=True,
@@ -173,41 +169,8 @@ def speak(library: Path, data: Path, voice: str, utterances: Sequence[tuple[str,
     )
     if result.returncode:
         reason = (result.stderr.strip().splitlines() or [f"exit code {result.returncode}"])[-1]
-        raise DataError(f"eSpeak NG cannot speak as {voice} ({reason}); {REMEDY}")
+        raise DataError(f"eSpeak NG failed for voice {voice} ({reason}); {REMEDY}")
     return [np.frombuffer(bytes.fromhex(line), np.int16) for line in result.stdout.splitlines()]
-
-
-def _speak() -> None:
-    """The program behind `speak`: argv is library and voice, stdin the utterances; prints each one's sound in hex."""
-    import ctypes
-    import json
-    import os
-    import sys
-
-    synchronous, dont_exit, utf8, set_rate, set_pitch = 2, 0x8000, 1, 1, 3  # as in speak_lib.h
-    engine = ctypes.CDLL(sys.argv[1])
-    if engine.espeak_Initialize(synchronous, 0, b".", dont_exit) != 22_050:
-        sys.exit("it does not start")
-    if engine.espeak_SetVoiceByName(sys.argv[2].encode()):
-        sys.exit("it does not know this voice")
-    engine.espeak_ng_SetRandSeed(1)  # the noise of breathing voices is otherwise seeded by the time of day
-    sound = bytearray()
-
-    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
-    def hear(samples: int | None, count: int, events: int | None) -> int:
-        sound.extend(ctypes.string_at(samples, 2 * count) if samples else b"")
-        return 0
-
-    engine.espeak_SetSynthCallback(hear)
-    for word, pitch, rate in json.load(sys.stdin):
-        if not os.fork():
-            engine.espeak_SetParameter(set_rate, rate, 0)
-            engine.espeak_SetParameter(set_pitch, pitch, 0)
-            engine.espeak_Synth(word.encode(), len(word.encode()) + 1, 0, 0, 0, utf8, None, None)
-            print(sound.hex(), flush=True)
-            os._exit(0)
-        if status := os.wait()[1]:
-            sys.exit(f"status {status} at {word!r}")
 
 
 class Synthetic(WordFolder):

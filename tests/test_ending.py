@@ -101,7 +101,7 @@ def test_a_full_disk_names_the_file_and_that_the_run_resumes(tmp_path, monkeypat
         RunFolder(tmp_path).write_metrics(status="running", pool="avg")
     message = str(caught.value)
     assert message.startswith(f"{tmp_path / 'metrics.json'}: no space left on the disk; it needs 0.0 kB and ")
-    assert message.endswith(" are free; make room and repeat the same command, which resumes the run")
+    assert message.endswith(" are free; free some space and repeat the command, which resumes the run")
 
 
 def test_a_full_disk_of_a_file_without_a_name(tmp_path):

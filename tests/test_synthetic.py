@@ -227,9 +227,9 @@ def test_silent_utterances_are_skipped(tmp_path, monkeypatch, caplog):
 
 def test_an_engine_that_fails_is_an_error_with_the_reason(engine, tmp_path):
     library, data = engine
-    with pytest.raises(DataError, match=r"gmw/nosuch.*does not know this voice.*data=words"):
+    with pytest.raises(DataError, match=r"gmw/nosuch.*unknown voice.*data=words"):
         speak(library, data, "gmw/nosuch", [("no", 50, 150)])
-    with pytest.raises(DataError, match="does not start"):
+    with pytest.raises(DataError, match="the engine does not start"):
         speak(library, tmp_path, "gmw/en", [("no", 50, 150)])
     with pytest.raises(DataError, match="no_library"):
         speak(tmp_path / "no_library.so", data, "gmw/en", [("no", 50, 150)])
