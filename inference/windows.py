@@ -1,4 +1,4 @@
-"""A long recording as windows that overlap, each as long as a clip."""
+"""Cut a long recording into overlapping windows, each as long as a clip."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,32 +9,34 @@ from errors import DataError
 
 
 def check_hop(hop: float) -> None:
-    """Whether `hop` seconds are a step from one window of a second to the next.
+    """Check the time from one window to the next, `hop` seconds.
 
     Raises:
-        DataError: they are not.
+        DataError: it is not a number, or out of range.
     """
-    if not 0.01 <= hop <= 1:
-        raise DataError(f"hop is {hop!r}; give the seconds from one window to the next, from 0.01 to 1, e.g. hop=0.25")
+    if isinstance(hop, bool) or not isinstance(hop, int | float) or not 0.01 <= hop <= 1:
+        raise DataError(f"hop is {hop!r}; give 0.01 to 1 seconds, for example hop=0.25")
 
 
 def cut_windows(blocks: Iterable[np.ndarray], num_samples: int, hop: int) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Blocks `(T,)` of one recording, in order -> of each window the first sample, the end and the samples.
+    """Blocks `(T,)` of one recording, in order -> (first sample, end, samples `(num_samples,)`) of each window.
 
-    One begins every `hop` samples, and one more ends where the recording ends; no more than a block is held. What is
-    shorter than `num_samples` is one window with zeros around it, as in the training.
+    Windows start every `hop` samples, and an additional one ends with the recording. A recording shorter than
+    `num_samples` gives one window, padded with zeros as in training. Keeps at most one block in memory.
     """
-    held, at = np.zeros(0, np.float32), 0  # samples that windows to come may need, and where the first of them was
-    start = end = 0  # of the next window, and of the last one
+    buffer, offset = np.zeros(0, np.float32), 0  # samples that later windows may need, and the position of the first
+    start = end = 0  # start of the next window, end of the previous one
     for block in blocks:
-        held = np.concatenate([held, block])
-        while start + num_samples <= at + len(held):
+        buffer = np.concatenate([buffer, block])
+        while start + num_samples <= offset + len(buffer):
             end = start + num_samples
-            yield start, end, held[start - at : end - at]
+            yield start, end, buffer[start - offset : end - offset]
             start += hop
-        gone = max(0, min(start - at, len(held) - num_samples))
-        held, at = held[gone:], at + gone
+        # Keep num_samples at least: the last window may reach back before `start`.
+        used = max(0, min(start - offset, len(buffer) - num_samples))
+        buffer, offset = buffer[used:], offset + used
+    length = offset + len(buffer)
     if end == 0:
-        yield 0, len(held), fit_length(held, num_samples)
-    elif end < at + len(held):
-        yield at + len(held) - num_samples, at + len(held), held[-num_samples:]
+        yield 0, length, fit_length(buffer, num_samples)
+    elif end < length:
+        yield length - num_samples, length, buffer[-num_samples:]

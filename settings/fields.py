@@ -113,6 +113,4 @@ Device = Annotated[
     str, text(re.compile(r"auto|(cpu|cuda|mps|xpu)(:\d{1,3})?").fullmatch, "give auto, cpu, cuda, cuda:1 or mps")
 ]
 Target = Annotated[str, text(find_target, "no such class; give package.module.Class")]
-Hop = Annotated[
-    float, Kind(real(0.01, 1).schema, "give the seconds from one window to the next, from 0.01 to 1, e.g. hop=0.25")
-]
+Hop = Annotated[float, Kind(real(0.01, 1).schema, "give 0.01 to 1 seconds, for example hop=0.25")]

@@ -73,8 +73,8 @@ def test_one_recording_gives_a_table_and_a_picture_where_the_command_is_given(ho
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["hop=2"], "hop is 2; give the seconds from one window to the next"),
-        (["hop=often"], "hop is 'often'; give the seconds"),
+        (["hop=2"], "hop is 2; give 0.01 to 1 seconds"),
+        (["hop=often"], "hop is 'often'; give 0.01 to 1 seconds"),
         (["plot=true"], "plot is true; add hop=0.25 or the like"),
         (["hop=0.5", "plot=true", "shards=2"], "plot is true; add hop=0.25 or the like, and leave out shards"),
         (["hop=0.5", "plot=a.png"], "plot is 'a.png'; give true or false"),

@@ -1,4 +1,4 @@
-"""Windows over a long recording: where they lie, and that no sample depends on how the sound was read."""
+"""Windows over a long recording: their positions, and that blocks do not change samples."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,8 @@ from inference.windows import check_hop, cut_windows
 from tests.helpers.fake_recordings import RATE, speech
 
 
-def blocks_of(sound: np.ndarray, size: int) -> list[np.ndarray]:
-    return [sound[start : start + size] for start in range(0, len(sound), size)]
+def blocks_of(waveform: np.ndarray, size: int) -> list[np.ndarray]:
+    return [waveform[start : start + size] for start in range(0, len(waveform), size)]
 
 
 @pytest.mark.parametrize(
@@ -20,43 +20,43 @@ def blocks_of(sound: np.ndarray, size: int) -> list[np.ndarray]:
         (100, [0]),
         (101, [0, 1]),
         (125, [0, 25]),
-        (130, [0, 25, 30]),  # one more, that reaches the end
+        (130, [0, 25, 30]),  # an additional window ends with the recording
         (399, [*range(0, 300, 25), 299]),
     ],
 )
 @pytest.mark.parametrize("size", [7, 100, 1000])
-def test_windows_begin_every_hop_and_the_last_reaches_the_end(length, starts, size):
-    sound = np.arange(length, dtype=np.float32)
-    windows = list(cut_windows(blocks_of(sound, size), 100, 25))
+def test_windows_start_every_hop_and_the_last_reaches_the_end(length, starts, size):
+    waveform = np.arange(length, dtype=np.float32)
+    windows = list(cut_windows(blocks_of(waveform, size), 100, 25))
     assert [start for start, _, _ in windows] == starts
     assert windows[-1][1] == length
     for start, end, window in windows:
-        assert end == start + 100 and np.array_equal(window, sound[start:end])
+        assert end == start + 100 and np.array_equal(window, waveform[start:end])
 
 
 @pytest.mark.parametrize("size", [7, 1000])
-def test_a_shorter_sound_is_one_window_as_in_the_training(size):
-    sound = np.arange(1, 60, dtype=np.float32)
-    ((start, end, window),) = cut_windows(blocks_of(sound, size), 100, 25)
-    assert (start, end) == (0, 59) and np.array_equal(window, fit_length(sound, 100))
+def test_a_shorter_recording_is_one_window_as_in_training(size):
+    waveform = np.arange(1, 60, dtype=np.float32)
+    ((start, end, window),) = cut_windows(blocks_of(waveform, size), 100, 25)
+    assert (start, end) == (0, 59) and np.array_equal(window, fit_length(waveform, 100))
 
 
-def test_no_more_than_a_block_is_held():
-    taken = []
+def test_at_most_one_block_is_kept():
+    read = []
 
     def blocks():
         for i in range(10):
-            taken.append(i)
+            read.append(i)
             yield np.zeros(1000, np.float32)
 
     for start, _, window in cut_windows(blocks(), 100, 25):
-        assert len(taken) <= start // 1000 + 2
+        assert len(read) <= start // 1000 + 2
         assert len(window) == 100 and len(window.base) <= 1100
 
 
 @pytest.mark.parametrize("rate", [RATE, 8_000, 11_025, 44_100, 48_000])
 @pytest.mark.parametrize("seconds", [0.4, 2, 4.7, 6])
-def test_blocks_are_the_whole_recording(tmp_path, rate, seconds):
+def test_blocks_add_up_to_the_recording(tmp_path, rate, seconds):
     path = tmp_path / "a.wav"
     soundfile.write(path, np.stack([speech(i, seconds, rate) for i in range(2)], axis=1), rate)
     whole = read_recording(path)
@@ -66,20 +66,20 @@ def test_blocks_are_the_whole_recording(tmp_path, rate, seconds):
     np.testing.assert_allclose(np.concatenate(blocks), whole, atol=1e-6)
 
 
-def test_a_fault_far_into_a_recording_is_named_by_its_sample(tmp_path):
-    sound = speech(0, 5)
-    sound[70_000] = np.nan
-    soundfile.write(tmp_path / "a.wav", sound, RATE, subtype="FLOAT")
+def test_an_invalid_sample_far_into_a_recording_is_named(tmp_path):
+    waveform = speech(0, 5)
+    waveform[70_000] = np.nan
+    soundfile.write(tmp_path / "a.wav", waveform, RATE, subtype="FLOAT")
     with pytest.raises(DataError, match="sample 70000 is not a finite number"):
         list(read_blocks(tmp_path / "a.wav", seconds=1))
 
 
 @pytest.mark.parametrize("hop", [0, -0.5, 0.001, 1.5, "a", True, None, float("nan")])
-def test_hops_that_make_no_timeline_are_refused(hop):
-    with pytest.raises(DataError, match="give the seconds from one window to the next"):
+def test_invalid_hops_are_errors(hop):
+    with pytest.raises(DataError, match="give 0.01 to 1 seconds"):
         check_hop(hop)
 
 
 @pytest.mark.parametrize("hop", [0.01, 0.25, 1])
-def test_hops_that_make_one(hop):
+def test_valid_hops_are_accepted(hop):
     check_hop(hop)
