@@ -7,6 +7,7 @@ import pandas as pd
 import yaml
 
 from ensembling.combine import Tables
+from ensembling.ensemble import Ensemble
 from messages import count, split_size
 from reporting import summary
 from reporting.template import render
@@ -27,22 +28,25 @@ TRAINER = ("max_epochs", "limit_train_batches", "gradient_clip_val", "precision"
 FLOW = {"default_flow_style": True, "sort_keys": False, "allow_unicode": True, "width": 100}
 
 
-def build(title: str, members: Sequence[Member], combined: Tables, table: pd.DataFrame) -> str:
-    """The card of an ensemble; `combined` and `table` as `ensembling.combine` and `reporting.summary.figures` give
-    them. What the members' folders do not tell is left out.
+def build(ensemble: Ensemble, metrics: pd.DataFrame) -> str:
+    """Build the model card. Facts that the members' folders do not contain are omitted.
+
+    Args:
+        metrics: from `reporting.summary.metrics_table`.
 
     Raises:
         RunError: a configuration or a table of epochs that cannot be read.
     """
+    members, combined = ensemble.members, ensemble.combined
     configs = [read_config(member.path) for member in members]
     recipes = [_recipe(config) for config in configs]
     flat = pd.json_normalize(recipes).astype(str)
     data = configs[0].get("data", {})
     return render(
         "model_card.md",
-        title=title,
-        cells=summary.cells(table.iloc[-2:]),
-        scored=bool(table[["val_kl", "test_kl"]].notna().to_numpy().any()),
+        title=ensemble.title,
+        cells=summary.cells(summary.final_rows(metrics)),
+        scored=bool(metrics[["val_kl", "test_kl"]].notna().to_numpy().any()),
         source=str(data.get("source", {}).get("_target_", "")).rpartition(".")[-1],
         data=data,
         words=list(next(iter(combined.values())).columns),

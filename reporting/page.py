@@ -1,4 +1,4 @@
-"""report.html: one file with figures, sound and the script that draws them, to open without a network."""
+"""Build report.html: a single file with tables, plots and audio that works offline."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from ensembling import diversity, errors
-from ensembling.combine import Tables
+from ensembling.ensemble import Ensemble
 from ensembling.metrics import kl_divergence
 from messages import count
 from reporting import examples, report_plots, summary
@@ -26,57 +26,53 @@ from runs.reading import read_epochs
 if TYPE_CHECKING:
     from datamodules.clips import Splits
 
-PAIRS = 15  # of confused words
+NUM_PAIRS = 15  # of confused words
 
 
-def build(
-    title: str,
-    members: Sequence[Member],
-    tables: dict[str, Tables],
-    combined: Tables,
-    table: pd.DataFrame,
-    left_out: dict[str, str],
-    load: Callable[[Member], Splits],
-) -> str:
-    """The page of an ensemble: its members' tables, their `combined` ones and the `table` of figures (see
-    `reporting.summary.figures`); `load` gives the data that a member was trained with.
+def build(ensemble: Ensemble, metrics: pd.DataFrame, load: Callable[[Member], Splits] = examples.load_splits) -> str:
+    """Build the page of an ensemble.
 
-    It is about the test clips where their answers are known, else about the validation clips, and where there are none
-    either, about the test clips as far as predictions alone go.
+    It covers the test clips if their targets are known, otherwise the validation clips. Without any targets, it shows
+    the predictions for the test clips.
+
+    Args:
+        metrics: from `reporting.summary.metrics_table`.
+        load: returns the data that a member was trained with, for its audio.
     """
-    known = "test_answers" in combined or "val_answers" not in combined
-    kind, answers_kind = ("predictions", "test_answers") if known else ("val_predictions", "val_answers")
-    probs, answers = combined[kind], combined.get(answers_kind)
-    drawn = _curves(members)
-    if answers is None:
-        shares = probs.mean().sort_values(ascending=False)
-        drawn["shares"] = report_plots.bars(shares.index, shares, "mean probability", "%{x:.4f}")
+    combined = ensemble.combined
+    use_test = "test_answers" in combined or "val_answers" not in combined
+    kind, targets_kind = ("predictions", "test_answers") if use_test else ("val_predictions", "val_answers")
+    probs, targets = combined[kind], combined.get(targets_kind)
+    plots = _curves(ensemble.members)
+    if targets is None:
+        means = probs.mean().sort_values(ascending=False)
+        plots["mean_probs"] = report_plots.bars(means.index, means, "mean probability", "%{x:.4f}")
     else:
-        stacked = diversity.member_probs(members, tables, kind)
-        drawn |= _gains(members, stacked, answers) | _errors(answers, probs)
-    best, worst = examples.best_and_worst(probs, answers)
-    sounds, silence = examples.find_audio(members, tables, kind, [clip.id for clip in best + worst], load)
+        plots |= _gains(ensemble, kind, targets) | _errors(targets, probs)
+    best, worst = examples.best_and_worst(probs, targets)
+    audio, missing_audio = examples.find_audio(ensemble, kind, [clip.id for clip in best + worst], load)
     return render(
         "report.html",
-        title=title,
-        headline=summary.headline(table),
-        cells=summary.cells(table),
-        num_members=len(members),
-        left_out=left_out,
-        split="test" if kind == "predictions" else "validation",
+        title=ensemble.title,
+        headline=summary.headline(metrics),
+        cells=summary.cells(metrics),
+        num_members=len(ensemble.members),
+        left_out=ensemble.errors,
+        split="test" if use_test else "validation",
         num_clips=len(probs),
-        answers=answers is not None,
-        figures={name: json.loads(figure.to_json()) for name, figure in drawn.items()},
+        has_targets=targets is not None,
+        plots={name: json.loads(plot.to_json()) for name, plot in plots.items()},
         themes=report_plots.THEMES,
         script=_packed_script(),
         best=best,
         worst=worst,
-        sounds=sounds,
-        silence=silence,
+        audio=audio,
+        missing_audio=missing_audio,
     )
 
 
 def _curves(members: Sequence[Member]) -> dict[str, go.Figure]:
+    """Plot the training curves that the members have."""
     epochs = [read_epochs(member.path / "metrics.csv") for member in members]
     titles = {"train/loss": ("loss", "training loss"), "val/kl": ("val_kl", "validation KL (nats)")}
     return {
@@ -86,35 +82,37 @@ def _curves(members: Sequence[Member]) -> dict[str, go.Figure]:
     }
 
 
-def _gains(members: Sequence[Member], stacked: np.ndarray, answers: pd.DataFrame) -> dict[str, go.Figure]:
-    """What averaging brings; nothing where one member is alone."""
-    if len(stacked) == 1:
+def _gains(ensemble: Ensemble, kind: str, targets: pd.DataFrame) -> dict[str, go.Figure]:
+    """Plot the gain from averaging; nothing for a single member."""
+    probs = diversity.member_probs(ensemble.members, ensemble.tables, kind)  # (M, N, num_classes)
+    if len(probs) == 1:
         return {}
-    truth = answers.to_numpy()
-    names = [member.name for member in members]
-    if len(names) > len(stacked):  # of a cross-validation
-        names = [f"member {i + 1} of each fold" for i in range(len(stacked))]
-    kls = np.array([kl_divergence(truth, probs).mean() for probs in stacked])
-    curves = diversity.kl_by_number(truth, stacked)
+    values = targets.to_numpy()
+    names = [member.name for member in ensemble.members]
+    if len(names) > len(probs):  # cross-validation: members of different folds are joined
+        names = [f"member {i + 1} of each fold" for i in range(len(probs))]
+    kls = np.array([kl_divergence(values, own).mean() for own in probs])
+    curves = diversity.kl_by_number(values, probs)
     return {
         "diversity": report_plots.diversity(names, kls, ensemble=curves[0, -1]),
         "by_number": report_plots.kl_by_number(curves),
     }
 
 
-def _errors(answers: pd.DataFrame, probs: pd.DataFrame) -> dict[str, go.Figure]:
-    words = errors.by_word(answers, probs)
-    pairs = errors.confusions(answers, probs)[:PAIRS]
+def _errors(targets: pd.DataFrame, probs: pd.DataFrame) -> dict[str, go.Figure]:
+    """Plot recall and KL per word, calibration and, if there are any, confused pairs of words."""
+    words = errors.by_word(targets, probs)
+    pairs = errors.confusions(targets, probs)[:NUM_PAIRS]
     names = [f"{missed} → {predicted}" for missed, predicted in zip(pairs["missed"], pairs["predicted"], strict=True)]
-    recall, cost, clips_of = words["recall"], words["kl"], [count(clips, "clip") for clips in words["clips"]]
-    drawn = {
-        "recall": report_plots.bars(words["word"], recall, "recall", "%{x:.1%} of %{customdata}", clips_of),
-        "cost": report_plots.bars(words["word"], cost, "KL (nats)", "%{x:.4f} in %{customdata}", clips_of),
-        "reliability": report_plots.reliability(errors.reliability(answers, probs)),
+    clips = [count(number, "clip") for number in words["clips"]]
+    plots = {
+        "recall": report_plots.bars(words["word"], words["recall"], "recall", "%{x:.1%} of %{customdata}", clips),
+        "word_kl": report_plots.bars(words["word"], words["kl"], "KL (nats)", "%{x:.4f} in %{customdata}", clips),
+        "reliability": report_plots.reliability(errors.reliability(targets, probs)),
     }
     if names:
-        drawn["pairs"] = report_plots.bars(names, pairs["clips"], "clips", "%{x:.1f} clips")
-    return drawn
+        plots["pairs"] = report_plots.bars(names, pairs["clips"], "clips", "%{x:.1f} clips")
+    return plots
 
 
 @cache

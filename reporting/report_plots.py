@@ -1,4 +1,4 @@
-"""The plots of report.html. Colors of paper, grid and text are the page's: it draws them light or dark."""
+"""The plots of report.html. The page sets the colors of background, grid and text for its light or dark theme."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -18,13 +18,12 @@ THEMES = {"light": templates["plotly_white"].to_plotly_json(), "dark": templates
 
 
 def plain(name: str) -> str:
-    """The name of a member or a word as plotly shows it unchanged: its texts may hold tags and entities, of which it
-    knows no `&quot;`."""
+    """Escape a name so that plotly shows it unchanged: its texts may contain tags and entities, but not `&quot;`."""
     return escape(printable(name), quote=False)
 
 
 def epoch_curves(members: Sequence[Member], tables: Sequence[pd.DataFrame], column: str, title: str) -> go.Figure:
-    """A column of metrics.csv by epoch, one line a member, one color a pool."""
+    """Plot a column of metrics.csv against the epoch: one line per member, one color per pool."""
     figure = _figure("epoch", title)
     pools = list(dict.fromkeys(member.pool for member in members))
     seen: set[str] = set()
@@ -37,16 +36,19 @@ def epoch_curves(members: Sequence[Member], tables: Sequence[pd.DataFrame], colu
                 legendgroup=member.pool,
                 showlegend=member.pool not in seen,
                 line={"color": COLORS[pools.index(member.pool) % len(COLORS)], "width": 1.5},
-                opacity=0.7,  # many lines lie on top of each other
+                opacity=0.7,  # lines overlap
                 hovertext=plain(member.name),
                 hovertemplate="%{hovertext}, epoch %{x}: %{y:.4f}<extra></extra>",
             )
             seen.add(member.pool)
-    return _whole_numbers(figure, max(table["epoch"].max() + 1 for table in tables if column in table))
+    return _integer_ticks(figure, max(table["epoch"].max() + 1 for table in tables if column in table))
 
 
 def diversity(names: Sequence[str], kls: np.ndarray, ensemble: float) -> go.Figure:
-    """The members' KL, their mean and that of the mean prediction on one axis; the gap is what diversity is worth."""
+    """Plot the KLs of the members `(M,)`, their mean and the KL of the ensemble on one axis.
+
+    The gap between the mean and the ensemble is the gain from diversity.
+    """
     mean = float(kls.mean())
     figure = _figure("KL (nats), lower is better", "")
     figure.add_scatter(
@@ -72,7 +74,7 @@ def diversity(names: Sequence[str], kls: np.ndarray, ensemble: float) -> go.Figu
 
 
 def kl_by_number(curves: np.ndarray) -> go.Figure:
-    """`(num_orders, M)`: mean and standard deviation over the orders of the members."""
+    """Plot the mean and standard deviation of `curves`, `(num_orders, M)`, over the orders of the members."""
     number = np.arange(1, curves.shape[1] + 1)
     mean, spread = curves.mean(axis=0), curves.std(axis=0)
     figure = _figure("members averaged", "KL (nats)")
@@ -97,16 +99,22 @@ def kl_by_number(curves: np.ndarray) -> go.Figure:
         hovertemplate="%{hovertext}: %{y:.4f} ± %{customdata:.4f}<extra></extra>",
         name="mean over orders",
     )
-    return _whole_numbers(figure, len(number))
+    return _integer_ticks(figure, len(number))
 
 
 def bars(names: Iterable[str], values: pd.Series, title: str, hover: str, extra: Sequence[str] = ()) -> go.Figure:
-    """One horizontal bar a name, the first at the top; `hover` is plotly's template, `extra` its %{customdata}."""
+    """Plot one horizontal bar per name, the first at the top.
+
+    Args:
+        title: label of the value axis.
+        hover: plotly's hover template for the value.
+        extra: one text per bar, available in `hover` as %{customdata}.
+    """
     names = [plain(name) for name in names]
     figure = _figure(title, "")
     figure.add_bar(
         x=values,
-        y=list(range(len(names))),  # not the names: plotly would take some for dates or numbers
+        y=list(range(len(names))),  # not the names: plotly parses some as dates or numbers
         orientation="h",
         marker={"color": COLORS[0]},
         customdata=extra,
@@ -124,8 +132,8 @@ def bars(names: Iterable[str], values: pd.Series, title: str, hover: str, extra:
 
 
 def reliability(table: pd.DataFrame) -> go.Figure:
-    """Predicted against true, see `ensembling.errors.reliability`; on the dotted line they are equal."""
-    figure = _figure("mean prediction", "mean answer")
+    """Plot true against predicted probabilities from `ensembling.errors.reliability`, with the diagonal."""
+    figure = _figure("mean prediction", "mean target")
     top = table[["predicted", "true"]].to_numpy().max() * 1.05
     figure.add_scatter(x=[0, top], y=[0, top], mode="lines", line={"dash": "dot", "color": QUIET}, hoverinfo="skip")
     figure.add_scatter(
@@ -140,8 +148,8 @@ def reliability(table: pd.DataFrame) -> go.Figure:
     return figure.update_layout(showlegend=False)
 
 
-def _whole_numbers(figure: go.Figure, highest: int) -> go.Figure:
-    """An x axis from 1 to `highest` with ticks at whole numbers only, ten at most."""
+def _integer_ticks(figure: go.Figure, highest: int) -> go.Figure:
+    """Set the x axis to 1 to `highest`, with at most ten ticks, all at integers."""
     powers = (10**exponent for exponent in itertools.count())
     step = next(step for power in powers for step in (power, 2 * power, 5 * power) if highest <= 10 * step)
     pad = 0.03 * (highest - 1) or 0.5

@@ -1,4 +1,4 @@
-"""All settings of ensemble.py."""
+"""Settings of ensemble.py."""
 
 from typing import Annotated, Literal
 
@@ -9,17 +9,17 @@ from settings.fields import CLOSED, Flag, Path, whole
 
 @dataclass(config=CLOSED, kw_only=True)
 class Ensemble:
-    """The members of a sweep to one submission."""
+    """Combine the members of a sweep into a submission."""
 
     run_dir: Path
-    """A sweep's folder, outputs/<name>, or that of one member."""
+    """Folder of a sweep, outputs/<name>, or of one of its members."""
     expect: Annotated[int, whole(1)] | None
-    """How many members there must be; null takes any number."""
+    """Required number of members; null accepts any number."""
     combine: Literal["mean", "stacked"]
-    """`stacked`: with weights fitted on validation clips, if held-out clips are better by them."""
+    """`stacked`: weight the members, fitted on validation clips, if that is better than the mean on held-out clips."""
     partial: Flag
-    """Leave out members that cannot be used instead of failing."""
+    """Leave out members that cannot be used; if false, they are an error."""
     status: Flag
-    """Only show how far each member is."""
+    """Only show the status of each member."""
     html: Flag
-    """Write report.html, a page with plots and sound."""
+    """Write report.html, a page with plots and audio."""

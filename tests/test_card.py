@@ -5,9 +5,8 @@ import json
 import pytest
 import yaml
 
-from ensembling.combine import combine, gather
+from ensembling.ensemble import load_ensemble
 from reporting import card, summary
-from runs.members import find_members
 from tests.helpers.fake_members import write_member
 
 DATA = {
@@ -25,9 +24,8 @@ FACTS = {
 
 
 def build(sweep) -> str:
-    members = find_members(sweep)
-    tables, _ = gather(members)
-    return card.build("a sweep", members, combine(members, tables), summary.figures(members, tables))
+    ensemble = load_ensemble(sweep)
+    return card.build(ensemble, summary.metrics_table(ensemble))
 
 
 def configure(member, source, k=2, **model) -> None:
@@ -51,9 +49,9 @@ def test_every_figure_is_the_runs(tmp_path):
             "epoch,step,train/loss,train/clips,seconds\n0,9,2.5,3488,9\n1,18,2.1,3488,9\n"
         )
     text = build(tmp_path)
-    table = summary.figures(find_members(tmp_path), gather(find_members(tmp_path))[0])
+    table = summary.metrics_table(load_ensemble(tmp_path))
     assert f"| ensemble (2) | {table['val_kl'].iloc[-2]:.4f} |" in text
-    assert f"| constant answer | {table['val_kl'].iloc[-1]:.4f} |" in text
+    assert f"| uniform prediction | {table['val_kl'].iloc[-1]:.4f} |" in text
     assert "| avg_seed3 | 3 | 2 | 6,976 | 0123456789 with changes | python 3.11.7, torch 2.14.1 | cpu |" in text
     assert "in 48 voices" in text and "several words spoken at\nonce" in text
     assert text.split("- words per clip: ")[1].splitlines()[:5] == [

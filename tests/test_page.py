@@ -1,4 +1,4 @@
-"""report.html: what is on it, that names do no harm, and that a browser draws it."""
+"""report.html: its content, its escaping of names, and its plots in a browser."""
 
 import json
 import re
@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from datamodules.sources import WordFolder
-from ensembling.combine import combine, gather
+from ensembling.ensemble import load_ensemble
 from messages import printable
 from reporting import page, summary
-from runs.members import Member, find_members
+from runs.members import Member
 from tests.helpers.fake_members import IDS, TEST_ANSWERS, write_csv, write_folds, write_member
 
 HARMFUL = [
@@ -25,12 +25,12 @@ HARMFUL = [
     "&amp; %{x} {{ y }} $x^2$ \"a\" 'b' &quot;",
     "one\ntwo \x1b[31m|`*_",
 ]
-ERRORS = {"recall", "cost", "pairs", "reliability"}
+ERRORS = {"recall", "word_kl", "pairs", "reliability"}
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 class Page(HTMLParser):
-    """The text of a page, its ids, and the addresses that it would fetch."""
+    """The text of a page, its ids, tags and event handlers, and the URLs that it would fetch."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -49,16 +49,13 @@ class Page(HTMLParser):
             self.text += data
 
 
-def nowhere(member: Member):
-    raise AssertionError("no data were asked for")
+def no_data(member: Member):
+    raise AssertionError("the page must not load data here")
 
 
-def build(sweep: Path, load=nowhere) -> str:
-    members = find_members(sweep)
-    tables, faults = gather(members)
-    members = [member for member in members if member.name in tables]
-    table = summary.figures(members, tables)
-    return page.build("a sweep", members, tables, combine(members, tables), table, faults, load)
+def build(sweep: Path, load=no_data) -> str:
+    ensemble = load_ensemble(sweep, partial=True)
+    return page.build(ensemble, summary.metrics_table(ensemble), load)
 
 
 def write_epochs(member: Path) -> None:
@@ -72,46 +69,46 @@ def sweep(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_page_is_one_file_about_the_validation_clips_where_only_these_have_answers(sweep):
+def test_the_page_covers_the_validation_clips_if_only_they_have_targets(sweep):
     write_member(sweep, "max", 1, status="failed")
     html = build(sweep)
     shown = Page(html)
     assert shown.ids == {"loss", "val_kl", "diversity", "by_number", *ERRORS}
     assert all(address.startswith("data:") for address in shown.addresses)
-    assert "measured on the 2 validation clips" in shown.text and "answers\nto the test clips" in shown.text
+    assert "cover the 2 validation clips, because the test clips have no\ntargets" in shown.text
     assert "ensemble (3)" in shown.text and "max_seed1: " in shown.text
-    assert "does not tell which data it was trained with" in shown.text and "audio" not in shown.tags
+    assert "does not record its training data" in shown.text and "audio" not in shown.tags
     assert len(html) < 2.3e6
 
 
-def test_test_clips_come_first_where_their_answers_are_known(sweep):
+def test_the_page_covers_the_test_clips_if_their_targets_are_known(sweep):
     for member in sweep.iterdir():
         write_csv(member / "test_answers.csv", IDS, TEST_ANSWERS)
-    assert "measured on the 3 test clips" in Page(build(sweep)).text
+    assert "cover the 3 test clips." in Page(build(sweep)).text
 
 
-def test_without_answers_the_page_says_so_and_shows_what_it_can(tmp_path):
+def test_the_page_without_targets(tmp_path):
     for seed in (0, 1):
         write_epochs(write_member(tmp_path, "avg", seed, val=False))
     shown = Page(build(tmp_path))
-    assert shown.ids == {"loss", "val_kl", "shares"}
-    assert "No answers are known here" in shown.text and "Least sure" in shown.text and "entropy" in shown.text
+    assert shown.ids == {"loss", "val_kl", "mean_probs"}
+    assert "No targets are available" in shown.text and "Highest entropy" in shown.text and "entropy" in shown.text
 
 
-def test_one_member_is_told_that_it_is_no_ensemble(tmp_path):
+def test_the_page_of_one_member(tmp_path):
     write_member(tmp_path, "avg", 0)
     shown = Page(build(tmp_path))
     assert shown.ids == ERRORS
-    assert "One member is no ensemble" in shown.text and "hold no metrics.csv" in shown.text
+    assert "There is only one member" in shown.text and "contain no metrics.csv" in shown.text
 
 
-def test_folds_are_compared_member_by_member(tmp_path):
+def test_the_page_of_a_cross_validation(tmp_path):
     write_folds(tmp_path)
     html = build(tmp_path)
-    assert "measured on the 4 validation clips" in Page(html).text and "member 2 of each fold" in html
+    assert "cover the 4 validation clips" in Page(html).text and "member 2 of each fold" in html
 
 
-def test_sounds_come_from_the_source_that_a_member_was_trained_with(tmp_path, words, cache_dir):
+def test_audio_comes_from_the_training_data_of_a_member(tmp_path, words, cache_dir):
     source = WordFolder(str(words), k=2, val_size=6, test_fraction=0)
     splits = source.load(cache_dir, 0)
     clips, names = splits.val, splits.class_names
@@ -122,24 +119,24 @@ def test_sounds_come_from_the_source_that_a_member_was_trained_with(tmp_path, wo
     write_csv(member / "val_answers.csv", clips.ids, clips.targets, names)
     shown = Page(build(tmp_path / "sweep", lambda member: splits))
     assert shown.tags.count("audio") == shown.tags.count("path") == 6
-    sounds = [address for address in shown.addresses if address.startswith("data:audio/flac;base64,")]
-    pictures = [address for address in shown.addresses if address.startswith("data:image/webp;base64,")]
-    assert len(set(sounds)) == len(pictures) == 6
-    assert "Without all of the sound" not in shown.text
+    audio = [address for address in shown.addresses if address.startswith("data:audio/flac;base64,")]
+    images = [address for address in shown.addresses if address.startswith("data:image/webp;base64,")]
+    assert len(set(audio)) == len(images) == 6
+    assert "Some audio is missing" not in shown.text
 
     other = WordFolder(str(words), k=1, val_size=4, test_fraction=0).load(cache_dir, 0)
     metrics = json.loads((member / "metrics.json").read_text())
     for text, change in {
-        "no longer holds the clips that avg_seed0 was trained with": {"cache_keys": {"val": "gone"}},
+        "no longer contains the clips of avg_seed0": {"cache_keys": {"val": "gone"}},
         "the recordings have changed since avg_seed0 was trained": {},
     }.items():
         (member / "metrics.json").write_text(json.dumps(metrics | change))
-        silent = Page(build(tmp_path / "sweep", lambda member: other))
-        assert text in silent.text and "audio" not in silent.tags
+        without_audio = Page(build(tmp_path / "sweep", lambda member: other))
+        assert text in without_audio.text and "audio" not in without_audio.tags
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium")
-def test_a_browser_draws_every_figure_and_no_name_does_harm(tmp_path):
+def test_a_browser_draws_every_plot_and_names_are_escaped(tmp_path):
     sweep = tmp_path / HARMFUL[1].replace("/", "")
     for seed in (0, 1):
         member = write_member(sweep, "avg", seed)
@@ -148,7 +145,7 @@ def test_a_browser_draws_every_figure_and_no_name_does_harm(tmp_path):
             read = pd.read_csv(table, dtype={"file name": str})
             read["file name"] = [f"{name} {HARMFUL[i % 2]}" for i, name in enumerate(read["file name"])]
             if table.stem == "val_answers":
-                read.iloc[-1, 1:] = [0, 0.25, 0.5, 0.25]  # every word is in a clip
+                read.iloc[-1, 1:] = [0, 0.25, 0.5, 0.25]  # every word occurs in a clip
             read.set_axis(["file name", *HARMFUL], axis=1).to_csv(table, index=False)
         metrics = json.loads((member / "metrics.json").read_text())
         (member / "metrics.json").write_text(json.dumps(metrics | {"pool": f"%{{y}} <b onclick=alert({seed})>"}))
@@ -166,7 +163,7 @@ def test_a_browser_draws_every_figure_and_no_name_does_harm(tmp_path):
     shown = Page(dom)
     assert "img" not in shown.tags and shown.handlers == []
     assert "<img src=x onerror=alert(2)>%{y}_seed1" in shown.text and HARMFUL[0] in shown.text
-    words = Page(dom[dom.index('id="recall"') : dom.index('id="cost"')]).text
+    words = Page(dom[dom.index('id="recall"') : dom.index('id="word_kl"')]).text
     assert all(printable(word) in words for word in HARMFUL), words
     legend = Page(dom[dom.index('id="loss"') : dom.index('id="val_kl"')]).text
     assert "%{y} <b onclick=alert(0)>" in legend

@@ -1,4 +1,4 @@
-"""What the figures show of their tables; that a browser draws them is in test_page.py."""
+"""What the plots of report.html contain. test_page.py draws them in a browser."""
 
 import numpy as np
 import pandas as pd
@@ -9,11 +9,11 @@ from runs.members import find_members
 from tests.helpers.fake_members import write_member
 
 
-def test_each_member_has_a_curve_and_each_pool_a_colour(tmp_path):
+def test_each_member_has_a_curve_and_each_pool_a_color(tmp_path):
     for pool, seed in (("avg", 0), ("avg", 1), ("max", 0)):
         write_member(tmp_path, pool, seed)
     epochs = pd.DataFrame({"epoch": [0, 1], "train/loss": [2.0, 1.0]})
-    tables = [epochs, pd.DataFrame(), epochs]  # the second one's is lost
+    tables = [epochs, pd.DataFrame(), epochs]  # the second member has no metrics.csv
     curves = report_plots.epoch_curves(find_members(tmp_path), tables, "train/loss", "loss").data
     assert [(curve.name, list(curve.x), list(curve.y), curve.showlegend) for curve in curves] == [
         ("avg", [1, 2], [2, 1], True),
@@ -22,7 +22,7 @@ def test_each_member_has_a_curve_and_each_pool_a_colour(tmp_path):
     assert curves[0].line.color != curves[1].line.color
 
 
-def test_the_gap_lies_between_ensemble_and_mean():
+def test_the_gap_is_the_mean_minus_the_ensemble():
     figure = report_plots.diversity(["one", "two"], np.array([1.0, 2.0]), ensemble=1.25)
     assert list(figure.data[0].x) == [1, 2]
     assert [note.text for note in figure.layout.annotations] == [
@@ -38,18 +38,18 @@ def test_the_band_is_one_standard_deviation_about_the_mean():
     assert list(band.x) == [1, 2, 2, 1] and list(band.y) == pytest.approx([3, 0.5, 0.5, 1])
 
 
-def test_names_of_bars_are_text():
+def test_names_of_bars_are_escaped():
     figure = report_plots.bars(["<b>", "2021"], pd.Series([1, 2]), "count", "%{x}")
     assert list(figure.layout.yaxis.ticktext) == ["&lt;b&gt;", "2021"]
     assert list(figure.data[0].y) == [0, 1] and figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1]
 
 
 @pytest.mark.parametrize(("members", "step"), [(1, 1), (2, 1), (10, 1), (11, 2), (16, 2), (21, 5), (200, 20)])
-def test_numbers_of_members_are_whole(members, step):
+def test_ticks_are_integers(members, step):
     axis = report_plots.kl_by_number(np.ones((3, members))).layout.xaxis
     assert (axis.tick0, axis.dtick) == (0, step)
 
 
-def test_a_count_agrees_with_its_noun():
+def test_hover_text_is_singular_or_plural():
     _, mean = report_plots.kl_by_number(np.ones((3, 2))).data
     assert list(mean.hovertext) == ["1 member", "2 members"]

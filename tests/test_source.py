@@ -37,7 +37,7 @@ def test_only_a_source_of_conf_data_is_trusted(target: object):
 
 def test_its_arguments_are_plain_values_of_the_right_types():
     data = {"source": {"_target_": "datamodules.sources.WordFolder"}, "root": ".", "k": {"_target_": "os.system"}}
-    with pytest.raises(RunError, match="^config.yaml: data.k is {'_target_': 'os.system'}; give a whole number"):
+    with pytest.raises(RunError, match=r"^config\.yaml: data.k is {'_target_': 'os.system'}; give a whole number"):
         trusted_source({"data": data}, "config.yaml")
 
 

@@ -1,14 +1,16 @@
-"""The figures of members and ensembles, and how they are shown."""
+"""Metrics of members and ensembles, and how they are shown."""
 
 import hashlib
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from ensembling.combine import combine, gather
+from ensembling.ensemble import load_ensemble
 from ensembling.ensemble_file import format_ensemble
-from ensembling.stacking import fit_stacking
 from reporting import summary
 from runs.members import find_members
 from tests.helpers.fake_members import (
@@ -24,16 +26,14 @@ from tests.helpers.fake_members import (
 )
 
 
-def figures(sweep):
-    members = find_members(sweep)
-    return summary.figures(members, gather(members)[0])
+def metrics_of(sweep: Path) -> pd.DataFrame:
+    return summary.metrics_table(load_ensemble(sweep))
 
 
-def kl(answers, probs) -> float:
-    answers = np.asarray(answers, float)
-    return float(sum(a * np.log(a / p) for a, p in zip(answers.ravel(), probs.ravel(), strict=True) if a)) / len(
-        answers
-    )
+def kl(targets, probs) -> float:
+    targets = np.asarray(targets, float)
+    terms = (t * np.log(t / p) for t, p in zip(targets.ravel(), probs.ravel(), strict=True) if t)
+    return float(sum(terms)) / len(targets)
 
 
 @pytest.fixture
@@ -43,12 +43,19 @@ def sweep(tmp_path):
     return tmp_path
 
 
-def test_figures_of_members_pools_ensemble_and_constant(sweep):
-    table = figures(sweep).set_index("member")
+def test_metrics_of_members_pools_ensemble_and_uniform_prediction(sweep):
+    table = metrics_of(sweep).set_index("member")
     probs = {
         name: probabilities(key + 500, 2) for name, key in {"avg_seed0": 0, "avg_seed1": 1, "max_seed0": 1000}.items()
     }
-    assert table.index.tolist() == [*probs, "avg ensemble (2)", "max ensemble (1)", "ensemble (3)", "constant answer"]
+    assert table.index.tolist() == [
+        *probs,
+        "avg ensemble (2)",
+        "max ensemble (1)",
+        "ensemble (3)",
+        "uniform prediction",
+    ]
+    assert table["kind"].tolist() == [*["member"] * 3, *["pool ensemble"] * 2, "ensemble", "uniform prediction"]
     expected = [kl(VAL_ANSWERS, values) for values in probs.values()]
     expected += [
         kl(VAL_ANSWERS, (probs["avg_seed0"] + probs["avg_seed1"]) / 2),
@@ -57,27 +64,27 @@ def test_figures_of_members_pools_ensemble_and_constant(sweep):
         kl(VAL_ANSWERS, np.full((2, 4), 0.25)),
     ]
     assert table["val_kl"].tolist() == pytest.approx(expected)
-    assert table.loc["constant answer", "val_recall"] == 0.5  # two words of four in each clip
+    assert table.loc["uniform prediction", "val_recall"] == 0.5  # two words of four in each clip
     assert table.loc["avg_seed1", ["pool", "seed", "members"]].tolist() == ["avg", 1, 1]
     assert table["minutes"].tolist()[:6] == pytest.approx([1.5, 91 / 60, 1.5, 181 / 60, 1.5, 271 / 60])
     assert table["test_kl"].isna().all()
 
 
-def test_known_test_answers_are_scored(sweep):
+def test_known_test_targets_are_scored(sweep):
     for folder in sweep.iterdir():
         write_csv(folder / "test_answers.csv", IDS, TEST_ANSWERS)
-    table = figures(sweep).set_index("member")
+    table = metrics_of(sweep).set_index("member")
     assert table.loc["max_seed0", "test_kl"] == pytest.approx(kl(TEST_ANSWERS, probabilities(1000, 3)))
-    assert table.loc["constant answer", "test_kl"] == pytest.approx((np.log(4) + np.log(2) + 0) / 3)
+    assert table.loc["uniform prediction", "test_kl"] == pytest.approx((np.log(4) + np.log(2) + 0) / 3)
 
 
-def test_one_pool_needs_no_row_of_its_own(tmp_path):
+def test_a_single_pool_has_no_row(tmp_path):
     write_member(tmp_path, "avg", 0)
-    assert figures(tmp_path)["member"].tolist() == ["avg_seed0", "ensemble (1)", "constant answer"]
+    assert metrics_of(tmp_path)["member"].tolist() == ["avg_seed0", "ensemble (1)", "uniform prediction"]
 
 
-def test_the_text_is_aligned_and_leaves_out_what_nobody_knows(sweep):
-    lines = summary.as_text(figures(sweep)).splitlines()
+def test_text_is_aligned_without_empty_columns(sweep):
+    lines = summary.as_text(metrics_of(sweep)).splitlines()
     assert lines[0].split() == ["member", "pool", "seed", "val", "KL", "recall", "minutes"]
     assert len({len(line) for line in lines}) == 1
     assert [i for i, line in enumerate(lines) if set(line) == {"-"}] == [1, 5]
@@ -85,36 +92,39 @@ def test_the_text_is_aligned_and_leaves_out_what_nobody_knows(sweep):
     assert float(lines[2][column : column + 6]) == pytest.approx(kl(VAL_ANSWERS, probabilities(500, 2)), abs=5e-5)
 
 
-def test_without_validation_there_is_nothing_to_claim(tmp_path):
+def test_no_headline_without_targets(tmp_path):
     write_member(tmp_path, "avg", 0, val=False)
-    table = figures(tmp_path)
+    table = metrics_of(tmp_path)
     assert summary.headline(table) == ""
     assert summary.as_text(table).splitlines()[0].split() == ["member", "pool", "seed", "minutes"]
 
 
 def test_the_headline_names_the_best_member(sweep):
-    table = figures(sweep)
+    table = metrics_of(sweep)
     members = table.iloc[:3].set_index("member")["val_kl"]
-    assert f"best member {members.idxmin()} {members.min():.4f}, constant answer" in summary.headline(table)
+    assert f"best member {members.idxmin()} {members.min():.4f}, uniform prediction" in summary.headline(table)
     assert summary.headline(table).startswith(f"Validation KL of the ensemble: {table['val_kl'].iloc[-2]:.4f} ")
 
 
-def test_the_page_shows_every_row_and_why_members_were_left_out(sweep):
-    page = summary.as_markdown("demo: ensemble", figures(sweep), {"max_seed1": "not complete"})
+def test_markdown_shows_every_row_and_why_members_were_left_out(sweep):
+    ensemble = load_ensemble(sweep)
+    left_out = replace(ensemble, errors={"max_seed1": "not complete"})
+    page = summary.as_markdown(left_out, summary.metrics_table(left_out))
     rows = [line for line in page.splitlines() if line.startswith("|")]
     assert len(rows) == 2 + 7 and len({line.count("|") for line in rows}) == 1
-    assert page.startswith("# demo: ensemble\n") and "- max_seed1: not complete" in page
-    assert "Left out" not in summary.as_markdown("demo", figures(sweep), {})
+    assert page.startswith(f"# {sweep.name}: ensemble of 3 members\n") and "- max_seed1: not complete" in page
+    assert "Left out" not in summary.as_markdown(ensemble, summary.metrics_table(ensemble))
 
 
-def test_names_on_the_page_are_text(sweep):
-    page = summary.as_markdown("*demo*", figures(sweep).replace("avg_seed0", "a|b\n<c>"), {"_d_": "no `e`"})
+def test_names_in_markdown_are_escaped(sweep):
+    ensemble = replace(load_ensemble(sweep), run_dir=Path("*demo*"), errors={"_d_": "no `e`"})
+    page = summary.as_markdown(ensemble, metrics_of(sweep).replace("avg_seed0", "a|b\n<c>"))
     assert r"\*demo\*" in page and r"| a\|b\\n\<c\> | avg |" in page and r"- \_d\_: no \`e\`" in page
 
 
-def test_the_json_tells_what_went_in(sweep):
+def test_json_lists_members_and_metrics(sweep):
     members = find_members(sweep)
-    content = json.loads(format_ensemble(members, figures(sweep), {"max_seed1": "not complete"}))
+    content = json.loads(format_ensemble(members, metrics_of(sweep), {"max_seed1": "not complete"}))
     expected = {"name": "avg_seed1", "pool": "avg", "seed": 1, "fold": None}
     for kind in ("predictions", "val_predictions"):
         file = sweep / "avg_seed1" / f"{kind}.csv"
@@ -126,48 +136,46 @@ def test_the_json_tells_what_went_in(sweep):
     assert content["figures"][-1]["seed"] is None and content["figures"][0]["test_kl"] is None
 
 
-def test_a_stack_has_a_row_and_weights_and_its_numbers_in_the_json(tmp_path):
+def test_stacking_has_a_row_and_weights_and_is_saved_in_the_json(tmp_path):
     write_unequal(tmp_path)
-    members = find_members(tmp_path)
-    tables, _ = gather(members)
-    stack = fit_stacking(members, tables, combine(members, tables))
-    table = summary.figures(members, tables, stack)
-    assert table["member"].tolist()[-3:] == ["ensemble (2)", "stacked ensemble (2)", "constant answer"]
-    assert table["val_kl"].tolist()[-3:-1] == pytest.approx([stack.mean_kl, stack.val_kl])
-    assert table["weight"].tolist()[:2] == list(stack.weights.values()) and table["weight"][2:].isna().all()
-    assert summary.as_text(table).splitlines()[2].split()[-1] == f"{stack.weights['avg_seed0']:.3f}"
-    assert f"KL of the ensemble: {stack.val_kl:.4f}" in summary.headline(table)
-    page = summary.as_markdown("demo", table, {}, stack)
-    assert (
-        f"KL {stack.val_kl:.4f} on held-out validation clips (5 parts), {stack.mean_kl:.4f} of the mean; taken" in page
-    )
-    numbers = json.loads(format_ensemble(members, table, {}, stack))["stack"]
-    assert numbers["weights"] == stack.weights and numbers["offsets"] == stack.offsets and numbers["taken"] is True
+    ensemble = load_ensemble(tmp_path, stacked=True)
+    stacking, table = ensemble.stacking, summary.metrics_table(ensemble)
+    assert table["member"].tolist()[-3:] == ["ensemble (2)", "stacked ensemble (2)", "uniform prediction"]
+    assert table["kind"].tolist()[-3:] == ["ensemble", "stacked ensemble", "uniform prediction"]
+    assert table["val_kl"].tolist()[-3:-1] == pytest.approx([stacking.mean_kl, stacking.val_kl])
+    assert table["weight"].tolist()[:2] == list(stacking.weights.values()) and table["weight"][2:].isna().all()
+    assert summary.as_text(table).splitlines()[2].split()[-1] == f"{stacking.weights['avg_seed0']:.3f}"
+    assert f"KL of the ensemble: {stacking.val_kl:.4f}" in summary.headline(table)
+    verdict = f"KL {stacking.val_kl:.4f} on held-out validation clips (5 parts) vs. {stacking.mean_kl:.4f} of the mean"
+    assert f"{verdict}; used" in summary.as_markdown(ensemble, table)
+    numbers = json.loads(format_ensemble(ensemble.members, table, {}, stacking))["stack"]
+    assert numbers["weights"] == stacking.weights and numbers["offsets"] == stacking.offsets
+    assert numbers["taken"] is True
 
 
-def test_folds_are_scored_on_all_their_clips_together(tmp_path):
+def test_ensembles_of_folds_are_scored_on_all_clips(tmp_path):
     write_folds(tmp_path)
-    table = figures(tmp_path).set_index("member")
+    table = metrics_of(tmp_path).set_index("member")
     assert table["fold"].tolist()[:4] == [0, 1, 0, 1] and table["fold"][4:].isna().all()
-    first = np.log(2) - np.log(3) / 2  # of the answer 1/2, 1/2 from 1/4, 3/4
-    second = 0.75 * np.log(1.5)  # of 1/4, 3/4 from 1/4, 1/2
-    third, fourth = np.log(4 / 3), np.log(2)  # of 1 from 3/4, and of 1/2, 1/2 from 1/8, 1/2
+    first = np.log(2) - np.log(3) / 2  # target 1/2, 1/2, prediction 1/4, 3/4
+    second = 0.75 * np.log(1.5)  # target 1/4, 3/4, prediction 1/4, 1/2
+    third, fourth = np.log(4 / 3), np.log(2)  # target 1, prediction 3/4; target 1/2, 1/2, prediction 1/8, 1/2
     expected = {"max_seed0_fold0": (first + second) / 2, "max_seed0_fold1": (third + fourth) / 2}
     expected["max ensemble (2)"] = (first + second + third + fourth) / 4
     expected["ensemble (4)"] = (0 + 0.75 + 1 + 0.5) * np.log(2) / 4
     for name, value in expected.items():
         assert table.loc[name, "val_kl"] == pytest.approx(value)
-    assert table.loc["constant answer", "val_kl"] == pytest.approx(kl(FOLD_ANSWERS, np.full((4, 4), 0.25)))
+    assert table.loc["uniform prediction", "val_kl"] == pytest.approx(kl(FOLD_ANSWERS, np.full((4, 4), 0.25)))
 
 
-def test_folds_have_a_column_and_no_best_member(tmp_path):
+def test_folds_have_a_column_and_the_headline_no_best_member(tmp_path):
     write_folds(tmp_path)
-    table = figures(tmp_path)
+    table = metrics_of(tmp_path)
     lines = summary.as_text(table).splitlines()
     assert lines[0].split()[:4] == ["member", "pool", "seed", "fold"]
     assert lines[3].split()[:4] == ["avg_seed0_fold1", "avg", "0", "1"]
     mean = table["val_kl"][:4].mean()  # members of different folds are scored on different clips
-    assert f"(mean of its members {mean:.4f}, constant answer" in summary.headline(table)
-    assert "out-of-fold" in summary.as_markdown("demo", table, {})
+    assert f"(mean of its members {mean:.4f}, uniform prediction" in summary.headline(table)
+    assert "out-of-fold" in summary.as_markdown(load_ensemble(tmp_path), table)
     content = json.loads(format_ensemble(find_members(tmp_path), table, {}))
     assert [member["fold"] for member in content["members"]] == [0, 1, 0, 1]

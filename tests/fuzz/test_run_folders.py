@@ -12,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-import ensemble
 from errors import UserError
 from inference.checkpoints import find_checkpoints
 from inference.stacking import find_stacking_weights
-from reporting import status
+from reporting import report, status
 from runs.folder import RunFolder
 from runs.members import find_members
 from tests.fuzz.damage import changed, damaged
@@ -78,7 +77,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def average(folder: Path, html: bool = False) -> None:
     settings = {"run_dir": str(folder), "expect": None, "partial": True, "combine": "stacked", "status": False}
     with redirect_stdout(io.StringIO()) as printed:
-        ensemble.ensemble(OmegaConf.create({**settings, "html": html}))
+        report.run(OmegaConf.create({**settings, "html": html}))
     assert printed.getvalue().replace("\n", "").isprintable()
 
 
