@@ -11,6 +11,7 @@ python predict.py -m shards=8 'shard=range(8)' run_dir=outputs/demo input=folder
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,7 +85,8 @@ def predict_shard(cfg: "Predict", inputs: Inputs, checkpoints: list[Path], outpu
         raise SettingError(f"{inputs.paths[0]}: one recording for {cfg.shards} shards; leave out shards and shard")
     batch_size = cfg.batch_size if cfg.hop is None else 1  # a timeline's batches are windows of one recording
     blocks = cut(len(inputs.ids), batch_size, cfg.shards)
-    settings = [batch_size, cfg.hop, cfg.tta, cfg.skip_unreadable, find_stacking_weights(checkpoints)]
+    stacking = find_stacking_weights(checkpoints)
+    settings = [batch_size, cfg.hop, cfg.tta, cfg.skip_unreadable, stacking and asdict(stacking)]
     parts = part_paths(output, blocks, settings, inputs.ids, inputs.paths, checkpoints)
     block, part = blocks[cfg.shard], parts[cfg.shard]
     mine = Inputs(inputs.ids[block], inputs.paths[block])
