@@ -18,7 +18,7 @@ import cli
 def main(cfg: DictConfig) -> None:
     from reporting import report  # pandas takes as long as the rest of --help or of a mistyped override
 
-    report.run(cfg)
+    report.main(cfg)
 
 
 if __name__ == "__main__":

@@ -75,9 +75,7 @@ class Model:
     @overload
     def __call__(self, waveform: AudioInput, sample_rate: int | None = None) -> pd.Series | pd.DataFrame: ...
 
-    def __call__(
-        self, waveform: AudioInput | AudioInputs, sample_rate: int | None = None
-    ) -> pd.Series | pd.DataFrame:
+    def __call__(self, waveform: AudioInput | AudioInputs, sample_rate: int | None = None) -> pd.Series | pd.DataFrame:
         """Predict the probability of each word; the probabilities of a clip sum to 1.
 
         Clips are prepared as in training: average the channels, resample to the model's rate, pad a shorter clip, take
@@ -128,9 +126,7 @@ class Model:
         """
         return pd.concat(self.stream(waveform, sample_rate, hop))
 
-    def stream(
-        self, waveform: AudioInput, sample_rate: int | None = None, hop: float = 0.25
-    ) -> Iterator[pd.DataFrame]:
+    def stream(self, waveform: AudioInput, sample_rate: int | None = None, hop: float = 0.25) -> Iterator[pd.DataFrame]:
         """Yield the rows of `timeline` in batches. Recordings are read block by block and may have any length."""
         check_hop(hop)
         windows = cut_windows(self._blocks(waveform, sample_rate), self.num_samples, round(hop * self.sample_rate))

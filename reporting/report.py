@@ -23,17 +23,20 @@ FILES = {
 }
 
 
-def run(cfg: DictConfig) -> pd.DataFrame:
-    """Combine the members in `cfg.run_dir` and write the results there; with `cfg.status`, only print their status.
+def main(cfg: DictConfig) -> None:
+    """Check the settings, then `run`."""
+    run(check(Settings, cfg))
+
+
+def run(settings: Settings) -> pd.DataFrame:
+    """Combine the members in `run_dir` and write the results there; with `status`, only print their status.
 
     Returns:
-        The metrics, see `reporting.summary.metrics_table`; with `cfg.status` the table of `reporting.status.overview`.
+        The metrics, see `reporting.summary.metrics_table`; with `status` the table of `reporting.status.overview`.
 
     Raises:
-        SettingError: a setting is missing or wrong.
         RunError: see `load_ensemble`; nothing is written then.
     """
-    settings = check(Settings, cfg)
     run_dir = Path(settings.run_dir)
     if settings.status:
         return status.print_status(run_dir)

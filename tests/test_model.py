@@ -140,7 +140,11 @@ def test_a_list_gives_one_row_per_path_or_waveform(model, tmp_path):
 @pytest.mark.parametrize(
     ("inputs", "sample_rate", "message"),
     [
-        ([CLIP, np.zeros((2, RATE))], RATE, "item 1 of the list has shape (2, 16000); give only waveforms (T,), or only paths"),
+        (
+            [CLIP, np.zeros((2, RATE))],
+            RATE,
+            "item 1 of the list has shape (2, 16000); give only waveforms (T,), or only paths",
+        ),
         ([CLIP, "a.wav"], RATE, "item 1 of the list is 'a.wav'; give only waveforms (T,), or only paths"),
         ([CLIP, np.array([0, np.nan])], RATE, "sample 1 of waveform 1 is not a finite number"),
         ([CLIP], None, "sample_rate is None"),

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import yaml
 
-import ensemble
 from errors import RunError
+from reporting import report
 from settings.source import trusted_source
 from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import write_member
@@ -68,14 +68,14 @@ def run_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 )
 def test_the_report_on_a_run_of_a_foreign_source_has_no_sound(run_with, source: dict[str, str]):
     sweep = run_with(source)
-    ensemble.ensemble(settings_of("ensemble", f"run_dir={sweep}"))
-    report = (sweep / "report.html").read_text().replace("&#39;", "'")
+    report.run(settings_of("ensemble", f"run_dir={sweep}"))
+    page = (sweep / "report.html").read_text().replace("&#39;", "'")
     reason = f"data.source._target_ is '{source['_target_']}', which no file in conf/data names"
-    assert report.count(reason) == 1 and "<audio" not in report
+    assert page.count(reason) == 1 and "<audio" not in page
 
 
 def test_an_interpolation_in_a_run_is_not_resolved(run_with, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SECRET", "top secret")
     sweep = run_with({"_target_": "datamodules.sources.WordFolder", "root": "${oc.env:SECRET}"})
     with pytest.raises(RunError, match=r"config\.yaml: not plain YAML .*an interpolation"):
-        ensemble.ensemble(settings_of("ensemble", f"run_dir={sweep}"))
+        report.run(settings_of("ensemble", f"run_dir={sweep}"))
