@@ -109,7 +109,7 @@ class Mixing(Loading):
 
 @dataclass(config=CLOSED, kw_only=True)
 class Words(Mixing):
-    """A folder with one sub-folder of recordings per word."""
+    """A folder with one subfolder of recordings per word."""
 
     root: ExistingFolder
     """The folder, root/<word>/<recording>."""
