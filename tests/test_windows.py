@@ -76,7 +76,7 @@ def test_an_invalid_sample_far_into_a_recording_is_named(tmp_path):
 
 @pytest.mark.parametrize("hop", [0, -0.5, 0.001, 1.5, "a", True, None, float("nan")])
 def test_invalid_hops_are_errors(hop):
-    with pytest.raises(DataError, match="give 0.01 to 1 seconds"):
+    with pytest.raises(DataError, match=r"give 0.01 to 1 seconds"):
         check_hop(hop)
 
 
