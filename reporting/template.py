@@ -1,7 +1,7 @@
-"""The pages' templates, in `templates/`, and text that they show unchanged, whatever is in it.
+"""Render the templates in `templates/`, and escape text for them.
 
-HTML is escaped by itself, a cell or a word in Markdown by the filter `markdown`; a name that a template misses is an
-error.
+HTML is escaped automatically, Markdown by the filter `markdown`. A variable that a template needs but does not get is
+an error.
 """
 
 import re
@@ -22,17 +22,17 @@ ENVIRONMENT = Environment(
 
 
 def render(template: str, **values: Any) -> str:
-    """The text of `templates/<template>` with these values."""
+    """Render `templates/<template>` with `values`."""
     return ENVIRONMENT.get_template(template).render(values)
 
 
 def markdown(value: object) -> str:
-    """Escape what Markdown would obey instead of show; within a word an underscore is one."""
+    """Escape characters with a meaning in Markdown; an underscore inside a word has none."""
     return re.sub(r"[\\`*<>|\[\]&$~]|(?<!\w)_|_(?!\w)", r"\\\g<0>", printable(str(value)))
 
 
 def code(value: object) -> str:
-    """A span of code in Markdown, which escapes nothing: it ends at as many backticks as it begins with."""
+    """Format a code span in Markdown, delimited by more backticks than the text contains in a row."""
     text = printable(str(value))
     ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{ticks} {text} {ticks}" if "`" in text else f"`{text}`"

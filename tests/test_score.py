@@ -1,4 +1,4 @@
-"""The simulated competition separates speakers; recipes are compared clip by clip."""
+"""The simulated competition separates speakers; recipes are compared per clip."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Names in Markdown and in TensorBoard look as they are."""
+"""Escaping of names in Markdown and in TensorBoard."""
 
 import html
 from html.parser import HTMLParser
@@ -14,7 +14,7 @@ NAMES = ["a|b", "<b>", "&lt;", "*a*", "_a_", "snake_case", "[a](b)", "`a`", "``"
 
 
 class Cells(HTMLParser):
-    """The text of each cell of a table, and the tags in them."""
+    """The text of each cell of a rendered Markdown table, and all tags."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -32,14 +32,14 @@ class Cells(HTMLParser):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_is_one_cell_as_it_is(name):
+def test_a_name_is_shown_unchanged_in_one_cell(name):
     table = Cells(f"| a | b |\n| --- | --- |\n| {markdown(name)} | c |\n")
     assert table.cells == ["a", "b", name, "c"]
     assert table.tags == {"table", "thead", "tbody", "tr", "th", "td"}
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "|" not in name])
-def test_a_span_of_code_is_as_it_is(name):
+def test_a_code_span_is_shown_unchanged(name):
     table = Cells(f"| a | b |\n| --- | --- |\n| {code(name)} | c |\n")
     assert table.cells[2] == name and "code" in table.tags
 
@@ -48,6 +48,6 @@ def test_control_characters_are_escaped():
     assert markdown("a\n# b\x1b[31m") == r"a\\n# b\\x1b\[31m" and code("a\nb") == r"`a\nb`"
 
 
-def test_tensorboard_shows_words_as_they_are():
+def test_tensorboard_shows_words_unchanged():
     shown = html.unescape(markdown_to_safe_html(verbatim("*a*, <b>, $x$\x1b[2J|`_c_`")))
     assert shown.startswith("<pre><code>") and r"*a*, <b>, $x$\x1b[2J|`_c_`" in shown
