@@ -35,9 +35,9 @@ class Clips(Dataset[Any]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitems__(self, numbers: Sequence[int]) -> Batch:
-        """Clips `numbers`, counted through all epochs -> `(clips, targets)`; targets are `(B, 0)` where unknown."""
-        index = np.asarray(numbers) % len(self)
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Indices -> `(clips, targets)`; targets are `(B, 0)` if unknown."""
+        index = np.asarray(indices)
         clips = torch.from_numpy(self.array[self.rows[index]])
         return clips, torch.from_numpy(self.targets[index]) if self.targets is not None else torch.empty(len(index), 0)
 
@@ -70,12 +70,17 @@ class OnTheFlyMixtures(Dataset[Any]):
     def __len__(self) -> int:
         return self.size
 
-    def __getitems__(self, numbers: Sequence[int]) -> Batch:
-        """Mixtures `numbers`, counted through all epochs -> waveforms `(B, T)` float32, targets `(B, num_classes)`."""
-        epoch, index = np.divmod(np.asarray(numbers), self.size)
-        if epoch[0] != self._epoch:
-            self._epoch = epoch[0]
-            self._mixtures = self._mixer().draw(self.size, np.random.default_rng([self.seed, self._epoch]))
+    def __getitems__(self, pairs: Sequence[tuple[int, int]]) -> Batch:
+        """(epoch, index) pairs of one epoch, as `EpochSampler` yields them -> the batch."""
+        epochs, indices = zip(*pairs, strict=True)
+        return self.batch(indices, epochs[0])
+
+    def batch(self, indices: Sequence[int], epoch: int = 0) -> Batch:
+        """Mixtures of an epoch -> waveforms `(B, T)` float32, targets `(B, num_classes)`."""
+        if epoch != self._epoch:  # draw the mixtures of an epoch once, at its first batch
+            self._epoch = epoch
+            self._mixtures = self._mixer().draw(self.size, np.random.default_rng([self.seed, epoch]))
+        index = np.asarray(indices)
         waveforms = render(self.words, self._mixtures, index)
         return waveforms, send(torch.from_numpy(self._mixtures.targets[index]), waveforms.device)
 
@@ -87,8 +92,7 @@ class OnTheFlyMixtures(Dataset[Any]):
         """The mixer of the epoch: the curriculum starts with single words, which are easier, and adds words."""
         if self._epoch >= self.curriculum:
             return self.mixer
-        most = 1 + self._epoch * self.mixer.k[1] // self.curriculum
-        return replace(self.mixer, k=(1, int(most)))
+        return replace(self.mixer, k=(1, 1 + self._epoch * self.mixer.k[1] // self.curriculum))
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,9 @@ class DeviceClips(Dataset[Any]):
     def __len__(self) -> int:
         return len(self.array)
 
-    def __getitems__(self, numbers: Sequence[int]) -> Batch:
-        """As `Clips.__getitems__`, with the batch on the device."""
-        index = send(torch.as_tensor(numbers) % len(self), self.array.device)
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Like `Clips.__getitems__`, with the batch on the device."""
+        index = send(torch.as_tensor(indices), self.array.device)
         return self.array[index], self.targets[index]
 
 

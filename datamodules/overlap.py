@@ -38,14 +38,10 @@ class Source(Protocol):
 
 
 class EpochSampler(DistributedSampler):
-    """A shuffle an epoch that depends on seed and epoch alone; clips are numbered on through the epochs.
+    """Yields (epoch, index) pairs, so that on-the-fly mixtures know the epoch, also in a worker process."""
 
-    The number tells a data set in a worker process which epoch it is, so that it can draw fresh mixtures.
-    """
-
-    def __iter__(self) -> Iterator[int]:
-        first = self.epoch * len(self.dataset)  # type: ignore[arg-type]
-        return (first + index for index in super().__iter__())
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return ((self.epoch, index) for index in super().__iter__())
 
 
 class OverlapDataModule(LightningDataModule):
@@ -155,7 +151,10 @@ class OverlapDataModule(LightningDataModule):
 
     def examples(self, n: int) -> Batch:
         """The first `n` validation clips, or training clips without validation: waveforms `(n, T)` float32, targets."""
-        waveforms, targets = (self.splits.val or self.splits.train).__getitems__(range(n))
+        clips, train = self.splits.val, self.splits.train
+        if clips is None and isinstance(train, OnTheFlyMixtures):
+            return train.batch(range(n))
+        waveforms, targets = (clips or train).__getitems__(range(n))
         return as_float(waveforms), targets
 
     def state_dict(self) -> dict[str, int]:
@@ -171,7 +170,9 @@ class OverlapDataModule(LightningDataModule):
                 f"data.batch_size={self.batch_size} is not divisible by {self.trainer.world_size} devices; "
                 "choose a multiple of their number"
             )
-        sampler = EpochSampler(
+        # Its order depends on seed and epoch alone, so a resumed run repeats it.
+        sampler_class = EpochSampler if isinstance(self.train, OnTheFlyMixtures) else DistributedSampler
+        sampler = sampler_class(
             self.train, self.trainer.world_size, self.trainer.global_rank, shuffle=True, seed=self.seed, drop_last=True
         )
         sampler.set_epoch(self.first_epoch)

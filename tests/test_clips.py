@@ -23,11 +23,6 @@ def test_rows_and_targets_of_a_batch(clips):
     assert len(clips) == 4
 
 
-def test_numbers_go_on_through_the_epochs(clips):
-    for one, other in zip(clips.__getitems__([1, 3]), clips.__getitems__([4 * 7 + 1, 4 * 7 + 3]), strict=True):
-        assert torch.equal(one, other)
-
-
 def test_unknown_targets_have_no_columns(clips):
     unknown = Clips(clips.ids, clips.array, clips.rows, None, "key")
     batch, targets = unknown.__getitems__(range(3))
@@ -63,7 +58,7 @@ def same(one: tuple, other: tuple) -> bool:
 
 def test_on_the_fly_mixtures_are_those_of_the_mixer():
     data = on_the_fly()
-    waveforms, targets = data.__getitems__([3, 17])
+    waveforms, targets = data.batch([3, 17])
     mixtures = data.mixer.draw(20, np.random.default_rng([0, 0]))
     assert torch.equal(waveforms, render(data.words, mixtures, np.array([3, 17])))
     assert torch.equal(targets, torch.from_numpy(mixtures.targets[[3, 17]]))
@@ -71,9 +66,14 @@ def test_on_the_fly_mixtures_are_those_of_the_mixer():
     assert len(data) == 20
 
 
+def test_pairs_are_mixtures_of_their_epoch():
+    data = on_the_fly()
+    assert same(data.__getitems__([(2, 5), (2, 1)]), data.batch([5, 1], epoch=2))
+
+
 def test_every_epoch_has_different_mixtures():
     data = on_the_fly()
-    epochs = [data.__getitems__(range(20 * epoch, 20 * epoch + 20)) for epoch in range(3)]
+    epochs = [data.batch(range(20), epoch) for epoch in range(3)]
     for i in range(3):
         for j in range(i):
             assert not any(torch.equal(one, other) for one, other in zip(epochs[i][0], epochs[j][0], strict=True))
@@ -81,24 +81,24 @@ def test_every_epoch_has_different_mixtures():
 
 def test_equal_seeds_give_the_same_mixtures_in_any_order():
     data, other = on_the_fly(seed=5), on_the_fly(seed=5)
-    other.__getitems__(range(60, 80))
-    assert same(data.__getitems__(range(20, 40)), other.__getitems__(range(20, 40)))
-    assert same(data.__getitems__([25]), tuple(part[5:6] for part in other.__getitems__(range(20, 40))))
-    assert same(data.__getitems__([7]), on_the_fly(seed=5).__getitems__([7]))  # also an earlier epoch
+    other.batch(range(20), epoch=3)
+    assert same(data.batch(range(20), epoch=1), other.batch(range(20), epoch=1))
+    assert same(data.batch([5], epoch=1), tuple(part[5:6] for part in other.batch(range(20), epoch=1)))
+    assert same(data.batch([7]), on_the_fly(seed=5).batch([7]))  # also an earlier epoch
 
 
 def test_other_seeds_differ():
-    assert not same(on_the_fly(seed=5).__getitems__(range(20)), on_the_fly(seed=6).__getitems__(range(20)))
+    assert not same(on_the_fly(seed=5).batch(range(20)), on_the_fly(seed=6).batch(range(20)))
     # One seed does not repeat another's epochs either.
-    assert not same(on_the_fly(seed=0).__getitems__(range(20, 40)), on_the_fly(seed=1).__getitems__(range(20)))
+    assert not same(on_the_fly(seed=0).batch(range(20), epoch=1), on_the_fly(seed=1).batch(range(20)))
 
 
 def test_a_curriculum_starts_with_single_words():
     data, plain = on_the_fly(size=200, curriculum=6), on_the_fly(size=200)
 
     def counts(epoch: int) -> set[int]:
-        _, targets = data.__getitems__(range(200 * epoch, 200 * epoch + 200))
+        _, targets = data.batch(range(200), epoch)
         return {int(count) for count in (targets > 0).sum(dim=1)}
 
     assert [counts(epoch) for epoch in range(6)] == [{1}, {1}, {1, 2}, {1, 2}, {1, 2, 3}, {1, 2, 3}]
-    assert same(data.__getitems__(range(1200, 1240)), plain.__getitems__(range(1200, 1240)))
+    assert same(data.batch(range(40), epoch=6), plain.batch(range(40), epoch=6))

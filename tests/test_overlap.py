@@ -8,7 +8,7 @@ import torch
 from datamodules.augment import Augment
 from datamodules.features import MultiResolutionMel
 from datamodules.overlap import OverlapDataModule, as_float
-from datamodules.sources import CompetitionFolder
+from datamodules.sources import CompetitionFolder, WordFolder
 from errors import DataError
 from tests.helpers.data_modules import attend, on_competition, on_words, winner
 from tests.helpers.fake_recordings import half_written, read_table, speech
@@ -64,7 +64,7 @@ def test_features_of_a_changed_recording_are_computed_again(competition, cache_d
 
 def test_on_the_fly_mixtures_are_waveforms_also_with_cached_features(words, cache_dir):
     datamodule = attend(on_words(words, cache_dir, cache="features"))
-    clips, _ = datamodule.train.__getitems__(range(4))
+    clips, _ = datamodule.train.batch(range(4))
     assert clips.shape == (4, 16_000) and clips.dtype == torch.float32
     assert datamodule.val.array.shape == (5, 4, 160, 160) and datamodule.val.array.dtype == np.float16
 
@@ -129,6 +129,14 @@ def test_examples_are_the_first_clips(competition, words, cache_dir):
     assert torch.equal(targets, torch.from_numpy(datamodule.val.targets[:2]))
     train = attend(on_competition(competition, cache_dir, val_fraction=0)).examples(1)[0]
     assert train.abs().max() <= 1 and train.shape == (1, 16_000)
+
+
+def test_examples_without_validation_are_the_first_mixtures(words, cache_dir):
+    source = WordFolder(words, k=2, train_size=12, val_fraction=0, test_fraction=0)
+    datamodule = attend(OverlapDataModule(source, {}, winner(), 4, cache_dir=cache_dir))
+    waveforms, targets = datamodule.examples(3)
+    expected = datamodule.train.batch(range(3))
+    assert torch.equal(waveforms, expected[0]) and torch.equal(targets, expected[1])
 
 
 def test_recordings_of_a_real_competition_folder(overlap30, cache_dir, tmp_path):

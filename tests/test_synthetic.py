@@ -128,7 +128,7 @@ def test_no_speaker_is_in_two_splits(tmp_path, monkeypatch):
     splits = source.load(tmp_path, seed=0)
     assert splits.class_names == WORDS
     assert len(splits.val) == 4
-    waveforms, targets = splits.train.__getitems__([0, 1, 2])
+    waveforms, targets = splits.train.batch([0, 1, 2])
     assert waveforms.shape == (3, 16_000) and waveforms.abs().amax(dim=1).min() > 0.5
     assert torch.equal(targets.sum(dim=1), torch.ones(3))
     paths = sorted(source.root.rglob("*.wav"))

@@ -36,7 +36,7 @@ def batches(splits: Splits) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     result = {}
     for name in ("train", "val", "test"):
         data = getattr(splits, name)
-        clips, targets = data.__getitems__(range(len(data)))
+        clips, targets = data.batch(range(len(data))) if name == "train" else data.__getitems__(range(len(data)))
         result[name] = (clips.numpy() / (1 if name == "train" else 32768), targets.numpy())
     return result
 
@@ -76,7 +76,7 @@ def test_members_share_the_fixed_mixtures_but_not_the_training_mixtures(words, c
         a, b = getattr(one, name), getattr(other, name)
         assert a.ids == b.ids == [f"{name}_{i:05d}" for i in range(40)] and a.key == b.key
         assert np.array_equal(a.array, b.array) and np.array_equal(a.targets, b.targets)
-    assert not np.array_equal(one.train.__getitems__(range(9))[0], other.train.__getitems__(range(9))[0])
+    assert not np.array_equal(one.train.batch(range(9))[0], other.train.batch(range(9))[0])
     assert not np.array_equal(one.val.array, one.test.array) and not np.array_equal(one.val.targets, one.test.targets)
     assert len(half_written(cache_dir)) == 3
 
