@@ -23,6 +23,7 @@ from datamodules.audio_files import list_recordings
 from datamodules.clips import render
 from datamodules.mixing import Mixer
 from datamodules.recordings import read_clips
+from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Words:
         self.names = sorted(folder.name for folder in root.iterdir() if folder.is_dir())
         paths = [path for name in self.names for path in list_recordings(root / name)]
         self.paths = paths
-        self.waveforms = np.concatenate(list(read_clips(paths, 16_000, 16_000)))
+        self.waveforms = np.concatenate(list(read_clips(paths, SAMPLE_RATE, NUM_SAMPLES)))
         self.labels = np.array([self.names.index(path.parent.name) for path in paths])
         speakers = np.array([path.name.split("_")[0] for path in paths])
         held_out = np.random.default_rng(seed).permutation(np.unique(speakers))[:num_held_out]
@@ -76,7 +77,7 @@ class Words:
             if spec.noise_db is not None:
                 level = np.sqrt(np.mean(np.square(clip))) * 10 ** (-spec.noise_db / 20)
                 clip = clip + level * rng.standard_normal(len(clip))
-            soundfile.write(folder / f"{folder.name}_{i:05d}.flac", clip / max(1.0, np.abs(clip).max()), 16_000)
+            soundfile.write(folder / f"{folder.name}_{i:05d}.flac", clip / max(1.0, np.abs(clip).max()), SAMPLE_RATE)
         targets = pd.DataFrame(mixtures.targets, columns=self.names)
         targets.insert(0, "id", [f"{folder.name}_{i:05d}" for i in range(spec.size)])
         targets.to_csv(table, index=False)

@@ -25,6 +25,7 @@ import torch
 
 from datamodules.audio_files import list_recordings
 from datamodules.recordings import read_clips
+from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, from_int16
 from ensembling.metrics import kl_divergence, recall, uniform_kl
 from inference.checkpoints import find_checkpoints
 from inference.member import load_member
@@ -41,8 +42,8 @@ def predict(run_dir: Path, folder: Path, class_names: list[str]) -> np.ndarray:
     if members[0].class_names != class_names:
         raise SystemExit(f"{run_dir}: its words differ from those of {folder}; train it on that data")
     probs: list[list[np.ndarray]] = [[] for _ in members]
-    for chunk in read_clips(list_recordings(folder), 16_000, 16_000, chunk_size=64):
-        waveforms = torch.from_numpy(chunk).float() / 32768
+    for chunk in read_clips(list_recordings(folder), SAMPLE_RATE, NUM_SAMPLES, chunk_size=64):
+        waveforms = from_int16(torch.from_numpy(chunk))
         for i, member in enumerate(members):
             probs[i].append(member(waveforms).numpy())
     return np.stack([np.concatenate(chunks) for chunks in probs]).astype(np.float64)

@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchaudio.functional import melscale_fbanks
 
+from datamodules.waveforms import SAMPLE_RATE
+
 BANDS_PER_BLOCK = 32
 CLIPS_IN_CACHE = 2
 
@@ -39,7 +41,7 @@ class MultiResolutionMel(nn.Module):
 
     def __init__(
         self,
-        sample_rate: int = 16_000,
+        sample_rate: int = SAMPLE_RATE,
         n_fft: int = 2048,
         win_lengths: Sequence[int] = (250, 500, 750, 1000),
         hop_length: int = 100,

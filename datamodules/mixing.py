@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from datamodules.waveforms import SAMPLE_RATE
+
 
 @dataclass(frozen=True)
 class Mixtures:
@@ -49,7 +51,7 @@ class Mixer:
     gain_db: float = 3.0
     offset: float = 0.1
     speed: float = 0.0
-    sample_rate: int = 16_000
+    sample_rate: int = SAMPLE_RATE
 
     def draw(self, n: int, rng: np.random.Generator) -> Mixtures:
         """Sample the parameters of `n` mixtures, vectorized over all of them."""

@@ -20,7 +20,7 @@ from datamodules.cache import cache_key, cached_array
 from datamodules.clips import Batch, Clips, OnTheFlyMixtures, Splits
 from datamodules.device_cache import CHOICES, DeviceClips, place
 from datamodules.features import MultiResolutionMel
-from datamodules.recordings import SAMPLE_RATE
+from datamodules.waveforms import SAMPLE_RATE, from_int16
 from errors import DataError
 from messages import split_size
 
@@ -142,7 +142,7 @@ class OverlapDataModule(LightningDataModule):
             (len(waveforms), *shape),
             np.float16,
             lambda: (
-                self.features(as_float(torch.tensor(waveforms[i : i + 64]))).half().numpy()
+                self.features(from_int16(torch.tensor(waveforms[i : i + 64]))).half().numpy()
                 for i in range(0, len(waveforms), 64)
             ),
             "features",
@@ -151,11 +151,11 @@ class OverlapDataModule(LightningDataModule):
 
     def examples(self, n: int) -> Batch:
         """The first `n` validation clips, or training clips without validation: waveforms `(n, T)` float32, targets."""
-        clips, train = self.splits.val, self.splits.train
-        if clips is None and isinstance(train, OnTheFlyMixtures):
-            return train.batch(range(n))
-        waveforms, targets = (clips or train).__getitems__(range(n))
-        return as_float(waveforms), targets
+        clips = self.splits.val or self.splits.train
+        if isinstance(clips, OnTheFlyMixtures):
+            return clips.batch(range(n))
+        waveforms, targets = clips.__getitems__(range(n))
+        return from_int16(waveforms), targets
 
     def state_dict(self) -> dict[str, int]:
         return {"next_epoch": self.trainer.current_epoch + 1}  # checkpoints are written at the end of an epoch
@@ -172,7 +172,7 @@ class OverlapDataModule(LightningDataModule):
             )
         # Its order depends on seed and epoch alone, so a resumed run repeats it.
         sampler_class = EpochSampler if isinstance(self.train, OnTheFlyMixtures) else DistributedSampler
-        sampler = sampler_class(
+        sampler: DistributedSampler = sampler_class(
             self.train, self.trainer.world_size, self.trainer.global_rank, shuffle=True, seed=self.seed, drop_last=True
         )
         sampler.set_epoch(self.first_epoch)
@@ -222,7 +222,7 @@ class OverlapDataModule(LightningDataModule):
         step = [self.seed, self.trainer.global_rank, self.trainer.fit_loop.total_batch_idx + 1]
         torch.manual_seed(int(np.random.SeedSequence(step).generate_state(1)[0]))
         if clips.dim() == 2:
-            clips = self.augment.waveforms(as_float(clips))
+            clips = self.augment.waveforms(_as_float(clips))
         return self.augment(clips if clips.dim() == 4 else self.to_features(clips), targets)
 
     def to_features(self, clips: Tensor) -> Tensor:
@@ -231,12 +231,12 @@ class OverlapDataModule(LightningDataModule):
             return clips.float()
         if self.features.slope.device != clips.device:  # `to` would check every buffer at every step
             self.features.to(clips.device)
-        return self.features(as_float(clips))
+        return self.features(_as_float(clips))
 
 
-def as_float(waveforms: Tensor) -> Tensor:
-    """16-bit samples -> float32 in [-1, 1); floating-point ones stay."""
-    return waveforms if waveforms.is_floating_point() else waveforms.float() / 32768
+def _as_float(waveforms: Tensor) -> Tensor:
+    """Waveforms of fixed clips (int16) or of on-the-fly mixtures (float32) -> float32 in [-1, 1]."""
+    return waveforms if waveforms.is_floating_point() else from_int16(waveforms)
 
 
 def _ignore_signals(worker: int) -> None:

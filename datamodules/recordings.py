@@ -15,13 +15,13 @@ import soundfile
 from datamodules.audio_files import diagnose
 from datamodules.cache import cache_key, cached_array
 from datamodules.resampling import check_rate, resample
+from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, to_int16
 from errors import DataError
 from messages import grouped, printable
 
 log = logging.getLogger(__name__)
 
-SAMPLE_RATE = 16_000
-NUM_SAMPLES = 16_000  # one second
+
 BLOCK = 60  # seconds decoded at a time
 MAX_VALUES = 1 << 22  # mono samples decoded at a time (16 MB), twice as many over all channels
 CANCELED = 0.01  # two channels have opposite phase if their mean has less than this share of the louder one's energy
@@ -41,7 +41,7 @@ def within_full_scale(waveform: np.ndarray) -> np.ndarray:
     return waveform / max(1.0, float(np.abs(waveform).max()))
 
 
-def read_recording(path: Path, sample_rate: int = 16_000) -> np.ndarray:
+def read_recording(path: Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     """Any file that libsndfile reads -> `(T,)` float32 in [-1, 1] at `sample_rate` Hz; channels are averaged.
 
     Raises:
@@ -50,7 +50,7 @@ def read_recording(path: Path, sample_rate: int = 16_000) -> np.ndarray:
     return within_full_scale(np.concatenate(list(read_blocks(path, sample_rate))))
 
 
-def read_blocks(path: Path, sample_rate: int = 16_000, seconds: int = BLOCK) -> Iterator[np.ndarray]:
+def read_blocks(path: Path, sample_rate: int = SAMPLE_RATE, seconds: int = BLOCK) -> Iterator[np.ndarray]:
     """Yield the samples of `read_recording` in blocks `(T,)` of up to `seconds`, so that memory stays constant.
 
     Blocks are not scaled to [-1, 1], because the level of later blocks is unknown. Raises what `read_recording` raises;
@@ -145,7 +145,7 @@ def read_header(path: Path) -> Header | None:
         return None
 
 
-def fit_length(waveform: np.ndarray, num_samples: int = 16_000) -> np.ndarray:
+def fit_length(waveform: np.ndarray, num_samples: int = NUM_SAMPLES) -> np.ndarray:
     """`(T,)` -> `(num_samples,)`: pad a shorter clip with zeros on both sides, take the loudest window of a longer one.
 
     The loudest window has the most energy.
@@ -156,11 +156,6 @@ def fit_length(waveform: np.ndarray, num_samples: int = 16_000) -> np.ndarray:
     energy = np.concatenate([[0.0], np.cumsum(np.square(waveform, dtype=np.float64))])
     start = int(np.argmax(energy[num_samples:] - energy[:-num_samples]))
     return waveform[start : start + num_samples]
-
-
-def to_int16(waveform: np.ndarray) -> np.ndarray:
-    """float in [-1, 1] -> int16, the exact inverse of reading a 16-bit recording."""
-    return np.clip(np.round(waveform * 32768), -32768, 32767).astype(np.int16)
 
 
 def read_clips(

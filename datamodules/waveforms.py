@@ -1,6 +1,6 @@
 """The size of a clip, and conversion between float and 16-bit samples."""
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # torch takes seconds to import, and recordings are read with
 SAMPLE_RATE = 16_000  # Hz
 NUM_SAMPLES = 16_000  # of a clip: one second
 FULL_SCALE = 32_768
+STEP: Any = np.float32(1 / FULL_SCALE)  # exact; with a Python float, NumPy would return float64
 
 
 def to_int16(waveform: np.ndarray) -> np.ndarray:
@@ -21,4 +22,4 @@ def to_int16(waveform: np.ndarray) -> np.ndarray:
 
 def from_int16(samples: "Samples") -> "Samples":
     """int16 array or tensor -> float32 in [-1, 1)."""
-    return samples * np.float32(1 / FULL_SCALE)
+    return samples * STEP

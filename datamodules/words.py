@@ -14,7 +14,8 @@ from datamodules.clips import Clips, OnTheFlyMixtures, Splits, render
 from datamodules.competition import CompetitionFolder
 from datamodules.folds import check_share, take_fold
 from datamodules.mixing import Mixer
-from datamodules.recordings import NUM_SAMPLES, cached_waveforms, to_int16
+from datamodules.recordings import cached_waveforms
+from datamodules.waveforms import NUM_SAMPLES, to_int16
 from errors import DataError
 from messages import count, first_names
 

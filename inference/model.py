@@ -26,10 +26,10 @@ from datamodules.recordings import (
     read_clips,
     read_header,
     read_recording,
-    to_int16,
     within_full_scale,
 )
 from datamodules.resampling import resample
+from datamodules.waveforms import to_int16
 from errors import DataError
 from inference.audio_input import SHAPES, AudioInput, AudioInputs, as_mono, as_path, as_rate
 from inference.checkpoints import find_checkpoints

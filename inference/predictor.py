@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from datamodules.waveforms import NUM_SAMPLES, from_int16
 from ensembling.ensemble_file import RENEW, StackingWeights
 from errors import RunError
 from inference.member import TrainedNetwork, load_member
@@ -33,7 +34,7 @@ class Predictor(nn.Module):
         RunError: members, or stacking weights, for different words.
     """
 
-    num_samples = 16_000  # one second, the length of training clips
+    num_samples = NUM_SAMPLES  # the length of training clips
     offsets: Tensor  # of the stacking weights, `(num_classes,)`
 
     def __init__(
@@ -91,7 +92,7 @@ class Predictor(nn.Module):
         """Clips `(B, num_samples)` int16, as in training -> probabilities `(B, num_classes)` float32."""
         device = next(self.parameters()).device
         batches = torch.from_numpy(clips).split(batch_size)
-        return torch.cat([self(batch.to(device).float() / 32768).cpu() for batch in batches]).numpy()
+        return torch.cat([self(from_int16(batch.to(device))).cpu() for batch in batches]).numpy()
 
 
 def load_ensemble(checkpoints: Sequence[Path], device: str | torch.device = "auto", tta: int = 1) -> Predictor:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from datamodules.recordings import fit_length, read_recording, to_int16
+from datamodules.recordings import fit_length, read_recording
+from datamodules.waveforms import from_int16, to_int16
 
 NUM_SPEECH = 12  # spoken words at most, read as mixtures of three
 
@@ -29,4 +30,4 @@ def probe_waveforms(sample_rate: int, num_samples: int, cache_dir: Path) -> dict
     sounds |= {f"quiet {name}": 0.01 * sound for name, sound in sounds.items()}
     sounds = {name: sound + 1e-3 * rng.standard_normal(num_samples) for name, sound in sounds.items()}
     sounds["silence"] = np.zeros(num_samples)
-    return {name: to_int16(sound).astype(np.float32) / 32768 for name, sound in sounds.items()}
+    return {name: from_int16(to_int16(sound)) for name, sound in sounds.items()}

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 
 from datamodules.features import MultiResolutionMel
 from datamodules.mixing import mix
-from datamodules.recordings import fit_length, read_blocks, read_header, to_int16, within_full_scale
+from datamodules.recordings import fit_length, read_blocks, read_header, within_full_scale
+from datamodules.waveforms import to_int16
 from errors import DataError
 from inference.model import Model
 from reporting.plots import draw_features, draw_timeline

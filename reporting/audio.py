@@ -10,7 +10,7 @@ import torch
 from matplotlib.image import imsave
 
 from datamodules.features import MultiResolutionMel
-from datamodules.recordings import SAMPLE_RATE
+from datamodules.waveforms import SAMPLE_RATE, from_int16
 
 NUM_COLUMNS = 200  # width of the waveform's view box
 
@@ -34,11 +34,11 @@ def encode(waveform: np.ndarray, front_end: MultiResolutionMel) -> Audio:
     """Encode a clip from the cache, int16 `(T,)`."""
     flac, image = BytesIO(), BytesIO()
     soundfile.write(flac, waveform, SAMPLE_RATE, format="FLAC")
-    features = front_end(torch.tensor(waveform[None] / 32768, dtype=torch.float32))[0].numpy()  # (C, F, T)
+    features = front_end(torch.from_numpy(from_int16(waveform[None])))[0].numpy()  # (C, F, T)
     # The shortest window has the best time resolution, the longest the best frequency resolution.
     pair = np.concatenate([features[0], features[-1]], axis=1)
     imsave(image, pair, vmin=-3, vmax=3, cmap="magma", origin="lower", format="webp", pil_kwargs={"quality": 80})
-    return Audio(_data_url("audio/flac", flac), _data_url("image/webp", image), _envelope(waveform / 32768))
+    return Audio(_data_url("audio/flac", flac), _data_url("image/webp", image), _envelope(from_int16(waveform)))
 
 
 def _data_url(mime_type: str, data: BytesIO) -> str:

@@ -7,8 +7,9 @@ import pytest
 import soundfile
 
 from datamodules.clips import Clips
-from datamodules.recordings import fit_length, to_int16
+from datamodules.recordings import fit_length
 from datamodules.sources import CompetitionFolder
+from datamodules.waveforms import to_int16
 from tests.helpers.fake_recordings import RATE, WORDS, half_written, read_table, speech, tone, write_table
 
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from datamodules.augment import Augment
 from datamodules.features import MultiResolutionMel
-from datamodules.overlap import EpochSampler, OverlapDataModule, as_float
+from datamodules.overlap import EpochSampler, OverlapDataModule
+from datamodules.waveforms import from_int16
 from errors import DataError
 from tests.helpers.data_modules import attend, on_competition, on_words
 
@@ -109,7 +110,7 @@ def test_augmentation_is_off_outside_training(competition, cache_dir, cache):
     datamodule = on_competition(competition, cache_dir, cache=cache)
     features, targets = transfer(datamodule, training=False)
     clips, expected = attend(on_competition(competition, cache_dir)).train.__getitems__(range(4))
-    assert torch.allclose(features, MultiResolutionMel()(as_float(clips)), atol=4e-3)
+    assert torch.allclose(features, MultiResolutionMel()(from_int16(clips)), atol=4e-3)
     assert torch.equal(targets, expected)
     augmented, mixed = transfer(datamodule, training=True)
     assert augmented.shape == features.shape and not torch.equal(augmented, features)
@@ -124,7 +125,7 @@ def test_waveforms_are_augmented_before_their_features_are_computed(competition,
     # Cached features cannot be reversed, so those of training clips are computed.
     datamodule = on_competition(competition, cache_dir, cache="features", augment=Augment(waveforms=[Reverse()]))
     reversed_clips, _ = transfer(datamodule, training=True)
-    clips = as_float(datamodule.train.__getitems__(range(4))[0])
+    clips = from_int16(datamodule.train.__getitems__(range(4))[0])
     torch.testing.assert_close(reversed_clips, MultiResolutionMel()(clips.flip(1)))
     assert datamodule.test.array.ndim == 4
 
@@ -194,7 +195,7 @@ def test_two_epochs_with_lightning(words, cache_dir):
     val = recorded["val"][-2:]
     assert len(recorded["val"]) == 6 and all(same(recorded["val"][i : i + 2], val) for i in (0, 2))
     clips = attend(on_words(words, cache_dir)).val
-    expected = MultiResolutionMel()(as_float(clips.__getitems__(range(5))[0]))
+    expected = MultiResolutionMel()(from_int16(clips.__getitems__(range(5))[0]))
     assert torch.allclose(torch.cat([features for features, _ in val]), expected, atol=1e-4)
     assert torch.equal(torch.cat([targets for _, targets in val]), torch.from_numpy(clips.targets))
     # Prediction starts with the validation clips, not augmented.

@@ -7,8 +7,9 @@ import torch
 
 from datamodules.augment import Augment
 from datamodules.features import MultiResolutionMel
-from datamodules.overlap import OverlapDataModule, as_float
+from datamodules.overlap import OverlapDataModule
 from datamodules.sources import CompetitionFolder, WordFolder
+from datamodules.waveforms import from_int16
 from errors import DataError
 from tests.helpers.data_modules import attend, on_competition, on_words, winner
 from tests.helpers.fake_recordings import half_written, read_table, speech
@@ -36,7 +37,7 @@ def test_features_are_in_the_order_of_the_ids(competition, cache_dir):
     datamodule = attend(on_competition(competition, cache_dir, cache="features"))
     waveforms = on_competition(competition, cache_dir)
     waveforms.setup()
-    expected = MultiResolutionMel()(as_float(waveforms.test.__getitems__([2, 0])[0]))
+    expected = MultiResolutionMel()(from_int16(waveforms.test.__getitems__([2, 0])[0]))
     assert torch.allclose(datamodule.test.__getitems__([2, 0])[0].float(), expected, atol=4e-3)
     assert not torch.allclose(expected[0], expected[1], atol=0.5)
 

@@ -11,7 +11,8 @@ import soundfile
 
 from datamodules import recordings
 from datamodules.audio_files import how_to_convert, list_recordings
-from datamodules.recordings import fit_length, read_blocks, read_clips, read_recording, to_int16
+from datamodules.recordings import fit_length, read_blocks, read_clips, read_recording
+from datamodules.waveforms import from_int16, to_int16
 from errors import DataError
 from tests.helpers.fake_recordings import RATE, speech, tone
 
@@ -37,7 +38,7 @@ def test_16_bit_samples_are_read_exactly(tmp_path):
     samples = np.random.default_rng(0).integers(-32768, 32768, RATE, dtype=np.int16)
     waveform = read_recording(write(tmp_path / "a.wav", samples))
     assert waveform.dtype == np.float32
-    assert np.array_equal(to_int16(waveform), samples)
+    assert np.array_equal(to_int16(waveform), samples) and np.array_equal(from_int16(samples), waveform)
 
 
 @pytest.mark.parametrize("extension", ["flac", "aiff", "au", "caf", "w64", "rf64"])
