@@ -1,4 +1,4 @@
-"""The checkpoints in a run's or a sweep's folder. Imports no torch, so that a wrong path is an error at once."""
+"""Find the checkpoints of a run or a sweep."""
 
 import logging
 from pathlib import Path
@@ -12,17 +12,19 @@ log = logging.getLogger(__name__)
 
 
 def find_checkpoints(path: Path) -> list[Path]:
-    """The last checkpoints of the runs in `path`; a warning names the members of a sweep that are not complete.
+    """The last checkpoints of the runs in `path`, or `path` itself if it is a file.
+
+    Members of a sweep that are not complete are left out with a warning.
 
     Raises:
-        RunError: there are none.
+        RunError: `path` contains no complete run.
     """
     if path.is_file():
         return [path]
     if not path.exists():
         raise RunError(f"{path}: no such file or folder; give a folder that train.py made, or a checkpoint")
-    if (alone := RunFolder(path).last_checkpoint).exists():
-        return [alone]
+    if (own := RunFolder(path).last_checkpoint).exists():
+        return [own]
     members = find_members(path)
     for member in members:
         if member.fault:

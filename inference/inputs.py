@@ -1,4 +1,4 @@
-"""What `input` of predict.py names. Imports no torch, so that a wrong path is an error at once."""
+"""Find the recordings of predict.py's setting `input`. Imports no torch: a wrong path is an error at once."""
 
 import logging
 from collections import Counter
@@ -14,41 +14,41 @@ log = logging.getLogger(__name__)
 
 
 class Inputs(NamedTuple):
-    """Recordings, and their ids in the table. `alone`: one recording, given as a file."""
+    """Recordings and their ids in the table. `alone`: a single recording, not a folder."""
 
     ids: list[str]
     paths: list[Path]
     alone: bool = False
 
 
-def find_inputs(given: Path) -> Inputs:
-    """A recording, a folder of recordings or a list of paths (.txt), which may be relative to the list.
+def find_inputs(path: Path) -> Inputs:
+    """The recordings of `path`: a recording, a folder of them or a list (.txt) of paths, relative to the list or not.
 
     Raises:
-        DataError: nothing there.
+        DataError: no recordings.
     """
-    if given.is_dir():
-        return list_folder(given)
-    if not given.exists():
-        raise DataError(f"{given}: no such file or folder; input is a recording, a folder of them or a list (.txt)")
-    if given.suffix.lower() != ".txt":
-        return Inputs([given.stem], [given], alone=True)
+    if path.is_dir():
+        return list_folder(path)
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder; input is a recording, a folder of them or a list (.txt)")
+    if path.suffix.lower() != ".txt":
+        return Inputs([path.stem], [path], alone=True)
     try:
-        lines = [line.strip() for line in given.read_text(encoding="utf-8-sig").splitlines()]
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
     except UnicodeDecodeError as error:
-        raise DataError(f"{given}: not a list in UTF-8; write one path a line and save it as UTF-8") from error
+        raise DataError(f"{path}: the list is not in UTF-8; write one path per line and save it as UTF-8") from error
     ids = [line for line in lines if line]
     if not ids:
-        raise DataError(f"{given}: an empty list; write one path a line")
-    paths = [Path(name) if Path(name).exists() else given.parent / name for name in ids]
+        raise DataError(f"{path}: the list is empty; write one path per line")
+    paths = [Path(name) if Path(name).exists() else path.parent / name for name in ids]
     return Inputs(ids, paths, alone=len(paths) == 1)
 
 
 def list_folder(folder: Path) -> Inputs:
-    """The recordings directly in `folder`; what else is there is logged, but for hidden files.
+    """The recordings directly in `folder`; logs other files and folders that are not hidden.
 
     Raises:
-        DataError: no recording.
+        DataError: no recordings.
     """
     paths = list_recordings(folder)
     others = sorted({*list_files(folder)} - {*paths})
@@ -56,19 +56,19 @@ def list_folder(folder: Path) -> Inputs:
     convert = f"; convert audio that cannot be read first: {command}" if command else ""
     folders = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
     if not paths:
-        there = f", only {first_names(path.name for path in others)}" if others else ""
-        within = f"; give one of its folders: {first_names(folders)}" if folders else ""
-        remedy = convert or within or "; give the folder that the recordings are in"
-        raise DataError(f"{folder}: holds no recording{there}{remedy}")
+        content = f", only {first_names(path.name for path in others)}" if others else ""
+        subfolders = f"; give one of its subfolders: {first_names(folders)}" if folders else ""
+        remedy = convert or subfolders or "; give the folder with the recordings"
+        raise DataError(f"{folder}: contains no recordings{content}{remedy}")
     if others:
         names = first_names(path.name for path in others)
         log.warning("%s skipped: %s%s", count(len(others), "file"), names, printable(convert))
     if folders:
-        log.warning("%s not searched: %s", count(len(folders), "sub-folder"), first_names(folders))
+        log.warning("%s not searched: %s", count(len(folders), "subfolder"), first_names(folders))
     return Inputs(unique_ids(paths), paths)
 
 
 def unique_ids(paths: Sequence[Path]) -> list[str]:
-    """File names without their extensions, as a competition wants them, but with them where two would be the same."""
+    """File names without extensions, as competitions expect; with extensions where two names would be the same."""
     stems, names = Counter(path.stem for path in paths), {path.name for path in paths}
     return [path.name if stems[path.stem] > 1 or path.stem in names else path.stem for path in paths]

@@ -1,4 +1,4 @@
-"""The files that predict.py writes. Imports no torch, so that an error comes at once."""
+"""The files that predict.py writes. Imports no torch: a path that cannot be written is an error at once."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +9,10 @@ from messages import first_names
 
 
 def plot_paths(output: Path, inputs: Inputs) -> list[Path]:
-    """Where the plots of timelines go: that of one recording beside the table, those of several into a folder there.
+    """The plots of timelines: next to the table for one recording, in a folder there for several.
 
     Raises:
-        SettingError: a name of the table from which none of the plots can be derived.
+        SettingError: no plot's name can be derived from the table's.
     """
     if output.suffix in ("", ".png"):
         raise SettingError(f"output is {output}; with plot=true give a name that ends in .csv")
@@ -22,13 +22,13 @@ def plot_paths(output: Path, inputs: Inputs) -> list[Path]:
 
 
 def check_writable(output: Path, plots: Sequence[Path], overwrite: bool) -> None:
-    """Whether the table `output` and the plots can be written without replacing a file that is not to be overwritten.
+    """Check that the table `output` and the plots can be written, and replace no file unless `overwrite`.
 
     Raises:
-        SettingError: they cannot.
+        SettingError: they cannot be written, or exist.
     """
     if not output.parent.is_dir():
-        raise SettingError(f"{output}: there is no folder {output.parent}; make it, or give another output=FILE")
+        raise SettingError(f"{output}: folder {output.parent} not found; create it, or give another output=FILE")
     if output.is_dir():
         raise SettingError(f"{output}: is a folder; give a file, output={output / 'predictions.csv'}")
     files = [str(file) for file in (output, *plots) if file.exists()]

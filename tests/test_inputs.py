@@ -1,4 +1,4 @@
-"""What `input` of predict.py names."""
+"""Find the recordings of predict.py's setting `input`."""
 
 from pathlib import Path
 
@@ -15,13 +15,13 @@ def fill(folder: Path, *names: str) -> Path:
     return folder
 
 
-def test_ids_are_stems_until_two_would_be_the_same():
+def test_ids_are_stems_unless_two_are_equal():
     names = ["a.flac", "a.mp3", "a.flac.wav", "b.wav", "B.wav", "c.tar.wav"]
     ids = unique_ids([Path("folder") / name for name in names])
     assert ids == ["a.flac", "a.mp3", "a.flac.wav", "b", "B", "c.tar"]
 
 
-def test_what_is_no_recording_in_a_folder_is_counted_and_named(tmp_path, caplog):
+def test_other_files_in_a_folder_are_counted_and_named(tmp_path, caplog):
     fill(tmp_path, "a.m4a", "b c.wav", "c.flac", "notes.txt", ".DS_Store", "._b.wav", "old/d.wav", ".git/x")
     inputs = find_inputs(tmp_path)
     assert inputs.ids == ["b c", "c"] and inputs.paths == [tmp_path / "b c.wav", tmp_path / "c.flac"]
@@ -29,16 +29,16 @@ def test_what_is_no_recording_in_a_folder_is_counted_and_named(tmp_path, caplog)
     skipped, folders = (record.getMessage() for record in caplog.records)
     convert = f"convert audio that cannot be read first: ffmpeg -i {tmp_path}/a.m4a {tmp_path}/a.wav"
     assert skipped == f"2 files skipped: a.m4a, notes.txt; {convert}"
-    assert folders == "1 sub-folder not searched: old"
+    assert folders == "1 subfolder not searched: old"
 
 
-def test_no_name_in_a_folder_commands_the_terminal(tmp_path, caplog):
+def test_control_characters_in_names_are_escaped(tmp_path, caplog):
     find_inputs(fill(tmp_path, "a.wav", "\x1b[2J.m4a", "\x1b]0;b\x07/c.wav"))
     assert "ffmpeg -i" in caplog.text and r"\x1b[2J.m4a" in caplog.text and r"\x1b]0;b\x07" in caplog.text
     assert not any(c in record.getMessage() for record in caplog.records for c in "\x1b\x07")
 
 
-def test_a_folder_of_recordings_alone_is_nothing_to_speak_of(tmp_path, caplog):
+def test_a_folder_with_only_recordings_logs_nothing(tmp_path, caplog):
     assert find_inputs(fill(tmp_path, "a.wav", ".hidden")).ids == ["a"]
     assert not caplog.text
 
@@ -46,17 +46,17 @@ def test_a_folder_of_recordings_alone_is_nothing_to_speak_of(tmp_path, caplog):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ([], "holds no recording; give the folder that the recordings are in"),
-        (["yes/a.wav", "no/a.wav"], "holds no recording; give one of its folders: no, yes"),
-        (["a.m4a", "b.txt"], "holds no recording, only a.m4a, b.txt; convert audio .* ffmpeg -i .*a.m4a .*a.wav$"),
+        ([], "contains no recordings; give the folder with the recordings"),
+        (["yes/a.wav", "no/a.wav"], "contains no recordings; give one of its subfolders: no, yes"),
+        (["a.m4a", "b.txt"], "contains no recordings, only a.m4a, b.txt; convert audio .* ffmpeg -i .*a.m4a .*a.wav$"),
     ],
 )
-def test_a_folder_without_recordings_says_what_it_holds(tmp_path, names, message):
+def test_a_folder_without_recordings_is_an_error_that_names_its_content(tmp_path, names, message):
     with pytest.raises(DataError, match=message):
         find_inputs(fill(tmp_path, *names))
 
 
-def test_one_recording_is_alone_whether_named_or_listed(tmp_path):
+def test_one_recording_is_alone_as_a_path_or_a_list(tmp_path):
     fill(tmp_path, "a.wav")
     (tmp_path / "list.txt").write_text("\n a.wav \n")
     assert find_inputs(tmp_path / "a.wav") == (["a"], [tmp_path / "a.wav"], True)
@@ -65,9 +65,12 @@ def test_one_recording_is_alone_whether_named_or_listed(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "an empty list; write one path a line"), ("é.wav".encode("utf-16"), "not a list in UTF-8; write")],
+    [
+        (b"", "the list is empty; write one path per line"),
+        ("é.wav".encode("utf-16"), "the list is not in UTF-8; write"),
+    ],
 )
-def test_a_list_that_cannot_be_used(tmp_path, content, message):
+def test_an_invalid_list_is_an_error(tmp_path, content, message):
     (tmp_path / "list.txt").write_bytes(content)
     with pytest.raises(DataError, match=message):
         find_inputs(tmp_path / "list.txt")

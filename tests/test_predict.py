@@ -1,4 +1,4 @@
-"""What predict.py writes and says; more of its runs are in test_cli.py, shards in test_shards.py."""
+"""What predict.py writes and prints; test_cli.py has more of its runs, test_shards.py its shards."""
 
 import re
 import shutil
@@ -31,38 +31,38 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def slide(home: Path, *overrides: str, run_dir: str = "sweep") -> None:
+def run_predict(home: Path, *overrides: str, run_dir: str = "sweep") -> None:
     """predict.py in this process."""
     predict(settings_of("predict", f"run_dir={home / run_dir}", "device=cpu", *overrides))
 
 
 @pytest.fixture(scope="module")
 def table(home: Path) -> pd.DataFrame:
-    slide(home, f"input={home / 'talks'}", f"output={home / 'table.csv'}", "hop=0.5", "plot=true")
+    run_predict(home, f"input={home / 'talks'}", f"output={home / 'table.csv'}", "hop=0.5", "plot=true")
     return pd.read_csv(home / "table.csv")
 
 
-def test_a_folder_gives_a_row_a_window(home, table):
+def test_a_folder_gives_one_row_per_window(home, table):
     assert list(table) == ["id", "start_s", "end_s", *WORDS]
     assert list(table.id) == ["long"] * 6 + ["short"]
     assert list(table.start_s) == [0, 0.5, 1, 1.5, 2, 2.1, 0] and list(table.end_s) == [1, 1.5, 2, 2.5, 3, 3.1, 0.6]
     model = load(home / "sweep", "cpu")
-    wanted = [model.timeline(home / "talks" / name, hop=0.5) for name in ("long.flac", "short.wav")]
-    np.testing.assert_allclose(table[WORDS], np.concatenate(wanted), rtol=1e-6)
+    expected = [model.timeline(home / "talks" / name, hop=0.5) for name in ("long.flac", "short.wav")]
+    np.testing.assert_allclose(table[WORDS], np.concatenate(expected), rtol=1e-6)
 
 
-def test_a_folder_gives_a_picture_a_recording(home, table):
+def test_a_folder_gives_one_plot_per_recording(home, table):
     assert sorted(path.name for path in (home / "table").iterdir()) == ["0000_long.png", "0001_short.png"]
 
 
-def test_shards_make_the_same_timelines(home, table):
+def test_shards_give_the_same_timelines(home, table):
     for shard in (0, 1):
         arguments = [f"input={home / 'talks'}", f"output={home / 'parts.csv'}", "hop=0.5", "shards=2", f"shard={shard}"]
-        slide(home, *arguments)
+        run_predict(home, *arguments)
     assert (home / "parts.csv").read_bytes() == (home / "table.csv").read_bytes()
 
 
-def test_one_recording_gives_a_table_and_a_picture_where_the_command_is_given(home, tmp_path):
+def test_one_recording_gives_a_table_and_a_plot_in_the_working_folder(home, tmp_path):
     arguments = [f"run_dir={home / 'sweep'}", f"input={home / 'talks' / 'long.flac'}", "hop=0.25", "plot=true"]
     printed = run("predict.py", *arguments, cwd=tmp_path)
     assert "1 recording in 10 windows, 1 member: timeline.csv\n1 plot: timeline.png\n" in printed
@@ -78,22 +78,22 @@ def test_one_recording_gives_a_table_and_a_picture_where_the_command_is_given(ho
         (["plot=true"], "plot is true; add hop=0.25 or the like"),
         (["hop=0.5", "plot=true", "shards=2"], "plot is true; add hop=0.25 or the like, and leave out shards"),
         (["hop=0.5", "plot=a.png"], "plot is 'a.png'; give true or false"),
-        (["hop=0.5", "output=nix/probs.csv"], "nix/probs.csv: there is no folder nix; make it"),
+        (["hop=0.5", "output=nix/probs.csv"], "nix/probs.csv: folder nix not found; create it"),
     ],
 )
-def test_settings_that_make_no_timeline_are_refused(home, tmp_path, monkeypatch, overrides, message):
+def test_invalid_settings_of_timelines_are_errors(home, tmp_path, monkeypatch, overrides, message):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=re.escape(message)):
-        slide(home, f"input={home / 'talks'}", "output=probs.csv", *overrides)
+        run_predict(home, f"input={home / 'talks'}", "output=probs.csv", *overrides)
     assert not list(tmp_path.iterdir())
 
 
 def test_broken_recordings_are_named_and_nothing_is_written(home, tmp_path):
     names = ["bad.wav", "absent.wav", str(home / "talks" / "short.wav")]
-    (tmp_path / "bad.wav").write_text("no sound")
+    (tmp_path / "bad.wav").write_text("not audio")
     (tmp_path / "list.txt").write_text("\n".join(names))
     with pytest.raises(DataError) as caught:
-        slide(home, f"input={tmp_path / 'list.txt'}", f"output={tmp_path / 'probs.csv'}", "hop=0.5", "plot=true")
+        run_predict(home, f"input={tmp_path / 'list.txt'}", f"output={tmp_path / 'probs.csv'}", "hop=0.5", "plot=true")
     first, *lines = str(caught.value).splitlines()
     assert first == "2 of 3 recordings cannot be used:"
     assert [line.split(":")[0] for line in lines] == [str(tmp_path / "absent.wav"), str(tmp_path / "bad.wav")]
@@ -101,7 +101,7 @@ def test_broken_recordings_are_named_and_nothing_is_written(home, tmp_path):
 
 
 def test_the_paths_of_all_files_are_printed(home, tmp_path, capsys):
-    slide(home, f"input={home / 'talks'}", f"output={tmp_path / 'a.csv'}", "hop=1", "plot=true")
+    run_predict(home, f"input={home / 'talks'}", f"output={tmp_path / 'a.csv'}", "hop=1", "plot=true")
     folder = tmp_path / "a"
     assert capsys.readouterr().out.splitlines() == [
         f"2 recordings in 5 windows, 1 member: {tmp_path / 'a.csv'}",
@@ -119,58 +119,58 @@ def test_the_paths_of_all_files_are_printed(home, tmp_path, capsys):
         ("mine/0001_short.png", ["output=mine.csv", "hop=1", "plot=true"]),
     ],
 )
-def test_files_are_overwritten_only_on_demand(home, tmp_path, monkeypatch, existing, overrides):
+def test_files_are_overwritten_only_with_overwrite(home, tmp_path, monkeypatch, existing, overrides):
     monkeypatch.chdir(tmp_path)
     (tmp_path / existing).parent.mkdir(exist_ok=True)
-    (tmp_path / existing).write_text("of value")
+    (tmp_path / existing).write_text("keep")
     options = [f"input={home / 'talks'}", *(override.format(home=home) for override in overrides)]
     with pytest.raises(UserError, match=f"^{existing} exists; give another output=FILE, or overwrite=true"):
-        slide(home, *options)
+        run_predict(home, *options)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [Path(existing).name]
-    assert (tmp_path / existing).read_text() == "of value"
-    slide(home, *options, "overwrite=true")
-    assert (tmp_path / existing).read_bytes() != b"of value"
+    assert (tmp_path / existing).read_text() == "keep"
+    run_predict(home, *options, "overwrite=true")
+    assert (tmp_path / existing).read_bytes() != b"keep"
 
 
 @pytest.fixture
 def mixed(home: Path, tmp_path: Path) -> Path:
-    """A folder with two recordings that cannot be read among those of `talks`."""
+    """The recordings of `talks` and two that cannot be read."""
     mixed = tmp_path / "mixed"
     shutil.copytree(home / "talks", mixed)
     (mixed / "bad.wav").write_text("<html>not found</html>")
-    (mixed / "worse.flac").write_text("no sound")
+    (mixed / "worse.flac").write_text("not audio")
     return mixed
 
 
 @pytest.mark.parametrize("hop", [[], ["hop=0.5"]])
-def test_unreadable_recordings_are_left_out_on_demand(home, mixed, tmp_path, caplog, hop):
+def test_unreadable_recordings_are_skipped_with_skip_unreadable(home, mixed, tmp_path, caplog, hop):
     table = tmp_path / "probs.csv"
     with pytest.raises(DataError, match="2 of 4 recordings cannot be used"):
-        slide(home, f"input={mixed}", f"output={table}", *hop)
-    slide(home, f"input={mixed}", f"output={table}", *hop, "skip_unreadable=true")
-    slide(home, f"input={home / 'talks'}", f"output={tmp_path / 'wanted.csv'}", *hop)
-    got, wanted = (pd.read_csv(tmp_path / name, index_col=0) for name in ("probs.csv", "wanted.csv"))
-    pd.testing.assert_frame_equal(got, wanted)
+        run_predict(home, f"input={mixed}", f"output={table}", *hop)
+    run_predict(home, f"input={mixed}", f"output={table}", *hop, "skip_unreadable=true")
+    run_predict(home, f"input={home / 'talks'}", f"output={tmp_path / 'expected.csv'}", *hop)
+    table, expected = (pd.read_csv(tmp_path / name, index_col=0) for name in ("probs.csv", "expected.csv"))
+    pd.testing.assert_frame_equal(table, expected)
     skipped = [record.getMessage() for record in caplog.records]
     assert skipped[0] == "2 recordings skipped:"
     assert skipped[1] == f"  {mixed / 'bad.wav'}: a web page (HTML), not a recording; replace it with the recording"
     assert skipped[2].startswith(f"  {mixed / 'worse.flac'}: cannot be read as audio")
 
 
-def test_shards_leave_them_out_too_and_what_they_made_is_not_taken_for_a_whole_table(home, mixed, tmp_path):
+def test_shards_skip_unreadable_recordings_too_and_do_not_reuse_such_parts_without_the_setting(home, mixed, tmp_path):
     options = [f"input={mixed}", f"output={tmp_path / 'probs.csv'}", "shards=4", "batch_size=1"]
     for shard in range(4):
-        slide(home, *options, f"shard={shard}", "skip_unreadable=true")
+        run_predict(home, *options, f"shard={shard}", "skip_unreadable=true")
     assert list(pd.read_csv(tmp_path / "probs.csv").id) == ["long", "short"]
     with pytest.raises(DataError, match=r"bad\.wav"):
-        slide(home, *options, "shard=0", "overwrite=true")
+        run_predict(home, *options, "shard=0", "overwrite=true")
 
 
-def test_nothing_is_written_where_no_recording_can_be_read(home, mixed, tmp_path):
+def test_nothing_is_written_if_no_recording_can_be_read(home, mixed, tmp_path):
     for path in mixed.iterdir():
-        path.write_text("no sound")
+        path.write_text("not audio")
     with pytest.raises(DataError, match="4 of 4 recordings cannot be used"):
-        slide(home, f"input={mixed}", f"output={tmp_path / 'probs.csv'}", "skip_unreadable=true")
+        run_predict(home, f"input={mixed}", f"output={tmp_path / 'probs.csv'}", "skip_unreadable=true")
     assert list(tmp_path.iterdir()) == [mixed]
 
 
@@ -179,16 +179,16 @@ def test_telephone_audio_gets_a_warning(home, tmp_path, caplog, hop):
     folder = shutil.copytree(home / "talks", tmp_path / "calls")
     for name in ("a", "b"):
         soundfile.write(folder / f"{name}.wav", speech(3, 2, 8_000), 8_000, subtype="ULAW")
-    slide(home, f"input={folder}", f"output={tmp_path / 'probs.csv'}", *hop)
+    run_predict(home, f"input={folder}", f"output={tmp_path / 'probs.csv'}", *hop)
     (message,) = [record.getMessage() for record in caplog.records]
     assert message.startswith(f"{folder / 'a.wav'}, {folder / 'b.wav'}: narrowband audio")
     assert "the model was trained on wideband audio" in message
 
 
-def test_words_and_names_cannot_command_the_terminal(tmp_path, capsys):
+def test_control_characters_in_words_and_names_are_escaped(tmp_path, capsys):
     write_network(tmp_path / "odd", "avg", 0, ["\x1b[2Jyes", "한\tno"])
     soundfile.write(tmp_path / "a\x1b]0;b\x07.wav", speech(0), RATE)
-    slide(tmp_path, f"input='{tmp_path}/a\x1b]0;b\x07.wav'", run_dir="odd")
+    run_predict(tmp_path, f"input='{tmp_path}/a\x1b]0;b\x07.wav'", run_dir="odd")
     printed = capsys.readouterr().out
     assert r"a\x1b]0;b\x07.wav, 1 member" in printed and r"  \x1b[2Jyes  " in printed and r"  한\tno  " in printed
     assert "\x1b" not in printed and "\x07" not in printed

@@ -1,4 +1,4 @@
-"""Tables made in parts, as their users make them, and how they are cut."""
+"""Predict a table in shards, from the command line, and cut it into blocks."""
 
 import re
 import shutil
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from errors import SettingError
+from inference.inputs import Inputs
 from inference.shards import cut, merge, part_paths
 from runs.files import write_text
 from tests.helpers.composed import settings_of
@@ -19,12 +20,16 @@ from tests.helpers.scripts import ENVIRONMENT, ROOT, run
 from tests.test_cli import TINY, data, make_competition
 
 NUM_CLIPS = 7
-ENOUGH = ["model.width=8", "optimizer.lr=0.03", "trainer.max_epochs=8"]  # for another answer to each recording
+ENOUGH = [
+    "model.width=8",
+    "optimizer.lr=0.03",
+    "trainer.max_epochs=8",
+]  # enough for different probabilities per recording
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a trained member, recordings it has not heard and, in whole.csv, what it makes of them."""
+    """A folder with a trained member, test recordings and their predictions in whole.csv."""
     home = tmp_path_factory.mktemp("home")
     make_competition(home / "Data", num_test=NUM_CLIPS)
     run("train.py", *TINY, *data(home), *ENOUGH, cwd=home)
@@ -34,7 +39,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def clips(home: Path, tmp_path: Path) -> Path:
-    """The recordings, to be changed by one test."""
+    """A copy of the recordings that a test may change."""
     return shutil.copytree(home / "Data" / "test", tmp_path / "clips")
 
 
@@ -43,50 +48,52 @@ def settings(home: Path, clips: Path) -> list[str]:
 
 
 def sharded(home: Path, clips: Path, shards: int = 3) -> list[str]:
-    """The arguments of a sweep of shards, beside the recordings; of three, the second has the third batch."""
+    """The arguments of a multirun of shards. Of three shards, the second predicts the third batch."""
     return ["-m", f"shards={shards}", f"shard=range({shards})", *settings(home, clips), "output=probs.csv"]
 
 
 def parts_in(folder: Path) -> dict[str, int]:
-    """The parts and when they were made, in the order of their shards."""
+    """The parts and their modification times, in the order of their shards."""
     return {path.name: path.stat().st_mtime_ns for path in sorted(folder.glob("part-*.csv"))}
 
 
 @pytest.mark.parametrize("shards", [3, 9])
-def test_shards_make_the_table_of_one_process(home: Path, tmp_path: Path, shards: int) -> None:
+def test_shards_give_the_table_of_one_process(home: Path, tmp_path: Path, shards: int) -> None:
     clips = home / "Data" / "test"
     table = tmp_path / "확률, a=b.csv"
     printed = run("predict.py", *sharded(home, clips, shards)[:-1], f"output={table}", cwd=tmp_path)
     assert table.read_bytes() == (home / "whole.csv").read_bytes()
-    assert f"shard 0 of {shards}, {4 if shards == 3 else 2} recordings: {shards - 1} of {shards} parts" in printed
-    assert printed.count(f"all parts merged into {table}") == 1
+    assert (
+        f"shard 0 of {shards}, {4 if shards == 3 else 2} recordings: {shards - 1} of {shards} parts missing" in printed
+    )
+    assert printed.count(f"merged all parts into {table}") == 1
     folder = tmp_path / "확률, a=b.csv.shards"
     assert set(tmp_path.iterdir()) == {table, folder}
     assert {path.name for path in folder.iterdir()} == {*parts_in(folder), "multirun.yaml"}
     assert len(parts_in(folder)) == shards
 
 
-def test_a_missing_part_is_made_again_and_no_other(home: Path, tmp_path: Path) -> None:
+def test_only_a_missing_part_is_predicted_again(home: Path, tmp_path: Path) -> None:
     clips = home / "Data" / "test"
     run("predict.py", *sharded(home, clips), cwd=tmp_path)
     folder = tmp_path / "probs.csv.shards"
     before = parts_in(folder)
-    lost = list(before)[1]
-    (folder / lost).unlink()
+    deleted = list(before)[1]
+    (folder / deleted).unlink()
     (tmp_path / "probs.csv").unlink()
     printed = run("predict.py", *sharded(home, clips), cwd=tmp_path)
-    assert "shard 0 of 3, 4 recordings: 1 of 3 parts still missing, the others are in " in printed
+    assert "shard 0 of 3, 4 recordings: 1 of 3 parts missing, the others are in " in printed
     assert (tmp_path / "probs.csv").read_bytes() == (home / "whole.csv").read_bytes()
     after = parts_in(folder)
-    assert [name for name in before if after[name] != before[name]] == [lost]
+    assert [name for name in before if after[name] != before[name]] == [deleted]
 
 
-def test_a_broken_recording_stops_its_shard_alone(home: Path, clips: Path, tmp_path: Path) -> None:
+def test_a_broken_recording_stops_only_its_shard(home: Path, clips: Path, tmp_path: Path) -> None:
     broken = clips / "test_004.wav"
     broken.write_text("no audio")
     printed = run("predict.py", *sharded(home, clips), cwd=tmp_path, expect=1)
     assert f"{broken}: cannot be read as audio" in printed and "Traceback" not in printed
-    assert "shard 2 of 3, 1 recording: 1 of 3 parts still missing" in printed
+    assert "shard 2 of 3, 1 recording: 1 of 3 parts missing" in printed
     assert not (tmp_path / "probs.csv").exists()
     before = parts_in(tmp_path / "probs.csv.shards")
     assert [name[:6] for name in before] == ["part-0", "part-2"]
@@ -96,7 +103,7 @@ def test_a_broken_recording_stops_its_shard_alone(home: Path, clips: Path, tmp_p
     assert before.items() < parts_in(tmp_path / "probs.csv.shards").items()
 
 
-def test_a_recording_that_is_missing_stops_its_shard_alone(home: Path, clips: Path, tmp_path: Path) -> None:
+def test_a_missing_recording_stops_only_its_shard(home: Path, clips: Path, tmp_path: Path) -> None:
     names = [path.name for path in sorted(clips.iterdir())]
     (clips / "list.txt").write_text("\n".join(names))
     (clips / names[4]).unlink()
@@ -105,7 +112,7 @@ def test_a_recording_that_is_missing_stops_its_shard_alone(home: Path, clips: Pa
     assert [name[:6] for name in parts_in(tmp_path / "probs.csv.shards")] == ["part-0", "part-2"]
 
 
-def test_killed_shards_end_as_if_they_had_not_been(home: Path, tmp_path: Path) -> None:
+def test_killed_shards_resume_with_the_same_result(home: Path, tmp_path: Path) -> None:
     arguments = sharded(home, home / "Data" / "test", 4)
     process = subprocess.Popen([sys.executable, str(ROOT / "predict.py"), *arguments], cwd=tmp_path, env=ENVIRONMENT)
     folder = tmp_path / "probs.csv.shards"
@@ -128,23 +135,23 @@ def test_a_part_of_another_recording_is_not_merged(home: Path, clips: Path, tmp_
     shutil.copyfile(clips / "test_000.wav", clips / "test_004.wav")
     one = ["shards=3", "shard=0", *settings(home, clips), "output=probs.csv"]
     assert "probs.csv exists; give another output=FILE" in run("predict.py", *one, cwd=tmp_path, expect=1)
-    assert "1 of 3 parts still missing" in run("predict.py", *one, "overwrite=true", cwd=tmp_path)
+    assert "1 of 3 parts missing" in run("predict.py", *one, "overwrite=true", cwd=tmp_path)
     assert (tmp_path / "probs.csv").read_bytes() == (home / "whole.csv").read_bytes()
     run("predict.py", *one, "shard=1", "overwrite=true", cwd=tmp_path)
     run("predict.py", *settings(home, clips), "output=whole.csv", cwd=tmp_path)
     assert (tmp_path / "probs.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert (tmp_path / "whole.csv").read_bytes() != (home / "whole.csv").read_bytes()
     after = parts_in(folder)
-    assert len(after) == 3 and list(before)[1] not in after  # the old one is gone, the others are the same
+    assert len(after) == 3 and list(before)[1] not in after  # the outdated part is deleted, the others are kept
     assert len(before.items() & after.items()) == 2
 
 
-def test_a_complete_table_stays_as_it_is_and_another_is_not_overwritten(tmp_path: Path) -> None:
+def test_a_complete_table_is_kept_and_a_different_one_is_not_overwritten(tmp_path: Path) -> None:
     parts = [tmp_path / "part-0.csv", tmp_path / "part-1.csv"]
     for part in parts:
         part.write_text(f"{part.stem},1\n")
     assert merge(parts, tmp_path / "probs.csv", overwrite=False) == 0
-    assert merge(parts, tmp_path / "probs.csv", overwrite=False) == 0  # a shard that was started twice
+    assert merge(parts, tmp_path / "probs.csv", overwrite=False) == 0  # a shard started twice
     parts[1].write_text("another,1\n")
     with pytest.raises(SettingError, match=r"probs\.csv exists"):
         merge(parts, tmp_path / "probs.csv", overwrite=False)
@@ -164,7 +171,7 @@ def test_a_complete_table_stays_as_it_is_and_another_is_not_overwritten(tmp_path
         ("a", 3, "shard is 'a'; give a whole number from 0 on"),
     ],
 )
-def test_numbers_of_no_shard_are_refused(shard: object, shards: float, message: str) -> None:
+def test_invalid_shards_are_errors(shard: object, shards: float, message: str) -> None:
     with pytest.raises(SettingError, match=re.escape(message)):
         settings_of("predict", "run_dir=.", "input=.", "output=probs.csv", f"shard={shard}", f"shards={shards}")
 
@@ -174,12 +181,13 @@ def test_numbers_of_no_shard_are_refused(shard: object, shards: float, message: 
     [
         (["shard=3", "output=never.csv"], "shard is 3, outside of 3 shards; give one from 0 to 2"),
         ([], "3 shards have no table to be merged into; give output=FILE"),
-        (["input=clip.wav", "output=never.csv"], "clip.wav: one recording for 3 shards; leave out shards"),
+        (
+            ["input=clip.wav", "output=never.csv"],
+            "clip.wav: one recording cannot be split into 3 shards; leave out shards",
+        ),
     ],
 )
-def test_shards_that_make_no_table_leave_nothing(
-    home: Path, tmp_path: Path, arguments: list[str], message: str
-) -> None:
+def test_rejected_shards_write_nothing(home: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
     clip = shutil.copy(home / "Data" / "test" / "test_000.wav", tmp_path / "clip.wav")
     options = [*settings(home, home / "Data" / "test"), "shards=3", *arguments]
     printed = run("predict.py", *options, cwd=tmp_path, expect=1)
@@ -198,7 +206,7 @@ def test_blocks_are_whole_batches_in_order(num_recordings: int, shards: int) -> 
     assert max(sizes) - min(sizes) <= 1
 
 
-def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+def test_concurrent_writers_of_one_file_do_not_collide(tmp_path: Path) -> None:
     texts = [letter * 10_000 for letter in "abcdefgh"]
     with ThreadPoolExecutor(len(texts)) as pool:
         list(pool.map(write_text, [tmp_path / "probs.csv"] * 400, texts * 50))
@@ -206,6 +214,7 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["probs.csv"]
 
 
-def test_other_settings_make_other_parts() -> None:
-    one, two = (part_paths(Path("t.csv"), [slice(0, 1)], settings, ["a"], [Path("a")], []) for settings in ([1], [3]))
+def test_different_settings_give_different_parts() -> None:
+    inputs = Inputs(["a"], [Path("a")])
+    one, two = (part_paths(Path("t.csv"), [slice(0, 1)], settings, inputs, []) for settings in ([1], [3]))
     assert one != two

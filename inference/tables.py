@@ -1,0 +1,48 @@
+"""Predict many recordings into one table."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from datamodules.progress import Progress
+from datamodules.recordings import log
+from inference.inputs import Inputs
+from inference.model import Model
+from messages import count, printable
+
+
+class Table(NamedTuple):
+    """Rows of an id (`ids[i]`) and numbers (`values[i]`); `columns` names the id's column first."""
+
+    columns: list[str]
+    ids: list[str]
+    values: np.ndarray
+
+
+def predict_clips(model: Model, inputs: Inputs, batch_size: int, unreadable: dict[Path, str] | None) -> Table:
+    """Predict the loudest second of each recording: one row per recording.
+
+    Args:
+        unreadable: collects the recordings that cannot be read, with the reason; they get no row. None raises.
+
+    Raises:
+        DataError: recordings cannot be read; raised after all have been tried, naming up to five.
+    """
+    probs = [np.empty((0, len(model.class_names)))]
+    with Progress(len(inputs.paths), "predicting", "recording") as progress:
+        for chunk in model.read_clips(inputs.paths, batch_size, unreadable):
+            probs.append(model.predictor.predict_clips(chunk, batch_size))
+            progress.update(len(chunk))
+    values = np.concatenate(probs)
+    rows = [i for i, path in enumerate(inputs.paths) if path not in (unreadable or {})]
+    return Table(["id", *model.class_names], [inputs.ids[i] for i in rows], values[rows])
+
+
+def log_skipped(unreadable: Mapping[Path, str] | None) -> None:
+    """Log the recordings that were skipped, with the reason."""
+    if unreadable:
+        log.warning("%s skipped:", count(len(unreadable), "recording"))
+        for message in sorted(unreadable.values()):
+            log.warning("  %s", printable(message))

@@ -1,0 +1,56 @@
+"""Show predictions: the likely words of one recording, or a table of many with plots."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from datamodules.recordings import check_all_read
+from inference.inputs import Inputs
+from inference.model import Model
+from inference.tables import log_skipped, predict_clips
+from inference.timelines import join_timelines, predict_timelines
+from messages import count, printable
+from reporting.plots import as_png, draw_timeline
+from runs.files import write_bytes
+from runs.tables import write_table
+
+if TYPE_CHECKING:
+    from settings.predict import Predict
+
+
+def print_words(path: Path, model: Model, top: int) -> None:
+    """Print the `top` words of one recording, the most probable first."""
+    probs = model(path)
+    print(f"{printable(str(path))}, {model.predictor.summary}")
+    words = {printable(str(word)): prob for word, prob in probs.nlargest(top).items()}
+    width = max(map(len, words))
+    for word, prob in words.items():
+        print(f"  {word:<{width}}  {prob:6.1%}  {'#' * round(40 * prob)}")
+
+
+def write_predictions(cfg: "Predict", inputs: Inputs, model: Model, output: Path, plots: Sequence[Path]) -> None:
+    """Write the table of all recordings and, with a hop, the plot of each timeline.
+
+    Raises:
+        DataError: recordings cannot be read; nothing is written.
+    """
+    unreadable: dict[Path, str] | None = {} if cfg.skip_unreadable else None
+    timelines = {}
+    if cfg.hop is None:
+        table = predict_clips(model, inputs, cfg.batch_size, unreadable)
+    else:
+        timelines = predict_timelines(model, inputs, cfg.hop, unreadable)
+        table = join_timelines(model, inputs, timelines)
+    if unreadable and not table.ids:
+        check_all_read(unreadable, len(inputs.paths))
+    for i, timeline in timelines.items() if plots else ():
+        plots[i].parent.mkdir(exist_ok=True)
+        write_bytes(plots[i], as_png(draw_timeline(timeline)))
+    write_table(output, *table)
+    log_skipped(unreadable)
+    used = [i for i, path in enumerate(inputs.paths) if path not in (unreadable or {})]
+    windows = f" in {count(len(table.ids), 'window')}" if cfg.hop is not None else ""
+    print(f"{count(len(used), 'recording')}{windows}, {model.predictor.summary}: {printable(str(output))}")
+    if plots:
+        written = [printable(str(plots[i])) for i in used]
+        print(f"{count(len(written), 'plot')}: {written[0]}" + (f" to {written[-1]}" if len(written) > 1 else ""))
