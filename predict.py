@@ -61,8 +61,11 @@ def predict(cfg: "Predict") -> None:
 def main(cfg: DictConfig) -> None:
     from settings import check
     from settings.predict import Predict
+    from settings.unused import warn_unused
 
-    predict(check(Predict, cfg))
+    settings = check(Predict, cfg)
+    warn_unused(settings)
+    predict(settings)
 
 
 if __name__ == "__main__":

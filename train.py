@@ -214,10 +214,13 @@ def make(group: str, plugins: "Mapping[str, Plugin | None]") -> list[Any]:
 def main(cfg: DictConfig) -> float:
     from settings import check
     from settings.train import Train
+    from settings.unused import warn_unused
 
     runtime = HydraConfig.get()
     number = OmegaConf.select(runtime, "job.num", default=0)  # type: ignore[arg-type]  # a run outside of a sweep has none
-    return train(check(Train, cfg), runtime.runtime.output_dir, list(runtime.overrides.task), number)
+    settings = check(Train, cfg)
+    warn_unused(settings)
+    return train(settings, runtime.runtime.output_dir, list(runtime.overrides.task), number)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from runs.status import Status
 from runs.tables import format_table
 from settings import check
 from settings.ensemble import Ensemble as Settings
+from settings.unused import warn_unused
 
 FILES = {
     "predictions": "submission.csv",
@@ -25,7 +26,9 @@ FILES = {
 
 def main(cfg: DictConfig) -> None:
     """Check the settings, then `run`."""
-    run(check(Settings, cfg))
+    settings = check(Settings, cfg)
+    warn_unused(settings)
+    run(settings)
 
 
 def run(settings: Settings) -> pd.DataFrame:
