@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,7 @@ from hydra.errors import HydraException, InstantiationException, MissingConfigEx
 from omegaconf.errors import OmegaConfBaseException
 
 from errors import user_message
-from messages import printable
+from messages import printable, renamed
 
 CONF = Path(__file__).parent / "conf"
 PATHS = ("run_dir", "ckpt_path", "input", "output")
@@ -88,6 +89,8 @@ def hydra_message(error: HydraException | OmegaConfBaseException) -> str:
     if isinstance(error, OverrideParseException):
         reason = str(error).removeprefix(f"Error parsing override '{error.override}'\n").partition("\n")[0]
         return f"{error.override}: not a setting ({reason}); give name=value, special characters as \"name='value'\""
+    if replaced := next(filter(None, map(renamed, re.findall(r"'[~+]*([\w.]+)'", str(error)))), None):
+        return replaced
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else None
     key = next((error.full_key for error in (error, cause) if isinstance(error, OmegaConfBaseException)), None)
     dropped = ("full_key:", "reference_type=", "object_type=")

@@ -38,11 +38,11 @@ def predict(cfg: "Predict") -> None:
         check_writable(output, plots, cfg.overwrite)
 
     # pandas and torch take seconds to import: not for --help, nor for an error in a setting or a path.
+    from allocator import keep_freed_memory
     from inference.checkpoints import find_checkpoints
     from inference.model import Model
     from inference.predictor import load_ensemble
     from inference.shards import predict_shard
-    from lightning_modules.allocator import keep_freed_memory
     from reporting.predictions import print_words, write_predictions
 
     checkpoints = find_checkpoints(Path(cfg.path))

@@ -24,7 +24,7 @@ from datamodules.clips import Clips, Splits
 from lightning_modules.mac import MAC
 from settings import check
 from settings.train import Train
-from train import train
+from training.run import train
 
 SECONDS = 3.0  # duration of a measurement
 NUM_CLIPS = 100_000  # the competition's

@@ -17,19 +17,19 @@ from hydra.utils import instantiate
 from onnxruntime import InferenceSession
 from torch import Tensor
 
+from allocator import keep_freed_memory
 from benchmarks.workload import NUM_CLIPS, rate
 from datamodules.features import MultiResolutionMel
 from datamodules.overlap import OverlapDataModule
 from inference.member import TrainedNetwork
 from inference.onnx_export import to_onnx
 from inference.predictor import Predictor
-from lightning_modules.allocator import keep_freed_memory
 from lightning_modules.classifier import kl_divergence
 from lightning_modules.mac import MAC
 from settings import as_dict, check
 from settings.source import source_config
 from settings.train import Train
-from train import train
+from training.run import train
 
 keep_freed_memory()  # as the scripts do
 

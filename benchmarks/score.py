@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from allocator import keep_freed_memory
 from datamodules.audio_files import list_recordings
 from datamodules.recordings import read_clips
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, from_int16
@@ -30,7 +31,6 @@ from ensembling.metrics import kl_divergence, recall, uniform_kl
 from inference.checkpoints import find_checkpoints
 from inference.member import load_member
 from inference.predictor import Predictor
-from lightning_modules.allocator import keep_freed_memory
 from runs.tables import PROB_FLOOR
 
 TEMPERATURES = np.geomspace(0.25, 4.0, 65)

@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("batch_size", type=int, nargs="?", default=128)
     arguments = parser.parse_args()
     call = f"from benchmarks.step import measure; measure({arguments.pool!r}, {arguments.batch_size})"
-    keep = "from lightning_modules.allocator import keep_freed_memory; keep_freed_memory(); "
+    keep = "from allocator import keep_freed_memory; keep_freed_memory(); "
     for allocator, code in zip(ALLOCATORS, (call, keep + call), strict=True):
         print(f"{allocator}: ", end="", flush=True)
         subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=True)

@@ -1,4 +1,4 @@
-"""WordClassifier: the learner around a network, and all that a checkpoint needs to predict."""
+"""WordClassifier: a network with its front end, loss, metrics, optimizer and schedule."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,8 +14,9 @@ from datamodules.features import MultiResolutionMel
 from errors import RunError, SettingError
 from lightning_modules.muon import Muon
 from lightning_modules.registry import build_network
+from lightning_modules.teacher import Teacher
 
-OPTIMIZERS = {"Muon": Muon}  # in place of torch.optim's own
+OPTIMIZERS = {"Muon": Muon}  # these take precedence over torch.optim
 
 
 def kl_divergence(log_probs: Tensor, targets: Tensor) -> Tensor:
@@ -24,12 +25,12 @@ def kl_divergence(log_probs: Tensor, targets: Tensor) -> Tensor:
 
 
 def uniform_kl(targets: Tensor) -> Tensor:
-    """What answering 1 / num_classes everywhere scores: the yardstick that every model has to beat."""
+    """KL of the uniform prediction, 1 / num_classes for each class: the baseline of every model."""
     return math.log(targets.shape[1]) + torch.xlogy(targets, targets).sum(dim=1).mean()
 
 
 def topk_recall(log_probs: Tensor, targets: Tensor) -> Tensor:
-    """Share of a clip's k true words that are among its k most probable ones, mean over clips; k is the clip's own."""
+    """Share of a clip's k true words among its k most probable words, mean over clips; k may differ per clip."""
     true = targets > 0
     k = true.sum(dim=1, keepdim=True)
     rank = log_probs.argsort(dim=1, descending=True).argsort(dim=1)
@@ -39,15 +40,17 @@ def topk_recall(log_probs: Tensor, targets: Tensor) -> Tensor:
 class WordClassifier(LightningModule):
     """Features `(B, C, F, T)` -> log-probabilities `(B, num_classes)`; trained on soft targets by KL divergence.
 
-    All arguments are plain numbers and strings, kept in the checkpoint, which therefore predicts from waveforms alone.
+    All arguments are plain numbers and strings. The checkpoint stores them, so it predicts waveforms on its own.
 
     Args:
-        class_names: the words, in the order of the outputs.
+        class_names: in the order of the outputs.
         network: `name`, one of lightning_modules.registry.NETWORKS, and arguments of that network.
         features: arguments of MultiResolutionMel.
-        optimizer: `name`, a class of torch.optim, and its arguments; Muon is the one here, for convolutions.
-        schedule: `warmup`, the share of all steps in which the learning rate rises from zero, and `final`, the
-            fraction of the learning rate that one cosine falls to at the last step.
+        optimizer: `name`, Muon (see muon.py) or a class of torch.optim, and its arguments.
+        schedule: `warmup`, the share of all steps in which the learning rate rises linearly from zero; `final`, the
+            fraction of the learning rate at the end of the cosine, the last step.
+
+    `teacher` blends its predictions into the training targets; None trains on the data's targets.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class WordClassifier(LightningModule):
         self.network = build_network(network, len(self.class_names), len(self.features.win_lengths)).to(
             memory_format=torch.channels_last
         )
+        self.teacher: Teacher | None = None
         self.compiled: Callable[[Tensor], Tensor] | None = None
 
     def forward(self, features: Tensor) -> Tensor:
@@ -77,9 +81,9 @@ class WordClassifier(LightningModule):
         return network(features.contiguous(memory_format=torch.channels_last))
 
     def compile_network(self, mode: str) -> None:
-        """Train with the network through `torch.compile`, in one of its modes; all training batches have one size.
+        """Train through `torch.compile`, in one of its modes.
 
-        Evaluation, whose batches differ in size, stays as it is.
+        Only training: all of its batches have one size, those of evaluation differ.
         """
         self.compiled = torch.compile(self.network.forward, mode=mode, dynamic=False)
 
@@ -88,8 +92,14 @@ class WordClassifier(LightningModule):
         """Waveforms `(B, T)` in [-1, 1] at the features' sample rate -> probabilities `(B, num_classes)`, float32."""
         return self(self.features(waveforms)).float().exp()
 
+    def on_fit_start(self) -> None:
+        if self.teacher:
+            self.teacher.to(self.device)
+
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         features, targets = batch
+        if self.teacher:
+            targets = self.teacher.blend(features, targets)
         loss = kl_divergence(self(features), targets)
         self.log("train/loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(targets))
         return loss
@@ -106,7 +116,7 @@ class WordClassifier(LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if every and batch_idx % every == 0:  # more often, reading the loss would hold up a GPU
+        if every and batch_idx % every == 0:  # reading the loss makes the host wait for the GPU
             self._check_finite(outputs["loss"])
 
     def on_train_epoch_end(self) -> None:
@@ -114,7 +124,7 @@ class WordClassifier(LightningModule):
         self._check_finite(metrics["train/loss_epoch"], *(metrics[name] for name in ("val/kl",) if name in metrics))
 
     def _check_finite(self, *losses: Tensor) -> None:
-        """Whether the training still converges; every process of a distributed training gets the same answer.
+        """Check the losses; in a distributed training, all processes raise together.
 
         Raises:
             RunError: a loss is not finite.
@@ -123,13 +133,13 @@ class WordClassifier(LightningModule):
         if not math.isfinite(total):
             raise RunError(
                 f"the training diverged in epoch {self.trainer.current_epoch + 1}, its loss is {total}; lower "
-                "optimizer.lr, and give another name=... or overwrite=true"
+                "optimizer.lr, and use another name=... or overwrite=true"
             )
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         options = dict(self.hparams["optimizer"])
         name = options.pop("name")
-        # One pass over the weights instead of a dozen. On CUDA the fused optimizers of torch.optim unscale the
+        # Fused: one pass over the weights instead of a dozen. On CUDA, the fused optimizers of torch.optim unscale the
         # gradients of 16-bit mixed precision themselves, which is too late for clipping.
         clips = self.device.type == "cuda" and name not in OPTIMIZERS and self.trainer.gradient_clip_val
         options.setdefault("fused", not clips)
@@ -142,7 +152,7 @@ class WordClassifier(LightningModule):
 
 
 def warmup_cosine(progress: float, warmup: float, final: float) -> float:
-    """Fraction of the learning rate at `progress` (0 .. 1) through all steps: a straight rise, then one cosine down."""
+    """Learning rate factor at `progress` (0 to 1) through all steps: linear warmup, then one cosine to `final`."""
     if progress < warmup:
         return progress / warmup
     phase = min((progress - warmup) / (1 - warmup), 1.0)

@@ -17,7 +17,7 @@ POOLS = {
 
 
 class ConvBlock(nn.Sequential):
-    """BatchNorm2d -> LeakyReLU(0.1) -> Conv2d with bias and same padding: of `(B, C, F, T)` only C changes."""
+    """BatchNorm2d -> LeakyReLU(0.1) -> Conv2d with bias: `(B, in_chans, F, T)` -> `(B, out_chans, F, T)`."""
 
     def __init__(self, in_chans: int, out_chans: int, kernel_size: int) -> None:
         super().__init__(
@@ -28,9 +28,9 @@ class ConvBlock(nn.Sequential):
 
 
 class Stage(nn.Sequential):
-    """Four blocks of kernel 1, 3, 1, 3; the first one changes the number of channels.
+    """Four blocks with kernels 1, 3, 1, 3; the first block changes the number of channels.
 
-    With `residual`, the second and the last two are added to what goes into them, as in a pre-activation ResNet
+    With `residual`, a connection skips the second block, and another one the last two, as in a pre-activation ResNet
     (arXiv 1603.05027).
     """
 
@@ -55,9 +55,9 @@ class Stage(nn.Sequential):
 class MAC(Network):
     """Features `(B, in_chans, F, T)` -> log-probabilities `(B, num_classes)`; F and T at least 32.
 
-    `pool` says what *every* pool is, the four between the stages and the global one: "avg" or "max".
-    With the notebook's `width` of 24 and 30 classes it has 1,539,918 parameters. `residual` adds shortcuts
-    to the stages and no parameters; the notebook has none.
+    `pool`, "avg" or "max", is the kind of all pools: the four between the stages and the global one. With a `width` of
+    24, as in the notebook, and 30 classes it has 1,539,918 parameters. `residual` adds residual connections to the
+    stages, which have no parameters; the notebook has none.
 
     Source: the winning notebook, class MAC (its MODEL_FACTOR is `width`).
     """
@@ -77,8 +77,8 @@ class MAC(Network):
         local_pool, global_pool = POOLS[pool]
         self.residual = residual
         w = width
-        self.stem = nn.Conv2d(in_chans, 2 * w, kernel_size=6, stride=2, padding=2)
-        self.stages = nn.Sequential(
+        self.stem = nn.Conv2d(in_chans, 2 * w, kernel_size=6, stride=2, padding=2)  # (B, 2w, F / 2, T / 2)
+        self.stages = nn.Sequential(  # (B, 8w, F / 32, T / 32)
             Stage(2 * w, w, residual),
             local_pool(2),
             Stage(w, 2 * w, residual),
@@ -89,7 +89,7 @@ class MAC(Network):
             local_pool(2),
             Stage(6 * w, 8 * w, residual),
         )
-        self.head = nn.Sequential(ConvBlock(8 * w, 16 * w, 1), global_pool(1), nn.Flatten())
+        self.head = nn.Sequential(ConvBlock(8 * w, 16 * w, 1), global_pool(1), nn.Flatten())  # (B, 16w)
         self.dense = nn.Sequential(
             nn.Linear(16 * w, 8 * w),
             nn.Dropout(drop_rate),
@@ -100,13 +100,14 @@ class MAC(Network):
 
     def forward(self, features: Tensor) -> Tensor:
         logits = self.dense(self.head(self.stages(self.stem(features))))
-        # In 16-bit a log-softmax over many classes loses digits that the KL divergence needs.
+        # float32: a 16-bit log-softmax over many classes loses digits that the KL divergence needs.
         return F.log_softmax(logits.float(), dim=1)
 
     def folded(self) -> "MAC":
-        """A copy for prediction: each batch norm that alone follows a convolution becomes part of its kernel.
+        """A copy for prediction in which each batch norm directly after a convolution is folded into its kernel.
 
-        Batch norms behind a pool stay: a maximum does not commute with a negative scale. So do those behind a sum.
+        A batch norm after a pool stays, as a maximum does not commute with a negative scale, and so does one after a
+        sum.
         """
         network = deepcopy(self).eval()
         stages: list[Any] = [stage for stage in network.stages if isinstance(stage, Stage)]

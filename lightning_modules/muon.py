@@ -1,4 +1,4 @@
-"""Muon: every direction of a convolution's kernels moves equally far."""
+"""Muon optimizer: orthogonalized momentum for convolution kernels."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -9,17 +9,17 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.adamw import adamw
 
-# Of the polynomial a x + b x^3 + c x^5 that drives singular values to about 1 (0.7 to 1.2) in five rounds.
+# Coefficients of the polynomial a x + b x^3 + c x^5: five rounds move singular values to about 1 (0.7 to 1.2).
 A, B, C = 3.4445, -4.7750, 2.0315
 ROUNDS = 5
 
 
 def orthogonalize(matrices: Sequence[Tensor]) -> list[Tensor]:
-    """Matrices `(n, m)` -> about the nearest ones whose singular values are all 1, float32; zeros stay zeros.
+    """Matrices `(n, m)` -> approximately the nearest matrices with singular values of 1, float32; zeros stay zeros.
 
-    Every round is a polynomial of the Gram matrix, and polynomials of one matrix commute: so the rounds are done on
-    the smaller Gram matrix and meet the long side only twice, a third of the arithmetic of kernels nine times as long
-    as wide. Gram matrices of one size go through the rounds together: a GPU spends its time on starting small products.
+    Every round is a polynomial of the Gram matrix, and polynomials of one matrix commute. So the rounds use the smaller
+    Gram matrix, and only two products involve the long side. For a kernel nine times as long as wide, that is a third
+    of the arithmetic. Gram matrices of one size are batched: on a GPU, launching many small products is the cost.
     """
     wide = [matrix.float() if matrix.shape[0] <= matrix.shape[1] else matrix.float().T for matrix in matrices]
     result: list[Tensor] = [torch.empty(0)] * len(wide)
@@ -31,11 +31,11 @@ def orthogonalize(matrices: Sequence[Tensor]) -> list[Tensor]:
         for i, product in zip(group, _polynomials(gram / square_norm) / square_norm.sqrt(), strict=True):
             result[i] = product @ wide[i]
     pairs = zip(result, matrices, strict=True)
-    return [found if matrix.shape[0] <= matrix.shape[1] else found.T for found, matrix in pairs]
+    return [product if matrix.shape[0] <= matrix.shape[1] else product.T for product, matrix in pairs]
 
 
 def _polynomials(gram: Tensor) -> Tensor:
-    """Gram matrices `(B, n, n)` of norm 1 -> the products of all rounds' polynomials, `(B, n, n)`."""
+    """Gram matrices `(B, n, n)` of norm 1 -> the product of the polynomials of all rounds, `(B, n, n)`."""
     product = identity = torch.eye(gram.shape[1], device=gram.device)
     for _ in range(ROUNDS):
         polynomial = A * identity + B * gram + C * (gram @ gram)
@@ -45,13 +45,13 @@ def _polynomials(gram: Tensor) -> Tensor:
 
 
 class Muon(Optimizer):
-    """Kernels of convolutions move along the orthogonalized average of their gradients (Nesterov's), each as a matrix
-    `(out_chans, the rest)`; all other parameters by AdamW. `torch.optim.Muon` is for networks of matrices alone.
+    """Update convolution kernels by orthogonalized Nesterov momentum, all other parameters by AdamW.
 
-    Steps of kernels are as long as AdamW's usually are, 0.2 an entry (root mean square) times the learning rate: one
-    learning rate and one weight decay serve both.
+    A kernel counts as a matrix `(out_chans, in_chans * height * width)`. `torch.optim.Muon` supports only matrices.
+    The root mean square of a kernel's update is 0.2 times the learning rate, about that of AdamW, so that one learning
+    rate and one weight decay serve both.
 
-    Source: Jordan et al., kellerjordan.github.io/posts/muon; the length of a step: Liu et al., arXiv 2502.16982.
+    Source: Jordan et al., kellerjordan.github.io/posts/muon; the size of an update: Liu et al., arXiv 2502.16982.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Muon(Optimizer):
         torch._foreach_lerp_(averages, grads, 1 - momentum)
         directions = torch._foreach_lerp(grads, averages, momentum)
         steps = orthogonalize([direction.flatten(1) for direction in directions])
-        # Entries of a step have a root mean square of 1 / sqrt(the longer side).
+        # An orthogonalized matrix has a root mean square of 1 / sqrt(its longer side).
         torch._foreach_mul_(steps, [-0.2 * lr * math.sqrt(max(step.shape)) for step in steps])
         torch._foreach_mul_(params, 1 - lr * weight_decay)
         torch._foreach_add_(params, [step.view_as(p) for step, p in zip(steps, params, strict=True)])

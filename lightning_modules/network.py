@@ -8,9 +8,9 @@ from torch import nn
 class Network(nn.Module):
     """Features `(B, in_chans, F, T)` -> log-probabilities `(B, num_classes)`, float32.
 
-    Its constructor takes `num_classes` and `in_chans`, which are read from the data, and settings of `conf/model/`.
+    The constructor takes `num_classes` and `in_chans`, which come from the data, and the settings in `conf/model/`.
     """
 
     def folded(self) -> "Network":
-        """A copy for prediction, in evaluation mode; a network that can be made faster then says how."""
+        """A copy in evaluation mode for prediction. Override it to fold batch norms or the like."""
         return deepcopy(self).eval()

@@ -1,51 +1,34 @@
-"""Distillation: an ensemble's answers take the place of the training targets."""
+"""Knowledge distillation: targets from an ensemble."""
 
-from pathlib import Path
+from collections.abc import Sequence
 
 import torch
-from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
-from errors import RunError
-from inference.checkpoints import find_checkpoints
-from inference.member import load_member
 
+class Teacher:
+    """Blends the mean probabilities of an ensemble into the targets of each training batch, after augmentation.
 
-class Teacher(Callback):
-    """At every step the ensemble in `run_dir` answers the very batch that the student is about to learn, augmentation
-    and mixup included; its probabilities make up `weight` of the targets, the data's own answers the rest.
+    Not a module: its weights belong to neither the student's checkpoint nor its optimizer.
 
-    Raises:
-        RunError: at the start, if the teacher knows other words or looks at other features than the student.
+    Args:
+        networks: features `(B, C, F, T)` -> log-probabilities `(B, num_classes)`, in evaluation mode.
+        weight: of the ensemble in the targets; the data's own targets have the rest.
 
-    Source: Hinton et al., arXiv 1503.02531; that teacher and student should see one and the same picture, and for
-    long: Beyer et al., arXiv 2106.05237.
+    Source: Hinton et al., arXiv 1503.02531. Teacher and student should see the same augmented input, and the student
+    should train for long: Beyer et al., arXiv 2106.05237.
     """
 
-    def __init__(self, run_dir: str, weight: float = 1.0) -> None:
-        if not 0 < weight <= 1:
-            raise RunError(f"callbacks.teacher.weight is {weight}; choose a share of the targets, above 0 and up to 1")
-        self.run_dir, self.weight = Path(run_dir), weight
-        self.networks: list[nn.Module] = []
+    def __init__(self, networks: Sequence[nn.Module], weight: float = 1.0) -> None:
+        self.networks, self.weight = list(networks), weight
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        for path in find_checkpoints(self.run_dir):
-            member = load_member(path)
-            if member.class_names != pl_module.class_names:
-                raise RunError(f"{path} knows other words than the data; train a teacher on the data's words")
-            if member.feature_settings != pl_module.hparams["features"]:
-                raise RunError(
-                    f"{path} was trained on other features than its student ({member.feature_settings}); "
-                    "give the student the same, features.*=..."
-                )
-            self.networks.append(member.network.folded().to(pl_module.device))
+    def to(self, device: torch.device) -> None:
+        for network in self.networks:
+            network.to(device)
 
     @torch.no_grad()
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: tuple[Tensor, Tensor], batch_idx: int
-    ) -> None:
-        features, targets = batch
+    def blend(self, features: Tensor, targets: Tensor) -> Tensor:
+        """Features and targets `(B, num_classes)` of a batch -> new targets, float32."""
         features = features.contiguous(memory_format=torch.channels_last)
-        with trainer.precision_plugin.forward_context():
-            probs = [network(features).exp() for network in self.networks]
-        targets.lerp_(torch.stack(probs).mean(dim=0), self.weight)
+        probs = torch.stack([network(features).exp() for network in self.networks])
+        return targets.lerp(probs.mean(dim=0), self.weight)

@@ -24,13 +24,15 @@ IGNORED_SETTINGS = (
     "trainer.precision",
 )
 
+LEGACY = {"teacher_weight": 1.0}  # values of settings that the configurations of earlier versions lack
+
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     """(name, old value, new value) of every setting that differs, without IGNORED_SETTINGS.
 
-    A missing setting counts as null: runs of earlier versions lack the settings that were added later.
+    A missing setting counts as null, or as its value in LEGACY.
     """
-    flat_old, flat_new = flatten(old), flatten(new)
+    flat_old, flat_new = LEGACY | flatten(old), LEGACY | flatten(new)
     pairs = [(name, flat_old.get(name), flat_new.get(name)) for name in {**flat_old, **flat_new}]
     return [pair for pair in pairs if pair[1] != pair[2] and not _is_ignored(pair[0])]
 

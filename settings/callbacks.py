@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic.dataclasses import dataclass
 
-from settings.fields import OPEN, AnyText, Count, Flag, Index, Path, Text, real, whole
+from settings.fields import OPEN, AnyText, Count, Flag, Index, Path, Text, whole
 from settings.options import Options
 from settings.plugin import Plugin
 
@@ -54,16 +54,6 @@ class Dashboard(Plugin):
 
 
 @dataclass(config=OPEN, kw_only=True)
-class Teacher(Plugin):
-    """Distillation: an ensemble's mean takes the place of the targets."""
-
-    run_dir: AnyText | None
-    """The ensemble's folder; null without distillation."""
-    weight: Annotated[float, real(above=0, most=1)]
-    """Share of the ensemble in the targets; the rest are the data's."""
-
-
-@dataclass(config=OPEN, kw_only=True)
 class TensorBoardLogger(Plugin):
     """Writes curves, sounds and plots for TensorBoard."""
 
@@ -87,7 +77,6 @@ Callback = Annotated[
             "lightning.pytorch.callbacks.TQDMProgressBar": TQDMProgressBar,
             "runs.history.EpochCSVLogger": History,
             "reporting.dashboard.Dashboard": Dashboard,
-            "lightning_modules.teacher.Teacher": Teacher,
         },
     ),
 ]

@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
 
 from errors import SettingError, UserError
+from messages import renamed
 
 T = TypeVar("T")
 
@@ -105,6 +106,8 @@ def message(fault: Mapping[str, Any], values: Any, prefix: str) -> str:
         case "literal_error":
             remedy = f"choose {fault['ctx']['expected'].replace(chr(39), '')}"
         case "unexpected_keyword_argument":
+            if error := renamed(prefix + ".".join(path)):
+                return error
             remedy = "there is no such setting, leave it out"
         case "list_type":
             remedy = "give a list, [..., ...]"

@@ -1,16 +1,17 @@
 """All settings of train.py."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 from typing_extensions import Self
 
+from messages import renamed
 from settings.augment import AnyAugment
 from settings.callbacks import Callback, Logger
 from settings.data import Data
 from settings.features import MultiResolutionMel
-from settings.fields import CLOSED, OPEN, ExistingFile, ExistingFolder, Flag, Fraction, Path, Seed, Share, Text
+from settings.fields import CLOSED, OPEN, ExistingFile, ExistingFolder, Flag, Fraction, Path, Seed, Share, Text, real
 from settings.model import Network
 from settings.optimizer import AnyOptimizer
 from settings.trainer import Trainer
@@ -37,7 +38,9 @@ class Train:
     schedule: Schedule
     """Learning rate schedule."""
     teacher: ExistingFolder | None
-    """Distillation: the folder of the complete runs whose mean is learned instead of the targets."""
+    """Distillation: the folder of an ensemble's complete runs; train on its mean prediction."""
+    teacher_weight: Annotated[float, real(above=0, most=1)]
+    """Weight of the teacher in the targets; the data's own targets have the rest."""
     compile: Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"] | None
     """Train with the network through torch.compile, in this mode."""
     ckpt_path: ExistingFile | None
@@ -63,6 +66,6 @@ class Train:
         ):
             if not self.callbacks.get(name):
                 raise ValueError(f"callbacks.{name} is null, but no other callback writes {writes}; leave it on")
-        if self.teacher and not self.callbacks.get("teacher"):
-            raise ValueError("callbacks.teacher is null, so teacher has no effect; leave it on, or set teacher=null")
+        if old := next((name for name in self.callbacks if renamed(f"callbacks.{name}")), None):
+            raise ValueError(renamed(f"callbacks.{old}"))
         return self

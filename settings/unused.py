@@ -38,7 +38,7 @@ def find_unused(settings: Any) -> Iterator[tuple[str, str]]:
 def _of_train(cfg: Train) -> Iterator[tuple[str, str]]:
     data = cfg.data
     if cfg.teacher is None:
-        yield "callbacks.teacher", "teacher is null"
+        yield "teacher_weight", "teacher is null"
     if not any((cfg.logger or {}).values()):
         yield "callbacks.learning_rate", "there is no logger"
         yield "callbacks.dashboard", "there is no logger"

@@ -9,7 +9,7 @@ import pytest
 
 PROGRAM = """
 import resource, torch
-from lightning_modules.allocator import keep_freed_memory
+from allocator import keep_freed_memory
 {call}
 faults = []
 for _ in range(40):

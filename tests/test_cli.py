@@ -144,7 +144,9 @@ def test_a_killed_run_ends_as_if_it_had_not_been(home: Path, number: signal.Sign
         process.send_signal(number)
         assert process.wait() == code
     last = (home / "killed.txt").read_text().splitlines()[-1]
-    assert number == signal.SIGKILL or last.endswith(f"ended by {number.name}; the same command resumes the run")
+    assert number == signal.SIGKILL or last.endswith(
+        f"ended by {number.name}; repeat the command to resume from the last completed epoch"
+    )
     assert json.loads((member / "metrics.json").read_text())["status"] == status
     assert "resuming from" in run("train.py", *options, cwd=home)
     whole = home / "outputs" / "whole" / "avg_seed0"
@@ -155,7 +157,7 @@ def test_a_run_stopped_by_its_time_limit_resumes_with_a_longer_one(home: Path) -
     options = [*TINY, *data(home), "name=timed"]
     member = home / "outputs" / "timed" / "avg_seed0"
     printed = run("train.py", *options, "+trainer.max_time={milliseconds: 1}", cwd=home)
-    assert "stopped by trainer.max_time after 1 of 2 epochs; the same command with a longer one resumes" in printed
+    assert "stopped by trainer.max_time after 1 of 2 epochs; repeat the command with a longer one to resume" in printed
     metrics = json.loads((member / "metrics.json").read_text())
     assert metrics["status"] == "stopped" and metrics["epochs"] == 1 and metrics["val_kl"] > 0
     assert (member / "predictions.csv").exists()
@@ -181,7 +183,7 @@ def test_fast_dev_run_goes_through_everything_and_leaves_nothing_that_counts(hom
 
 
 def test_all_that_may_be_off_is_off(home: Path) -> None:
-    off = ["logger=null", *(f"callbacks.{name}=null" for name in ("best", "learning_rate", "progress", "teacher"))]
+    off = ["logger=null", *(f"callbacks.{name}=null" for name in ("best", "learning_rate", "progress"))]
     options = [option for option in TINY if not option.startswith("callbacks")]
     run("train.py", *options, *data(home), "name=off", *off, "callbacks.dashboard=null", cwd=home)
     member = home / "outputs" / "off" / "avg_seed0"
@@ -299,6 +301,11 @@ def test_a_run_that_never_trained_gives_way_to_another_configuration(home: Path)
         (["data=competion"], "data=competion: there is no such option; choose one of competition,"),
         (["ckpt_path=nix.ckpt", *TINY, "data.root=Data"], "ckpt_path is 'nix.ckpt'; no such file"),
         (["callbacks.last=null", *TINY, "data.root=Data"], "callbacks.last is null"),
+        (
+            ["callbacks.teacher.weight=0.5", *TINY, "data.root=Data"],
+            "callbacks.teacher.weight was renamed; use teacher=",
+        ),
+        (["callbacks.history=null", *TINY, "data.root=Data"], "callbacks.history was renamed; use callbacks.epoch_csv"),
         (["callbacks.epoch_csv=null", *TINY, "data.root=Data"], "callbacks.epoch_csv is null"),
         (["callbacks=null", "experiment=smoke"], "callbacks.last is null"),
         (

@@ -1,4 +1,4 @@
-"""What is chosen for the device, and what is wrong with it."""
+"""Choices by device, and errors about it."""
 
 import logging
 import platform
@@ -9,14 +9,14 @@ import torch
 from omegaconf import OmegaConf
 
 from errors import SettingError
-from lightning_modules import device
-from lightning_modules.device import resolve_auto
+from training import device
+from training.device import choose_devices, resolve_auto
 
 
-def choose(accelerator: str = "auto", precision: str = "auto", devices: int | str = 1, number: int = 0) -> Any:
+def resolve(accelerator: str = "auto", precision: str = "auto", devices: int | str = 1) -> Any:
     trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
     cfg: Any = OmegaConf.create({"trainer": trainer, "data": {"cache": "auto"}})
-    resolve_auto(cfg, number)
+    resolve_auto(cfg)
     return cfg
 
 
@@ -42,26 +42,28 @@ def num_gpus(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) ->
     indirect=["num_gpus"],
 )
 def test_members_take_the_gpus_of_a_machine_in_turn(num_gpus, number, accelerator, devices, chosen) -> None:
-    assert choose(accelerator, devices=devices, number=number).trainer.devices == chosen
+    cfg = resolve(accelerator, devices=devices)
+    assert choose_devices(cfg.trainer, number) == chosen and cfg.trainer.devices == devices
 
 
 @pytest.mark.parametrize(
-    ("num_gpus", "precision", "cache"),
-    [(1, "16-mixed", "waveforms"), (0, "32-true", "features")],
+    ("num_gpus", "accelerator", "precision", "cache"),
+    [(1, "cuda", "16-mixed", "waveforms"), (0, "cpu", "32-true", "features")],
     indirect=["num_gpus"],
 )
-def test_precision_and_cache_follow_the_device(num_gpus, precision, cache) -> None:
-    cfg = choose()
-    assert (cfg.trainer.precision, cfg.data.cache) == (precision, cache)
+def test_accelerator_precision_and_cache_follow_the_device(num_gpus, accelerator, precision, cache) -> None:
+    cfg = resolve()
+    resolved = cfg.trainer.accelerator, cfg.trainer.precision, cfg.data.cache
+    assert resolved == (accelerator, precision, cache)
 
 
 @pytest.mark.parametrize("num_gpus", [0], indirect=True)
 @pytest.mark.parametrize("accelerator", ["gpu", "cuda", "mps"])
-def test_a_device_that_is_not_there_is_named(num_gpus, accelerator) -> None:
+def test_an_absent_device_is_an_error(num_gpus, accelerator) -> None:
     with pytest.raises(
         SettingError, match=f"^trainer.accelerator is {accelerator}, but PyTorch finds no such device; "
     ):
-        choose(accelerator)
+        resolve(accelerator)
 
 
 @pytest.mark.parametrize(
@@ -76,12 +78,12 @@ def test_a_device_that_is_not_there_is_named(num_gpus, accelerator) -> None:
     ],
     indirect=["num_gpus"],
 )
-def test_bfloat16_without_instructions_for_it_is_warned_of(
+def test_bfloat16_without_instructions_for_it_is_a_warning(
     num_gpus, accelerator, precision, bfloat16, warns, monkeypatch, caplog
 ) -> None:
     monkeypatch.setattr(device, "computes_bfloat16", lambda: bfloat16)
     with caplog.at_level(logging.WARNING):
-        choose(accelerator, precision)
+        resolve(accelerator, precision)
     assert (f"trainer.precision is {precision}, but this CPU has neither AVX512_BF16 nor AMX" in caplog.text) == warns
 
 

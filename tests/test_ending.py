@@ -15,9 +15,9 @@ from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from errors import CacheError, RunError, SettingError
-from runs.ending import clear_end, final_status
 from runs.folder import RunFolder
 from runs.status import Status
+from training.ending import clear_end, final_status
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
@@ -44,7 +44,8 @@ def test_a_signal_ends_a_run_as_interrupted_and_says_that_it_resumes(end, code, 
     with pytest.raises(SystemExit) as caught, folder.track_status(pool="avg", seed=0), clear_end(str(tmp_path)):
         end()
     assert caught.value.code == code
-    assert caplog.messages == [f"ended by {signal.Signals(code - 128).name}; the same command resumes the run"]
+    ended = f"ended by {signal.Signals(code - 128).name}"
+    assert caplog.messages == [f"{ended}; repeat the command to resume from the last completed epoch"]
     assert folder.metrics["status"] == Status.INTERRUPTED
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
@@ -161,5 +162,5 @@ def test_a_run_is_stopped_where_its_time_is_over_before_its_epochs(epochs, limit
     timer.load_state_dict({"time_elapsed": {"train": 10.0}})
     with caplog.at_level(logging.WARNING):
         assert final_status(SimpleNamespace(callbacks=[timer]), epochs, 20) == status
-    told = ["stopped by trainer.max_time after 3 of 20 epochs; the same command with a longer one resumes the run"]
-    assert caplog.messages == (told if status == Status.STOPPED else [])
+    warning = "stopped by trainer.max_time after 3 of 20 epochs; repeat the command with a longer one to resume"
+    assert caplog.messages == ([warning] if status == Status.STOPPED else [])

@@ -26,7 +26,7 @@ from tests.helpers.fake_members import write_network
 from tests.helpers.fake_recordings import speech, write_competition
 from tests.helpers.golden import GOLDEN, chirp
 from tests.test_features import worst
-from train import train
+from training.run import train
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 # Of the training: clips, steps an epoch, epochs and settings; 200 steps of the recipe on a GPU.

@@ -11,9 +11,9 @@ from torch.utils.data import DataLoader
 
 from datamodules import progress
 from errors import RunError
-from lightning_modules import results
 from runs.history import EpochCSVLogger
 from tests.test_teacher import FEATURES, TARGETS, learner
+from training import results
 
 QUIET = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
 

@@ -1,4 +1,4 @@
-"""Sweeps whose members run side by side, by launchers that others wrote: the results are those of one after another."""
+"""Sweeps whose members run in parallel: results equal those of members trained one after the other."""
 
 import json
 import subprocess
@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
 import train
+import training.run
 from tests.helpers.composed import configuration
 from tests.helpers.scripts import ENVIRONMENT, ROOT
 from tests.test_cli import TINY, make_competition
@@ -73,7 +74,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.param("ray", marks=pytest.mark.ray),
     ],
 )
-def test_members_side_by_side_equal_those_one_after_the_other(home: Path, launcher: str) -> None:
+def test_members_in_parallel_equal_those_one_after_the_other(home: Path, launcher: str) -> None:
     sweep(home, launcher, "model.pool=avg,max")
     assert len(predictions(home, launcher)) == 4
     assert predictions(home, launcher) == predictions(home, "basic")
@@ -82,7 +83,7 @@ def test_members_side_by_side_equal_those_one_after_the_other(home: Path, launch
     assert built == len(list((home / "cache" / launcher).glob("*.npy"))) > 0
 
 
-def test_a_member_that_fails_does_not_take_the_others_along(home: Path) -> None:
+def test_a_failed_member_does_not_stop_the_others(home: Path) -> None:
     crash = (
         f"+callbacks.crash={{_target_: tests.helpers.callbacks.Crash, epoch: '${{seed}}', flag: {home / 'crashed'}}}"
     )
@@ -97,5 +98,5 @@ def test_members_know_their_number_in_the_sweep(monkeypatch: pytest.MonkeyPatch,
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         cfg = compose("train", [*job, "hydra.runtime.output_dir=here"], return_hydra_config=True)
     monkeypatch.setattr(HydraConfig.instance(), "cfg", cfg)
-    monkeypatch.setattr(train, "train", lambda cfg, run_dir, overrides, number: number)
+    monkeypatch.setattr(training.run, "train", lambda cfg, run_dir, overrides, number: number)
     assert train.main(configuration("train", "run_dir=here", "name=members")) == number

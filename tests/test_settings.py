@@ -195,7 +195,7 @@ def test_what_hydra_rejects_is_one_line(tmp_path: Path, line: str, message: str)
                 for name in ("test_fraction", "test_size")
             ],
         ),
-        ("train callbacks.teacher.weight=0.5", ["callbacks.teacher.weight has no effect: teacher is null"]),
+        ("train teacher_weight=0.5", ["teacher_weight has no effect: teacher is null"]),
         ("train ~logger callbacks.dashboard.num_clips=1", ["callbacks.dashboard.num_clips has no effect: there is"]),
         ("train data.val_size=5 data.curriculum=0.5", []),
         ("predict run_dir=data input=data output=a.csv top=3", ["top has no effect: output writes the probabil"]),
@@ -220,8 +220,8 @@ def test_a_setting_without_effect_is_a_warning(finished: Path, caplog, monkeypat
 
 
 def test_the_warning_is_printed(finished: Path):
-    options = ["data=competition", "data.root=data", "callbacks.teacher.weight=0.5"]
+    options = ["data=competition", "data.root=data", "teacher_weight=0.5"]
     printed = run("ensemble.py", "run_dir=nix", "status=true", "html=false", cwd=finished, expect=1)
     assert "html has no effect: status=true writes nothing" in printed
     printed = run("train.py", *options, cwd=finished)
-    assert "callbacks.teacher.weight has no effect: teacher is null" in printed
+    assert "teacher_weight has no effect: teacher is null" in printed

@@ -1,28 +1,20 @@
-"""The teacher's answers take the place of the targets, before the student's step sees them."""
+"""Distillation: the student trains on a blend of the teacher's predictions and the data's targets."""
 
 from pathlib import Path
 
 import pytest
 import torch
 from lightning import Trainer
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from errors import RunError
-from lightning_modules.classifier import WordClassifier
-from lightning_modules.teacher import Teacher
+from lightning_modules.classifier import WordClassifier, kl_divergence
 from tests.test_classifier import learner
+from training.teacher import load_teacher
 
 FEATURES = torch.randn(4, 2, 64, 64, generator=torch.Generator().manual_seed(0))
 TARGETS = torch.eye(3)[[0, 1, 2, 0]]
-
-
-class Pupil(WordClassifier):
-    """Keeps the targets that it is given to learn."""
-
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        self.seen = batch[1].clone()
-        return super().training_step(batch, batch_idx)
+QUIET = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
 
 
 def save(run_dir: Path, member: WordClassifier) -> WordClassifier:
@@ -34,44 +26,51 @@ def save(run_dir: Path, member: WordClassifier) -> WordClassifier:
 
 
 @pytest.fixture
-def members(tmp_path: Path) -> list[WordClassifier]:
-    """Two members of a sweep in `tmp_path / "sweep"`."""
+def sweep(tmp_path: Path) -> Path:
+    return tmp_path / "sweep"
+
+
+@pytest.fixture
+def members(sweep: Path) -> list[WordClassifier]:
+    """Two members in the folder `sweep`."""
     torch.manual_seed(0)
-    return [save(tmp_path / "sweep" / name, learner()) for name in ("avg_seed0", "avg_seed1")]
-
-
-def fit(teacher: Teacher, **options) -> Pupil:
-    pupil = Pupil(**dict(learner(**options).hparams))
-    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
-    trainer = Trainer(max_steps=1, accelerator="cpu", callbacks=[teacher], **quiet)
-    trainer.fit(pupil, DataLoader(list(zip(FEATURES, TARGETS, strict=True)), batch_size=4))
-    return pupil
+    return [save(sweep / name, learner()) for name in ("avg_seed0", "avg_seed1")]
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.25])
-def test_targets_are_the_mean_of_the_members(members, tmp_path, weight):
-    pupil = fit(Teacher(str(tmp_path / "sweep"), weight))
+def test_the_loss_is_that_of_the_blended_targets(members, sweep, weight):
+    student = learner()
+    student.teacher = load_teacher(sweep, student, weight)
+    batch = FEATURES, TARGETS.clone()
+    student.log = lambda *args, **kwargs: None
+    loss = student.eval().training_step(batch, 0)
     with torch.no_grad():
-        answer = sum(member(FEATURES).exp() for member in members) / 2
-    torch.testing.assert_close(pupil.seen, (1 - weight) * TARGETS + weight * answer)
-    assert answer.std() > 0.01
+        predicted = sum(member(FEATURES).exp() for member in members) / 2
+    assert predicted.std() > 0.01
+    expected = kl_divergence(student(FEATURES), (1 - weight) * TARGETS + weight * predicted)
+    torch.testing.assert_close(loss, expected)
+    assert torch.equal(batch[1], TARGETS)  # the batch stays as it is
 
 
-def test_the_teacher_is_no_part_of_the_student(members, tmp_path):
-    teacher = Teacher(str(tmp_path / "sweep"))
-    pupil = fit(teacher)
-    assert pupil.state_dict().keys() == members[0].state_dict().keys()
-    assert not any(network.training for network in teacher.networks)
+def test_the_teacher_is_not_part_of_the_student(members, sweep, tmp_path):
+    student = learner()
+    student.teacher = load_teacher(sweep, student, 1.0)
+    before = [weight.clone() for network in student.teacher.networks for weight in network.state_dict().values()]
+    trainer = Trainer(max_steps=1, accelerator="cpu", **QUIET)
+    trainer.fit(student, DataLoader(list(zip(FEATURES, TARGETS, strict=True)), batch_size=4))
+    trainer.save_checkpoint(tmp_path / "student.ckpt")
+    checkpoint = torch.load(tmp_path / "student.ckpt", weights_only=True)
+    assert checkpoint["state_dict"].keys() == members[0].state_dict().keys()
+    assert checkpoint["hyper_parameters"].keys() == members[0].hparams.keys()
+    after = [weight for network in student.teacher.networks for weight in network.state_dict().values()]
+    assert all(map(torch.equal, before, after))
 
 
-def test_teachers_that_do_not_fit(members, tmp_path):
-    with pytest.raises(RunError, match=r"avg_seed0/checkpoints/last\.ckpt knows other words than the data"):
-        fit(Teacher(str(tmp_path / "sweep")), class_names=["no", "on", "up"])
+def test_a_teacher_that_does_not_fit_is_an_error(members, sweep, tmp_path):
+    with pytest.raises(RunError, match=r"avg_seed0/checkpoints/last\.ckpt has different words than the data"):
+        load_teacher(sweep, learner(class_names=["no", "on", "up"]), 1.0)
     other = {**members[0].hparams["features"], "hop_length": 200}
-    with pytest.raises(RunError, match=r"other features than its student .*'hop_length': 250.*features\.\*="):
-        fit(Teacher(str(tmp_path / "sweep")), features=other)
+    with pytest.raises(RunError, match=r"different features than the student .*'hop_length': 250.*features\.\*="):
+        load_teacher(sweep, learner(features=other), 1.0)
     with pytest.raises(RunError, match=r"nobody: no such file or folder"):
-        fit(Teacher(str(tmp_path / "nobody")))
-    for weight in (0, 1.5):
-        with pytest.raises(RunError, match=r"callbacks\.teacher\.weight is"):
-            Teacher("anywhere", weight)
+        load_teacher(tmp_path / "nobody", learner(), 1.0)

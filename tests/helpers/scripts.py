@@ -26,7 +26,7 @@ SERVER.set_forkserver_preload(
         "reporting.dashboard",
         "runs.history",
         "inference.predictor",
-        "lightning_modules.results",
+        "training.run",
     ]
 )
 

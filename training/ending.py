@@ -1,4 +1,4 @@
-"""How a training ends: after its last epoch, at its time limit, by a signal or by an error that Lightning raises."""
+"""How a training ends: complete, at its time limit, by a signal or by an error."""
 
 import logging
 import multiprocessing
@@ -24,16 +24,16 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def clear_end(run_dir: str | None) -> Iterator[None]:
-    """Exit with 130 after Ctrl-C and 143 after SIGTERM, and log that the same command resumes the run in `run_dir`.
+    """Exit with 130 after Ctrl-C and with 143 after SIGTERM, and log that the run in `run_dir` can resume.
 
-    Lightning exits with 1 after Ctrl-C and with 0 after SIGTERM, and only while it fits; this covers the data before
-    and the predictions after it as well. Without a `run_dir` there is nothing to resume.
+    Lightning exits with 1 after Ctrl-C and with 0 after SIGTERM, and only within `fit`; this also covers loading the
+    data and predicting. Without a `run_dir` there is nothing to resume.
 
     Raises:
-        SettingError: settings that Lightning rejects.
+        SettingError: Lightning rejects a setting.
         RunError: the disk is full.
     """
-    # A launcher may have set a handler of its own.
+    # A launcher may have set its own handler.
     ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     if ours:
         signal.signal(signal.SIGTERM, _terminate)
@@ -55,60 +55,58 @@ def clear_end(run_dir: str | None) -> Iterator[None]:
             raise
         raise RunError(f"{problem}, which resumes the run") from error
     finally:
-        for (
-            worker
-        ) in multiprocessing.active_children():  # of a data loader: they ignore the signal that Python ends them with
-            worker.kill()
+        for worker in multiprocessing.active_children():
+            worker.kill()  # workers of a data loader ignore SIGTERM, by which Python would end them
         threading.excepthook = excepthook
         if ours:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def epoch_timer(limit: str | dict[str, int] | None) -> list[Timer]:
-    """The timer of trainer.max_time, if any; it stops after an epoch, where Lightning's default would stop within one.
+    """The timer of trainer.max_time, if set. It stops after an epoch; Lightning's default stops within one.
 
-    Only from the end of an epoch does a run resume as if it had not stopped.
+    A run that resumes from the end of an epoch is bitwise identical to one that did not stop.
     """
     return [] if limit is None else [Timer(limit, interval="epoch")]
 
 
 def final_status(trainer: Trainer, epochs: int, max_epochs: int) -> Status:
-    """Of a run that was trained for `epochs`: stopped where a timer ended it before `max_epochs`, else complete."""
+    """The status of a run after `epochs`: stopped if a timer ended it before `max_epochs`, else complete."""
     timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # type: ignore[attr-defined]
     left = [time for timer in timers if (time := timer.time_remaining()) is not None]
     if epochs == max_epochs or min(left, default=1) > 0:
         return Status.COMPLETE
-    of_all = f"{epochs} of {count(max_epochs, 'epoch')}"
-    log.warning("stopped by trainer.max_time after %s; the same command with a longer one resumes the run", of_all)
+    done = f"{epochs} of {count(max_epochs, 'epoch')}"
+    log.warning("stopped by trainer.max_time after %s; repeat the command with a longer one to resume", done)
     return Status.STOPPED
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut short what the first one started
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second signal must not interrupt the shutdown
     raise SIGTERMException
 
 
 def _ignore_full_disk(error: threading.ExceptHookArgs) -> None:
-    """TensorBoard writes in a thread, and raises the thread's error in the main thread too."""
+    """Print no traceback of TensorBoard's writer thread on a full disk: the main thread raises the same error."""
     if not isinstance(error.exc_value, OSError) or error.exc_value.errno not in DISK_FULL:
         threading.__excepthook__(error)
 
 
 def _full_disk(error: RunError | OSError, run_dir: Path) -> str | None:
-    """What has no room, where that is what the error is about."""
-    if isinstance(error.__context__, RunError):  # a logger that is closed because of an error may raise one more
+    """The message of an error that a full disk caused; None for any other error."""
+    if isinstance(error.__context__, RunError):  # a logger that closes after an error may raise another
         error = error.__context__
     cause = error if isinstance(error, OSError) else error.__cause__
     if not isinstance(cause, OSError) or cause.errno not in DISK_FULL:
         return None
     if isinstance(error, RunError):
         return str(error)
-    # The name of a file is unknown where it was open before.
+    # An error of an open file has no file name.
     by_tensorboard = any("tensorboard" in frame.filename for frame in traceback.extract_tb(error.__traceback__))
     return no_room(Path(error.filename or run_dir / ("tensorboard" if by_tensorboard else "")))
 
 
 def _exit(number: signal.Signals, run_dir: str | None) -> None:
     if run_dir:
-        log.warning("ended by %s; the same command resumes the run", number.name)
+        log.warning("ended by %s; repeat the command to resume from the last completed epoch", number.name)
     sys.exit(128 + number)

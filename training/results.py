@@ -1,4 +1,4 @@
-"""What a finished run came to: its tables of predictions, its figures, what it cost."""
+"""The results of a training: tables of predictions, their scores, the cost of the training."""
 
 import resource
 import sys
@@ -22,7 +22,7 @@ from runs.tables import PROB_FLOOR, write_table
 
 
 class Data(Protocol):
-    """What is asked of the data module."""
+    """The part of the data module's interface that is used here."""
 
     splits: Any
     class_names: list[str]
@@ -37,13 +37,13 @@ class Data(Protocol):
 def predict(
     learner: WordClassifier, datamodule: Data, device: torch.device, num_batches: int | None = None
 ) -> dict[str, Tensor]:
-    """Probabilities `(N, num_classes)` of the validation and test clips, as far as the source has them.
+    """Probabilities `(N, num_classes)` of the validation and test clips, by split; the source may lack either.
 
-    In float32, as the recipe has it, whatever the precision of the training; on one device, so that after a
-    distributed training too the tables are complete and in order. Only `num_batches` of each, if given.
+    In float32, regardless of the training's precision. On one device, so that the tables of a distributed training are
+    complete and in order, too. `num_batches` limits the batches of each split.
 
     Raises:
-        RunError: probabilities that are not finite.
+        RunError: probabilities are not finite.
     """
     learner.eval().to(device)
     predictions = {}
@@ -57,32 +57,32 @@ def predict(
         if not predictions[split].isfinite().all():
             raise RunError(
                 f"the training diverged in its last step, its predictions of the {split} clips are not finite; lower "
-                "optimizer.lr, and give another name=... or overwrite=true"
+                "optimizer.lr, and use another name=... or overwrite=true"
             )
     return predictions
 
 
 def write_predictions(folder: RunFolder, datamodule: Data, predictions: dict[str, Tensor]) -> dict[str, float]:
-    """Tables of predictions and, where they are known, of answers -> what they score."""
-    figures = {}
+    """Write the tables of predictions and, if known, of targets. Returns the scores of the predictions."""
+    metrics = {}
     names, columns = datamodule.class_names, datamodule.splits.columns
-    header = {"val": [columns[0], *names], "test": columns}  # the test table is what the source's submission wants
+    header = {"val": [columns[0], *names], "test": columns}  # the submission's columns, in its order
     for split, probs in predictions.items():
         clips = datamodule.fixed_splits[split]
         order = [names.index(name) for name in header[split][1:]]
         prefix = "" if split == "test" else f"{split}_"
         if clips.targets is not None:
             targets = torch.from_numpy(clips.targets)
-            figures[f"{split}_kl"] = float(kl_divergence(probs.clamp(min=PROB_FLOOR).log(), targets))
-            figures[f"{split}_recall"] = float(topk_recall(probs, targets))
-            figures[f"{split}_kl_constant"] = float(uniform_kl(targets))
+            metrics[f"{split}_kl"] = float(kl_divergence(probs.clamp(min=PROB_FLOOR).log(), targets))
+            metrics[f"{split}_recall"] = float(topk_recall(probs, targets))
+            metrics[f"{split}_kl_constant"] = float(uniform_kl(targets))
             write_table(folder.path / f"{split}_answers.csv", header[split], clips.ids, clips.targets[:, order])
         write_table(folder.path / f"{prefix}predictions.csv", header[split], clips.ids, probs.numpy()[:, order])
-    return figures
+    return metrics
 
 
-def cost(folder: RunFolder) -> dict[str, Any]:
-    """What the training took, interruptions left out: from the table of epochs, which a resumed run goes on with."""
+def training_cost(folder: RunFolder) -> dict[str, Any]:
+    """Loss, time, speed and memory of the training, from the table of epochs: time between interruptions only."""
     epochs = read_epochs(folder.path / "metrics.csv")
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     memory = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else resident
@@ -95,27 +95,27 @@ def cost(folder: RunFolder) -> dict[str, Any]:
     }
 
 
-def log_settings(loggers: Sequence[Logger], config: dict[str, Any], figures: dict[str, float]) -> None:
-    """The run's settings beside what they reached, for TensorBoard's HPARAMS."""
-    reached = {f"final/{name}": value for name, value in figures.items() if name.endswith(("kl", "recall", "loss"))}
-    # The table there shows the first few names: those that members and experiments differ in.
+def log_settings(loggers: Sequence[Logger], config: dict[str, Any], metrics: dict[str, float]) -> None:
+    """Log the settings with the final metrics, for TensorBoard's HPARAMS tab."""
+    final = {f"final/{name}": value for name, value in metrics.items() if name.endswith(("kl", "recall", "loss"))}
+    # First the settings in which members and experiments differ: the table there shows the first few.
     settings = flatten({group: config[group] for group in ("model", "optimizer", "schedule", "seed")})
     settings |= {"batch_size": config["data"]["batch_size"], "max_epochs": config["trainer"]["max_epochs"]}
     for logger in loggers:
-        logger.log_hyperparams(settings, reached)
+        logger.log_hyperparams(settings, final)
         logger.finalize("success")
 
 
-def print_summary(folder: RunFolder, figures: dict[str, Any]) -> None:
-    """The one block that a run ends with."""
-    lines = {"training loss": f"{figures['train_loss']:.4f}"}
+def print_summary(folder: RunFolder, metrics: dict[str, Any]) -> None:
+    """Print the results of a run."""
+    lines = {"training loss": f"{metrics['train_loss']:.4f}"}
     for split, name in (("val", "validation"), ("test", "test")):
-        if f"{split}_kl" in figures:
-            lines[f"{name} KL"] = "{:.4f} (constant answer {:.4f}), {:.1%} of the words recalled".format(
-                *(figures[f"{split}_{figure}"] for figure in ("kl", "kl_constant", "recall"))
+        if f"{split}_kl" in metrics:
+            lines[f"{name} KL"] = "{:.4f} (uniform prediction {:.4f}), recall {:.1%}".format(
+                *(metrics[f"{split}_{metric}"] for metric in ("kl", "kl_constant", "recall"))
             )
-    lines["training"] = f"{count(figures['epochs'], 'epoch')} in {duration(figures['train_seconds'])}"
-    lines["speed"] = f"{figures['clips_per_second']:.1f} clips/s"
-    lines["peak memory"] = f"{figures['peak_memory_gb']:.2f} GB"
+    lines["training"] = f"{count(metrics['epochs'], 'epoch')} in {duration(metrics['train_seconds'])}"
+    lines["speed"] = f"{metrics['clips_per_second']:.1f} clips/s"
+    lines["peak memory"] = f"{metrics['peak_memory_gb']:.2f} GB"
     lines["folder"] = str(folder.path)
     print("\n".join(f"{name:>14}  {value}" for name, value in lines.items()), flush=True)
