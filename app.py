@@ -1,9 +1,9 @@
-"""Serves a page to try a trained run: record or upload a sound, mix words, see what is heard.
+"""Serve a web demo of a trained run: record or upload audio, mix words, see the predictions.
 
 python app.py run_dir=outputs/demo                # the ensemble of a sweep
 python app.py run_dir=outputs/demo/avg_seed0      # one member
 
-It is served to this computer alone and keeps no recording. Needs pip install -e '.[app]'.
+The page is served to this computer only and keeps no recordings. Needs pip install -e '.[app]'.
 """
 
 import logging
@@ -23,18 +23,17 @@ from omegaconf import DictConfig
 import cli
 from errors import SettingError
 
-# Only what --help needs is imported here: Gradio and torch take seconds.
 if TYPE_CHECKING:
     import gradio as gr
 
     from settings.app import App
 
-# The page may ask nobody but this server for scripts, fonts or pictures, whatever a release of Gradio would like.
+# Content security policy: browsers load scripts, fonts and images from this server only.
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
 
 
 class LocalOnly:
-    """ASGI middleware: a page that loads nothing from elsewhere, from a server that fetches nothing from elsewhere."""
+    """ASGI middleware: the page loads nothing from other servers, and this server fetches nothing from them."""
 
     def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
         self.app = app
@@ -48,36 +47,33 @@ class LocalOnly:
                 MutableHeaders(scope=message)["content-security-policy"] = POLICY
             await send(message)
 
-        # Gradio would fetch the address and pass it on.
-        elsewhere = scope["type"] == "http" and re.search(r"/(file|proxy)=https?:", scope["path"])
-        app = PlainTextResponse("nothing from elsewhere", 404) if elsewhere else self.app
+        # Gradio would fetch the URL and pass its content on.
+        external = scope["type"] == "http" and re.search(r"/(file|proxy)=https?:", scope["path"])
+        app = PlainTextResponse("external URLs are blocked", 404) if external else self.app
         await app(scope, receive, send_with_policy)
 
 
 def serve(cfg: "App", uploads: str) -> "gr.Blocks":
-    """The page, served in the background; `uploads` is the folder for what visitors send.
+    """Serve the page in the background; `uploads` is the folder for visitors' files.
 
     Raises:
-        SettingError: no run, no Gradio, or no serving at `cfg.host` and `cfg.port`.
+        UserError: no trained run, no Gradio, or an address that cannot be served at.
     """
-    from inference.checkpoints import find_checkpoints
-
-    checkpoints = find_checkpoints(Path(cfg.run_dir))
-    for name in [name for name in os.environ if name.startswith("GRADIO_")]:
-        del os.environ[name]  # some open what is closed here: GRADIO_SHARE, GRADIO_ALLOWED_PATHS
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio asks itself whether it is there
-    # ... and would ask by a proxy where one is set.
-    os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_TEMP_DIR=uploads, NO_PROXY="*", no_proxy="*")
+    prepare_environment(uploads)
     try:
         import gradio as gr
     except ImportError as error:
         raise SettingError(f"the page needs Gradio ({error}): pip install -e '.[app]'") from error
+
+    # These import torch and Gradio, which take seconds.
     from starlette.middleware import Middleware
 
+    from inference.checkpoints import find_checkpoints
     from inference.model import Model
     from inference.predictor import load_ensemble
-    from reporting.app_page import Ears, build_page
+    from reporting.app_page import AppModel, build_page
 
+    checkpoints = find_checkpoints(Path(cfg.run_dir))
     try:
         socket.create_server((cfg.host, cfg.port)).close()
     except OSError as error:
@@ -87,7 +83,7 @@ def serve(cfg: "App", uploads: str) -> "gr.Blocks":
     model = Model(load_ensemble(checkpoints, cfg.device))
     title = f"{Path(cfg.run_dir).resolve().name}: {model.predictor.summary}, {len(model.class_names)} words"
     limits = f"up to {cfg.max_seconds:g} seconds and {cfg.max_mb} MB"
-    page = build_page(Ears(model, cfg.max_seconds, cfg.hop), title, limits, cfg.top)
+    page = build_page(AppModel(model, cfg.max_seconds, cfg.hop), title, limits, cfg.top)
     page.launch(
         server_name=cfg.host,
         server_port=cfg.port,
@@ -104,16 +100,25 @@ def serve(cfg: "App", uploads: str) -> "gr.Blocks":
     return page
 
 
+def prepare_environment(uploads: str) -> None:
+    """Set the environment variables that Gradio reads when it is imported."""
+    for name in [name for name in os.environ if name.startswith("GRADIO_")]:
+        del os.environ[name]  # some open what is closed here: GRADIO_SHARE, GRADIO_ALLOWED_PATHS
+    # When it starts, Gradio sends a request to its own server, which must not go through a proxy.
+    os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_TEMP_DIR=uploads, NO_PROXY="*", no_proxy="*")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log that request
+
+
 @hydra.main(version_base="1.3", config_path="conf", config_name="app")
 def main(cfg: DictConfig) -> None:
     from settings import check
     from settings.app import App
 
     settings = check(App, cfg)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # or a kill would leave what visitors sent
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # without this, a kill would leave the uploads
     with TemporaryDirectory() as uploads:
         page = serve(settings, uploads)
-        print(f"{page.local_url} (Ctrl+C ends it)", flush=True)
+        print(f"{page.local_url} (press Ctrl+C to stop)", flush=True)
         page.block_thread()
 
 

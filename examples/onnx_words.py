@@ -1,8 +1,8 @@
-"""Print the likely words of a recording with a model that export.py wrote.
+"""Print the likely words of a recording, with a model written by export.py.
 
 python onnx_words.py model.onnx clip.wav
 
-Needs onnxruntime, numpy and soundfile; neither PyTorch nor this project. Prepares the recording as predict.py does.
+Needs onnxruntime, numpy and soundfile; neither PyTorch nor this project. Recordings are prepared as in predict.py.
 """
 
 import json
@@ -25,12 +25,12 @@ try:
 except soundfile.LibsndfileError as error:
     sys.exit(f"{error}; give a recording such as WAV, FLAC, Ogg or MP3")
 if not len(samples):
-    sys.exit(f"{recording}: empty, not one sample; give another")
+    sys.exit(f"{recording}: contains no samples; give another recording")
 clip = samples.mean(axis=1)
 clip /= max(1, np.abs(clip).max())
 
 second = round(length * recorded_rate / rate)
-if len(clip) > second:  # the loudest second
+if len(clip) > second:  # take the loudest second
     energy = np.concatenate([[0], np.cumsum(clip.astype(np.float64) ** 2)])
     start = np.argmax(energy[second:] - energy[:-second])
     clip = clip[start : start + second]
@@ -39,13 +39,13 @@ if recorded_rate != rate:  # interpolate with a windowed sinc
     cutoff = 0.99 * min(rate, recorded_rate) / recorded_rate
     width = int(np.ceil(6 / cutoff))
     times = np.arange(np.ceil(len(clip) * rate / recorded_rate)) * recorded_rate / rate  # of new samples, in old ones
-    near = times.astype(int)[:, None] + np.arange(-width, width + 2)
-    at = np.clip((near - times[:, None]) * cutoff, -6, 6)
-    weights = cutoff * np.sinc(at) * np.cos(np.pi * at / 12) ** 2
-    clip = (np.pad(clip, (width, width + 2))[near + width] * weights).sum(axis=1)[:length]
+    nearby = times.astype(int)[:, None] + np.arange(-width, width + 2)
+    offsets = np.clip((nearby - times[:, None]) * cutoff, -6, 6)
+    weights = cutoff * np.sinc(offsets) * np.cos(np.pi * offsets / 12) ** 2
+    clip = (np.pad(clip, (width, width + 2))[nearby + width] * weights).sum(axis=1)[:length]
 
 missing = length - len(clip)
-clip = np.pad(clip, (missing // 2, missing - missing // 2))  # zeros around a shorter recording
+clip = np.pad(clip, (missing // 2, missing - missing // 2))  # center a shorter recording
 clip = np.round(clip * 32768) / 32768  # 16 bits, as in training
 
 (probs,) = session.run(["probs"], {"waveforms": clip[None].astype(np.float32)})

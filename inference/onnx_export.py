@@ -1,12 +1,14 @@
-"""A predictor as one ONNX file, which gets its name only once it gives PyTorch's probabilities."""
+"""Export a predictor to ONNX; write the file only if its probabilities match PyTorch's."""
 
+import json
 import logging
-import os
 import warnings
+from collections.abc import Sequence
 from copy import deepcopy
+from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import onnxruntime
@@ -16,20 +18,35 @@ from torch import nn
 
 from errors import UserError
 from inference.predictor import Predictor
+from runs.files import write_bytes
+from runs.reading import read_config
 
 TOLERANCE = 1e-4  # in probability
-BATCHES = (1, 3)  # to compare in
+BATCH_SIZES = (1, 3)  # to compare with
+
+
+def metadata(predictor: Predictor, checkpoints: Sequence[Path]) -> dict[str, str]:
+    """What a program that uses the file needs to know: words, sample rate, clip length, origin."""
+    config = read_config(checkpoints[0].parents[1])  # empty for a checkpoint outside of a run folder
+    return {
+        "words": json.dumps(predictor.class_names, ensure_ascii=False),
+        "sample_rate": str(predictor.sample_rate),
+        "num_samples": str(predictor.num_samples),
+        "members": str(len(checkpoints)),
+        "recipe": config.get("name", "unknown"),
+        "version": f"overlapped-words {version('overlapped-words')}",
+    }
 
 
 def to_onnx(predictor: Predictor, metadata: dict[str, str]) -> torch.onnx.ONNXProgram:
-    """The graph `waveforms` (batch, num_samples) -> `probs` (batch, num_classes), float32, for batches of any size."""
+    """Export `waveforms` (batch, num_samples) -> `probs` (batch, num_classes), float32, for batches of any size."""
     portable = deepcopy(predictor).cpu().eval()
     front_ends: Any = portable.front_ends
     portable.front_ends = nn.ModuleList(front_end.without_fft() for front_end in front_ends)
     for name in ("torch.onnx", "onnxscript"):  # warnings about packages and operators that the graph does not need
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # PyTorch's own calls
+        warnings.simplefilter("ignore", FutureWarning)  # from PyTorch's own calls
         program = torch.onnx.export(
             portable,
             (torch.zeros(2, predictor.num_samples),),  # a batch of one would fix the batch size in the graph
@@ -40,44 +57,41 @@ def to_onnx(predictor: Predictor, metadata: dict[str, str]) -> torch.onnx.ONNXPr
             verbose=False,
         )
     assert program is not None  # it is None only without dynamo
-    ClearMetadataAndDocStringPass()(program.model)  # every node's stack, with the folders of this machine
+    ClearMetadataAndDocStringPass()(program.model)  # every node's stack trace, with folders of this machine
     program.model.metadata_props.update(metadata)
     return program
 
 
 def write_checked(
-    program: torch.onnx.ONNXProgram, path: Path, predictor: Predictor, sounds: dict[str, np.ndarray]
+    program: torch.onnx.ONNXProgram, path: Path, predictor: Predictor, waveforms: dict[str, np.ndarray]
 ) -> float:
-    """Writes the file, in place of an older one, and returns the largest difference in probability to PyTorch.
+    """Write the file, replacing an older one. Return the largest difference in probability from PyTorch.
 
     Raises:
-        UserError: the difference on one of the `sounds` is over TOLERANCE; nothing is written then.
-        OSError: no room, or no permission.
+        UserError: the difference on one of the `waveforms` exceeds TOLERANCE, or the disk is full; an older file stays.
     """
-    temporary = path.with_name(f"{path.name}.{uuid4().hex}.tmp")
-    try:
-        program.save(temporary, external_data=False)
-        differences = compare(temporary, predictor, sounds)
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / path.name
+        program.save(file, external_data=False)
+        differences = compare(file, predictor, waveforms)
         worst = max(differences, key=differences.__getitem__)
-        if not differences[worst] <= TOLERANCE:  # a NaN is no agreement
+        if not differences[worst] <= TOLERANCE:  # also true for NaN
             raise UserError(
                 f"{path}: not written, its probabilities differ from PyTorch's by {differences[worst]:.1e} "
                 f"({worst}), more than {TOLERANCE:.0e}; try other versions of torch and onnxruntime"
             )
-        os.replace(temporary, path)
-        return differences[worst]
-    finally:
-        temporary.unlink(missing_ok=True)
+        write_bytes(path, file.read_bytes())
+    return differences[worst]
 
 
-def compare(path: Path, predictor: Predictor, sounds: dict[str, np.ndarray]) -> dict[str, float]:
-    """Sound -> the largest difference in probability between the file and `predictor`, over BATCHES."""
+def compare(path: Path, predictor: Predictor, waveforms: dict[str, np.ndarray]) -> dict[str, float]:
+    """Name of a waveform -> the largest difference in probability between the file and `predictor`."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    waveforms = np.stack(list(sounds.values()))
-    wanted = predictor.cpu()(torch.from_numpy(waveforms)).numpy()
-    worst = np.zeros(len(sounds))
-    for size in BATCHES:
-        batches = [waveforms[start : start + size] for start in range(0, len(waveforms), size)]
+    inputs = np.stack(list(waveforms.values()))
+    expected = predictor.cpu()(torch.from_numpy(inputs)).numpy()
+    largest = np.zeros(len(inputs))
+    for size in BATCH_SIZES:
+        batches = [inputs[start : start + size] for start in range(0, len(inputs), size)]
         probs = np.concatenate([session.run(["probs"], {"waveforms": batch})[0] for batch in batches])
-        worst = np.maximum(worst, np.abs(probs - wanted).max(axis=1))
-    return dict(zip(sounds, worst.tolist(), strict=True))
+        largest = np.maximum(largest, np.abs(probs - expected).max(axis=1))
+    return dict(zip(waveforms, largest.tolist(), strict=True))

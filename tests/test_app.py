@@ -1,4 +1,4 @@
-"""The page, as a browser and as its programming interface see it; what it must not give away."""
+"""The web page, in a browser and through its API; its limits and its security."""
 
 import re
 import shutil
@@ -20,7 +20,7 @@ from app import serve
 from errors import DataError, RunError, SettingError
 from overlapped_words import load
 from reporting import app_page
-from reporting.app_page import Ears
+from reporting.app_page import AppModel
 from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import write_network
 from tests.helpers.fake_recordings import RATE, speech
@@ -34,12 +34,12 @@ def settings(*overrides: str):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a sweep of one member, `sweep`, and some sounds."""
+    """A folder with a sweep of one member, `sweep`, and recordings."""
     home = tmp_path_factory.mktemp("home")
     write_network(home / "sweep", "avg", 0)
     for name, seconds in {"clip.wav": 1.0, "other.flac": 0.7, "talk.flac": 2.6, "long.flac": 4.5}.items():
         soundfile.write(home / name, speech(len(name), seconds), RATE)
-    (home / "broken.wav").write_text("no sound")
+    (home / "broken.wav").write_text("not audio")
     (home / "page.wav").write_text("<html>not found</html>")
     (home / "big.wav").write_bytes(bytes(1_200_000))
     return home
@@ -47,12 +47,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(home: Path) -> Iterator[str]:
-    """Where the page is served."""
+    """The URL of the page."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     (home / "uploads").mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRADIO_ALLOWED_PATHS", str(home))  # a user's, which must not open anything
+        patch.setenv("GRADIO_ALLOWED_PATHS", str(home))  # set by a user; must not make files accessible
         page = serve(
             settings(f"run_dir={home / 'sweep'}", f"port={port}", "max_seconds=4", "max_mb=1"), str(home / "uploads")
         )
@@ -69,72 +69,72 @@ def as_probs(label: dict) -> dict[str, float]:
     return {entry["label"]: entry["confidence"] for entry in label["confidences"]}
 
 
-def test_a_clip_gives_its_words_and_pictures(home, client):
-    words, pictures, timeline, wrong = client.predict(handle_file(home / "clip.wav"), api_name="/hear")
-    wanted = load(home / "sweep", "cpu")(home / "clip.wav")
-    assert as_probs(words) == pytest.approx(wanted.to_dict(), abs=1e-5) and words["label"] == wanted.idxmax()
-    assert pictures["plot"].startswith("data:image/") and not timeline["visible"] and not wrong["visible"]
+def test_a_clip_gives_its_words_and_features(home, client):
+    words, features, timeline, error = client.predict(handle_file(home / "clip.wav"), api_name="/predict")
+    expected = load(home / "sweep", "cpu")(home / "clip.wav")
+    assert as_probs(words) == pytest.approx(expected.to_dict(), abs=1e-5) and words["label"] == expected.idxmax()
+    assert features["plot"].startswith("data:image/") and not timeline["visible"] and not error["visible"]
 
 
 def test_a_longer_recording_gives_a_timeline_too(home, client):
-    words, _, timeline, _ = client.predict(handle_file(home / "talk.flac"), api_name="/hear")
+    words, _, timeline, _ = client.predict(handle_file(home / "talk.flac"), api_name="/predict")
     assert as_probs(words) == pytest.approx(load(home / "sweep", "cpu")(home / "talk.flac").to_dict(), abs=1e-5)
     assert timeline["visible"] and timeline["value"]["plot"].startswith("data:image/")
 
 
 def test_words_are_mixed(home, client):
     files = [handle_file(home / name) for name in ("clip.wav", "other.flac")]
-    mixture, words, _, wrong = client.predict(files[0], None, files[1], None, api_name="/mix")
-    sound, rate = soundfile.read(mixture)
-    assert rate == RATE and sound.shape == (RATE,) and not wrong["visible"]
-    assert as_probs(words) == pytest.approx(load(home / "sweep", "cpu")(sound, rate).to_dict(), abs=0.01)
+    mixture, words, _, error = client.predict(files[0], None, files[1], None, api_name="/mix")
+    waveform, rate = soundfile.read(mixture)
+    assert rate == RATE and waveform.shape == (RATE,) and not error["visible"]
+    assert as_probs(words) == pytest.approx(load(home / "sweep", "cpu")(waveform, rate).to_dict(), abs=0.01)
     padded = np.pad(speech(10, 0.7), (2400, 2400))
-    alone = [np.corrcoef(sound, word)[0, 1] for word in (speech(8), padded)]
-    assert min(alone) > 0.6  # equally loud, both are there
+    correlations = [np.corrcoef(waveform, word)[0, 1] for word in (speech(8), padded)]
+    assert min(correlations) > 0.6  # the mixture contains both, equally loud
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("broken.wav", "broken.wav: cannot be read as audio (Format not recognised.); replace it or remove it"),
-        ("long.flac", "long.flac: longer than 4 seconds; cut out a part of it"),
+        ("long.flac", "long.flac: longer than 4 seconds; use a shorter part"),
         ("page.wav", "page.wav: a web page (HTML), not a recording; replace it with the recording"),
     ],
 )
-def test_what_cannot_be_used_stays_on_the_page_without_the_server_s_paths(home, client, name, message):
-    words, pictures, timeline, wrong = client.predict(handle_file(home / name), api_name="/hear")
-    assert wrong["visible"] and wrong["value"] == message
-    assert not words and pictures is None and not timeline["visible"]
+def test_errors_are_shown_on_the_page_without_paths_of_the_server(home, client, name, message):
+    words, features, timeline, error = client.predict(handle_file(home / name), api_name="/predict")
+    assert error["visible"] and error["value"] == message
+    assert not words and features is None and not timeline["visible"]
     files = [handle_file(home / name), handle_file(home / "clip.wav")]
-    *nothing, wrong = client.predict(*files, None, None, api_name="/mix")
-    assert wrong["visible"] and wrong["value"] == message and not any(nothing)
+    *others, error = client.predict(*files, None, None, api_name="/mix")
+    assert error["visible"] and error["value"] == message and not any(others)
 
 
-def test_an_upload_has_a_largest_size(home, client):
+def test_a_large_upload_is_an_error(home, client):
     with pytest.raises(Exception, match="exceeds the maximum file size of 1048576 bytes"):
-        client.predict(handle_file(home / "big.wav"), api_name="/hear")
+        client.predict(handle_file(home / "big.wav"), api_name="/predict")
 
 
-def test_one_word_is_no_mixture(home, client):
-    *_, wrong = client.predict(handle_file(home / "clip.wav"), None, None, None, api_name="/mix")
-    assert wrong["visible"] and wrong["value"] == "record or upload at least two words"
+def test_one_word_cannot_be_mixed(home, client):
+    *_, error = client.predict(handle_file(home / "clip.wav"), None, None, None, api_name="/mix")
+    assert error["visible"] and error["value"] == "record or upload at least two words"
 
 
-def test_a_recording_far_too_long_is_not_decoded(home, tmp_path, monkeypatch):
+def test_a_recording_that_is_too_long_is_not_decoded(home, tmp_path, monkeypatch):
     with soundfile.SoundFile(tmp_path / "hour.flac", "w", RATE, 1) as file:
         for _ in range(60):
             file.write(np.zeros(60 * RATE, np.int16))
-    ears = Ears(load(home / "sweep", "cpu"), 60, 0.25)
+    app_model = AppModel(load(home / "sweep", "cpu"), 60, 0.25)
     monkeypatch.setattr(app_page, "read_blocks", lambda *_: pytest.fail("decoded"))
     with pytest.raises(DataError, match=r"^hour\.flac: longer than 60 seconds"):
-        ears.read(str(tmp_path / "hour.flac"))
+        app_model.read(str(tmp_path / "hour.flac"))
 
 
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"read_header": lambda path: None}, "longer than 2 seconds"),  # a header that lies, or none
-        ({"DECODING": 0.0}, "takes over 0 seconds to decode; convert it to 16 kHz mono"),
+        ({"read_header": lambda path: None}, "longer than 2 seconds"),  # no header, or a wrong one
+        ({"MAX_DECODING": 0.0}, "takes over 0 seconds to decode; convert it to 16 kHz mono"),
     ],
 )
 def test_decoding_stops_at_the_limits(home, monkeypatch, setting, message):
@@ -143,7 +143,7 @@ def test_decoding_stops_at_the_limits(home, monkeypatch, setting, message):
     for name, value in setting.items():
         monkeypatch.setattr(app_page, name, value)
     with pytest.raises(DataError, match=message):
-        Ears(load(home / "sweep", "cpu"), 2, 0.25).read(str(home / "clip.wav"))
+        AppModel(load(home / "sweep", "cpu"), 2, 0.25).read(str(home / "clip.wav"))
     assert len(list(blocks)) >= 997
 
 
@@ -152,13 +152,13 @@ def test_no_file_of_the_server_is_reachable(home, url, path):
     path = path.format(home=home)
     for address in (f"gradio_api/file={path}", f"file={path}", f"gradio_api/file=../../../../../../..{path}"):
         assert httpx.get(url + address).status_code in (403, 404)
-    sound = {"path": path, "meta": {"_type": "gradio.FileData"}}
-    event = httpx.post(url + "gradio_api/call/hear", json={"data": [sound]}).json()["event_id"]
-    answer = httpx.get(f"{url}gradio_api/call/hear/{event}", timeout=60).text
-    assert answer.startswith("event: error") and "cannot be read" not in answer
+    upload = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    event = httpx.post(url + "gradio_api/call/predict", json={"data": [upload]}).json()["event_id"]
+    response = httpx.get(f"{url}gradio_api/call/predict/{event}", timeout=60).text
+    assert response.startswith("event: error") and "cannot be read" not in response
 
 
-def test_nothing_is_fetched_from_elsewhere(url):
+def test_external_urls_are_blocked(url):
     page = httpx.get(url)
     assert page.headers["content-security-policy"].startswith("default-src 'self'")
     assert not re.search(r"""(src|href)=["'](https?:)?//""", page.text)
@@ -167,10 +167,10 @@ def test_nothing_is_fetched_from_elsewhere(url):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
-def test_a_browser_shows_it_and_asks_no_other_host(url, tmp_path):
+def test_a_browser_shows_the_page_and_contacts_no_other_host(url, tmp_path):
     log = tmp_path / "net.json"
     options = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    options += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # Chromium itself would ask its maker
+    options += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # Chromium's own requests
     options += [f"--log-net-log={log}", "--virtual-time-budget=10000", "--dump-dom"]
     done = subprocess.run([CHROMIUM, *options, url], capture_output=True, text=True, timeout=300)
     for text in (
@@ -181,8 +181,8 @@ def test_a_browser_shows_it_and_asks_no_other_host(url, tmp_path):
         "up to 4 seconds and 1 MB",
     ):
         assert text in done.stdout
-    asked = re.findall(r'"initiator":"(http[^"]*)".*"url":"([^"]*)"', log.read_text())
-    assert len(asked) > 10 and all(target.startswith(url) for _, target in asked)
+    requests = re.findall(r'"initiator":"(http[^"]*)".*"url":"([^"]*)"', log.read_text())
+    assert len(requests) > 10 and all(target.startswith(url) for _, target in requests)
 
 
 def test_a_port_in_use_is_named(home):
@@ -198,7 +198,7 @@ def test_a_missing_extra_is_named(home, monkeypatch):
         serve(settings(f"run_dir={home / 'sweep'}"), str(home))
 
 
-def test_a_folder_without_a_run_is_refused(tmp_path):
+def test_a_folder_without_a_run_is_an_error(tmp_path):
     with pytest.raises(RunError, match="no members in it"):
         serve(settings(f"run_dir={tmp_path}"), str(tmp_path))
     with pytest.raises(SettingError, match="run_dir is not set"):

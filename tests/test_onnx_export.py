@@ -1,4 +1,4 @@
-"""export.py and its file: PyTorch's probabilities, or no file at all."""
+"""Export to ONNX: the file gives PyTorch's probabilities, or is not written."""
 
 import json
 import os
@@ -33,7 +33,7 @@ from tests.test_cli import ROOT, run
 from tests.test_mac import fill
 
 WORDS = ["no", "on", "영"]
-NOTHING = {"run_dir": None, "ckpt_path": None, "format": "onnx", "output": None, "cache_dir": "nix"}
+DEFAULTS = {"run_dir": None, "ckpt_path": None, "format": "onnx", "output": None, "cache_dir": "nix"}
 
 
 def load(sweep: Path) -> Predictor:
@@ -41,7 +41,7 @@ def load(sweep: Path) -> Predictor:
 
 
 def write_members(sweep: Path) -> Path:
-    """Two members as train.py leaves them, with weights that tell sounds apart."""
+    """Two members as train.py leaves them, with weights that give different probabilities per clip."""
     features = {**FEATURES, "sample_rate": 16_000, "win_lengths": [500]}
     for pool, residual in (("avg", False), ("max", True)):
         network = {"name": "mac", "pool": pool, "width": 2, "residual": residual}
@@ -60,7 +60,7 @@ def write_members(sweep: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep's folder with two members and, of both, model.onnx; made once, an export takes many seconds."""
+    """A sweep's folder with two members and the model.onnx of both; an export takes many seconds."""
     sweep = write_members(tmp_path_factory.mktemp("home") / "겨울 a=b")
     printed = run("export.py", f"run_dir={sweep}", f"cache_dir={sweep.parent}", cwd=sweep.parent)
     assert f"{sweep / 'model.onnx'}: 2 members, 3 words" in printed and len(printed.splitlines()) == 3
@@ -73,8 +73,8 @@ def predictor(sweep: Path) -> Predictor:
     return load_ensemble(find_checkpoints(sweep), "cpu")
 
 
-class Written:
-    """Stands in for the program of an export: saves a file that was made before."""
+class SavedProgram:
+    """A program of an export whose file was written before."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -92,7 +92,7 @@ def test_the_file_gives_the_probabilities_of_pytorch(sweep: Path, batch_size: in
     assert batch_size == 1 or np.abs(probs[0] - probs[1]).max() > 0.01
 
 
-def test_the_file_says_what_a_program_has_to_know(sweep: Path) -> None:
+def test_the_metadata_describe_input_output_and_origin(sweep: Path) -> None:
     session = onnxruntime.InferenceSession(sweep / "model.onnx")
     metadata = session.get_modelmeta().custom_metadata_map
     assert json.loads(metadata.pop("words")) == WORDS
@@ -103,33 +103,35 @@ def test_the_file_says_what_a_program_has_to_know(sweep: Path) -> None:
     assert str(ROOT).encode() not in (sweep / "model.onnx").read_bytes()
 
 
-def test_batch_norms_are_folded_and_no_fft_is_left(sweep: Path) -> None:
+def test_batch_norms_are_folded_and_there_is_no_fft(sweep: Path) -> None:
     kinds = [node.op_type for node in onnx.load(sweep / "model.onnx").graph.node]
-    left = sum(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in predictor(sweep).networks.modules())
-    assert kinds.count("BatchNormalization") <= left and not {"DFT", "STFT"} & set(kinds)
+    unfolded = sum(
+        isinstance(module, nn.modules.batchnorm._BatchNorm) for module in predictor(sweep).networks.modules()
+    )
+    assert kinds.count("BatchNormalization") <= unfolded and not {"DFT", "STFT"} & set(kinds)
 
 
 @pytest.mark.parametrize("wrong", ["other weights", "not a number"])
-def test_a_file_that_differs_is_not_kept(sweep: Path, tmp_path: Path, wrong: str) -> None:
+def test_a_file_with_different_probabilities_is_not_written(sweep: Path, tmp_path: Path, wrong: str) -> None:
     changed, output = predictor(sweep), tmp_path / "words.onnx"
-    output.write_text("an older one")
+    output.write_text("older")
     bias = changed.networks[0].dense[-1].bias
     bias.data[0] = float("nan") if wrong == "not a number" else bias[0] + 0.1
     with pytest.raises(UserError, match=r"words.onnx: not written, .* differ from PyTorch's by (\d\.\de-0[12]|nan)"):
-        write_checked(Written(sweep / "model.onnx"), output, changed, probe_waveforms(16_000, 16_000, tmp_path))
-    assert output.read_text() == "an older one" and list(tmp_path.iterdir()) == [output]
+        write_checked(SavedProgram(sweep / "model.onnx"), output, changed, probe_waveforms(16_000, 16_000, tmp_path))
+    assert output.read_text() == "older" and list(tmp_path.iterdir()) == [output]
 
 
-def test_an_older_file_is_replaced_and_a_small_difference_told(sweep: Path, tmp_path: Path) -> None:
+def test_an_older_file_is_replaced_and_the_difference_returned(sweep: Path, tmp_path: Path) -> None:
     output = tmp_path / "words.onnx"
-    output.write_text("an older one")
-    sounds = probe_waveforms(16_000, 16_000, tmp_path)
-    assert 0 < write_checked(Written(sweep / "model.onnx"), output, predictor(sweep), sounds) < TOLERANCE
+    output.write_text("older")
+    waveforms = probe_waveforms(16_000, 16_000, tmp_path)
+    assert 0 < write_checked(SavedProgram(sweep / "model.onnx"), output, predictor(sweep), waveforms) < TOLERANCE
     assert output.read_bytes() == (sweep / "model.onnx").read_bytes() and list(tmp_path.iterdir()) == [output]
 
 
-def test_the_example_needs_nothing_of_this_project(sweep: Path, tmp_path: Path) -> None:
-    for package in ("torch", "datamodules", "lightning_modules", "ensembling"):
+def test_the_example_runs_without_this_project(sweep: Path, tmp_path: Path) -> None:
+    for package in ("torch", "datamodules", "inference", "lightning_modules", "ensembling"):
         (tmp_path / f"{package}.py").write_text("raise ImportError('not installed')")
     clip = next(iter(probe_waveforms(16_000, 16_000, tmp_path).values()))
     soundfile.write(tmp_path / "clip.wav", clip, 16_000)
@@ -138,14 +140,14 @@ def test_the_example_needs_nothing_of_this_project(sweep: Path, tmp_path: Path) 
     done = subprocess.run([*command, "clip.wav"], capture_output=True, **options)
     assert done.returncode == 0, done.stderr
     probs = predictor(sweep)(torch.from_numpy(clip)[None])[0]
-    wanted = [f"{WORDS[i]}  {probs[i]:.1%}" for i in probs.argsort(descending=True)]
-    assert done.stdout.splitlines() == wanted
+    expected = [f"{WORDS[i]}  {probs[i]:.1%}" for i in probs.argsort(descending=True)]
+    assert done.stdout.splitlines() == expected
 
 
 class Session:
-    """In place of onnxruntime's: keeps the waveform."""
+    """A session of onnxruntime that records its input."""
 
-    heard: np.ndarray
+    waveform: np.ndarray
 
     def __init__(self, *_: object, **__: object) -> None:
         self.custom_metadata_map = {"words": '["a"]', "sample_rate": "16000", "num_samples": "16000"}
@@ -154,7 +156,7 @@ class Session:
         return self
 
     def run(self, _: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
-        (Session.heard,) = inputs["waveforms"]
+        (Session.waveform,) = inputs["waveforms"]
         return [np.ones((1, 1), np.float32)]
 
 
@@ -166,15 +168,15 @@ def run_example(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 44_100, 48_000])
 @pytest.mark.parametrize("seconds", [0.6, 1, 3])
-def test_the_example_prepares_a_recording_as_predict_does(tmp_path, monkeypatch, capsys, rate, seconds) -> None:
-    sound = tone(900, rate, seconds, 0.1) + tone(3_000, rate, seconds, 0.1)
-    sound[-round(0.7 * rate) :] *= 4
+def test_the_example_prepares_recordings_as_predict_does(tmp_path, monkeypatch, capsys, rate, seconds) -> None:
+    waveform = tone(900, rate, seconds, 0.1) + tone(3_000, rate, seconds, 0.1)
+    waveform[-round(0.7 * rate) :] *= 4
     path = tmp_path / "clip.wav"
-    soundfile.write(path, np.stack([sound, 0.5 * sound], axis=1), rate)
+    soundfile.write(path, np.stack([waveform, 0.5 * waveform], axis=1), rate)
     run_example(monkeypatch, "model.onnx", path)
-    wanted = fit_length(read_recording(path), 16_000)
-    assert Session.heard.dtype == np.float32 and Session.heard.shape == (16_000,)
-    np.testing.assert_allclose(Session.heard[20:-20], wanted[20:-20], atol=2e-3)
+    expected = fit_length(read_recording(path), 16_000)
+    assert Session.waveform.dtype == np.float32 and Session.waveform.shape == (16_000,)
+    np.testing.assert_allclose(Session.waveform[20:-20], expected[20:-20], atol=2e-3)
     assert capsys.readouterr().out == "a  100.0%\n"
 
 
@@ -183,10 +185,10 @@ def test_the_example_prepares_a_recording_as_predict_does(tmp_path, monkeypatch,
     [
         ([], "usage: python onnx_words.py MODEL.onnx RECORDING"),
         (["nix.wav"], "Error opening .*nix.wav'.* give a recording such as WAV"),
-        (["empty.wav"], "empty.wav: empty, not one sample"),
+        (["empty.wav"], "empty.wav: contains no samples"),
     ],
 )
-def test_the_example_says_in_one_line_what_is_wrong(tmp_path, monkeypatch, names, message) -> None:
+def test_errors_of_the_example_are_one_line(tmp_path, monkeypatch, names, message) -> None:
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 16_000)
     with pytest.raises(SystemExit, match=message):
         run_example(monkeypatch, "model.onnx", *(tmp_path / name for name in names))
@@ -203,10 +205,10 @@ def test_the_example_says_in_one_line_what_is_wrong(tmp_path, monkeypatch, names
         ({"run_dir": "sweep", "format": "tflite"}, "format is 'tflite'; choose onnx"),
         ({"run_dir": "sweep", "output": "broken.ckpt"}, "output is broken.ckpt; .* ends in .onnx"),
         ({"run_dir": "sweep", "output": "empty.onnx"}, "output is empty.onnx; .* ends in .onnx"),
-        ({"run_dir": "sweep", "output": "nix/words.onnx"}, "nix/words.onnx: cannot be written .*; make its folder"),
+        ({"run_dir": "sweep", "output": "nix/words.onnx"}, "nix/words.onnx: cannot be written .*; create its folder"),
     ],
 )
-def test_refused_before_the_export(
+def test_invalid_settings_are_errors_before_the_export(
     sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -217,14 +219,14 @@ def test_refused_before_the_export(
     before = sorted(tmp_path.rglob("*"))
     monkeypatch.setattr(onnx_export, "to_onnx", lambda *_: pytest.fail("exported"))
     with pytest.raises(ValueError, match=message):
-        export(check(Export, OmegaConf.create({**NOTHING, **settings})))
+        export(check(Export, OmegaConf.create({**DEFAULTS, **settings})))
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("export.find_spec", lambda name: None if name == "onnxscript" else name)
     with pytest.raises(ValueError, match=r"needs onnxscript; pip install -e '\.\[onnx\]'"):
-        export(check(Export, OmegaConf.create({**NOTHING, "run_dir": "."})))
+        export(check(Export, OmegaConf.create({**DEFAULTS, "run_dir": "."})))
 
 
 def test_errors_are_one_line_on_the_command_line(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The picture of a timeline shows the likely words, where they are likely."""
+"""Plots of timelines, features and predictions."""
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ def make_timeline(probs: np.ndarray, end: float | None = None) -> pd.DataFrame:
     return pd.DataFrame(probs, index, [f"word {i}" for i in range(probs.shape[1])])
 
 
-def test_the_likeliest_words_stand_in_the_order_of_their_peaks(tmp_path):
+def test_the_most_probable_words_are_in_the_order_of_their_peaks(tmp_path):
     probs = np.full((40, 20), 0.01)
     probs[30, 3] = probs[10, 7] = probs[20, 15] = 0.5
     figure = draw_timeline(make_timeline(probs), num_words=3)
@@ -31,7 +31,7 @@ def test_the_likeliest_words_stand_in_the_order_of_their_peaks(tmp_path):
     assert high - low > 200
 
 
-def test_one_window_is_a_timeline_too():
+def test_a_timeline_of_one_window():
     figure = draw_timeline(make_timeline(np.array([[0.2, 0.8]]), end=0.4))
     assert figure.axes[0].get_xlim() == (0, pytest.approx(0.4))
     assert as_png(figure)
@@ -50,7 +50,7 @@ def test_one_window_is_a_timeline_too():
         (100_000, 5, "time (h:min)", ["0:00", "6:00", "12:00"]),
     ],
 )
-def test_ticks_are_whole_parts_of_what_they_count(seconds, width, label, ticks):
+def test_ticks_of_long_timelines_are_round(seconds, width, label, ticks):
     starts = np.linspace(0, seconds - 1, 50)
     index = pd.MultiIndex.from_arrays([starts, starts + 1], names=["start_s", "end_s"])
     figure = draw_timeline(pd.DataFrame({"a": np.ones(50)}, index), width=width)
@@ -60,13 +60,13 @@ def test_ticks_are_whole_parts_of_what_they_count(seconds, width, label, ticks):
     assert (axis.get_xlabel(), shown[:3]) == (label, ticks)
 
 
-def test_three_spectrograms_leave_no_empty_axis():
+def test_three_spectrograms_hide_the_fourth_axis():
     figure = draw_features(torch.zeros(3, 8, 8), [250, 500, 750], 1.0)
     assert [axis.axison for axis in figure.axes[:4]] == [True, True, True, False]
 
 
 @pytest.mark.parametrize("word", ["$x^2$", "$unclosed", r"\frac", "50 %", "<b>", "_a_"])
-def test_words_are_no_formulas(word):
+def test_words_are_not_read_as_formulas(word):
     words = [word, "one\ntwo\x07"]
     timeline = make_timeline(np.array([[0.2, 0.8]])).set_axis(words, axis=1)
     predictions = draw_predictions(torch.rand(2, 2), torch.rand(2, 2), words)
