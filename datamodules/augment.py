@@ -35,7 +35,7 @@ class AddNoise(nn.Module):
         p: probability that a waveform gets noise.
     """
 
-    def __init__(self, snr_db: Sequence[float] = (5.0, 30.0), p: float = 0.5) -> None:
+    def __init__(self, snr_db: Sequence[float], p: float) -> None:
         super().__init__()
         self.snr_db, self.p = tuple(snr_db), p
 
@@ -62,9 +62,7 @@ class SpecAugment(nn.Module):
     Source: arXiv 1904.08779, with the notebook's sizes.
     """
 
-    def __init__(
-        self, freq_mask_param: int = 32, time_mask_param: int = 12, freq_masks: int = 1, time_masks: int = 2
-    ) -> None:
+    def __init__(self, freq_mask_param: int, time_mask_param: int, freq_masks: int, time_masks: int) -> None:
         super().__init__()
         self.freq_mask_param, self.time_mask_param = freq_mask_param, time_mask_param
         self.freq_masks, self.time_masks = freq_masks, time_masks
@@ -82,7 +80,7 @@ class SpecAugment(nn.Module):
 class RandomCrop(nn.Module):
     """Zero-pad all four sides by `padding` and crop to the original size at offsets uniform in [0, 2 * padding)."""
 
-    def __init__(self, padding: int = 32) -> None:
+    def __init__(self, padding: int) -> None:
         super().__init__()
         self.padding = padding
 
@@ -109,9 +107,7 @@ class RandomWarp(nn.Module):
     Interspeech 2015), here applied to features, where one resampling does both.
     """
 
-    def __init__(
-        self, freq_scale: float = 0.2, time_scale: float = 0.2, freq_shift: float = 0.05, time_shift: float = 0.1
-    ) -> None:
+    def __init__(self, freq_scale: float, time_scale: float, freq_shift: float, time_shift: float) -> None:
         super().__init__()
         self.freq_scale, self.time_scale = freq_scale, time_scale
         self.freq_shift, self.time_shift = freq_shift, time_shift
@@ -136,7 +132,7 @@ class Mixup(nn.Module):
         low, high: the weight of the other clip is uniform in [low, high].
     """
 
-    def __init__(self, p: float = 0.75, low: float = 0.05, high: float = 0.25) -> None:
+    def __init__(self, p: float, low: float, high: float) -> None:
         super().__init__()
         self.p, self.low, self.high = p, low, high
 

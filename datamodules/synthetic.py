@@ -50,7 +50,7 @@ class Voice(NamedTuple):
     identifier: str
 
 
-def speak_corpus(cache_dir: Path, num_voices: int = 48, takes: int = 2, seed: int = 0) -> Path:
+def speak_corpus(cache_dir: Path, num_voices: int, takes: int, seed: int = 0) -> Path:
     """Return the folder `cache_dir/synthetic-<key>` with `<word>/<speaker>_<take>.wav`; the first call builds it.
 
     Recordings are 16-bit mono at 22,050 Hz, one second long with the word in the middle. The pitch and rate of each one
@@ -176,7 +176,7 @@ def speak(library: Path, data: Path, voice: str, utterances: Sequence[tuple[str,
 class Synthetic(WordFolder):
     """30 English words in `num_voices` voices of eSpeak NG, each spoken `takes` times; mixed as in `WordFolder`."""
 
-    def __init__(self, num_voices: int = 48, takes: int = 2, **mixing: Any) -> None:
+    def __init__(self, num_voices: int, takes: int, **mixing: Any) -> None:
         super().__init__(root="", **mixing)
         self.num_voices, self.takes = num_voices, takes
 

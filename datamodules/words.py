@@ -54,7 +54,7 @@ class WordFolder:
         speaker_regex: str = r"^([^_]+)_",
         val_fraction: float = 0.15,
         test_fraction: float = 0.15,
-        train_size: int = 10_000,
+        train_size: int = 4_000,
         val_size: int = 1_000,
         test_size: int = 1_000,
         split_seed: int = 0,

@@ -57,9 +57,9 @@ class Muon(Optimizer):
     def __init__(
         self,
         params: Iterable[nn.Parameter],
-        lr: float = 1e-3,
-        weight_decay: float = 0.05,
-        momentum: float = 0.95,
+        lr: float,
+        weight_decay: float,
+        momentum: float,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         fused: bool = False,

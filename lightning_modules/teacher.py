@@ -19,7 +19,7 @@ class Teacher:
     should train for long: Beyer et al., arXiv 2106.05237.
     """
 
-    def __init__(self, networks: Sequence[nn.Module], weight: float = 1.0) -> None:
+    def __init__(self, networks: Sequence[nn.Module], weight: float) -> None:
         self.networks, self.weight = list(networks), weight
 
     def to(self, device: torch.device) -> None:

@@ -15,7 +15,7 @@ class Dashboard(Callback):
     `every_n_epochs`-th validation what is predicted of them beside the truth. Also the table of the network's layers.
     """
 
-    def __init__(self, num_clips: int = 4, every_n_epochs: int = 1) -> None:
+    def __init__(self, num_clips: int, every_n_epochs: int = 1) -> None:
         self.num_clips, self.every_n_epochs = num_clips, every_n_epochs
 
     def on_train_start(self, trainer: Trainer, learner: LightningModule) -> None:

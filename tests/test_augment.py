@@ -12,6 +12,7 @@ from torchaudio.functional import mask_along_axis_iid
 
 from datamodules.augment import Augment, Mixup, RandomCrop, SpecAugment
 from tests.helpers.distributions import assert_same_distribution, assert_share, assert_uniform, assert_uniform_between
+from tests.helpers.recipe import of_recipe
 
 CONF = Path(__file__).parents[1] / "conf/augment"
 
@@ -30,9 +31,9 @@ def runs(hidden: Tensor) -> Tensor:
 def band(law: str, batch_size: int, size: int = 160) -> tuple[np.ndarray, np.ndarray]:
     """One mask of frequency or time on each of many clips: widths, and the starts of those that are not empty."""
     if law == "freq":
-        features = SpecAugment(time_masks=0, freq_masks=1)(torch.ones(batch_size, 1, size, 1))
+        features = of_recipe(SpecAugment, time_masks=0, freq_masks=1)(torch.ones(batch_size, 1, size, 1))
     else:
-        features = SpecAugment(time_masks=1, freq_masks=0)(torch.ones(batch_size, 1, 1, size))
+        features = of_recipe(SpecAugment, time_masks=1, freq_masks=0)(torch.ones(batch_size, 1, 1, size))
     return measure(features)
 
 
@@ -59,7 +60,7 @@ def test_masks_follow_torchaudios_law(law, max_width, size):
 
 
 def test_one_mask_of_frequency_and_two_of_time():
-    features = SpecAugment()(torch.ones(3000, 1, 48, 64))
+    features = of_recipe(SpecAugment)(torch.ones(3000, 1, 48, 64))
     low, late = (features == 0).all(dim=3).squeeze(1), (features == 0).all(dim=2).squeeze(1)
     assert torch.equal(features == 0, low[:, None, :, None] | late[:, None, None, :])  # whole bands and nothing else
     assert runs(low).max() == 1 and low.sum(dim=1).max() == 31
@@ -69,7 +70,7 @@ def test_one_mask_of_frequency_and_two_of_time():
 
 
 def test_the_two_masks_of_time_are_drawn_apart():
-    late = (SpecAugment(freq_masks=0)(torch.ones(8000, 1, 1, 160)) == 0).flatten(1)
+    late = (of_recipe(SpecAugment, freq_masks=0)(torch.ones(8000, 1, 1, 160)) == 0).flatten(1)
     apart = late[runs(late) == 2]
     first = apart.int().argmax(dim=1)
     last = 159 - apart.flip(1).int().argmax(dim=1)
@@ -79,7 +80,7 @@ def test_the_two_masks_of_time_are_drawn_apart():
 
 def test_masks_are_shared_by_the_resolutions_and_drawn_for_each_clip():
     features = torch.rand(64, 4, 160, 160) + 1
-    augmented = SpecAugment()(features)
+    augmented = of_recipe(SpecAugment)(features)
     hidden = augmented == 0
     assert torch.equal(hidden, hidden[:, :1].expand_as(hidden))
     assert torch.equal(augmented[~hidden], features[~hidden])
@@ -97,7 +98,7 @@ def offsets(crop: RandomCrop, batch_size: int, size: int) -> tuple[np.ndarray, n
 
 
 def test_crops_are_uniform_over_0_to_63_on_both_axes():
-    parts = [offsets(RandomCrop(), 1600, 34) for _ in range(4)]
+    parts = [offsets(of_recipe(RandomCrop), 1600, 34) for _ in range(4)]
     top, left = (np.concatenate(part) for part in zip(*parts, strict=True))
     assert_uniform(top, 64)
     assert_uniform(left, 64)
@@ -123,7 +124,9 @@ def test_a_crop_is_the_padded_picture_at_its_offset():
 
 def mixed_weights(batch_size: int, **law: float) -> np.ndarray:
     """The weight of the other clip, as the features have it; the targets have the same."""
-    mixed, targets = Mixup(**law)(torch.zeros(batch_size, 1, 1, 1), torch.ones(batch_size, 1, 1, 1), pairs(batch_size))
+    mixed, targets = of_recipe(Mixup, **law)(
+        torch.zeros(batch_size, 1, 1, 1), torch.ones(batch_size, 1, 1, 1), pairs(batch_size)
+    )
     weights = mixed.flatten()
     assert torch.allclose(targets.sum(dim=1), torch.ones(batch_size), atol=1e-6)
     # A clip's neighbor has another answer, so the target tells the weight as well.
@@ -153,7 +156,7 @@ def test_whether_and_how_much_are_drawn_apart():
 
 def test_features_and_targets_are_mixed_with_one_other_clip_by_one_weight():
     features, targets = torch.rand(32, 4, 6, 5), torch.rand(32, 7).softmax(dim=1)
-    mixed, answers = Mixup(p=1)(features, features, targets)
+    mixed, answers = of_recipe(Mixup, p=1)(features, features, targets)
     partners = set()
     for i in range(32):
         found = []
@@ -178,7 +181,7 @@ class Erase(nn.Module):
 
 def test_the_other_clip_is_not_augmented():
     features = torch.ones(4000, 1, 2, 2)
-    augmented, targets = Augment([Erase()], Mixup())(features, pairs(4000))
+    augmented, targets = Augment([Erase()], of_recipe(Mixup))(features, pairs(4000))
     weights = augmented[:, 0, 0, 0]
     assert torch.equal(augmented, weights.view(-1, 1, 1, 1).expand_as(augmented))
     assert_share((weights > 0).numpy(), 0.75)

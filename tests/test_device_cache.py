@@ -7,6 +7,7 @@ from datamodules.augment import AddNoise, Augment
 from datamodules.device_cache import DeviceClips, place
 from errors import DataError
 from tests.helpers.data_modules import attend, on_competition, on_words
+from tests.helpers.recipe import of_recipe
 
 
 def batches(datamodule, training: bool = True) -> list:
@@ -56,7 +57,7 @@ def test_on_the_fly_mixtures_are_mixed_from_words_there(words, cache_dir):
 
 
 def test_features_of_augmented_waveforms_are_computed_at_every_step(competition, cache_dir):
-    augment = Augment(waveforms=[AddNoise(p=1.0)])
+    augment = Augment(waveforms=[of_recipe(AddNoise, p=1.0)])
     datamodule = attend(on_competition(competition, cache_dir, device_cache="features", augment=augment))
     assert datamodule.train_dataloader().dataset.array.shape == (9, 16_000)
     assert datamodule.val_dataloader().dataset.array.shape == (3, 4, 160, 160)

@@ -114,7 +114,7 @@ def test_muon_steps_as_on_the_cpu(device: torch.device) -> None:
         params = [torch.nn.Parameter(start.to(place)) for start, _ in starts]
         for param, (_, gradient) in zip(params, starts, strict=True):
             param.grad = gradient.to(place)
-        optimizer = Muon(params, lr=0.01, fused=True)
+        optimizer = Muon(params, lr=0.01, weight_decay=0.05, momentum=0.95, fused=True)
         with no_waiting(torch.device(place)):
             optimizer.step()
         return [param.detach().cpu() for param in params]

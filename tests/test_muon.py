@@ -63,7 +63,7 @@ def test_all_but_kernels_are_adamws(fused) -> None:
     ours, theirs = network(), network()
     for model in (ours, theirs):
         model[0].weight.requires_grad_(False)
-    train(ours, Muon(ours.parameters(), lr=0.01, weight_decay=0.1, fused=fused), 5)
+    train(ours, Muon(ours.parameters(), lr=0.01, weight_decay=0.1, momentum=0.95, fused=fused), 5)
     train(theirs, torch.optim.AdamW(theirs.parameters(), lr=0.01, weight_decay=0.1), 5)
     torch.testing.assert_close(ours.state_dict(), theirs.state_dict())
 
@@ -72,7 +72,7 @@ def test_a_kernel_moves_as_torchs_muon_moves_its_matrix() -> None:
     torch.manual_seed(0)
     kernel = nn.Parameter(torch.randn(6, 4, 3, 3))
     matrix = nn.Parameter(kernel.detach().flatten(1).clone())
-    ours = Muon([kernel], lr=0.02, weight_decay=0.1)
+    ours = Muon([kernel], lr=0.02, weight_decay=0.1, momentum=0.95)
     theirs = torch.optim.Muon([matrix], lr=0.02, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
     before = matrix.detach().clone()
     for _ in range(4):
@@ -86,7 +86,7 @@ def test_a_kernel_moves_as_torchs_muon_moves_its_matrix() -> None:
 
 def test_a_closure_is_called_with_gradients() -> None:
     kernel = nn.Parameter(torch.ones(1, 1, 1, 1))
-    optimizer = Muon([kernel], lr=0.1, weight_decay=0)
+    optimizer = Muon([kernel], lr=0.1, weight_decay=0, momentum=0.95)
 
     def closure() -> torch.Tensor:
         loss = kernel.square().sum()
@@ -99,10 +99,10 @@ def test_a_closure_is_called_with_gradients() -> None:
 
 def test_a_training_goes_on_from_its_state_to_the_bit() -> None:
     model = network()
-    optimizer = Muon(model.parameters(), lr=0.01)
+    optimizer = Muon(model.parameters(), lr=0.01, weight_decay=0.05, momentum=0.95)
     train(model, optimizer, 3)
     other = copy.deepcopy(model)
-    resumed = Muon(other.parameters(), lr=1.0)
+    resumed = Muon(other.parameters(), lr=1.0, weight_decay=0.05, momentum=0.95)
     resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
     train(model, optimizer, 3, seed=2)
     train(other, resumed, 3, seed=2)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from datamodules.augment import AddNoise
 from tests.helpers.distributions import assert_share, assert_uniform_between
+from tests.helpers.recipe import of_recipe
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +18,7 @@ def seed() -> None:
 def added(n: int, length: int = 2000, **options) -> tuple[Tensor, Tensor]:
     """Waveforms of many levels, and what was added to them."""
     waveforms = torch.randn(n, length) * torch.logspace(-3, 0, n)[:, None]
-    return waveforms, AddNoise(**options)(waveforms) - waveforms
+    return waveforms, of_recipe(AddNoise, **options)(waveforms) - waveforms
 
 
 def test_the_ratio_is_uniform_in_decibels_whatever_the_level():
@@ -45,4 +46,4 @@ def test_slopes_run_from_white_to_brown():
 
 def test_silence_stays_silent_and_finite():
     silence = torch.zeros(8, 1000)
-    assert torch.equal(AddNoise(p=1.0)(silence), silence)
+    assert torch.equal(of_recipe(AddNoise, p=1.0)(silence), silence)

@@ -8,9 +8,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from datamodules import features
-from datamodules.augment import Augment, Mixup, RandomCrop, SpecAugment
 from datamodules.overlap import OverlapDataModule
 from lightning_modules.classifier import WordClassifier
+from tests.helpers.recipe import winner
 
 FEATURES = {"n_mels": 64, "win_lengths": [500, 1000], "hop_length": 250, "pad": 125}
 # Operations that copy from the device to the host and block the host.
@@ -34,7 +34,7 @@ def operations(batch_size: int, waveforms: bool) -> Counter[str]:
     data = OverlapDataModule(
         source=None,
         features=FEATURES,
-        augment=Augment([SpecAugment(), RandomCrop(padding=8)], Mixup()),
+        augment=winner(padding=8),
     )
     loop = SimpleNamespace(total_batch_idx=0)
     data.trainer = SimpleNamespace(training=True, global_rank=0, fit_loop=loop)

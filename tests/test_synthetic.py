@@ -254,7 +254,7 @@ def test_the_error_of_a_missing_wheel_says_how_to_install_it(tmp_path, monkeypat
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(DataError, match="pip install espeakng-loader"):
-        speak_corpus(tmp_path)
+        speak_corpus(tmp_path, 2, 1)
 
 
 def test_a_folder_that_is_not_writable_is_an_error_with_its_path(tmp_path):

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from datamodules.augment import RandomWarp
 from tests.helpers.distributions import assert_uniform_between
+from tests.helpers.recipe import of_recipe
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +51,7 @@ def test_scales_are_log_uniform_about_the_middle(axis, law):
 
 def test_a_warp_takes_16_bit_and_shares_its_draw_between_the_resolutions():
     features = torch.rand(8, 1, 32, 32).half().expand(8, 4, 32, 32)
-    augmented = RandomWarp()(features)
+    augmented = of_recipe(RandomWarp)(features)
     assert augmented.dtype == torch.float32
     torch.testing.assert_close(augmented, augmented[:, :1].expand_as(augmented))
     assert not torch.equal(augmented[0], augmented[1])

@@ -5,13 +5,9 @@ from types import SimpleNamespace
 
 import torch
 
-from datamodules.augment import Augment, Mixup, RandomCrop, SpecAugment
 from datamodules.overlap import OverlapDataModule
 from datamodules.sources import CompetitionFolder, WordFolder
-
-
-def winner() -> Augment:
-    return Augment([SpecAugment(), RandomCrop()], Mixup())
+from tests.helpers.recipe import winner
 
 
 def on_competition(root: Path, cache_dir: Path, val_fraction: float = 0.25, **options) -> OverlapDataModule:
