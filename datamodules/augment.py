@@ -1,7 +1,7 @@
 """Batched augmentation: small modules, combined by `Augment`.
 
-Random numbers are drawn once for the whole batch, on its device; the four resolutions of a clip share them. Waveforms
-are `(B, T)`, features `(B, C, F, T)`, targets `(B, num_classes)`.
+Random numbers are drawn once for the whole batch, on its device, from the `generator` (None: torch's default one); the
+four resolutions of a clip share them. Waveforms are `(B, T)`, features `(B, C, F, T)`, targets `(B, num_classes)`.
 
 Source: the winning notebook, class CustomDataset.
 """
@@ -10,15 +10,15 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 
-def _mask(size: int, max_width: int, batch_size: int, device: torch.device) -> Tensor:
+def _mask(size: int, max_width: int, batch_size: int, device: torch.device, generator: Generator | None) -> Tensor:
     """`(B, size)` bool, true on one band per clip: width u * max_width, start v * (size - width), both floored.
 
     This is the distribution of torchaudio's `mask_along_axis_iid`.
     """
-    u = torch.rand(2, batch_size, 1, device=device)
+    u = torch.rand(2, batch_size, 1, device=device, generator=generator)
     width = u[0] * max_width
     start = (u[1] * (size - width)).long()
     position = torch.arange(size, device=device)
@@ -39,11 +39,11 @@ class AddNoise(nn.Module):
         super().__init__()
         self.snr_db, self.p = tuple(snr_db), p
 
-    def forward(self, waveforms: Tensor) -> Tensor:
-        batch_size, length = waveforms.shape
-        u = torch.rand(3, batch_size, 1, device=waveforms.device)
-        spectrum = torch.fft.rfft(torch.randn_like(waveforms))
-        frequency = torch.arange(spectrum.shape[1], device=waveforms.device).clamp(min=1)
+    def forward(self, waveforms: Tensor, generator: Generator | None = None) -> Tensor:
+        (batch_size, length), device = waveforms.shape, waveforms.device
+        u = torch.rand(3, batch_size, 1, device=device, generator=generator)
+        spectrum = torch.fft.rfft(torch.randn(batch_size, length, device=device, generator=generator))
+        frequency = torch.arange(spectrum.shape[1], device=device).clamp(min=1)
         noise = torch.fft.irfft(spectrum * frequency ** -u[0], n=length)
         low, high = self.snr_db
         snr = 10 ** ((low + (high - low) * u[1]) / 10)
@@ -67,13 +67,15 @@ class SpecAugment(nn.Module):
         self.freq_mask_param, self.time_mask_param = freq_mask_param, time_mask_param
         self.freq_masks, self.time_masks = freq_masks, time_masks
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, generator: Generator | None = None) -> Tensor:
         batch_size, _, num_mels, num_frames = features.shape
         masked = torch.zeros(batch_size, 1, num_mels, num_frames, dtype=torch.bool, device=features.device)
         for _ in range(self.freq_masks):
-            masked |= _mask(num_mels, self.freq_mask_param, batch_size, features.device)[:, None, :, None]
+            mask = _mask(num_mels, self.freq_mask_param, batch_size, features.device, generator)
+            masked |= mask[:, None, :, None]
         for _ in range(self.time_masks):
-            masked |= _mask(num_frames, self.time_mask_param, batch_size, features.device)[:, None, None, :]
+            mask = _mask(num_frames, self.time_mask_param, batch_size, features.device, generator)
+            masked |= mask[:, None, None, :]
         return features * ~masked
 
 
@@ -84,10 +86,10 @@ class RandomCrop(nn.Module):
         super().__init__()
         self.padding = padding
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, generator: Generator | None = None) -> Tensor:
         batch_size, _, num_mels, num_frames = features.shape
         padded = F.pad(features, [self.padding] * 4)
-        top, left = torch.randint(2 * self.padding, (2, batch_size), device=features.device)
+        top, left = torch.randint(2 * self.padding, (2, batch_size), device=features.device, generator=generator)
         # A view of all crops, (B, C, 2 * padding + 1, 2 * padding + 1, F, T); indexing copies one crop per clip.
         crops = padded.unfold(2, num_mels, 1).unfold(3, num_frames, 1)
         clip = torch.arange(batch_size, device=features.device)
@@ -112,8 +114,8 @@ class RandomWarp(nn.Module):
         self.freq_scale, self.time_scale = freq_scale, time_scale
         self.freq_shift, self.time_shift = freq_shift, time_shift
 
-    def forward(self, features: Tensor) -> Tensor:
-        u = 2 * torch.rand(4, len(features), device=features.device) - 1
+    def forward(self, features: Tensor, generator: Generator | None = None) -> Tensor:
+        u = 2 * torch.rand(4, len(features), device=features.device, generator=generator) - 1
         affine = torch.zeros(len(features), 2, 3, device=features.device)  # coordinates in [-1, 1], time first
         affine[:, 0, 0], affine[:, 1, 1] = (1 + self.time_scale) ** u[0], (1 + self.freq_scale) ** u[1]
         affine[:, 0, 2], affine[:, 1, 2] = 2 * self.time_shift * u[2], 2 * self.freq_shift * u[3]
@@ -136,12 +138,23 @@ class Mixup(nn.Module):
         super().__init__()
         self.p, self.low, self.high = p, low, high
 
-    def forward(self, augmented: Tensor, clean: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        u = torch.rand(2, len(clean), device=clean.device)
+    def forward(
+        self, augmented: Tensor, clean: Tensor, targets: Tensor, generator: Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        u = torch.rand(2, len(clean), device=clean.device, generator=generator)
         weight = (self.low + (self.high - self.low) * u[0]) * (u[1] < self.p)
         share = (1 - weight).to(augmented.dtype).view(-1, 1, 1, 1)
         mixed = clean.roll(1, dims=0).to(augmented.dtype).lerp_(augmented, share)
         return mixed, targets.lerp(targets.roll(1, dims=0), weight.view(-1, 1))
+
+
+class Transforms(nn.ModuleList):
+    """Modules that are applied in order, with one generator."""
+
+    def forward(self, batch: Tensor, generator: Generator | None = None) -> Tensor:
+        for transform in self:
+            batch = transform(batch, generator)
+        return batch
 
 
 class Augment(nn.Module):
@@ -159,13 +172,13 @@ class Augment(nn.Module):
         self, transforms: Sequence[nn.Module] = (), mixup: Mixup | None = None, waveforms: Sequence[nn.Module] = ()
     ) -> None:
         super().__init__()
-        self.waveforms = nn.Sequential(*waveforms)
-        self.transforms = nn.Sequential(*transforms)
+        self.waveforms = Transforms(waveforms)
+        self.transforms = Transforms(transforms)
         self.mixup = mixup
 
     @torch.no_grad()
-    def forward(self, features: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        augmented = self.transforms(features)
+    def forward(self, features: Tensor, targets: Tensor, generator: Generator | None = None) -> tuple[Tensor, Tensor]:
+        augmented = self.transforms(features, generator)
         if self.mixup is not None:
-            augmented, targets = self.mixup(augmented, features, targets)
+            augmented, targets = self.mixup(augmented, features, targets, generator)
         return augmented.float(), targets

@@ -20,6 +20,7 @@ from datamodules.cache import cache_key, cached_array
 from datamodules.clips import Batch, Clips, OnTheFlyMixtures, Splits
 from datamodules.device_cache import CHOICES, DeviceClips, place
 from datamodules.features import MultiResolutionMel
+from datamodules.seeding import derive_seed
 from datamodules.waveforms import SAMPLE_RATE, from_int16
 from errors import DataError
 from messages import split_size
@@ -217,13 +218,14 @@ class OverlapDataModule(LightningDataModule):
         clips, targets = batch
         if not self.trainer.training:
             return self.to_features(clips), targets
-        # Every step has a seed of its own, for these draws and for the dropout after them: a run that was interrupted
-        # goes on as if it had not been.
-        step = [self.seed, self.trainer.global_rank, self.trainer.fit_loop.total_batch_idx + 1]
-        torch.manual_seed(int(np.random.SeedSequence(step).generate_state(1)[0]))
+        # A generator that depends on the step alone: a resumed run repeats the augmentation. This hook runs before the
+        # trainer counts the batch.
+        step = self.trainer.fit_loop.total_batch_idx + 1
+        seed = derive_seed(self.seed, self.trainer.global_rank, step)
+        generator = torch.Generator(clips.device).manual_seed(seed)
         if clips.dim() == 2:
-            clips = self.augment.waveforms(_as_float(clips))
-        return self.augment(clips if clips.dim() == 4 else self.to_features(clips), targets)
+            clips = self.augment.waveforms(_as_float(clips), generator)
+        return self.augment(clips if clips.dim() == 4 else self.to_features(clips), targets, generator)
 
     def to_features(self, clips: Tensor) -> Tensor:
         """Clips of a data set, waveforms `(B, T)` or features -> features `(B, C, F, T)` float32."""

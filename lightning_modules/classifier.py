@@ -11,6 +11,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from datamodules.features import MultiResolutionMel
+from datamodules.seeding import derive_seed
 from errors import RunError, SettingError
 from lightning_modules.muon import Muon
 from lightning_modules.registry import build_network
@@ -113,6 +114,14 @@ class WordClassifier(LightningModule):
             "val/kl_constant": uniform_kl(targets),
         }
         self.log_dict(values, prog_bar=True, batch_size=len(targets), sync_dist=True)
+
+    def on_train_start(self) -> None:
+        self.initial_seed = torch.initial_seed()  # of seed_everything
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        # The dropout of a step depends on the step alone, so a resumed run repeats it. 1: not the seed of augmentation.
+        step = self.trainer.fit_loop.total_batch_idx
+        torch.manual_seed(derive_seed(self.initial_seed, self.trainer.global_rank, step, 1))
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]

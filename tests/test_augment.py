@@ -173,9 +173,9 @@ def test_features_and_targets_are_mixed_with_one_other_clip_by_one_weight():
 
 
 class Erase(nn.Module):
-    """An augmentation that nobody overlooks."""
+    """An augmentation that is easy to see."""
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, generator: torch.Generator | None) -> Tensor:
         return torch.zeros_like(features)
 
 

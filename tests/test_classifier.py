@@ -1,6 +1,7 @@
 """The learner: loss, metrics and schedule against independent computations."""
 
 from importlib.metadata import version
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -120,3 +121,19 @@ def test_training_alone_goes_through_the_compiled_network(monkeypatch) -> None:
     model.eval()(features)
     assert not calls and list(model.state_dict()) == names
     assert model.train()(features).shape == (2, 3) and calls == [2]
+
+
+def test_the_dropout_of_a_step_repeats() -> None:
+    network = learner(network={"name": "mac", "width": 2, "drop_rate": 0.5})
+
+    def draw(step: int, seed: int = 7) -> bytes:
+        torch.manual_seed(seed)
+        network.on_train_start()
+        torch.rand(step)  # random numbers of earlier steps
+        network._trainer = SimpleNamespace(global_rank=0, fit_loop=SimpleNamespace(total_batch_idx=step))
+        network.on_train_batch_start(None, 0)
+        return network.network(torch.ones(8, 2, 64, 64)).detach().numpy().tobytes()
+
+    first = draw(3)
+    assert draw(3) == first
+    assert len({first, draw(4), draw(3, seed=8)}) == 3

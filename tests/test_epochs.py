@@ -119,7 +119,7 @@ def test_augmentation_is_off_outside_training(competition, cache_dir, cache):
 
 def test_waveforms_are_augmented_before_their_features_are_computed(competition, cache_dir):
     class Reverse(torch.nn.Module):
-        def forward(self, waveforms: Tensor) -> Tensor:
+        def forward(self, waveforms: Tensor, generator: torch.Generator) -> Tensor:
             return waveforms.flip(1)
 
     # Cached features cannot be reversed, so those of training clips are computed.
@@ -136,6 +136,9 @@ def test_every_step_has_its_own_augmentation_that_repeats(competition, cache_dir
 
     others = [draw(seed=1), draw(step=1), draw(step=2), draw(rank=1)]
     assert len({draw(), *others}) == 5
+    state = torch.get_rng_state()
+    draw()
+    assert torch.equal(torch.get_rng_state(), state)  # the network's dropout does not depend on augmentation
     torch.rand(7)  # other random numbers in between change nothing
     assert draw(step=2) == others[2] and draw(seed=1) == others[0]
 
