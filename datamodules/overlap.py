@@ -151,11 +151,15 @@ class OverlapDataModule(LightningDataModule):
         return replace(clips, array=array)
 
     def examples(self, n: int) -> Batch:
-        """The first `n` validation clips, or training clips without validation: waveforms `(n, T)` float32, targets."""
+        """The first `n` validation clips, or training clips without validation: waveforms `(n, T)` float32, targets.
+
+        Fewer than `n` if the split is smaller.
+        """
         clips = self.splits.val or self.splits.train
+        indices = range(min(n, len(clips)))
         if isinstance(clips, OnTheFlyMixtures):
-            return clips.batch(range(n))
-        waveforms, targets = clips.__getitems__(range(n))
+            return clips.batch(indices)
+        waveforms, targets = clips.__getitems__(indices)
         return from_int16(waveforms), targets
 
     def state_dict(self) -> dict[str, int]:

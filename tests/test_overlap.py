@@ -128,6 +128,7 @@ def test_examples_are_the_first_clips(competition, words, cache_dir):
     assert waveforms.dtype == torch.float32
     assert torch.equal(waveforms * 32768, torch.from_numpy(datamodule.val.array[datamodule.val.rows[:2]]).float())
     assert torch.equal(targets, torch.from_numpy(datamodule.val.targets[:2]))
+    assert len(datamodule.examples(99)[0]) == len(datamodule.val) == 3
     train = attend(on_competition(competition, cache_dir, val_fraction=0)).examples(1)[0]
     assert train.abs().max() <= 1 and train.shape == (1, 16_000)
 
