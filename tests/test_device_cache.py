@@ -1,4 +1,4 @@
-"""Clips in the memory of a device: the batches of the host, from tensors that are there."""
+"""Clips in GPU memory give the same batches as clips on the host."""
 
 import pytest
 import torch
@@ -11,24 +11,24 @@ from tests.helpers.recipe import of_recipe
 
 
 def batches(datamodule, training: bool = True) -> list:
-    """Two epochs as the network gets them, or the validation."""
+    """The batches that the network gets: two training epochs, or the validation."""
     attend(datamodule, training=training)
     loader = datamodule.train_dataloader() if training else datamodule.val_dataloader()
-    found = []
+    result = []
     for epoch in range(2 if training else 1):
         if training:
             loader.sampler.set_epoch(epoch)
         for batch in loader:
-            datamodule.trainer.fit_loop.total_batch_idx = len(found)
-            found.append(datamodule.on_after_batch_transfer(batch, 0))
-    return found
+            datamodule.trainer.fit_loop.total_batch_idx = len(result)
+            result.append(datamodule.on_after_batch_transfer(batch, 0))
+    return result
 
 
 def assert_same(batches: list, reference: list, **tolerance: float) -> None:
     assert len(batches) == len(reference) > 0
     for batch, other in zip(batches, reference, strict=True):
-        for part, wanted in zip(batch, other, strict=True):
-            torch.testing.assert_close(part, wanted, **(tolerance or {"rtol": 0, "atol": 0}))
+        for part, expected in zip(batch, other, strict=True):
+            torch.testing.assert_close(part, expected, **(tolerance or {"rtol": 0, "atol": 0}))
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -38,19 +38,19 @@ def test_waveforms_give_the_same_batches(competition, cache_dir, training):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_features_give_the_same_batches_but_for_16_bits(competition, cache_dir, training):
+def test_features_give_the_same_batches_in_float16(competition, cache_dir, training):
     host, device = (on_competition(competition, cache_dir, device_cache=choice) for choice in ("none", "features"))
     assert_same(batches(device, training), batches(host, training), rtol=2**-10, atol=4e-3)
 
 
-def test_features_from_the_disk_are_copied(competition, cache_dir):
+def test_features_from_disk_are_copied(competition, cache_dir):
     options = {"cache": "features"}
     host = on_competition(competition, cache_dir, **options)
     device = on_competition(competition, cache_dir, device_cache="features", **options)
     assert_same(batches(device), batches(host))
 
 
-def test_on_the_fly_mixtures_are_mixed_from_words_there(words, cache_dir):
+def test_on_the_fly_mixtures_are_mixed_on_the_device(words, cache_dir):
     host, device = (on_words(words, cache_dir, device_cache=choice) for choice in ("none", "features"))
     assert_same(batches(device), batches(host))
     assert isinstance(device.train_dataloader().dataset.words, torch.Tensor)
@@ -63,13 +63,13 @@ def test_features_of_augmented_waveforms_are_computed_at_every_step(competition,
     assert datamodule.val_dataloader().dataset.array.shape == (3, 4, 160, 160)
 
 
-def test_workers_and_pinned_memory_are_for_the_host(competition, cache_dir):
+def test_clips_on_the_device_need_no_workers_and_no_pinned_memory(competition, cache_dir):
     datamodule = attend(on_competition(competition, cache_dir, device_cache="waveforms", num_workers=2))
     loader = datamodule.train_dataloader()
     assert isinstance(loader.dataset, DeviceClips) and loader.num_workers == 0 and not loader.pin_memory
 
 
-def test_auto_leaves_a_cpu_alone(competition, cache_dir):
+def test_auto_changes_nothing_on_a_cpu(competition, cache_dir):
     datamodule = attend(on_competition(competition, cache_dir, device_cache="auto", num_workers=2))
     loader = datamodule.train_dataloader()
     assert loader.dataset is datamodule.train and loader.num_workers == 2
@@ -80,7 +80,7 @@ def test_auto_takes_what_fits_in_half_of_the_free_memory(competition, cache_dir,
     datamodule = attend(on_competition(competition, cache_dir))
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 2 * free))
 
-    class Cuda:  # a CPU that says it is a GPU
+    class Cuda:  # a fake GPU
         type = "cuda"
 
     monkeypatch.setattr(torch.Tensor, "to", lambda self, *args, **kwargs: self)
@@ -89,7 +89,7 @@ def test_auto_takes_what_fits_in_half_of_the_free_memory(competition, cache_dir,
     assert placed is datamodule.train if kind == "none" else placed.array.shape == shapes[kind]
 
 
-def test_another_choice_is_an_error(competition, cache_dir):
+def test_an_unknown_choice_is_an_error(competition, cache_dir):
     with pytest.raises(
         DataError, match=r"^data\.device_cache is 'disk'; choose one of features, waveforms, none, auto$"
     ):

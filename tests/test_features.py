@@ -1,4 +1,4 @@
-"""The front end against figures made with the notebook's own code (tests/golden.npz, and the full ones if there)."""
+"""The front end equals the notebook's code (values in tests/golden.npz, and the full reference if it exists)."""
 
 import numpy as np
 import pytest
@@ -13,15 +13,15 @@ from tests.helpers.golden import GOLDEN, SHARED, chirp
 
 def notebook(waveform: Tensor) -> Tensor:
     """The notebook's features of one clip, from torchaudio's own transforms: `(T,)` -> `(4, 160, 160)`."""
-    pictures = []
+    spectrograms = []
     for win_length in (250, 500, 750, 1000):
         mel = MelSpectrogram(16_000, 2048, win_length, 100, f_min=25, f_max=7500, pad=50, n_mels=160)
-        pictures.append(AmplitudeToDB()(mel(waveform))[:, 1:-1])
-    out = torch.stack(pictures)
+        spectrograms.append(AmplitudeToDB()(mel(waveform))[:, 1:-1])
+    out = torch.stack(spectrograms)
     return (out - out.mean(dim=[1, 2], keepdim=True)) / 20 + torch.linspace(-0.5, 0.5, 160).view(1, -1, 1)
 
 
-def worst(features: Tensor, reference: Tensor) -> float:
+def max_error(features: Tensor, reference: Tensor) -> float:
     """Largest error in the bands within 90 dB of their frame's loudest; below that, float32 itself differs."""
     decibel = 20 * (reference - torch.linspace(-0.5, 0.5, 160).view(-1, 1))
     audible = decibel > decibel.amax(dim=-2, keepdim=True) - 90
@@ -36,7 +36,7 @@ def front_end() -> MultiResolutionMel:
 def test_chirp_equals_the_notebook(front_end: MultiResolutionMel) -> None:
     features = front_end(torch.from_numpy(chirp())[None])
     assert features.shape == (1, 4, 160, 160) and features.dtype == torch.float32
-    assert worst(features[0, :, :, ::8], torch.from_numpy(GOLDEN["features_chirp"])) < 1e-3
+    assert max_error(features[0, :, :, ::8], torch.from_numpy(GOLDEN["features_chirp"])) < 1e-3
 
 
 def test_silence_is_the_slope_alone(front_end: MultiResolutionMel) -> None:
@@ -46,27 +46,27 @@ def test_silence_is_the_slope_alone(front_end: MultiResolutionMel) -> None:
 
 
 @pytest.mark.parametrize("fft", [True, False])
-@pytest.mark.parametrize("sound", ["noise", "click", "tone", "faint"])
-def test_other_sounds_equal_torchaudio(front_end: MultiResolutionMel, sound: str, fft: bool) -> None:
+@pytest.mark.parametrize("name", ["noise", "click", "tone", "faint"])
+def test_other_waveforms_equal_torchaudio(front_end: MultiResolutionMel, name: str, fft: bool) -> None:
     torch.manual_seed(0)
     waveform = {
         "noise": 0.1 * torch.randn(16_000),
         "click": torch.nn.functional.one_hot(torch.tensor(40), 16_000).float(),  # reaches the reflected edge
         "tone": 0.9 * torch.sin(2 * torch.pi * 440 * torch.arange(16_000) / 16_000),
         "faint": 1e-4 * torch.randn(16_000),
-    }[sound]
+    }[name]
     mel = front_end if fft else front_end.without_fft()
-    assert worst(mel(waveform[None])[0], notebook(waveform)) < 1e-3
+    assert max_error(mel(waveform[None])[0], notebook(waveform)) < 1e-3
 
 
-def test_clips_of_a_batch_do_not_mix(front_end: MultiResolutionMel) -> None:
+def test_clips_of_a_batch_are_independent(front_end: MultiResolutionMel) -> None:
     torch.manual_seed(0)
     waveforms = torch.cat([0.1 * torch.randn(4, 16_000), torch.zeros(1, 16_000), torch.from_numpy(chirp())[None]])
     one_by_one = torch.cat([front_end(waveform[None]) for waveform in waveforms])
     torch.testing.assert_close(front_end(waveforms), one_by_one, atol=1e-4, rtol=0)
 
 
-def test_autocast_and_gradients_change_nothing(front_end: MultiResolutionMel) -> None:
+def test_autocast_and_gradients_do_not_change_features(front_end: MultiResolutionMel) -> None:
     waveform = torch.from_numpy(chirp())[None]
     with torch.autocast("cpu", torch.bfloat16):
         inside = front_end(waveform.clone().requires_grad_())
@@ -74,7 +74,7 @@ def test_autocast_and_gradients_change_nothing(front_end: MultiResolutionMel) ->
     assert torch.equal(inside, front_end(waveform))
 
 
-def test_a_checkpoint_holds_nothing_of_it(front_end: MultiResolutionMel) -> None:
+def test_a_checkpoint_contains_no_front_end(front_end: MultiResolutionMel) -> None:
     assert not front_end.state_dict()
 
 
@@ -83,9 +83,9 @@ def test_sizes_follow_the_arguments() -> None:
     assert front_end(torch.randn(3, 16_000)).shape == (3, 2, 40, 100)
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the reference recording is not here")
+@pytest.mark.skipif(not SHARED.exists(), reason="needs the reference recording")
 def test_recording_equals_the_notebook(front_end: MultiResolutionMel) -> None:
     golden = np.load(SHARED / "reference" / "golden.npz")
     waveform, _ = soundfile.read(SHARED / "data/overlap30/Data/test/test_00001.wav", dtype="float32")
     features = front_end(torch.from_numpy(waveform)[None])
-    assert worst(features[0], torch.from_numpy(golden["features_test_00001"])) < 1e-3
+    assert max_error(features[0], torch.from_numpy(golden["features_test_00001"])) < 1e-3

@@ -1,11 +1,11 @@
-"""The wording that messages share."""
+"""Counts, lists of names and printable text in messages."""
 
 import pytest
 
 from messages import count, first_names, printable
 
 
-def test_three_names_are_enough():
+def test_lists_show_three_names():
     assert first_names([]) == "none" and first_names("ab") == "a, b"
     assert first_names("abcde") == "a, b, c and 2 more"
 
@@ -15,7 +15,7 @@ def test_counts_agree_with_their_noun():
 
 
 @pytest.mark.parametrize("text", ["naïve 말소리 #1", "می\u200cخواهم", "क्\u200dष", "👋 <b> $x$ %s \\n"])
-def test_words_stay_as_they_are(text):
+def test_words_are_not_changed(text):
     assert printable(text) == text
 
 
@@ -29,5 +29,5 @@ def test_words_stay_as_they_are(text):
         ("caf\udce9", r"caf\udce9"),  # a file name that is not UTF-8
     ],
 )
-def test_what_a_terminal_would_obey_is_escaped(text, shown):
+def test_control_characters_are_escaped(text, shown):
     assert printable(text) == shown

@@ -1,4 +1,4 @@
-"""Mixtures are drawn and made by their law."""
+"""Mixtures have the documented distributions, and are mixed from their words exactly."""
 
 import numpy as np
 import pytest
@@ -9,13 +9,13 @@ from datamodules.mixing import Mixer, Mixtures, mix, shift, speed_perturbation
 from tests.helpers.distributions import assert_share, assert_uniform, assert_uniform_between
 from tests.helpers.fake_recordings import tone
 
-# Five words of 3, 1, 4, 1 and 5 recordings, the rows of a word not side by side.
+# Five words with 3, 1, 4, 1 and 5 recordings; the rows of a word are not contiguous.
 ROWS = [np.array(rows) for rows in ([0, 5, 9], [1], [2, 3, 4, 13], [6], [7, 8, 10, 11, 12])]
 WORD_OF = np.concatenate([np.full(len(rows), i) for i, rows in enumerate(ROWS)])[np.argsort(np.concatenate(ROWS))]
 
 
-def draw(n: int = 6000, seed: int = 0, **law) -> Mixtures:
-    return Mixer(ROWS, **{"k": (3, 3), **law}).draw(n, np.random.default_rng(seed))
+def draw(n: int = 6000, seed: int = 0, **options) -> Mixtures:
+    return Mixer(ROWS, **{"k": (3, 3), **options}).draw(n, np.random.default_rng(seed))
 
 
 def test_k_different_words_with_equal_shares():
@@ -29,14 +29,14 @@ def test_k_different_words_with_equal_shares():
     assert np.array_equal(mixtures.targets, expected)
 
 
-def test_every_word_is_as_likely_however_many_recordings_it_has():
+def test_words_are_equally_likely_whatever_their_number_of_recordings():
     mixtures = draw()
     assert_uniform(WORD_OF[mixtures.recordings[:, 0]], 5)
     for i in range(5):
         assert_share(mixtures.targets[:, i] > 0, 3 / 5)
 
 
-def test_every_recording_of_a_word_is_as_likely():
+def test_recordings_of_a_word_are_equally_likely():
     recordings = draw().recordings
     for rows in ROWS:
         assert_uniform(np.searchsorted(rows, recordings[np.isin(recordings, rows)]), len(rows))
@@ -49,9 +49,9 @@ def test_k_may_be_a_range():
     assert np.array_equal((mixtures.targets > 0).sum(axis=1), count)
     assert np.allclose(mixtures.targets.sum(axis=1), 1, atol=1e-6)
     assert np.allclose(mixtures.targets.max(axis=1), 1 / count)
-    heard = np.where(mixtures.gains > 0, WORD_OF[mixtures.recordings], -1)
+    present = np.where(mixtures.gains > 0, WORD_OF[mixtures.recordings], -1)
     for i in range(5):
-        assert np.array_equal((heard == i).any(axis=1), mixtures.targets[:, i] > 0)
+        assert np.array_equal((present == i).any(axis=1), mixtures.targets[:, i] > 0)
 
 
 def test_all_words_at_once_and_one_alone():
@@ -66,14 +66,14 @@ def test_levels_are_uniform_in_decibels():
     assert (draw(10, gain_db=0.0).gains == 1).all()
 
 
-def test_offsets_are_uniform_either_way():
+def test_offsets_are_uniform_in_both_directions():
     assert_uniform(draw(offset=5 / 16_000).offsets.ravel() + 5, 11)
     offsets = draw(offset=0.1).offsets
     assert (offsets.min(), offsets.max()) == (-1600, 1600)
     assert not draw(10, offset=0.0).offsets.any()
 
 
-def test_speeds_are_log_uniform_and_change_no_other_draw():
+def test_speeds_are_log_uniform_and_do_not_change_other_parameters():
     mixtures = draw(speed=0.25)
     assert mixtures.speeds.dtype == np.float32
     assert_uniform_between(np.log(mixtures.speeds.astype(np.float64)).ravel(), -np.log(1.25), np.log(1.25))
@@ -91,7 +91,7 @@ def test_draws_depend_on_the_generator_alone():
 
 
 def plain(words: Tensor, gains: Tensor, offsets: Tensor) -> Tensor:
-    """Mixtures of words at the speed of their recordings."""
+    """Mixtures without speed perturbation."""
     return mix(words, gains, offsets, torch.ones(gains.shape))
 
 
@@ -105,7 +105,7 @@ def amplitude(mixture: Tensor, hertz: int) -> float:
 
 
 @pytest.mark.parametrize("gains", [[1.0, 1.0, 1.0], [1.0, 0.5, 0.7079], [0.8, 0.9, 0.0]])
-def test_gains_are_ratios_between_words_however_loud_their_recordings(gains):
+def test_gains_are_ratios_between_words_whatever_their_recording_levels(gains):
     words = [tone(300, level=0.01), tone(500, level=0.9), tone(700, level=0.2)]
     mixture = make(words, gains, [0, 0, 0])
     first, second, third = (amplitude(mixture, hertz) for hertz in (300, 500, 700))
@@ -113,14 +113,14 @@ def test_gains_are_ratios_between_words_however_loud_their_recordings(gains):
     assert third / first == pytest.approx(gains[2] / gains[0], rel=1e-4, abs=1e-6)
 
 
-def test_the_answer_of_a_draw_is_what_is_heard():
+def test_the_target_is_the_words_in_the_audio():
     words = torch.tensor(np.stack([tone(200 + 100 * word, level=0.05 + 0.05 * i) for i, word in enumerate(WORD_OF)]))
     mixtures = draw(40, k=(2, 4), offset=0.0)
     clips = plain(words[mixtures.recordings], torch.tensor(mixtures.gains), torch.tensor(mixtures.offsets))
     for clip, target in zip(clips, mixtures.targets, strict=True):
-        heard = [amplitude(clip, 200 + 100 * word) for word in range(5)]
-        assert [level > 0.01 for level in heard] == list(target > 0)
-        loud = [level for level in heard if level > 0.01]
+        levels = [amplitude(clip, 200 + 100 * word) for word in range(5)]
+        assert [level > 0.01 for level in levels] == list(target > 0)
+        loud = [level for level in levels if level > 0.01]
         assert max(loud) / min(loud) < 10 ** (3 / 20) + 1e-3
 
 
@@ -134,7 +134,7 @@ def test_a_word_is_shifted_exactly_and_filled_with_zeros(offset):
     assert not mixture[expected == 0].any()
 
 
-def test_every_word_has_an_offset_of_its_own():
+def test_every_word_has_its_own_offset():
     words = np.zeros((2, 3, 400), np.int16)
     words[..., 200] = 1000
     offsets = torch.tensor([[-150, 0, 99], [7, -3, 199]])
@@ -144,7 +144,7 @@ def test_every_word_has_an_offset_of_its_own():
         assert mixture.nonzero().flatten().tolist() == sorted(200 + shift for shift in shifts)
 
 
-def test_a_word_may_leave_the_clip():
+def test_a_word_may_be_shifted_out_of_the_clip():
     late = np.zeros(100)
     late[90] = 0.5
     mixture = make([late, np.roll(late, -40)], [1.0, 1.0], [20, 0])
@@ -152,7 +152,7 @@ def test_a_word_may_leave_the_clip():
 
 
 @pytest.mark.parametrize("level", [1e-4, 0.3, 1.0])
-def test_the_peak_is_nine_tenths_of_full_scale(level):
+def test_the_peak_is_90_percent_of_full_scale(level):
     torch.manual_seed(0)
     words = torch.tensor(np.stack([tone(200 * (i + 1), level=level) for i in range(12)])).view(4, 3, -1)
     mixtures = plain(words, torch.full((4, 3), 0.8), torch.randint(-1600, 1601, (4, 3)))
@@ -160,14 +160,14 @@ def test_the_peak_is_nine_tenths_of_full_scale(level):
     assert torch.allclose(mixtures.abs().amax(dim=1), torch.tensor(0.9), atol=1e-6)
 
 
-def test_a_silent_word_harms_nothing():
+def test_a_silent_word_does_not_change_the_mixture():
     silence, word = np.zeros(16_000), tone(300)
     mixture = make([silence, word], [1.0, 0.7], [30, 0])
     assert torch.allclose(mixture, torch.tensor(word * 1.8, dtype=torch.float32), atol=1e-4)
     assert torch.equal(make([silence, silence], [1.0, 1.0], [5, -5]), torch.zeros(16_000))
 
 
-def test_sixteen_bits_and_floating_point_agree():
+def test_int16_and_float_words_give_the_same_mixture():
     words = np.stack([tone(300), tone(500, level=0.2)])
     bits = torch.from_numpy(np.round(words * 32768).astype(np.int16))[None]
     one = plain(bits, torch.tensor([[1.0, 0.8]]), torch.tensor([[10, -10]]))
@@ -187,13 +187,13 @@ def test_a_faster_word_is_higher_and_shorter(speed):
     assert float((played - expected).abs().max()) < 0.05 * float(expected.abs().max())
 
 
-def test_a_word_at_its_own_speed_is_only_shifted():
+def test_a_word_at_speed_1_is_only_shifted():
     torch.manual_seed(0)
     words, offsets = torch.randn(3, 2, 500), torch.tensor([[0, 7], [-499, 120], [600, -3]])
     assert torch.equal(speed_perturbation(words, offsets, torch.ones(3, 2)), shift(words, offsets))
 
 
-def test_words_of_one_mixture_have_speeds_of_their_own():
+def test_every_word_of_a_mixture_has_its_own_speed():
     words = torch.tensor(np.stack([tone(400), tone(1000)]))[None]
     (mixture,) = mix(words, torch.ones(1, 2), torch.zeros(1, 2, dtype=torch.long), torch.tensor([[1.2, 0.8]]))
     spectrum = torch.fft.rfft(mixture.double()).abs()

@@ -1,4 +1,4 @@
-"""The law of added noise, by statistics over thousands of waveforms, and where a training adds it."""
+"""AddNoise has the documented distributions, tested over thousands of waveforms."""
 
 import numpy as np
 import pytest
@@ -16,12 +16,12 @@ def seed() -> None:
 
 
 def added(n: int, length: int = 2000, **options) -> tuple[Tensor, Tensor]:
-    """Waveforms of many levels, and what was added to them."""
+    """Waveforms of many levels, and the noise added to them."""
     waveforms = torch.randn(n, length) * torch.logspace(-3, 0, n)[:, None]
     return waveforms, of_recipe(AddNoise, **options)(waveforms) - waveforms
 
 
-def test_the_ratio_is_uniform_in_decibels_whatever_the_level():
+def test_the_signal_to_noise_ratio_is_uniform_in_decibels_at_any_level():
     waveforms, noise = added(4000, snr_db=[-5, 15], p=1.0)
     ratio = 10 * (waveforms.square().mean(dim=1) / noise.square().mean(dim=1)).log10()
     assert_uniform_between(ratio.numpy(), -5.001, 15.001)
@@ -32,7 +32,7 @@ def test_a_share_of_the_waveforms_gets_noise():
     assert_share((noise != 0).any(dim=1).numpy(), 0.3)
 
 
-def test_slopes_run_from_white_to_brown():
+def test_the_spectral_slope_is_uniform_from_white_to_brown():
     _, noise = added(3000, length=4096, snr_db=[0, 0], p=1.0)
     power = torch.fft.rfft(noise).abs().square()
     frequency = torch.arange(power.shape[1])

@@ -1,4 +1,4 @@
-"""Long work says how far it is, also where there is no terminal for a bar."""
+"""Long work shows its progress, also without a terminal."""
 
 import logging
 
@@ -13,13 +13,13 @@ from messages import duration
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds; a test moves it on."""
+    """The time in seconds, which a test advances."""
     now = [1000.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     return now
 
 
-def test_without_a_terminal_a_line_a_minute_tells_the_share_done_and_the_time_left(clock, caplog):
+def test_without_a_terminal_a_line_per_minute_states_progress_and_time_left(clock, caplog):
     caplog.set_level(logging.INFO)
     with Progress(100_000, "features") as bar:
         for _ in range(300):
@@ -30,14 +30,14 @@ def test_without_a_terminal_a_line_a_minute_tells_the_share_done_and_the_time_le
     assert caplog.messages[-1] == "features: 30% (30,000 of 100,000 clips), 11 min 40 s left"
 
 
-def test_what_an_earlier_process_did_does_not_count_for_the_speed(clock):
+def test_work_of_an_earlier_process_does_not_count_for_the_speed(clock):
     bar = Progress(100, "training", "step", done=50)
     clock[0] += 10
     bar.update(10)
     assert str(bar) == "60% (60 of 100 steps), 40 s left"
 
 
-def test_quick_work_and_a_line_of_the_caller_print_nothing(clock, caplog):
+def test_no_line_for_short_work_or_after_a_line_of_the_caller(clock, caplog):
     caplog.set_level(logging.INFO)
     bar = Progress(1, "predicting", "batch")
     clock[0] += 59
@@ -55,7 +55,7 @@ def test_times_have_two_units(seconds, text):
     assert duration(seconds) == text
 
 
-def test_an_array_for_the_cache_tells_its_progress(tmp_path, monkeypatch, caplog):
+def test_building_an_array_in_the_cache_logs_its_progress(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(progress, "INTERVAL", 0.0)
     caplog.set_level(logging.INFO)
     cached_array(tmp_path / "a.npy", (4, 2), np.int16, lambda: np.ones((2, 2, 2)), "features")

@@ -1,4 +1,4 @@
-"""The law of the warp of both axes, by statistics over thousands of pictures."""
+"""RandomWarp has the documented distributions on both axes, tested over thousands of clips."""
 
 import numpy as np
 import pytest
@@ -15,41 +15,42 @@ def seed() -> None:
     torch.manual_seed(0)
 
 
-def spot(pictures: Tensor) -> tuple[Tensor, Tensor]:
-    """`(B, 1, F, T)` pictures of one bright spot -> the row and column of its center, `(B,)` each."""
-    share = pictures[:, 0] / pictures[:, 0].sum(dim=(1, 2), keepdim=True)
-    place = torch.arange(pictures.shape[-1]).float()
-    return (share.sum(dim=2) * place).sum(dim=1), (share.sum(dim=1) * place).sum(dim=1)
+def center(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Features `(B, 1, F, T)` with one peak -> row and column of its center, `(B,)` each."""
+    share = features[:, 0] / features[:, 0].sum(dim=(1, 2), keepdim=True)
+    position = torch.arange(features.shape[-1]).float()
+    return (share.sum(dim=2) * position).sum(dim=1), (share.sum(dim=1) * position).sum(dim=1)
 
 
-def test_a_warp_that_may_do_nothing_does_nothing():
+def test_a_warp_by_zero_is_the_identity():
     features = torch.rand(4, 2, 40, 30)
-    warped = RandomWarp(freq_scale=0, time_scale=0, freq_shift=0, time_shift=0)(features)
+    warped = RandomWarp(**IDENTITY)(features)
     torch.testing.assert_close(warped, features, atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize(("axis", "law"), [(0, "freq_shift"), (1, "time_shift")])
-def test_shifts_are_uniform_on_their_own_axis(axis, law):
-    still = {"freq_scale": 0, "time_scale": 0, "freq_shift": 0, "time_shift": 0}
-    picture = torch.zeros(2000, 1, 41, 41)
-    picture[:, :, 20, 20] = 1
-    places = spot(RandomWarp(**{**still, law: 0.2})(picture))
-    assert_uniform_between(places[axis].numpy(), 20 - 0.2 * 41, 20 + 0.2 * 41)
-    torch.testing.assert_close(places[1 - axis], torch.full((2000,), 20.0), atol=1e-3, rtol=0)
+IDENTITY = {"freq_scale": 0, "time_scale": 0, "freq_shift": 0, "time_shift": 0}
 
 
-@pytest.mark.parametrize(("axis", "law"), [(0, "freq_scale"), (1, "time_scale")])
-def test_scales_are_log_uniform_about_the_middle(axis, law):
-    still = {"freq_scale": 0, "time_scale": 0, "freq_shift": 0, "time_shift": 0}
+@pytest.mark.parametrize(("axis", "setting"), [(0, "freq_shift"), (1, "time_shift")])
+def test_shifts_are_uniform_on_their_own_axis(axis, setting):
+    features = torch.zeros(2000, 1, 41, 41)
+    features[:, :, 20, 20] = 1
+    centers = center(RandomWarp(**{**IDENTITY, setting: 0.2})(features))
+    assert_uniform_between(centers[axis].numpy(), 20 - 0.2 * 41, 20 + 0.2 * 41)
+    torch.testing.assert_close(centers[1 - axis], torch.full((2000,), 20.0), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(("axis", "setting"), [(0, "freq_scale"), (1, "time_scale")])
+def test_scales_are_log_uniform_about_the_middle(axis, setting):
     bump = torch.exp(-((torch.arange(81.0) - 56) ** 2) / 18)  # 16 from the middle, and wide enough for interpolation
-    picture = torch.outer(bump, bump).expand(2000, 1, 81, 81)
-    places = spot(RandomWarp(**{**still, law: 0.25})(picture))
-    reach = np.log(1.25) + 1e-4  # of interpolation
-    assert_uniform_between(np.log((places[axis].numpy() - 40) / 16), -reach, reach)
-    torch.testing.assert_close(places[1 - axis], torch.full((2000,), 56.0), atol=1e-3, rtol=0)
+    features = torch.outer(bump, bump).expand(2000, 1, 81, 81)
+    centers = center(RandomWarp(**{**IDENTITY, setting: 0.25})(features))
+    limit = np.log(1.25) + 1e-4  # error of interpolation
+    assert_uniform_between(np.log((centers[axis].numpy() - 40) / 16), -limit, limit)
+    torch.testing.assert_close(centers[1 - axis], torch.full((2000,), 56.0), atol=1e-3, rtol=0)
 
 
-def test_a_warp_takes_16_bit_and_shares_its_draw_between_the_resolutions():
+def test_a_warp_accepts_float16_and_is_the_same_for_all_resolutions():
     features = torch.rand(8, 1, 32, 32).half().expand(8, 4, 32, 32)
     augmented = of_recipe(RandomWarp)(features)
     assert augmented.dtype == torch.float32
