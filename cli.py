@@ -1,4 +1,4 @@
-"""What the scripts share: paths as the shell gives them, and user errors as one line."""
+"""Shared by the scripts: quote paths for Hydra, print user errors as one line."""
 
 import logging
 import os
@@ -24,18 +24,18 @@ PATHS = ("run_dir", "ckpt_path", "input", "output")
 def run(main: Callable[[], Any]) -> None:
     """Run a script's `hydra.main` function.
 
-    A user error, an error of the operating system or a setting that Hydra rejects ends it with one message on stderr
-    and status 1, a bug with a traceback. HYDRA_FULL_ERROR=1 shows the traceback of either.
+    A user error, an operating system error or a setting that Hydra rejects: print one message on stderr and exit with
+    status 1. A bug: print the traceback. HYDRA_FULL_ERROR=1 shows the traceback of all of them.
     """
     sys.argv[1:] = as_overrides(sys.argv[1:])
     if os.environ.get("HYDRA_FULL_ERROR"):
         main()
         return
-    # Hydra's own report of an error adds lines that do not help ("Error executing job with overrides", a hint at this
-    # variable), and trims the traceback of a bug. With it set, Hydra raises what the job raised.
+    # Hydra's own error report adds lines that do not help ("Error executing job with overrides", a hint at this
+    # variable) and shortens the traceback of a bug. With the variable set, Hydra raises the error of the job.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     JobReturn.return_value = property(_return_value, JobReturn.return_value.fset)  # type: ignore[assignment, attr-defined]
-    logging.raiseExceptions = False  # a line that cannot be logged, on a full disk or a closed pipe, is no traceback
+    logging.raiseExceptions = False  # no traceback for a log line that a full disk or a closed pipe rejects
     try:
         try:
             with exit_on_error():
@@ -43,7 +43,7 @@ def run(main: Callable[[], Any]) -> None:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # --help | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit fails once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise the flush at exit fails, too
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -59,7 +59,7 @@ def exit_on_error() -> Iterator[None]:
     except Exception as error:
         if (message := as_message(error)) is None:
             raise
-        sys.exit("\n".join(map(printable, message.expandtabs(4).splitlines())))  # names may hold anything
+        sys.exit("\n".join(map(printable, message.expandtabs(4).splitlines())))  # names may contain control characters
 
 
 def _return_value(job: JobReturn) -> Any:
@@ -69,8 +69,8 @@ def _return_value(job: JobReturn) -> Any:
 
 
 def as_message(error: BaseException) -> str | None:
-    """What to tell the user about an error; None where it is a bug of this program."""
-    if isinstance(error, InstantiationException) and error.__cause__:  # what a constructor raised
+    """The message for the user; None for a bug of this program."""
+    if isinstance(error, InstantiationException) and error.__cause__:  # Hydra wraps the error of a constructor
         message = as_message(error.__cause__)
     elif isinstance(error, HydraException | OmegaConfBaseException):
         message = hydra_message(error)
@@ -111,9 +111,10 @@ def _before_job(error: BaseException) -> bool:
 
 
 def as_overrides(arguments: Sequence[str]) -> list[str]:
-    """Write arguments as Hydra reads them.
+    """Rewrite arguments in Hydra's grammar.
 
-    Its grammar stops at '=', ',' and letters outside of ASCII, so paths are quoted; and `GROUP=null` is `~GROUP`.
+    Quote paths: the grammar does not allow '=', ',' and letters outside of ASCII in them. Replace `GROUP=null` by
+    `~GROUP`.
     """
     overrides = []
     for argument in arguments:

@@ -1,4 +1,4 @@
-"""model_card.md: what an ensemble was made of, what it can do and what not (Mitchell et al., arXiv 1810.03993)."""
+"""Write model_card.md: data, training, metrics and limits of an ensemble (Mitchell et al., arXiv 1810.03993)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,8 +14,8 @@ from reporting.template import render
 from runs.members import Member
 from runs.reading import read_config, read_epochs
 
-# Groups of settings that decide what a network computes, and what of them says where things lie or how they are loaded,
-# or stands in the table of members.
+# The groups of settings that determine the result. Their settings to omit: paths, loading, columns of the table of
+# members.
 RECIPE = {
     "data": {"source", "root", "cache", "cache_dir", "device_cache", "num_workers", "fold", "submission"},
     "features": set(),
@@ -59,14 +59,14 @@ def build(ensemble: Ensemble, metrics: pd.DataFrame) -> str:
 
 
 def _words_per_clip(data: Mapping[str, Any]) -> str:
-    """`4` or `2 to 4`; empty where the data are mixtures, which do not state it."""
+    """`4` or `2 to 4`; empty if the data are mixtures, which do not state it."""
     k = data.get("k", "")
-    least, most = k if isinstance(k, list) and len(k) == 2 else (k, k)
-    return f"{least}" if least == most else f"{least} to {most}"
+    min_k, max_k = k if isinstance(k, list) and len(k) == 2 else (k, k)
+    return f"{min_k}" if min_k == max_k else f"{min_k} to {max_k}"
 
 
 def _splits(members: Sequence[Member], data: Mapping[str, Any], combined: Tables) -> dict[str, str]:
-    """The size of each split: `432 recordings by 7 speakers; 1,000 clips`. Folds have training splits of their own."""
+    """The size of each split: `432 recordings by 7 speakers; 1,000 clips`. Folds have different ones; omit these."""
     lines = {}
     for split, kind in {"train": "", "val": "val_predictions", "test": "predictions"}.items():
         size, *others = (member.metrics.get("splits", {}).get(split, {}) for member in members)
@@ -81,7 +81,7 @@ def _splits(members: Sequence[Member], data: Mapping[str, Any], combined: Tables
 
 
 def _recipe(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The groups of settings that decide what a network computes."""
+    """The settings that determine the result, by group."""
     recipe = {
         group: {name: value for name, value in (config[group] or {}).items() if name not in left_out}
         for group, left_out in RECIPE.items()
@@ -93,16 +93,16 @@ def _recipe(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _provenance(member: Member) -> dict[str, str]:
-    """How a member came about, a cell each: epochs, clips seen, minutes, commit, versions, device."""
-    held, epochs = member.metrics, read_epochs(member.path / "metrics.csv")
-    commit = str(held.get("git_commit") or "")[:10]
-    versions = held.get("versions", {})
+    """The provenance of a member, by column: seed, epochs, clips seen, commit, versions, device."""
+    metrics, epochs = member.metrics, read_epochs(member.path / "metrics.csv")
+    commit = str(metrics.get("git_commit") or "")[:10]
+    versions = metrics.get("versions", {})
     return {
         "member": member.name,
         "seed": str(member.seed),
         "epochs": str(len(epochs) or ""),
         "clips seen": f"{int(epochs['train/clips'].sum()):,}" if "train/clips" in epochs else "",
-        "commit": commit + (" with changes" if commit and held.get("git_dirty") else ""),
+        "commit": commit + (" with changes" if commit and metrics.get("git_dirty") else ""),
         "versions": ", ".join(f"{name} {versions[name]}" for name in ("python", "torch") if name in versions),
-        "device": str(held.get("device", "")),
+        "device": str(metrics.get("device", "")),
     }

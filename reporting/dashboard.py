@@ -1,4 +1,4 @@
-"""The callback that puts sound and pictures into TensorBoard."""
+"""The callback that writes audio and plots to TensorBoard."""
 
 import torch
 from lightning import Callback, LightningModule, Trainer
@@ -11,8 +11,9 @@ from reporting.plots import draw_features, draw_predictions
 
 
 class Dashboard(Callback):
-    """Shows a few clips: their sound, their features before and after augmentation, and after every
-    `every_n_epochs`-th validation what is predicted of them beside the truth. Also the table of the network's layers.
+    """Write audio and features of a few clips, before and after augmentation, and the table of the network's layers.
+
+    After the validation of every `every_n_epochs`-th epoch, write a plot of the predictions and the targets.
     """
 
     def __init__(self, num_clips: int, every_n_epochs: int = 1) -> None:
@@ -24,14 +25,14 @@ class Dashboard(Callback):
         waveforms, self.targets = data.examples(self.num_clips)
         self.features = data.features.cpu()(waveforms)
         writer = _writer(trainer)
-        if writer is None or trainer.current_epoch > 0:  # a resumed run has shown them already
+        if writer is None or trainer.current_epoch > 0:  # a resumed run has written them already
             return
         sample_rate = data.feature_options["sample_rate"]
         for i, (waveform, target) in enumerate(zip(waveforms, self.targets, strict=True)):
-            said = ", ".join(self.class_names[word] for word in target.nonzero().flatten())
+            words = ", ".join(self.class_names[word] for word in target.nonzero().flatten())
             writer.add_audio(f"clip_{i}", waveform[None], 0, sample_rate)
-            writer.add_text(f"clip_{i}", verbatim(said), 0)
-        with torch.random.fork_rng():  # looking at an augmentation must not change the draws of the training
+            writer.add_text(f"clip_{i}", verbatim(words), 0)
+        with torch.random.fork_rng():  # must not change the random numbers of the training
             augmented, _ = data.augment(self.features, self.targets)
         duration = waveforms.shape[1] / sample_rate
         for name, batch in (("features", self.features), ("features_augmented", augmented)):
@@ -57,5 +58,5 @@ def _writer(trainer: Trainer) -> SummaryWriter | None:
 
 
 def verbatim(text: str) -> str:
-    """A block of code to TensorBoard, which takes text for Markdown."""
+    """Format text as a Markdown code block, since TensorBoard renders text as Markdown."""
     return "\n".join(f"    {printable(line)}" for line in text.splitlines())

@@ -1,4 +1,4 @@
-"""Plain values, as JSON and YAML hold them, checked against annotated types."""
+"""Check plain values, as in JSON and YAML, against type annotations."""
 
 import json
 import math
@@ -6,7 +6,7 @@ import re
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-DEEPEST = 20  # levels of nesting; train.py writes six
+MAX_DEPTH = 20  # levels of nesting; train.py writes six
 
 NOUNS = {
     NoneType: "null",
@@ -20,10 +20,10 @@ NOUNS = {
 
 
 def misfit(value: Any, kind: Any, name: str = "", depth: int = 0) -> str:
-    """What of a value does not have the type `kind`, in the annotations' language; empty where it fits.
+    """Which part of a value does not have the type annotation `kind`, as a message; empty if the value fits.
 
-    Any stands for the plain values: null, true and false, integers of 64 bits, finite numbers, text that UTF-8 can
-    write, lists of these and mappings from text to these.
+    Any means any plain value: null, true and false, integers of 64 bits, finite numbers, text that UTF-8 can encode,
+    lists of these and mappings from text to these.
     """
     where = name[:60] or "the content"
     kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
@@ -31,7 +31,7 @@ def misfit(value: Any, kind: Any, name: str = "", depth: int = 0) -> str:
     if not fitting:
         wanted = " or ".join("a plain value" if one is Any else NOUNS[_outer(one)] for one in kinds)
         return f"{where} is {_show(value)}, not {wanted}"
-    if depth > DEEPEST:
+    if depth > MAX_DEPTH:
         return f"{where} is nested too deeply"
     (kind, *_), inner = fitting, get_args(fitting[0])[-1:] or (Any,)
     items: list[tuple[str, Any, Any]] = []

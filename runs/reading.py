@@ -1,6 +1,6 @@
-"""The files of a run folder as plain values of known types. A disk may have damaged them, or they come from elsewhere.
+"""Read and check the files of a run folder, which may be damaged or come from an untrusted source.
 
-The classes say what is read of each file: its other values are only asked to be plain.
+The classes list the values that are used; other values in a file only have to be plain.
 """
 
 import json
@@ -19,7 +19,7 @@ LARGEST = {".json": 2**22, ".yaml": 2**16, ".csv": 2**24}  # bytes; train.py wri
 
 
 class Metrics(TypedDict, total=False):
-    """metrics.json; every one has `status`, `pool` and `seed`."""
+    """metrics.json; `status`, `pool` and `seed` are required."""
 
     status: str
     pool: str
@@ -28,7 +28,7 @@ class Metrics(TypedDict, total=False):
     error: str | None  # why the run failed
     host: str
     pid: int
-    silence: float  # seconds without a sign of life after which the run counts as interrupted
+    silence: float  # seconds without a heartbeat after which the run counts as interrupted
     max_epochs: int | None
     objective: float
     val_kl: float
@@ -64,7 +64,7 @@ class Config(TypedDict, total=False):
 
 
 def read_metrics(folder: Path) -> Metrics:
-    """What a run's metrics.json holds; empty where there is none.
+    """The content of a run's metrics.json; empty if there is none.
 
     Raises:
         RunError: it is damaged.
@@ -79,10 +79,10 @@ def read_metrics(folder: Path) -> Metrics:
 
 
 def read_config(folder: Path) -> Config:
-    """A run's settings; empty where only its tables were kept.
+    """A run's settings; empty if there is no config.yaml.
 
     Raises:
-        RunError: config.yaml is damaged, or has more in it than plain values: tags, aliases, interpolations.
+        RunError: config.yaml is damaged, or contains tags, aliases or interpolations.
     """
     path = folder / ".hydra" / "config.yaml"
     if not path.exists():
@@ -90,17 +90,17 @@ def read_config(folder: Path) -> Config:
     text = _read(path, RESTORE)
     try:
         content = yaml.load(text, _PlainLoader)
-    # A scalar that looks like a number or a date and is none raises another exception than YAMLError.
+    # A malformed number or date raises another exception than YAMLError.
     except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError) as error:
         raise RunError(f"{path}: not plain YAML ({_reason(error)}); {RESTORE}") from error
     return _check(path, content, Config, RESTORE)
 
 
 def read_epochs(path: Path) -> pd.DataFrame:
-    """A run's metrics.csv, one row per epoch, see `runs.history`; empty where there is none.
+    """A run's metrics.csv, one row per epoch, see `runs.history`; empty if there is none.
 
     Raises:
-        RunError: it is no table of epochs.
+        RunError: it is not a table of epochs.
     """
     if not path.exists():
         return pd.DataFrame()
@@ -119,7 +119,7 @@ def read_epochs(path: Path) -> pd.DataFrame:
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Rejects tags, aliases (of which a few lines become gigabytes when they are printed) and interpolations."""
+    """Rejects tags, interpolations and aliases, a few lines of which can expand to gigabytes."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()
@@ -130,7 +130,7 @@ class _PlainLoader(yaml.SafeLoader):
 
 
 def check_file(path: Path, remedy: str) -> None:
-    """Raises RunError at a folder, at a device or a pipe, which may have no end, and at a file of absurd size."""
+    """Raise RunError for a folder, for a device or a pipe, which may be endless, and for a file of absurd size."""
     if not path.is_file():
         raise RunError(f"{path}: not a file; {remedy}")
     size, most = path.stat().st_size, LARGEST.get(path.suffix, 0)
@@ -158,7 +158,7 @@ def read_json(path: Path, kind: Any, remedy: str) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """What an error says, in one line."""
+    """The message of an error on one line."""
     if isinstance(error, RecursionError):
         return "nested too deeply"
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:

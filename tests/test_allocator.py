@@ -1,4 +1,4 @@
-"""The page faults of a process that frees and asks for large tensors."""
+"""Page faults of a process that allocates and frees large tensors."""
 
 import platform
 import subprocess
@@ -28,5 +28,5 @@ def page_faults(call: str) -> int:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
-def test_memory_that_was_freed_is_used_again() -> None:
+def test_freed_memory_is_reused() -> None:
     assert page_faults("keep_freed_memory()") < 1_000 < 100_000 < page_faults("")

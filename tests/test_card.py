@@ -1,4 +1,4 @@
-"""The model card: figures and facts of the run, and nothing that it cannot know."""
+"""The model card: metrics and facts of the run, and no others."""
 
 import json
 
@@ -38,7 +38,7 @@ def configure(member, source, k=2, **model) -> None:
     (member / ".hydra" / "config.yaml").write_text(yaml.safe_dump(config))
 
 
-def test_every_figure_is_the_runs(tmp_path):
+def test_every_number_is_that_of_the_run(tmp_path):
     val, test = ({"recordings": number, "speakers": 1} for number in (5, 60))
     for pool in ("avg", "max"):
         member = write_member(
@@ -102,7 +102,7 @@ def test_settings_in_which_members_differ_are_named(tmp_path):
     assert "The settings of avg_seed0; the members differ in model.width:" in build(tmp_path)
 
 
-def test_what_the_folders_do_not_state_is_left_out(tmp_path):
+def test_unknown_facts_are_omitted(tmp_path):
     member = write_member(tmp_path, "avg", 0, val=False)
     (member / ".hydra" / "config.yaml").unlink()
     metrics = json.loads((member / "metrics.json").read_text())

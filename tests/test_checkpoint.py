@@ -1,4 +1,4 @@
-"""A checkpoint survives whatever happens while the next one is written."""
+"""A failed write leaves the old checkpoint."""
 
 import errno
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The learner: loss, metrics and schedule against independent computations."""
+"""The loss, the metrics and the schedule against independent computations."""
 
 from importlib.metadata import version
 from types import SimpleNamespace
@@ -38,7 +38,7 @@ def test_kl_is_computed_in_float32() -> None:
     assert kl_divergence(log_probs.bfloat16(), torch.full((64, 30), 1 / 30)).dtype == torch.float32
 
 
-def test_constant_answer_scores_its_yardstick() -> None:
+def test_uniform_kl_is_the_kl_of_the_uniform_prediction() -> None:
     targets = torch.zeros(5, 30)
     targets[:, :4] = 0.25
     constant = torch.full((5, 30), 1 / 30).log()
@@ -92,22 +92,22 @@ def test_a_checkpoint_predicts_alone(tmp_path) -> None:
     torch.testing.assert_close(model.probs(waveforms).sum(dim=1), torch.ones(2))
 
 
-def test_unknown_network_names_the_choices() -> None:
+def test_an_unknown_network_is_an_error_with_the_choices() -> None:
     with pytest.raises(ValueError, match="choose one of mac"):
         learner(network={"name": "nix"})
 
 
-def test_unknown_optimizer_names_some() -> None:
+def test_an_unknown_optimizer_is_an_error_with_examples() -> None:
     with pytest.raises(ValueError, match=r"optimizer\.name is 'nix'; choose .*Muon"):
         learner(optimizer={"name": "nix", "lr": 0.1})
 
 
-def test_weights_lie_channels_last() -> None:
+def test_weights_are_channels_last() -> None:
     convolution = learner().network.stem
     assert convolution.weight.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_training_alone_goes_through_the_compiled_network(monkeypatch) -> None:
+def test_only_training_uses_the_compiled_network(monkeypatch) -> None:
     calls = []
 
     def compiler(function, mode, dynamic):

@@ -1,4 +1,4 @@
-"""Whole runs of the scripts, as their users start them, on a small competition made here."""
+"""Complete runs of the scripts on a small competition."""
 
 import json
 import signal
@@ -42,8 +42,8 @@ def make_competition(root: Path, num_train: int = 32, num_test: int = 6) -> Path
             words = rng.permutation(3)[:2]
             sound = sum(0.2 * np.sin(2 * np.pi * (400, 1100, 2900)[word] * t + rng.random()) for word in words)
             soundfile.write(root / split / f"{split}_{i:03d}.wav", sound + 0.01 * rng.standard_normal(16_000), 16_000)
-            answer = np.isin(np.arange(3), words) / 2 if split == "train" else np.zeros(3)
-            rows.append([f"{split}_{i:03d}", *answer])
+            target = np.isin(np.arange(3), words) / 2 if split == "train" else np.zeros(3)
+            rows.append([f"{split}_{i:03d}", *target])
         table = pd.DataFrame(rows, columns=["id", *WORDS]).iloc[::-1]
         table.to_csv(root / ("train_answer.csv" if split == "train" else "submission.csv"), index=False)
     return root
@@ -62,7 +62,7 @@ def data(home: Path) -> list[str]:
     return [f"data.root={home / 'Data'}", f"data.cache_dir={home / 'cache'}"]
 
 
-def test_a_sweep_fills_one_folder_a_member(home: Path) -> None:
+def test_a_sweep_writes_one_folder_per_member(home: Path) -> None:
     members = home / "outputs" / "smoke"
     names = ["avg_seed0", "avg_seed1", "max_seed0", "max_seed1"]
     assert sorted(path.name for path in members.iterdir() if path.is_dir()) == names
@@ -87,12 +87,12 @@ def test_a_sweep_fills_one_folder_a_member(home: Path) -> None:
 def test_val_kl_is_that_of_the_table(home: Path) -> None:
     member = home / "outputs" / "smoke" / "max_seed1"
     probs = pd.read_csv(member / "val_predictions.csv")[WORDS].to_numpy()
-    answers = pd.read_csv(member / "val_answers.csv")[WORDS].to_numpy()
-    kl = np.where(answers > 0, answers * np.log(np.maximum(answers, 1e-9) / probs), 0).sum(axis=1).mean()
+    targets = pd.read_csv(member / "val_answers.csv")[WORDS].to_numpy()
+    kl = np.where(targets > 0, targets * np.log(np.maximum(targets, 1e-9) / probs), 0).sum(axis=1).mean()
     assert json.loads((member / "metrics.json").read_text())["val_kl"] == pytest.approx(kl, abs=1e-5)
 
 
-def test_the_same_sweep_again_skips_what_is_complete_and_goes_on_with_the_rest(home: Path) -> None:
+def test_repeating_a_sweep_skips_complete_members_and_resumes_the_others(home: Path) -> None:
     members = home / "outputs" / "smoke"
     interrupted = members / "avg_seed1"
     before = {path: path.read_bytes() for path in members.glob("*/*predictions.csv")}
@@ -106,7 +106,7 @@ def test_the_same_sweep_again_skips_what_is_complete_and_goes_on_with_the_rest(h
     assert {path: path.read_bytes() for path in members.glob("*/*predictions.csv")} == before
 
 
-def test_an_interrupted_run_ends_as_if_it_had_not_been(home: Path) -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one(home: Path) -> None:
     options = [*TINY, *data(home), "name=resumed", "trainer.max_epochs=3", "data.num_workers=1"]
     run("train.py", *options, cwd=home)
     member = home / "outputs" / "resumed" / "avg_seed0"
@@ -130,7 +130,9 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(home: Path) -> None:
         (signal.SIGINT, 128 + signal.SIGINT, "interrupted"),
     ],
 )
-def test_a_killed_run_ends_as_if_it_had_not_been(home: Path, number: signal.Signals, code: int, status: str) -> None:
+def test_a_killed_and_resumed_run_equals_a_whole_one(
+    home: Path, number: signal.Signals, code: int, status: str
+) -> None:
     options = [*TINY, *data(home), "trainer.max_epochs=8"]
     run("train.py", *options, "name=whole", cwd=home)
     options.append(f"name=killed_{number}")
@@ -167,7 +169,7 @@ def test_a_run_stopped_by_its_time_limit_resumes_with_a_longer_one(home: Path) -
     assert (member / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
 
 
-def test_another_configuration_is_refused_with_the_difference(home: Path) -> None:
+def test_a_different_configuration_is_an_error_with_the_difference(home: Path) -> None:
     options = [*TINY, *data(home), "optimizer.lr=0.007"]
     config = home / "outputs" / "smoke" / "avg_seed0" / ".hydra" / "config.yaml"
     before = config.read_bytes()
@@ -176,13 +178,13 @@ def test_another_configuration_is_refused_with_the_difference(home: Path) -> Non
     assert "Traceback" not in printed and config.read_bytes() == before
 
 
-def test_fast_dev_run_goes_through_everything_and_leaves_nothing_that_counts(home: Path) -> None:
+def test_fast_dev_run_saves_nothing(home: Path) -> None:
     printed = run("train.py", *TINY, *data(home), "name=dry", "trainer.fast_dev_run=true", cwd=home)
     assert "one batch went through training, validation and prediction" in printed
     assert [path.name for path in (home / "outputs" / "dry").rglob("*") if path.is_file()] == ["train.log"]
 
 
-def test_all_that_may_be_off_is_off(home: Path) -> None:
+def test_optional_callbacks_and_loggers_can_be_off(home: Path) -> None:
     off = ["logger=null", *(f"callbacks.{name}=null" for name in ("best", "learning_rate", "progress"))]
     options = [option for option in TINY if not option.startswith("callbacks")]
     run("train.py", *options, *data(home), "name=off", *off, "callbacks.dashboard=null", cwd=home)
@@ -193,7 +195,7 @@ def test_all_that_may_be_off_is_off(home: Path) -> None:
     assert (member / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
 
 
-def test_without_validation_all_clips_are_trained_on(home: Path) -> None:
+def test_without_validation_training_uses_all_clips(home: Path) -> None:
     run("train.py", *TINY, *data(home), "name=all", "data.val_fraction=0", cwd=home)
     member = home / "outputs" / "all" / "avg_seed0"
     assert [path.name for path in (member / "checkpoints").iterdir()] == ["last.ckpt"]
@@ -203,7 +205,7 @@ def test_without_validation_all_clips_are_trained_on(home: Path) -> None:
     assert pd.read_csv(member / "metrics.csv").step.iloc[0] == 32 // 8
 
 
-def test_tensorboard_has_curves_sounds_pictures_and_hparams(home: Path) -> None:
+def test_tensorboard_has_curves_audio_plots_and_hparams(home: Path) -> None:
     tags: dict[str, set[str]] = {}
     for file in (home / "outputs" / "smoke" / "max_seed0" / "tensorboard").glob("events*"):
         events = EventAccumulator(str(file))
@@ -265,13 +267,13 @@ def test_a_list_of_recordings_keeps_its_order(home: Path) -> None:
         (["input=Data/test"], "give either run_dir=FOLDER"),
     ],
 )
-def test_predict_says_what_is_wrong(home: Path, arguments: list[str], message: str) -> None:
+def test_errors_of_predict(home: Path, arguments: list[str], message: str) -> None:
     printed = run("predict.py", *arguments, "output=never.csv", cwd=home, expect=1)
     assert message in printed and "Traceback" not in printed
     assert not (home / "never.csv").exists()
 
 
-def test_a_checkpoint_of_other_words_is_refused(home: Path) -> None:
+def test_a_checkpoint_of_other_words_is_an_error(home: Path) -> None:
     make_competition(home / "Other")
     for name in ("train_answer.csv", "submission.csv"):
         table = home / "Other" / name
@@ -282,7 +284,7 @@ def test_a_checkpoint_of_other_words_is_refused(home: Path) -> None:
     assert "영" in printed and "zero" in printed and "last.ckpt" in printed and "Traceback" not in printed
 
 
-def test_a_run_that_never_trained_gives_way_to_another_configuration(home: Path) -> None:
+def test_a_run_that_never_trained_can_be_replaced(home: Path) -> None:
     (home / "empty").mkdir()
     printed = run("train.py", *TINY, "data.root=empty", "name=corrected", cwd=home, expect=1)
     assert "empty/train_answer.csv" in printed and "Traceback" not in printed
@@ -314,12 +316,12 @@ def test_a_run_that_never_trained_gives_way_to_another_configuration(home: Path)
         ),
     ],
 )
-def test_train_says_what_is_wrong(home: Path, arguments: list[str], message: str) -> None:
+def test_errors_of_train(home: Path, arguments: list[str], message: str) -> None:
     printed = run("train.py", *arguments, "name=wrong", "data.cache_dir=cache", cwd=home, expect=1)
     assert message in printed and "Traceback" not in printed
 
 
-def test_a_misspelt_setting_is_hydras_own_error(home: Path) -> None:
+def test_a_mistyped_setting_is_an_error(home: Path) -> None:
     printed = run("train.py", "model.poool=max", cwd=home, expect=1)
     assert "Key 'poool' is not in struct" in printed
 

@@ -1,4 +1,4 @@
-"""How scripts end: user errors as one line, bugs as tracebacks, a closed pipe and Ctrl-C in silence."""
+"""How scripts exit: user errors as one line, bugs as tracebacks, closed pipes and Ctrl-C silently."""
 
 import os
 import subprocess
@@ -81,7 +81,7 @@ def test_ctrl_c_ends_with_the_status_that_a_shell_expects() -> None:
     assert end.value.code == 130
 
 
-def test_what_is_left_to_print_is_dropped_where_the_pipe_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_to_a_closed_pipe_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with open(writer, "w") as pipe, pytest.raises(SystemExit) as end:

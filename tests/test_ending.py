@@ -1,4 +1,4 @@
-"""How a training ends: exit statuses, what is logged, and errors that are not this program's own."""
+"""How a training ends: exit status, log messages, errors of Lightning and the system."""
 
 import errno
 import logging
@@ -50,13 +50,13 @@ def test_a_signal_ends_a_run_as_interrupted_and_says_that_it_resumes(end, code, 
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
-def test_what_keeps_nothing_does_not_resume(caplog):
+def test_a_run_without_a_folder_does_not_resume(caplog):
     with pytest.raises(SystemExit) as caught, clear_end(None):
         interrupt_a_fit()
     assert caught.value.code == 130 and caplog.messages == []
 
 
-def test_another_exit_and_a_bug_stay_as_they_are(tmp_path):
+def test_other_exits_and_bugs_are_unchanged(tmp_path):
     with pytest.raises(SystemExit) as caught, clear_end(str(tmp_path)):
         raise SystemExit(7)
     assert caught.value.code == 7
@@ -78,7 +78,7 @@ def test_a_worker_that_ignores_signals_does_not_outlive_the_training(tmp_path):
     assert worker.exitcode == -signal.SIGKILL
 
 
-def test_a_handler_of_a_launcher_stays(tmp_path):
+def test_a_launchers_signal_handler_is_kept(tmp_path):
     before = signal.signal(signal.SIGTERM, handler := lambda *_: None)
     try:
         with clear_end(str(tmp_path)):
@@ -88,7 +88,7 @@ def test_a_handler_of_a_launcher_stays(tmp_path):
         signal.signal(signal.SIGTERM, before)
 
 
-def test_what_lightning_rejects_is_a_setting(tmp_path):
+def test_a_setting_that_lightning_rejects_is_a_setting_error(tmp_path):
     with pytest.raises(SettingError, match=r"^No supported gpu backend found!$"), clear_end(str(tmp_path)):
         raise MisconfigurationException("No supported\n gpu backend found!")
 
@@ -122,14 +122,14 @@ def test_a_logger_that_fails_afterwards_does_not_hide_the_checkpoint(tmp_path):
             raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_other_errors_of_the_system_and_of_the_cache_stay(tmp_path):
+def test_other_system_and_cache_errors_are_unchanged(tmp_path):
     with pytest.raises(PermissionError), clear_end(str(tmp_path)):
         raise PermissionError(errno.EACCES, "Permission denied", "file")
     with pytest.raises(CacheError), clear_end(str(tmp_path)):
         raise CacheError("no space left on the disk") from FULL
 
 
-def test_a_thread_that_meets_a_full_disk_prints_no_traceback(tmp_path, capsys):
+def test_a_full_disk_in_a_thread_prints_no_traceback(tmp_path, capsys):
     def write(error):
         raise error
 
@@ -143,7 +143,7 @@ def test_a_thread_that_meets_a_full_disk_prints_no_traceback(tmp_path, capsys):
 
 
 def test_the_end_is_recorded_on_a_full_disk(tmp_path):
-    """The heartbeat's file gives way for it; where that is not enough, the run counts as interrupted."""
+    """The heartbeat's file is truncated to make room; if that is not enough, the run counts as interrupted."""
     folder = RunFolder(tmp_path)
     with pytest.raises(RunError), folder.track_status(pool="avg", seed=0):
         while not folder.heartbeat.exists() or not folder.heartbeat.stat().st_size:
@@ -157,7 +157,7 @@ def test_the_end_is_recorded_on_a_full_disk(tmp_path):
     ("epochs", "limit", "status"),
     [(3, 1, Status.STOPPED), (20, 1, Status.COMPLETE), (3, 1000, Status.COMPLETE), (3, None, Status.COMPLETE)],
 )
-def test_a_run_is_stopped_where_its_time_is_over_before_its_epochs(epochs, limit, status, caplog):
+def test_a_run_is_stopped_if_its_time_ends_before_its_epochs(epochs, limit, status, caplog):
     timer = Timer(limit and {"seconds": limit})
     timer.load_state_dict({"time_elapsed": {"train": 10.0}})
     with caplog.at_level(logging.WARNING):

@@ -1,4 +1,4 @@
-"""What a training writes and logs while it runs, and how it ends where its loss is not a number any more."""
+"""What training writes and logs, and its end when the loss is not finite."""
 
 import logging
 from pathlib import Path
@@ -29,7 +29,7 @@ def fit(path: Path, epochs: int = 2, targets: torch.Tensor = TARGETS, every: int
         trainer.fit(learner(), clean if validate else loader, loader if validate else None)
 
 
-def test_an_epoch_is_a_row_and_a_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_epoch_is_a_row_and_a_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "runs.history")
     fit(tmp_path / "metrics.csv")
     table = pd.read_csv(tmp_path / "metrics.csv")
@@ -39,7 +39,7 @@ def test_an_epoch_is_a_row_and_a_line(tmp_path: Path, caplog: pytest.LogCaptureF
     assert lines[1].startswith("epoch 2 of 2: train/loss ") and "left" not in lines[1]
 
 
-def test_a_long_epoch_has_lines_of_its_own(
+def test_a_long_epoch_logs_its_progress(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO, "datamodules.progress")
@@ -62,7 +62,7 @@ def test_a_loss_that_is_not_finite_ends_the_training(tmp_path: Path, every: int,
         fit(tmp_path / "metrics.csv", 2, targets, every, validate)
 
 
-def test_predictions_that_are_not_finite_are_no_table() -> None:
+def test_predictions_that_are_not_finite_are_an_error() -> None:
     model = learner()
     torch.nn.init.constant_(model.network.dense[-1].weight, torch.nan)
 

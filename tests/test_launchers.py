@@ -40,7 +40,7 @@ def sweep(home: Path, launcher: str, *arguments: str, expect: int = 0) -> str:
         "name=${hydra:runtime.choices.hydra/launcher}",
         *arguments,
     ]
-    # Not by tests.helpers.scripts.run: the launchers' own processes are told to end by the end of a whole interpreter.
+    # Not by tests.helpers.scripts.run: the launchers' processes end only when a whole interpreter exits.
     command = [sys.executable, str(ROOT / "train.py"), "-m", *TINIER, *data, *options]
     done = subprocess.run(command, cwd=home, env=ENVIRONMENT, text=True, capture_output=True)
     assert done.returncode == expect, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""MAC against figures made with the notebook's own network (tests/golden.npz)."""
+"""MAC against values computed by the notebook's network (tests/golden.npz)."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from tests.helpers.golden import GOLDEN, SHARED
 
 
 def fill(network: nn.Module) -> nn.Module:
-    """The parameters of the golden figures: parameter i of the module's order from RandomState(i)."""
+    """The parameters of the golden values: parameter i of the module's order from RandomState(i)."""
     norms = {id(module.weight) for module in network.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)}
     for i, parameter in enumerate(network.parameters()):
         value = np.random.RandomState(i).standard_normal(tuple(parameter.shape))
@@ -78,7 +78,7 @@ def test_folding_changes_nothing(pool: str, residual: bool, num_left: int) -> No
     assert left == num_left  # of 21
 
 
-def test_shortcuts_carry_what_the_blocks_drop() -> None:
+def test_residual_connections_skip_the_blocks() -> None:
     network = MAC(width=4, residual=True)
     stage = network.stages[0]
     for block in list(stage)[1:]:
@@ -89,6 +89,6 @@ def test_shortcuts_carry_what_the_blocks_drop() -> None:
     assert sum(p.numel() for p in network.parameters()) == sum(p.numel() for p in MAC(width=4).parameters())
 
 
-def test_unknown_pool_names_the_choices() -> None:
+def test_an_unknown_pool_is_an_error_with_the_choices() -> None:
     with pytest.raises(ValueError, match="avg, max"):
         MAC("median")

@@ -1,4 +1,4 @@
-"""What counts as a member, its state, and the tables it holds."""
+"""Members: which folders count, their status, their tables."""
 
 import os
 import socket
@@ -62,7 +62,7 @@ def test_a_member_waits_as_long_as_its_sweep_runs(tmp_path):
     assert "has not started it yet" in members[0].fault and "its sweep ended before" in members[2].fault
 
 
-def test_what_a_rejected_run_leaves_is_no_member(tmp_path):
+def test_the_folder_of_a_rejected_run_is_not_a_member(tmp_path):
     write_member(tmp_path, "avg", 0)
     (tmp_path / "avg_seed1" / ".hydra").mkdir(parents=True)
     (tmp_path / "avg_seed1" / ".hydra" / "config.yaml").write_text("seed: 1\n")
@@ -70,7 +70,7 @@ def test_what_a_rejected_run_leaves_is_no_member(tmp_path):
     assert [member.name for member in find_members(tmp_path)] == ["avg_seed0"]
 
 
-def test_a_running_member_that_gives_no_sign_of_life_was_interrupted(tmp_path):
+def test_a_running_member_without_a_heartbeat_is_interrupted(tmp_path):
     folder = write_member(tmp_path, "avg", 3, status="running", silence=60)
     heartbeat = folder / "heartbeat"
     heartbeat.touch()
@@ -112,7 +112,7 @@ def test_no_members_names_the_folders_nearby_that_have_some(tmp_path):
         find_members(tmp_path / "dem")
 
 
-def test_tables_are_those_that_are_there(tmp_path):
+def test_missing_tables_are_omitted(tmp_path):
     write_csv(write_member(tmp_path, "avg", 0) / "test_answers.csv", IDS, TEST_ANSWERS)
     write_member(tmp_path, "avg", 1, val=False)
     write_member(tmp_path, "avg", 2, test=False)
@@ -139,7 +139,7 @@ def test_tables_that_need_each_other(tmp_path, removed, message):
         read_tables(*find_members(tmp_path))
 
 
-def test_predictions_and_answers_of_other_clips(tmp_path):
+def test_predictions_and_targets_of_different_clips(tmp_path):
     folder = write_member(tmp_path, "avg", 0)
     write_csv(folder / "val_predictions.csv", VAL_IDS[::-1], probabilities(1, 2))
     with pytest.raises(RunError, match=r"val_predictions.csv: ids in a different order .* than val_answers.csv"):

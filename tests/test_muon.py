@@ -10,7 +10,7 @@ from lightning_modules.muon import Muon, orthogonalize
 
 
 @pytest.mark.parametrize("shape", [(8, 72), (72, 8), (16, 16), (1, 5)])
-def test_singular_vectors_stay_and_singular_values_become_alike(shape) -> None:
+def test_singular_vectors_stay_and_singular_values_become_about_one(shape) -> None:
     torch.manual_seed(0)
     matrix = torch.randn(shape)
     u, s, v = torch.linalg.svd(matrix, full_matrices=False)
@@ -29,7 +29,7 @@ def test_scale_does_not_matter_and_zeros_stay_zeros() -> None:
     assert not zeros.any()
 
 
-def test_matrices_are_orthogonalized_each_by_itself() -> None:
+def test_matrices_are_orthogonalized_independently() -> None:
     torch.manual_seed(0)
     matrices = [torch.randn(shape) for shape in [(6, 54), (4, 9), (54, 6), (6, 6), (4, 100)]]
     together = orthogonalize(matrices)
@@ -59,7 +59,7 @@ def train(model: nn.Module, optimizer: torch.optim.Optimizer, steps: int, seed: 
 
 
 @pytest.mark.parametrize("fused", [False, True])
-def test_all_but_kernels_are_adamws(fused) -> None:
+def test_other_parameters_are_updated_as_by_adamw(fused) -> None:
     ours, theirs = network(), network()
     for model in (ours, theirs):
         model[0].weight.requires_grad_(False)
@@ -68,7 +68,7 @@ def test_all_but_kernels_are_adamws(fused) -> None:
     torch.testing.assert_close(ours.state_dict(), theirs.state_dict())
 
 
-def test_a_kernel_moves_as_torchs_muon_moves_its_matrix() -> None:
+def test_a_kernel_is_updated_as_its_matrix_by_torchs_muon() -> None:
     torch.manual_seed(0)
     kernel = nn.Parameter(torch.randn(6, 4, 3, 3))
     matrix = nn.Parameter(kernel.detach().flatten(1).clone())
@@ -97,7 +97,7 @@ def test_a_closure_is_called_with_gradients() -> None:
     assert kernel.item() < 1.0
 
 
-def test_a_training_goes_on_from_its_state_to_the_bit() -> None:
+def test_resuming_from_a_state_dict_is_bitwise_identical() -> None:
     model = network()
     optimizer = Muon(model.parameters(), lr=0.01, weight_decay=0.05, momentum=0.95)
     train(model, optimizer, 3)

@@ -1,4 +1,4 @@
-"""The files of a run folder, damaged in every way that a disk or a person thinks of, and hostile ones."""
+"""Files of a run folder: valid, damaged and hostile."""
 
 import json
 import os
@@ -20,7 +20,7 @@ def write(path: Path, content: str | bytes) -> Path:
     return path
 
 
-def test_what_a_folder_does_not_hold_is_empty(tmp_path):
+def test_missing_files_are_empty(tmp_path):
     assert read_metrics(tmp_path) == {} and read_config(tmp_path) == {}
     assert read_epochs(tmp_path / "metrics.csv").empty
 
@@ -168,7 +168,7 @@ def test_an_ensemble_of_wrong_types_is_named(tmp_path, content, message):
 
 
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("/dev/zero", path)])
-def test_what_is_no_file_is_not_opened(tmp_path, make):
+def test_only_regular_files_are_opened(tmp_path, make):
     (tmp_path / ".hydra").mkdir()
     for name, read in {
         "metrics.json": read_metrics,

@@ -1,4 +1,4 @@
-"""Sweeps that are killed, that fail in part, that would get into each other's way."""
+"""Sweeps: killed, with failed members, with conflicting folders."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def test_a_sweep_killed_at_random_moments_ends_as_if_it_had_not_been(home: Path) -> None:
+def test_a_sweep_killed_at_random_times_equals_an_uninterrupted_one(home: Path) -> None:
     cold = [f"data.root={home / 'Data'}", f"data.cache_dir={home / 'cold'}", "name=killed"]
     command = [sys.executable, str(ROOT / "train.py"), "-m", *TINY, *SWEEP, *cold]
     duration = float((home / "duration.txt").read_text())
@@ -111,7 +111,7 @@ def test_one_wrong_member_stops_the_sweep_before_it_starts(home: Path) -> None:
     assert sorted(home.rglob("*")) == before
 
 
-def test_members_that_a_killed_sweep_did_not_come_to_are_waiting(home: Path) -> None:
+def test_members_that_a_sweep_has_not_started_are_waiting(home: Path) -> None:
     sweep = ["model.pool=avg,max", "seed=range(2)", "trainer.max_epochs=500", "name=long"]
     command = [sys.executable, str(ROOT / "train.py"), "-m", *TINY, *data(home), *sweep]
     process = subprocess.Popen(command, cwd=home, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -120,15 +120,15 @@ def test_members_that_a_killed_sweep_did_not_come_to_are_waiting(home: Path) -> 
         assert process.poll() is None
         time.sleep(0.05)
     during = run("ensemble.py", "run_dir=outputs/long", "status=true", cwd=home)
-    refused = run("train.py", *TINY, *data(home), "trainer.max_epochs=500", "name=long", cwd=home, expect=1)
+    printed = run("train.py", *TINY, *data(home), "trainer.max_epochs=500", "name=long", cwd=home, expect=1)
     process.kill()
     process.wait()
     assert "avg_seed0  running" in during and "4 members: 3 waiting, 1 running" in during
-    assert f"is being trained by process {process.pid}" in refused and "Traceback" not in refused
+    assert f"is being trained by process {process.pid}" in printed and "Traceback" not in printed
     assert RunFolder(folder).status == Status.INTERRUPTED
 
 
-def test_a_run_on_another_machine_counts_as_alive_until_it_has_been_silent(tmp_path: Path) -> None:
+def test_a_run_on_another_machine_is_running_until_its_heartbeat_times_out(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.write_metrics(status="running", pool="avg", seed=0, host="elsewhere", pid=1)
     folder.heartbeat.touch()
@@ -162,7 +162,7 @@ def test_a_folder_that_was_moved_is_resumed(tmp_path: Path) -> None:
         folder.prepare({"seed": 2, "run_dir": "after"}, [], overwrite=False)
 
 
-def test_overwriting_throws_away_what_the_run_made_and_nothing_else(tmp_path: Path) -> None:
+def test_overwriting_deletes_the_files_of_the_run_only(tmp_path: Path) -> None:
     for name in ("predictions.csv", "model.onnx", "checkpoints/last.ckpt", "notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -184,7 +184,7 @@ def test_overwriting_throws_away_what_the_run_made_and_nothing_else(tmp_path: Pa
         ),
     ],
 )
-def test_every_member_fills_the_folder_of_its_own_name(tmp_path: Path, sweep: list[str], folders: list[str]) -> None:
+def test_every_member_writes_to_the_folder_of_its_name(tmp_path: Path, sweep: list[str], folders: list[str]) -> None:
     make_competition(tmp_path / "competition")
     write_word_folder(tmp_path / "words")
     given = ["data=competition", "data.root=competition", "data.cache_dir=cache", "data.batch_size=8", "model.width=2"]
@@ -231,7 +231,7 @@ def test_a_sweep_that_cannot_work_is_an_error_before_it_starts(home: Path, sweep
         ),
     ],
 )
-def test_the_error_names_the_setting_that_tells_members_apart_and_its_remedy_works(
+def test_the_error_names_the_setting_that_differs_and_its_remedy_works(
     home: Path, tmp_path: Path, sweep: list[str], clash: str, remedy: str, folders: list[str]
 ) -> None:
     command = ["-m", *TINY, *data(home), "trainer.fast_dev_run=true", *sweep]
@@ -250,7 +250,7 @@ def test_six_members_in_one_process_do_not_grow_its_memory(home: Path) -> None:
     assert len(memory) == 6 and max(memory[2:]) < 1.05 * memory[1]
 
 
-def test_two_devices_train_as_many_clips_as_one(home: Path) -> None:
+def test_two_devices_take_as_many_steps_as_one(home: Path) -> None:
     two = ["trainer.devices=2", "trainer.strategy=ddp", "trainer.accelerator=cpu", "trainer.max_epochs=3"]
     run("train.py", *TINY, *data(home), *two, "name=two", cwd=home)
     member, single = home / "outputs/two/avg_seed0", home / "outputs/whole/avg_seed0"

@@ -1,4 +1,4 @@
-"""Reading, comparing and writing tables of distributions."""
+"""Read, compare and write tables of distributions."""
 
 import os
 
@@ -47,13 +47,13 @@ def test_a_byte_order_mark_and_ids_that_look_like_numbers_or_nothing(tmp_path):
         ("id,a,a\nx,.5,.5\n", r"t\.csv: its first line must name an id and the classes, each once"),
     ],
 )
-def test_what_is_no_table_of_distributions_is_refused_by_file_and_row(tmp_path, text, message):
+def test_an_invalid_table_is_an_error_with_file_and_row(tmp_path, text, message):
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(RunError, match=message):
         read_table(tmp_path / "t.csv")
 
 
-def test_a_sum_within_the_tolerance_is_taken_as_it_is(tmp_path):
+def test_a_sum_within_the_tolerance_is_unchanged(tmp_path):
     (tmp_path / "t.csv").write_text(HEADER + "x,.5,.5009\n")
     assert read_table(tmp_path / "t.csv").to_numpy().tolist() == [[0.5, 0.5009]]
 
