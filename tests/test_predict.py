@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+from ensembling.ensemble_file import StackingWeights
 from errors import DataError, UserError
 from overlapped_words import load
 from predict import predict
@@ -60,6 +61,19 @@ def test_shards_give_the_same_timelines(home, table):
         arguments = [f"input={home / 'talks'}", f"output={home / 'parts.csv'}", "hop=0.5", "shards=2", f"shard={shard}"]
         run_predict(home, *arguments)
     assert (home / "parts.csv").read_bytes() == (home / "table.csv").read_bytes()
+
+
+def test_shards_of_a_stacked_ensemble_give_its_table_and_are_not_reused_without_stacking(home, tmp_path, monkeypatch):
+    stacking = StackingWeights({"avg_seed0": 0.5}, dict.fromkeys(WORDS, 0.0), floor=1e-10, val_kl=0.1, mean_kl=0.2)
+    options = [f"input={home / 'talks'}", "batch_size=1"]
+    shards = [*options, f"output={tmp_path / 'parts.csv'}", "shards=2"]
+    for weights in (stacking, None):
+        for module in ("predictor", "shards"):
+            monkeypatch.setattr(f"inference.{module}.find_stacking_weights", lambda _, weights=weights: weights)
+        run_predict(home, *options, f"output={tmp_path / 'whole.csv'}", "overwrite=true")
+        for shard in (0, 1):
+            run_predict(home, *shards, f"shard={shard}", "overwrite=true")
+        assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
 def test_one_recording_gives_a_table_and_a_plot_in_the_working_folder(home, tmp_path):
