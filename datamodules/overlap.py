@@ -1,9 +1,7 @@
 """The Lightning data module: loads a source, caches features, augments training batches."""
 
 import logging
-import signal
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -20,6 +18,7 @@ from datamodules.cache import cache_key, cached_array
 from datamodules.clips import Batch, Clips, OnTheFlyMixtures, Splits
 from datamodules.device_cache import CHOICES, DeviceClips, place
 from datamodules.features import MultiResolutionMel
+from datamodules.loading import EpochSampler, make_loader
 from datamodules.seeding import derive_seed
 from datamodules.waveforms import SAMPLE_RATE, from_int16
 from errors import DataError
@@ -36,13 +35,6 @@ class Source(Protocol):
     def load(self, cache_dir: Path, seed: int) -> Splits:
         """Load the splits, with large arrays in `cache_dir`; `seed` is that of the training mixtures, if any."""
         ...
-
-
-class EpochSampler(DistributedSampler):
-    """Yields (epoch, index) pairs, so that on-the-fly mixtures know the epoch, also in a worker process."""
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        return ((self.epoch, index) for index in super().__iter__())
 
 
 class OverlapDataModule(LightningDataModule):
@@ -199,23 +191,8 @@ class OverlapDataModule(LightningDataModule):
 
     def _loader(self, clips: Clips | OnTheFlyMixtures | DeviceClips, **options: Any) -> DataLoader:
         # batch_size counts the clips of a step over all devices.
-        world_size = self.trainer.world_size if self.trainer else 1
-        array = clips.words if isinstance(clips, OnTheFlyMixtures) else clips.array
-        on_host = isinstance(array, np.ndarray)
-        num_workers = self.num_workers if on_host else 0  # a fork cannot use CUDA
-        forks = num_workers > 0 and sys.platform == "linux"
-        return DataLoader(
-            clips,
-            batch_size=max(1, self.batch_size // world_size),
-            num_workers=num_workers,
-            # In a process started by joblib, the default is joblib's own start method, which DataLoader rejects.
-            multiprocessing_context="fork" if forks else None,
-            worker_init_fn=_ignore_signals if forks else None,
-            collate_fn=_identity,
-            pin_memory=on_host and torch.cuda.is_available(),
-            persistent_workers=num_workers > 0,
-            **options,
-        )
+        batch_size = max(1, self.batch_size // (self.trainer.world_size if self.trainer else 1))
+        return make_loader(clips, batch_size, self.num_workers, **options)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """On the device: compute the features of waveforms, and augment training batches."""
@@ -243,17 +220,3 @@ class OverlapDataModule(LightningDataModule):
 def _as_float(waveforms: Tensor) -> Tensor:
     """Waveforms of fixed clips (int16) or of on-the-fly mixtures (float32) -> float32 in [-1, 1]."""
     return waveforms if waveforms.is_floating_point() else from_int16(waveforms)
-
-
-def _ignore_signals(worker: int) -> None:
-    """Ignore signals in workers: Ctrl-C and Slurm signal every process, but only the training process handles them.
-
-    It would fail if a worker ended first, and workers inherit its handler that requeues a Slurm job.
-    """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
-        signal.signal(number, signal.SIG_IGN)
-
-
-def _identity(batch: Any) -> Batch:
-    """Collate nothing: the data sets return whole batches."""
-    return batch

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torchaudio.datasets import SPEECHCOMMANDS
 
 from datamodules.audio_files import existing_folder, list_recordings
 from datamodules.cache import cache_key, cached_array
@@ -206,20 +205,3 @@ def curriculum_epochs(share: float, num_epochs: int | None) -> int:
     if share and (num_epochs is None or num_epochs < 1):
         raise DataError("data.curriculum is a share of the epochs: set trainer.max_epochs, or data.curriculum=0")
     return round(share * (num_epochs or 0))
-
-
-class SpeechCommands(WordFolder):
-    """Google Speech Commands v0.01 (30 words, arXiv 1804.03209) as a `WordFolder`, downloaded to `root` once."""
-
-    def load(self, cache_dir: Path, seed: int) -> Splits:
-        download = self.root
-        try:
-            download.mkdir(parents=True, exist_ok=True)
-            SPEECHCOMMANDS(download, url="speech_commands_v0.01", download=True)
-        except (OSError, RuntimeError) as error:
-            raise DataError(
-                f"{download}: cannot download Speech Commands ({error}); "
-                "check the network and the free disk space, or set data.root to another folder"
-            ) from error
-        self.root = download / "SpeechCommands" / "speech_commands_v0.01"
-        return super().load(cache_dir, seed)

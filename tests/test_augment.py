@@ -78,7 +78,7 @@ def test_the_two_time_masks_are_independent():
     assert (last - first).max() > 140 and first.max() > 100 and last.min() < 60
 
 
-def test_masks_are_shared_by_the_resolutions_and_drawn_for_each_clip():
+def test_masks_are_shared_by_the_resolutions_and_differ_between_clips():
     features = torch.rand(64, 4, 160, 160) + 1
     augmented = of_recipe(SpecAugment)(features)
     masked = augmented == 0

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from datamodules.augment import Augment
 from datamodules.features import MultiResolutionMel
-from datamodules.overlap import EpochSampler, OverlapDataModule
+from datamodules.loading import EpochSampler
+from datamodules.overlap import OverlapDataModule
 from datamodules.waveforms import from_int16
 from errors import DataError
 from tests.helpers.data_modules import attend, on_competition, on_words

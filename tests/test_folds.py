@@ -165,12 +165,12 @@ def test_a_sweep_over_folds_predicts_every_training_clip(tmp_path):
         return pd.read_csv(path, index_col="id")[WORDS]
 
     out_of_fold = table(sweep / "ensemble_val_predictions.csv")
-    answers = table(tmp_path / "Data" / "train_answer.csv")
-    assert len(out_of_fold) == 32 and set(out_of_fold.index) == set(answers.index)
+    targets = table(tmp_path / "Data" / "train_answer.csv")
+    assert len(out_of_fold) == 32 and set(out_of_fold.index) == set(targets.index)
     own = pd.concat([table(member / "val_predictions.csv") for member in members])
     pd.testing.assert_frame_equal(out_of_fold, own, rtol=1e-6)  # rows are scaled to sum to 1
     known = table(sweep / "ensemble_val_answers.csv")
-    pd.testing.assert_frame_equal(known, answers.loc[out_of_fold.index])
+    pd.testing.assert_frame_equal(known, targets.loc[out_of_fold.index])
     submission = (table(members[0] / "predictions.csv") + table(members[1] / "predictions.csv")) / 2
     pd.testing.assert_frame_equal(table(sweep / "submission.csv"), submission, rtol=1e-6)
     kl = (known * np.log(known.clip(lower=1e-9) / out_of_fold)).sum(axis=1).mean()

@@ -222,7 +222,7 @@ def test_speech_commands_is_a_word_folder_after_the_download(words, tmp_path, ca
         shutil.copytree(words, root / "SpeechCommands/speech_commands_v0.01")
         (root / "SpeechCommands/speech_commands_v0.01/_background_noise_").mkdir()
 
-    monkeypatch.setattr("datamodules.words.SPEECHCOMMANDS", download)
+    monkeypatch.setattr("datamodules.speech_commands.SPEECHCOMMANDS", download)
     monkeypatch.setenv("HOME", str(tmp_path))
     splits = SpeechCommands("~/commands", k=2, train_size=10, val_size=5, test_size=5).load(cache_dir, 0)
     assert calls == [(tmp_path / "commands", "speech_commands_v0.01", True)]
@@ -233,7 +233,7 @@ def test_speech_commands_without_a_network(tmp_path, cache_dir, monkeypatch):
     def download(root: Path, url: str, download: bool) -> None:
         raise OSError("Name or service not known")
 
-    monkeypatch.setattr("datamodules.words.SPEECHCOMMANDS", download)
+    monkeypatch.setattr("datamodules.speech_commands.SPEECHCOMMANDS", download)
     message = load_error(SpeechCommands(tmp_path / "commands"), cache_dir)
     assert message.startswith(f"{tmp_path / 'commands'}: cannot download Speech Commands (Name or service not")
     assert "network" in message and "data.root" in message

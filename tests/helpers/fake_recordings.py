@@ -39,13 +39,13 @@ def write_word_folder(
 
 def write_competition(root: Path, num_train: int = 12, num_test: int = 4, words: Sequence[str] = WORDS) -> Path:
     """`root/train/*.wav`, `root/test/*.flac`, `root/train_answer.csv` and `root/submission.csv`."""
-    answers = np.random.default_rng(0).dirichlet(np.ones(len(words)), num_train)
+    targets = np.random.default_rng(0).dirichlet(np.ones(len(words)), num_train)
     for split, size, extension in (("train", num_train, "wav"), ("test", num_test, "flac")):
         (root / split).mkdir(parents=True)
         for i in range(size):
             clip = speech(i + 1000 * (split == "test"))
             soundfile.write(root / split / f"{split}_{i:03d}.{extension}", clip, RATE)
-    rows = [[f"train_{i:03d}", *map("{:.6f}".format, row)] for i, row in enumerate(answers)]
+    rows = [[f"train_{i:03d}", *map("{:.6f}".format, row)] for i, row in enumerate(targets)]
     write_table(root / "train_answer.csv", [["id", *words], *rows])
     write_table(
         root / "submission.csv", [["id", *words], *([f"test_{i:03d}", *"0" * len(words)] for i in range(num_test))]
