@@ -21,7 +21,7 @@ def test_a_failed_write_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: p
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full_disk)
-    with pytest.raises(RunError, match=f"^{path}: no space left on the disk; it needs 4.0 MB and .*B are free; make"):
+    with pytest.raises(RunError, match=f"^{path}: no space left on the disk; it needs 4.0 MB and .*B are free; free"):
         writer.save_checkpoint({"weights": torch.zeros(1_000_000)}, path)
     assert writer.load_checkpoint(path) == {"epoch": 1}
     assert [file.name for file in path.parent.iterdir()] == ["last.ckpt"]
