@@ -1,9 +1,7 @@
 """The web page, in a browser and through its API; its limits and its security."""
 
 import re
-import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,11 +19,10 @@ from errors import DataError, RunError, SettingError
 from overlapped_words import load
 from reporting import app_page
 from reporting.app_page import AppModel
+from tests.helpers.browsers import needs_chromium, rendered
 from tests.helpers.composed import settings_of
-from tests.helpers.fake_members import write_network
 from tests.helpers.fake_recordings import RATE, speech
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+from tests.helpers.networks import write_network
 
 
 def settings(*overrides: str):
@@ -166,13 +163,11 @@ def test_external_urls_are_blocked(url):
         assert httpx.get(f"{url}gradio_api/{address}").status_code == 404
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+@needs_chromium
 def test_a_browser_shows_the_page_and_contacts_no_other_host(url, tmp_path):
     log = tmp_path / "net.json"
-    options = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    options += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # Chromium's own requests
-    options += [f"--log-net-log={log}", "--virtual-time-budget=10000", "--dump-dom"]
-    done = subprocess.run([CHROMIUM, *options, url], capture_output=True, text=True, timeout=300)
+    offline = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"  # for Chromium's own requests
+    dom, _ = rendered(url, tmp_path / "profile", offline, f"--log-net-log={log}", milliseconds=10_000)
     for text in (
         "Which words are spoken at once?",
         "Mix words",
@@ -180,7 +175,7 @@ def test_a_browser_shows_the_page_and_contacts_no_other_host(url, tmp_path):
         "Words in its loudest second",
         "up to 4 seconds and 1 MB",
     ):
-        assert text in done.stdout
+        assert text in dom
     requests = re.findall(r'"initiator":"(http[^"]*)".*"url":"([^"]*)"', log.read_text())
     assert len(requests) > 10 and all(target.startswith(url) for _, target in requests)
 

@@ -10,14 +10,14 @@ import pytest
 
 from datamodules.sources import CompetitionFolder
 from errors import DataError
-from tests.helpers.fake_recordings import RATE, half_written, read_table, speech, spoil_recording, write_table
+from tests.helpers.fake_recordings import RATE, cached_files, read_table, speech, spoil_recording, write_table
 
 
 def load_error(source: CompetitionFolder, cache_dir: Path) -> str:
     """The error message of a folder; the cache is empty after it."""
     with pytest.raises(DataError) as caught:
         source.load(cache_dir, 0)
-    assert half_written(cache_dir) == []
+    assert cached_files(cache_dir) == []
     return str(caught.value)
 
 
@@ -139,5 +139,5 @@ def test_a_bad_test_recording_keeps_the_cached_training_clips(competition, cache
     (competition / "test/test_001.flac").write_bytes(b"fLaC")
     with pytest.raises(DataError, match=r"^1 of 4 recordings cannot be used:\n.*/test/test_001\.flac: "):
         CompetitionFolder(competition).load(cache_dir, 0)
-    (name,) = half_written(cache_dir)
+    (name,) = cached_files(cache_dir)
     assert np.load(cache_dir / name).shape == (12, RATE)

@@ -14,7 +14,7 @@ import pytest
 from datamodules import cache
 from datamodules.cache import cache_key, cached_array
 from errors import CacheError
-from tests.helpers.fake_recordings import half_written
+from tests.helpers.fake_recordings import cached_files
 
 ROOT = Path(__file__).parents[1]
 VALUES = np.arange(600, dtype=np.int16).reshape(30, 20)
@@ -82,7 +82,7 @@ def test_an_array_is_built_once(path):
         array = ask(path, build)
         assert np.array_equal(array, VALUES) and array.dtype == np.int16
     assert build.count == 1
-    assert half_written(path.parent) == ["array.npy"]
+    assert cached_files(path.parent) == ["array.npy"]
     assert np.array_equal(np.load(path), VALUES)  # an ordinary .npy
 
 
@@ -126,7 +126,7 @@ def test_a_truncated_file_is_rebuilt_with_a_warning(path, caplog, keep):
     assert [record.message for record in caplog.records] == [
         f"{path} is truncated or has a different layout; rebuilding"
     ]
-    assert half_written(path.parent) == ["array.npy"]
+    assert cached_files(path.parent) == ["array.npy"]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_an_error_while_building_is_raised_and_leaves_no_file(path):
 
     with pytest.raises(ValueError, match="a recording cannot be used"):
         cached_array(path, VALUES.shape, np.int16, build, "test")
-    assert half_written(path.parent) == []
+    assert cached_files(path.parent) == []
     assert np.array_equal(ask(path, Build()), VALUES)
 
 
@@ -178,7 +178,7 @@ def test_an_error_while_rebuilding_keeps_the_damaged_file(path):
     path.write_bytes(b"")
     with pytest.raises(ZeroDivisionError):
         cached_array(path, VALUES.shape, np.int16, lambda: (1 / 0 for _ in range(1)), "test")
-    assert half_written(path.parent) == ["array.npy"]
+    assert cached_files(path.parent) == ["array.npy"]
     assert np.array_equal(ask(path, Build()), VALUES)
 
 
@@ -187,7 +187,7 @@ def test_a_build_with_the_wrong_length_is_not_published(path, rows):
     values = np.zeros((rows, 20), np.int16)
     with pytest.raises(ValueError, match=f"array.npy: built .* of {128 + VALUES.nbytes}"):
         ask(path, Build(values))
-    assert half_written(path.parent) == []
+    assert cached_files(path.parent) == []
 
 
 @pytest.mark.parametrize("below", ["", "folder"])
@@ -220,7 +220,7 @@ def test_disk_space_is_allocated_before_building(path, monkeypatch):
     message = str(caught.value)
     assert message.startswith(f"{path}: no space left on the disk; it needs 1.2 kB and ")
     assert message.endswith("free some space and repeat the command, or choose another folder with data.cache_dir")
-    assert half_written(path.parent) == []
+    assert cached_files(path.parent) == []
     monkeypatch.undo()
     assert np.array_equal(ask(path, build), VALUES)
 
@@ -233,7 +233,7 @@ def test_a_file_that_is_too_large_for_the_disk(path, system):
     *before, message = output.splitlines()
     assert before == (["building"] if system else [])
     assert message.startswith(f"{path.parent}: cannot write the cache (File too large); ")
-    assert half_written(path.parent) == []
+    assert cached_files(path.parent) == []
 
 
 def test_parallel_processes_build_one_array_once(path):
@@ -241,7 +241,7 @@ def test_parallel_processes_build_one_array_once(path):
     outputs = [process.communicate(timeout=60)[0].split() for process in processes]
     assert all(output[-1] == "done" for output in outputs)
     assert sum(output.count("building") for output in outputs) == 1
-    assert half_written(path.parent) == ["array.npy"]
+    assert cached_files(path.parent) == ["array.npy"]
 
 
 def test_a_waiting_process_takes_over_from_a_killed_builder(path):
@@ -254,7 +254,7 @@ def test_a_waiting_process_takes_over_from_a_killed_builder(path):
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
     assert waiting.communicate(timeout=60)[0].split() == ["building", "done"]
-    assert half_written(path.parent) == ["array.npy"]
+    assert cached_files(path.parent) == ["array.npy"]
 
 
 def test_a_killed_builder_publishes_nothing(path):
@@ -264,7 +264,7 @@ def test_a_killed_builder_publishes_nothing(path):
     process.communicate(timeout=60)
     assert not path.exists()
     assert np.array_equal(ask(path, Build()), VALUES)
-    assert half_written(path.parent) == ["array.npy"]
+    assert cached_files(path.parent) == ["array.npy"]
 
 
 def test_keys_depend_on_the_content(tmp_path, monkeypatch):

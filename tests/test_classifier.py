@@ -1,6 +1,5 @@
 """The loss, the metrics and the schedule against independent computations."""
 
-from importlib.metadata import version
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,19 +9,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from lightning_modules.classifier import WordClassifier, kl_divergence, topk_recall, uniform_kl, warmup_cosine
 from tests.helpers.golden import GOLDEN
-
-FEATURES = {"n_mels": 64, "win_lengths": [500, 1000], "hop_length": 250, "pad": 125}
-
-
-def learner(**changes) -> WordClassifier:
-    options = {
-        "class_names": ["no", "on", "ox"],
-        "network": {"name": "mac", "width": 2},
-        "features": FEATURES,
-        "optimizer": {"name": "SGD", "lr": 0.2},
-        "schedule": {"warmup": 0.0, "final": 0.025},
-    }
-    return WordClassifier(**{**options, **changes})
+from tests.helpers.networks import learner, save
 
 
 def test_kl_by_hand() -> None:
@@ -82,9 +69,7 @@ def test_the_scheduler_steps_every_batch() -> None:
 
 def test_a_checkpoint_predicts_alone(tmp_path) -> None:
     model = learner().eval()
-    hyper_parameters = {key: model.hparams[key] for key in model.hparams}
-    checkpoint = {"state_dict": model.state_dict(), "hyper_parameters": hyper_parameters}
-    torch.save({**checkpoint, "pytorch-lightning_version": version("lightning")}, tmp_path / "a.ckpt")
+    save(model, tmp_path / "a.ckpt")
     assert torch.load(tmp_path / "a.ckpt", weights_only=True)["hyper_parameters"]["class_names"] == ["no", "on", "ox"]
     waveforms = torch.randn(2, 16_000) / 10
     loaded = WordClassifier.load_from_checkpoint(tmp_path / "a.ckpt", weights_only=True).eval()

@@ -10,56 +10,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import soundfile
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.helpers.scripts import ENVIRONMENT, ROOT, run
-
-WORDS = ["no", "on", "영"]
-TINY = [
-    "experiment=smoke",
-    "data=competition",
-    "features={n_mels: 48, hop_length: 320, pad: 160, win_lengths: [500, 1000]}",
-    "model.width=2",
-    "augment=winner",
-    "augment.transforms.1.padding=8",
-    "data.batch_size=8",
-    "data.val_fraction=0.25",
-    "trainer.limit_train_batches=1.0",
-    "callbacks.dashboard.num_clips=1",  # most of the time of so short a training is spent on drawing
-]
-
-
-def make_competition(root: Path, num_train: int = 32, num_test: int = 6) -> Path:
-    """Clips of two tones out of three, each tone a 'word'; rows of the tables in another order than the files."""
-    rng = np.random.default_rng(0)
-    t = np.arange(16_000) / 16_000
-    for split, size in (("train", num_train), ("test", num_test)):
-        (root / split).mkdir(parents=True)
-        rows = []
-        for i in range(size):
-            words = rng.permutation(3)[:2]
-            sound = sum(0.2 * np.sin(2 * np.pi * (400, 1100, 2900)[word] * t + rng.random()) for word in words)
-            soundfile.write(root / split / f"{split}_{i:03d}.wav", sound + 0.01 * rng.standard_normal(16_000), 16_000)
-            target = np.isin(np.arange(3), words) / 2 if split == "train" else np.zeros(3)
-            rows.append([f"{split}_{i:03d}", *target])
-        table = pd.DataFrame(rows, columns=["id", *WORDS]).iloc[::-1]
-        table.to_csv(root / ("train_answer.csv" if split == "train" else "submission.csv"), index=False)
-    return root
+from tests.helpers.small_runs import TINY, WORDS, data, write_data
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a competition and a complete sweep of four members over it."""
     home = tmp_path_factory.mktemp("home")
-    make_competition(home / "Data")
+    write_data(home / "Data")
     run("train.py", "-m", *TINY, *data(home), "model.pool=avg,max", "seed=range(2)", cwd=home)
     return home
-
-
-def data(home: Path) -> list[str]:
-    return [f"data.root={home / 'Data'}", f"data.cache_dir={home / 'cache'}"]
 
 
 def test_a_sweep_writes_one_folder_per_member(home: Path) -> None:
@@ -274,7 +238,7 @@ def test_errors_of_predict(home: Path, arguments: list[str], message: str) -> No
 
 
 def test_a_checkpoint_of_other_words_is_an_error(home: Path) -> None:
-    make_competition(home / "Other")
+    write_data(home / "Other")
     for name in ("train_answer.csv", "submission.csv"):
         table = home / "Other" / name
         table.write_text(table.read_text().replace("영", "zero"))

@@ -10,7 +10,7 @@ from datamodules.clips import Clips
 from datamodules.recordings import fit_length
 from datamodules.sources import CompetitionFolder
 from datamodules.waveforms import to_int16
-from tests.helpers.fake_recordings import RATE, WORDS, half_written, read_table, speech, tone, write_table
+from tests.helpers.fake_recordings import RATE, WORDS, cached_files, read_table, speech, tone, write_table
 
 
 def waveforms(clips: Clips) -> dict[str, np.ndarray]:
@@ -67,7 +67,7 @@ def test_validation_is_a_share_of_the_training_clips(competition, cache_dir):
 
 def test_recordings_are_read_once(competition, cache_dir, monkeypatch):
     first = CompetitionFolder(competition).load(cache_dir, 0)
-    names = half_written(cache_dir)
+    names = cached_files(cache_dir)
     assert len(names) == 2  # training and test
 
     def read_clips(paths, *args):
@@ -80,7 +80,7 @@ def test_recordings_are_read_once(competition, cache_dir, monkeypatch):
     soundfile.write(competition / "train/train_003.wav", speech(99), RATE)
     changed = CompetitionFolder(competition, val_fraction=0).load(cache_dir, 0)
     assert np.array_equal(waveforms(changed.train)["train_003"], to_int16(speech(99)))
-    assert len(half_written(cache_dir)) == 3
+    assert len(cached_files(cache_dir)) == 3
 
 
 def test_unusual_but_valid_folders(tmp_path, cache_dir):

@@ -10,11 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
 
 import ensemble as script
 from errors import RunError, SettingError
-from reporting import report
 from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import (
     IDS,
@@ -27,15 +25,10 @@ from tests.helpers.fake_members import (
     write_member,
     write_unequal,
 )
+from tests.helpers.scripts import combine
 
 VALIDATION = {"ensemble_val_predictions.csv", "ensemble_val_answers.csv"}
 FILES = {"submission.csv", *VALIDATION, "members.csv", "report.md", "model_card.md", "ensemble.json"}
-
-
-def run(run_dir, expect=None, partial=False, html=False, combine="mean"):
-    settings = {"run_dir": str(run_dir), "expect": expect, "partial": partial, "combine": combine}
-    settings |= {"status": False, "html": html}
-    return report.run(OmegaConf.create(settings))
 
 
 def files_in(folder: Path) -> set[str]:
@@ -51,7 +44,7 @@ def sweep(tmp_path):
 
 
 def test_the_submission_is_the_mean_in_the_order_of_the_members_tables(sweep):
-    table = run(sweep, expect=4)
+    table = combine(sweep, expect=4)
     assert files_in(sweep) == FILES
     header, *rows = csv.reader((sweep / "submission.csv").open(encoding="utf-8", newline=""))
     assert header == ["file name", *WORDS]
@@ -72,7 +65,7 @@ def test_the_submission_is_the_mean_in_the_order_of_the_members_tables(sweep):
 
 
 def test_a_single_member_is_an_ensemble_of_one(sweep):
-    run(sweep / "max_seed1")
+    combine(sweep / "max_seed1")
     assert files_in(sweep / "max_seed1") > FILES and files_in(sweep) == set()
     _, *rows = csv.reader((sweep / "max_seed1" / "submission.csv").open(encoding="utf-8", newline=""))
     np.testing.assert_allclose(np.array([row[1:] for row in rows], float), probabilities(1001, 3), rtol=1e-8)
@@ -80,13 +73,13 @@ def test_a_single_member_is_an_ensemble_of_one(sweep):
 
 def test_no_validation_files_without_a_validation_split(tmp_path):
     write_member(tmp_path, "avg", 0, val=False)
-    run(tmp_path)
+    combine(tmp_path)
     assert files_in(tmp_path) == FILES - VALIDATION
 
 
 def test_no_submission_without_a_test_split(tmp_path, capsys):
     write_member(tmp_path, "avg", 0, test=False)
-    table = run(tmp_path)
+    table = combine(tmp_path)
     assert files_in(tmp_path) == FILES - {"submission.csv"}
     assert table["val_kl"].notna().all()
     assert "Submission: none, the members have no predictions.csv" in capsys.readouterr().out
@@ -98,7 +91,7 @@ def test_the_error_names_every_unusable_member_and_nothing_is_written(sweep):
     (sweep / "avg_seed1" / "predictions.csv").unlink()
     write_csv(sweep / "max_seed0" / "predictions.csv", IDS[:2], probabilities(0, 2))
     with pytest.raises(RunError) as error:
-        run(sweep)
+        combine(sweep)
     first, *reasons, remedy = str(error.value).splitlines()
     assert first == f"{sweep}: 2 of 5 members can be used"
     assert len(reasons) == 3
@@ -115,7 +108,7 @@ def test_the_error_names_every_unusable_member_and_nothing_is_written(sweep):
 def test_partial_combines_the_usable_members_and_names_the_others(sweep, capsys):
     write_member(sweep, "max", 2, status="failed")
     (sweep / "avg_seed1" / "predictions.csv").unlink()
-    run(sweep, expect=5, partial=True)
+    combine(sweep, expect=5, partial=True)
     out = capsys.readouterr().out
     assert "Left out 2 of 5 members: max_seed2, avg_seed1" in out and "Expected 5 members, combined 3" in out
     content = json.loads((sweep / "ensemble.json").read_text())
@@ -131,7 +124,7 @@ def test_members_that_the_sweep_did_not_start_are_left_out(sweep, capsys):
     write_member(sweep, "max", 8, status="waiting", val=False, test=False)
     (sweep / "max_seed9").mkdir()
     (sweep / "max_seed9" / "train.log").write_text("rejected\n")
-    run(sweep, expect=4)
+    combine(sweep, expect=4)
     assert "Left out max_seed8: its sweep ended before it started; repeat" in capsys.readouterr().out
     assert "max_seed8" not in (sweep / "report.md").read_text(encoding="utf-8")
 
@@ -139,33 +132,33 @@ def test_members_that_the_sweep_did_not_start_are_left_out(sweep, capsys):
 def test_no_member_started(tmp_path):
     write_member(tmp_path, "avg", 0, status="waiting", val=False, test=False)
     with pytest.raises(RunError, match=r"0 of 1 member can be used\n.*avg_seed0: its sweep ended before it started"):
-        run(tmp_path)
+        combine(tmp_path)
 
 
 def test_partial_without_any_usable_member_is_an_error(tmp_path):
     write_member(tmp_path, "avg", 0, status="running")
     with pytest.raises(RunError, match=r"0 of 1 member can be used\n.*avg_seed0: not complete"):
-        run(tmp_path, partial=True)
+        combine(tmp_path, partial=True)
 
 
 def test_unexpected_number_of_members(sweep):
     write_member(sweep, "avg", 2)
     with pytest.raises(RunError, match="expect=6, but there are 5 members; missing: max_seed2\n"):
-        run(sweep, expect=6)
+        combine(sweep, expect=6)
     with pytest.raises(RunError, match=r"expect=2, but there are 5 members; found: avg_seed0, .*, max_seed1\n"):
-        run(sweep, expect=2)
+        combine(sweep, expect=2)
     assert files_in(sweep) == set()
 
 
 def test_expected_number_of_members_with_folds(tmp_path):
     write_folds(tmp_path)
-    assert run(tmp_path, expect=4)["fold"].tolist()[:4] == [0, 1, 0, 1]
+    assert combine(tmp_path, expect=4)["fold"].tolist()[:4] == [0, 1, 0, 1]
     (tmp_path / "max_seed0_fold1" / "metrics.json").unlink()
     with pytest.raises(RunError, match="max_seed0_fold1: not complete"):
-        run(tmp_path)
+        combine(tmp_path)
     shutil.rmtree(tmp_path / "max_seed0_fold1")
     with pytest.raises(RunError, match="expect=4, but there are 3 members; missing: max_seed0_fold1\n"):
-        run(tmp_path, expect=4)
+        combine(tmp_path, expect=4)
 
 
 def test_members_with_and_without_a_fold_are_an_error_and_nothing_is_written(tmp_path):
@@ -173,11 +166,11 @@ def test_members_with_and_without_a_fold_are_an_error_and_nothing_is_written(tmp
     write_member(tmp_path, "avg", 3)
     for partial in (False, True):
         with pytest.raises(RunError, match="avg_seed3 trained without "):
-            run(tmp_path, partial=partial)
+            combine(tmp_path, partial=partial)
     assert files_in(tmp_path) == set()
     write_member(tmp_path, "avg", 4, status="failed")
     with pytest.raises(RunError, match="expect=9, but there are 6 members; missing: avg_seed3_fold0"):
-        run(tmp_path, expect=9)
+        combine(tmp_path, expect=9)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +213,7 @@ def test_the_command_prints_errors_without_a_traceback(sweep):
 
 def test_the_submission_is_stacked(tmp_path, capsys):
     probs = write_unequal(tmp_path)
-    run(tmp_path, combine="stacked")
+    combine(tmp_path, combine="stacked")
     assert files_in(tmp_path) == FILES
     numbers = json.loads((tmp_path / "ensemble.json").read_text(encoding="utf-8"))["stack"]
     assert "of the mean; used\n" in capsys.readouterr().out
@@ -236,7 +229,7 @@ def test_stacking_that_is_not_better_leaves_the_mean(tmp_path, capsys):
         write_csv(tmp_path / name / "val_predictions.csv", [f"v{i}" for i in range(60)], rows)
         mean = (probabilities(1, 60) + probabilities(2, 60)) / 2
         write_csv(tmp_path / name / "val_answers.csv", [f"v{i}" for i in range(60)], mean)
-    run(tmp_path, combine="stacked")
+    combine(tmp_path, combine="stacked")
     assert "not better, using the mean" in capsys.readouterr().out
     assert "not better, using the mean" in (tmp_path / "report.md").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "ensemble.json").read_text(encoding="utf-8"))["stack"]["taken"] is False
@@ -246,7 +239,7 @@ def test_stacking_that_is_not_better_leaves_the_mean(tmp_path, capsys):
 
 def test_stacking_with_too_few_clips_is_an_error_and_nothing_is_written(sweep):
     with pytest.raises(RunError, match=f"^{sweep}: combine=stacked needs at least 5 validation clips"):
-        run(sweep, combine="stacked")
+        combine(sweep, combine="stacked")
     assert files_in(sweep) == set()
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
 
 from datamodules.features import MultiResolutionMel
-from tests.helpers.golden import GOLDEN, SHARED, chirp
+from tests.helpers.golden import GOLDEN, SHARED, chirp, max_error
 
 
 def notebook(waveform: Tensor) -> Tensor:
@@ -19,13 +19,6 @@ def notebook(waveform: Tensor) -> Tensor:
         spectrograms.append(AmplitudeToDB()(mel(waveform))[:, 1:-1])
     out = torch.stack(spectrograms)
     return (out - out.mean(dim=[1, 2], keepdim=True)) / 20 + torch.linspace(-0.5, 0.5, 160).view(1, -1, 1)
-
-
-def max_error(features: Tensor, reference: Tensor) -> float:
-    """Largest error in the bands within 90 dB of their frame's loudest; below that, float32 itself differs."""
-    decibel = 20 * (reference - torch.linspace(-0.5, 0.5, 160).view(-1, 1))
-    audible = decibel > decibel.amax(dim=-2, keepdim=True) - 90
-    return float((features - reference).abs()[audible].max())
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from datamodules.sources import CompetitionFolder, WordFolder
 from errors import DataError
 from tests.helpers.fake_recordings import SPEAKERS
 from tests.helpers.scripts import run
-from tests.test_cli import TINY, WORDS, data, make_competition
+from tests.helpers.small_runs import TINY, WORDS, data, write_data
 
 SIZES = {"train_size": 20, "val_size": 10, "test_size": 10}
 
@@ -152,7 +152,7 @@ def test_other_invalid_settings_of_the_split(words, cache_dir, options, message)
 
 def test_a_sweep_over_folds_predicts_every_training_clip(tmp_path):
     """Through the command line: two folds and their ensemble."""
-    make_competition(tmp_path / "Data")
+    write_data(tmp_path / "Data")
     command = [*TINY, *data(tmp_path), "data.val_fraction=0.5", "model.pool=avg"]
     run("train.py", "-m", *command, "data.fold=range(2)", cwd=tmp_path)
     run("ensemble.py", "run_dir=outputs/smoke", "expect=2", cwd=tmp_path)

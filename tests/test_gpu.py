@@ -22,10 +22,9 @@ from inference.predictor import load_ensemble
 from lightning_modules.muon import Muon
 from tests.helpers.composed import settings_of
 from tests.helpers.data_modules import attend, on_competition, on_words
-from tests.helpers.fake_members import write_network
 from tests.helpers.fake_recordings import speech, write_competition
-from tests.helpers.golden import GOLDEN, chirp
-from tests.test_features import max_error
+from tests.helpers.golden import GOLDEN, chirp, max_error
+from tests.helpers.networks import write_network
 from training.run import train
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]

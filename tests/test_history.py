@@ -12,10 +12,8 @@ from torch.utils.data import DataLoader
 from datamodules import progress
 from errors import RunError
 from runs.history import EpochCSVLogger
-from tests.test_teacher import FEATURES, TARGETS, learner
+from tests.helpers.networks import FEATURES, QUIET, TARGETS, learner
 from training import results
-
-QUIET = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
 
 
 def fit(path: Path, epochs: int = 2, targets: torch.Tensor = TARGETS, every: int = 1, validate: bool = False) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from tests.helpers.fake_members import write_network
 from tests.helpers.fake_recordings import RATE, speech
+from tests.helpers.networks import write_network
 from tests.helpers.scripts import ENVIRONMENT, ROOT
 
 PROGRAM = """

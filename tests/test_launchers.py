@@ -13,7 +13,7 @@ import train
 import training.run
 from tests.helpers.composed import configuration
 from tests.helpers.scripts import ENVIRONMENT, ROOT
-from tests.test_cli import TINY, make_competition
+from tests.helpers.small_runs import TINY, write_data
 
 TINIER = [
     *TINY,
@@ -60,7 +60,7 @@ def predictions(home: Path, launcher: str) -> dict[str, bytes]:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a competition and a sweep over it whose two members ran one after the other."""
     home = tmp_path_factory.mktemp("home")
-    make_competition(home / "Data")
+    write_data(home / "Data")
     sweep(home, "basic", "model.pool=avg,max")
     return home
 

@@ -7,19 +7,7 @@ from torch import nn
 
 from lightning_modules.mac import MAC
 from tests.helpers.golden import GOLDEN, SHARED
-
-
-def fill(network: nn.Module) -> nn.Module:
-    """The parameters of the golden values: parameter i of the module's order from RandomState(i)."""
-    norms = {id(module.weight) for module in network.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)}
-    for i, parameter in enumerate(network.parameters()):
-        value = np.random.RandomState(i).standard_normal(tuple(parameter.shape))
-        if parameter.dim() > 1:
-            value *= np.sqrt(2 / np.prod(parameter.shape[1:]))
-        else:
-            value = 0.1 * value + (1 if id(parameter) in norms else 0)
-        parameter.data = torch.from_numpy(value).float()
-    return network.eval()
+from tests.helpers.networks import fill
 
 
 @pytest.mark.parametrize("pool", ["avg", "max"])

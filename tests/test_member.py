@@ -10,7 +10,8 @@ import torch
 
 from errors import RunError
 from inference.member import load_member, read_checkpoint
-from tests.helpers.fake_members import WORDS, write_network
+from tests.helpers.fake_members import WORDS
+from tests.helpers.networks import write_network
 
 
 @pytest.fixture(scope="module")

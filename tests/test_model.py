@@ -15,8 +15,9 @@ import overlapped_words
 from datamodules.recordings import fit_length, read_clips
 from datamodules.waveforms import to_int16
 from overlapped_words import DataError, Model, RunError, UserError, load
-from tests.helpers.fake_members import WORDS, write_network
+from tests.helpers.fake_members import WORDS
 from tests.helpers.fake_recordings import RATE, speech, tone
+from tests.helpers.networks import write_network
 
 CLIP = speech(0)
 

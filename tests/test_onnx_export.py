@@ -28,9 +28,8 @@ from inference.probes import probe_waveforms
 from settings import check
 from settings.export import Export
 from tests.helpers.fake_recordings import tone
-from tests.test_classifier import FEATURES, learner
-from tests.test_cli import ROOT, run
-from tests.test_mac import fill
+from tests.helpers.networks import FRONT_END, fill, learner, save
+from tests.helpers.scripts import ROOT, run
 
 WORDS = ["no", "on", "영"]
 DEFAULTS = {"run_dir": None, "ckpt_path": None, "format": "onnx", "output": None, "cache_dir": "nix"}
@@ -42,19 +41,16 @@ def load(sweep: Path) -> Predictor:
 
 def write_members(sweep: Path) -> Path:
     """Two members as train.py leaves them, with weights that give different probabilities per clip."""
-    features = {**FEATURES, "sample_rate": 16_000, "win_lengths": [500]}
+    features = {**FRONT_END, "sample_rate": 16_000, "win_lengths": [500]}
     for pool, residual in (("avg", False), ("max", True)):
         network = {"name": "mac", "pool": pool, "width": 2, "residual": residual}
         model = learner(class_names=WORDS, network=network, features=features)
         fill(model.network)
         folder = sweep / f"{pool}_seed0"
-        (folder / "checkpoints").mkdir(parents=True)
-        (folder / ".hydra").mkdir()
+        (folder / ".hydra").mkdir(parents=True)
         (folder / ".hydra" / "config.yaml").write_text("name: 겨울\n", encoding="utf-8")
         (folder / "metrics.json").write_text(json.dumps({"status": "complete", "pool": pool, "seed": 0}))
-        checkpoint = {"state_dict": model.state_dict(), "hyper_parameters": dict(model.hparams)}
-        checkpoint["pytorch-lightning_version"] = version("lightning")
-        torch.save(checkpoint, folder / "checkpoints" / "last.ckpt")
+        save(model, folder / "checkpoints" / "last.ckpt")
     return sweep
 
 

@@ -12,7 +12,7 @@ from datamodules.sources import CompetitionFolder, WordFolder
 from datamodules.waveforms import from_int16
 from errors import DataError
 from tests.helpers.data_modules import attend, on_competition, on_words, winner
-from tests.helpers.fake_recordings import half_written, read_table, speech
+from tests.helpers.fake_recordings import cached_files, read_table, speech
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])
@@ -44,16 +44,16 @@ def test_features_are_in_the_order_of_the_ids(competition, cache_dir):
 
 def test_features_are_computed_once_for_all_clips_of_a_folder(competition, cache_dir, monkeypatch):
     on_competition(competition, cache_dir, cache="features").setup()
-    names = half_written(cache_dir)
+    names = cached_files(cache_dir)
     assert [name.split("-")[0] for name in names] == ["features"] * 2 + ["waveforms"] * 2
     # A different split of the same clips needs no new arrays.
     on_competition(competition, cache_dir, val_fraction=0.5, cache="features", seed=3).setup()
-    assert half_written(cache_dir) == names
+    assert cached_files(cache_dir) == names
     # Different features of the same waveforms do.
     OverlapDataModule(
         CompetitionFolder(competition), {"f_max": 7000.0}, winner(), 4, cache="features", cache_dir=cache_dir
     ).setup()
-    assert [name.split("-")[0] for name in half_written(cache_dir)] == ["features"] * 4 + ["waveforms"] * 2
+    assert [name.split("-")[0] for name in cached_files(cache_dir)] == ["features"] * 4 + ["waveforms"] * 2
 
 
 def test_features_of_a_changed_recording_are_computed_again(competition, cache_dir):

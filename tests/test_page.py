@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from ensembling.ensemble import load_ensemble
 from messages import printable
 from reporting import page, summary
 from runs.members import Member
+from tests.helpers.browsers import needs_chromium, rendered
 from tests.helpers.fake_members import IDS, TEST_ANSWERS, write_csv, write_folds, write_member
 
 HARMFUL = [
@@ -26,7 +25,6 @@ HARMFUL = [
     "one\ntwo \x1b[31m|`*_",
 ]
 ERRORS = {"recall", "word_kl", "pairs", "reliability"}
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 class Page(HTMLParser):
@@ -135,7 +133,7 @@ def test_audio_comes_from_the_training_data_of_a_member(tmp_path, words, cache_d
         assert text in without_audio.text and "audio" not in without_audio.tags
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium")
+@needs_chromium
 def test_a_browser_draws_every_plot_and_names_are_escaped(tmp_path):
     sweep = tmp_path / HARMFUL[1].replace("/", "")
     for seed in (0, 1):
@@ -153,11 +151,9 @@ def test_a_browser_draws_every_plot_and_names_are_escaped(tmp_path):
     write_member(sweep, "avg", 2, status="failed", error=HARMFUL[0])
     file = tmp_path / "report.html"
     file.write_text(build(sweep), encoding="utf-8")
-    options = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    options += ["--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom"]
-    done = subprocess.run([BROWSER, *options, file.as_uri()], capture_output=True, text=True, timeout=300)
-    assert "CONSOLE" not in done.stderr, done.stderr
-    dom = done.stdout[: done.stdout.index('<script type="module">')]
+    dom, log = rendered(file.as_uri(), tmp_path / "profile")
+    assert "CONSOLE" not in log, log
+    dom = dom[: dom.index('<script type="module">')]
     drawn = re.findall(r'<div id="(\w+)"[^>]*>(?:(?!<figcaption).)*?<svg class="main-svg"', dom, re.S)
     assert set(drawn) == {"loss", "val_kl", "diversity", "by_number", *ERRORS}
     shown = Page(dom)

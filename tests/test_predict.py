@@ -16,8 +16,9 @@ from errors import DataError, UserError
 from overlapped_words import load
 from predict import predict
 from tests.helpers.composed import settings_of
-from tests.helpers.fake_members import WORDS, write_network
+from tests.helpers.fake_members import WORDS
 from tests.helpers.fake_recordings import RATE, speech
+from tests.helpers.networks import write_network
 from tests.helpers.scripts import ENVIRONMENT, ROOT, run
 
 

@@ -13,22 +13,19 @@ from errors import RunError
 from inference.member import TrainedNetwork
 from inference.predictor import Predictor, load_ensemble
 from tests.helpers.fake_members import WORDS, write_unequal
-from tests.test_ensemble_cli import run as ensemble
+from tests.helpers.networks import SMALLER_FRONT_END, set_norms
+from tests.helpers.scripts import combine
 
 
 def member(seed: int, words: list[str] | None = None) -> TrainedNetwork:
-    """A tiny network of random weights; one pass through its batch norms makes its probabilities differ per clip."""
+    """A tiny network of random weights, whose probs differ between clips."""
     torch.manual_seed(seed)
     network = TrainedNetwork(
         class_names=words or ["a", "b", "c"],
         network={"name": "mac", "pool": "avg", "width": 2},
-        features={"sample_rate": 16_000, "n_mels": 48, "hop_length": 320, "pad": 160, "win_lengths": [500, 1000]},
+        features=SMALLER_FRONT_END,
     )
-    for module in network.modules():
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-            module.momentum = 1.0
-    with torch.no_grad():
-        network.network(network.features(noise(8)))
+    set_norms(network.network, network.features(noise(8)))
     return network.eval()
 
 
@@ -79,7 +76,7 @@ def test_one_shift_is_bitwise_the_plain_mean(members: list[TrainedNetwork], wave
 
 def test_stacking_weights_are_loaded_with_the_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_unequal(tmp_path)
-    ensemble(tmp_path, combine="stacked")
+    combine(tmp_path, combine="stacked")
     monkeypatch.setattr("inference.predictor.load_member", lambda checkpoint: member(0, WORDS))
     checkpoints = [tmp_path / name / "checkpoints" / "last.ckpt" for name in ("avg_seed0", "max_seed0")]
     assert load_ensemble(checkpoints).summary == "2 members, stacked"

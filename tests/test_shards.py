@@ -17,7 +17,7 @@ from inference.shards import cut, merge, part_paths
 from runs.files import write_text
 from tests.helpers.composed import settings_of
 from tests.helpers.scripts import ENVIRONMENT, ROOT, run
-from tests.test_cli import TINY, data, make_competition
+from tests.helpers.small_runs import TINY, data, write_data
 
 NUM_CLIPS = 7
 ENOUGH = [
@@ -31,7 +31,7 @@ ENOUGH = [
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a trained member, test recordings and their predictions in whole.csv."""
     home = tmp_path_factory.mktemp("home")
-    make_competition(home / "Data", num_test=NUM_CLIPS)
+    write_data(home / "Data", num_test=NUM_CLIPS)
     run("train.py", *TINY, *data(home), *ENOUGH, cwd=home)
     run("predict.py", *settings(home, home / "Data" / "test"), "output=whole.csv", cwd=home)
     return home

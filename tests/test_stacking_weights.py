@@ -9,14 +9,14 @@ import pytest
 from errors import RunError
 from inference.stacking import find_stacking_weights
 from tests.helpers.fake_members import WORDS, write_unequal
-from tests.test_ensemble_cli import run
+from tests.helpers.scripts import combine
 
 
 @pytest.fixture
 def sweep(tmp_path: Path) -> Path:
     """Two members with stacking weights and without checkpoints, which are not needed here."""
     write_unequal(tmp_path)
-    run(tmp_path, combine="stacked")
+    combine(tmp_path, combine="stacked")
     return tmp_path
 
 
@@ -34,7 +34,7 @@ def test_weights_are_those_of_the_file_in_the_order_of_the_checkpoints(sweep: Pa
 def test_members_in_the_working_folder(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(sweep)
     assert find_stacking_weights(checkpoints(Path())) is not None
-    run(sweep / "max_seed0", combine="stacked")
+    combine(sweep / "max_seed0", combine="stacked")
     monkeypatch.chdir(sweep / "max_seed0")
     alone = find_stacking_weights([Path("checkpoints") / "last.ckpt"])
     assert len(alone.weights) == 1  # an ensemble of one member has a folder, too
@@ -60,7 +60,7 @@ def test_without_stacking_weights_there_is_no_warning(sweep: Path, caplog: pytes
     content["stack"]["taken"] = False
     (sweep / "ensemble.json").write_text(json.dumps(content), encoding="utf-8")
     assert find_stacking_weights(checkpoints(sweep)) is None
-    run(sweep)
+    combine(sweep)
     assert find_stacking_weights(checkpoints(sweep)) is None
     (sweep / "ensemble.json").unlink()
     assert find_stacking_weights(checkpoints(sweep)) is None

@@ -21,7 +21,7 @@ from runs.status import Status
 from tests.helpers.fake_members import write_member
 from tests.helpers.fake_recordings import write_word_folder
 from tests.helpers.scripts import ENVIRONMENT, ROOT, run
-from tests.test_cli import TINY, data, make_competition
+from tests.helpers.small_runs import TINY, data, write_data
 
 SWEEP = ["model.pool=avg,max", "trainer.max_epochs=3"]
 
@@ -30,7 +30,7 @@ SWEEP = ["model.pool=avg,max", "trainer.max_epochs=3"]
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a competition, a complete sweep of two members over it and its submission."""
     home = tmp_path_factory.mktemp("home")
-    make_competition(home / "Data")
+    write_data(home / "Data")
     start = time.perf_counter()
     printed = run("train.py", "-m", *TINY, *data(home), *SWEEP, "name=whole", cwd=home)
     (home / "duration.txt").write_text(str(time.perf_counter() - start))
@@ -185,7 +185,7 @@ def test_overwriting_deletes_the_files_of_the_run_only(tmp_path: Path) -> None:
     ],
 )
 def test_every_member_writes_to_the_folder_of_its_name(tmp_path: Path, sweep: list[str], folders: list[str]) -> None:
-    make_competition(tmp_path / "competition")
+    write_data(tmp_path / "competition")
     write_word_folder(tmp_path / "words")
     given = ["data=competition", "data.root=competition", "data.cache_dir=cache", "data.batch_size=8", "model.width=2"]
     run("train.py", "-m", *given, *sweep, "trainer.fast_dev_run=true", cwd=tmp_path)

@@ -9,18 +9,12 @@ from torch.utils.data import DataLoader
 
 from errors import RunError
 from lightning_modules.classifier import WordClassifier, kl_divergence
-from tests.test_classifier import learner
+from tests.helpers.networks import FEATURES, QUIET, TARGETS, learner, save
 from training.teacher import load_teacher
 
-FEATURES = torch.randn(4, 2, 64, 64, generator=torch.Generator().manual_seed(0))
-TARGETS = torch.eye(3)[[0, 1, 2, 0]]
-QUIET = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
 
-
-def save(run_dir: Path, member: WordClassifier) -> WordClassifier:
-    (run_dir / "checkpoints").mkdir(parents=True)
-    content = {"state_dict": member.state_dict(), "hyper_parameters": dict(member.hparams)}
-    torch.save(content | {"pytorch-lightning_version": "2.6.4"}, run_dir / "checkpoints/last.ckpt")
+def write_run(run_dir: Path, member: WordClassifier) -> WordClassifier:
+    save(member, run_dir / "checkpoints" / "last.ckpt")
     (run_dir / "metrics.json").write_text('{"status": "complete", "pool": "avg", "seed": 0}')
     return member.eval()
 
@@ -34,7 +28,7 @@ def sweep(tmp_path: Path) -> Path:
 def members(sweep: Path) -> list[WordClassifier]:
     """Two members in the folder `sweep`."""
     torch.manual_seed(0)
-    return [save(sweep / name, learner()) for name in ("avg_seed0", "avg_seed1")]
+    return [write_run(sweep / name, learner()) for name in ("avg_seed0", "avg_seed1")]
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.25])

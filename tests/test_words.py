@@ -15,14 +15,14 @@ from datamodules.sources import CompetitionFolder, SpeechCommands, WordFolder
 from errors import DataError
 from tests.helpers.data_modules import on_words
 from tests.helpers.distributions import assert_share
-from tests.helpers.fake_recordings import RATE, SPEAKERS, WORDS, half_written, read_table, spoil_recording, write_table
+from tests.helpers.fake_recordings import RATE, SPEAKERS, WORDS, cached_files, read_table, spoil_recording, write_table
 
 
 def load_error(source: WordFolder, cache_dir: Path) -> str:
     """The error message of a folder; the cache is empty after it."""
     with pytest.raises(DataError) as caught:
         source.load(cache_dir, 0)
-    assert half_written(cache_dir) == []
+    assert cached_files(cache_dir) == []
     return str(caught.value)
 
 
@@ -78,7 +78,7 @@ def test_members_share_the_fixed_mixtures_but_not_the_training_mixtures(words, c
         assert np.array_equal(a.array, b.array) and np.array_equal(a.targets, b.targets)
     assert not np.array_equal(one.train.batch(range(9))[0], other.train.batch(range(9))[0])
     assert not np.array_equal(one.val.array, one.test.array) and not np.array_equal(one.val.targets, one.test.targets)
-    assert len(half_written(cache_dir)) == 3
+    assert len(cached_files(cache_dir)) == 3
 
 
 @pytest.mark.parametrize("option", [{"split_seed": 1}, {"k": 3}, {"gain_db": 6}, {"offset": 0.2}, {"val_size": 41}])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from errors import UserError
 from inference.predictor import load_ensemble
 from tests.fuzz.damage import changed, damaged
-from tests.helpers.fake_members import write_network
+from tests.helpers.networks import write_network
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Member folders as train.py leaves them: tables small enough to compute by hand, networks that were never trained."""
+"""Member folders as train.py leaves them, without checkpoints: tables small enough to compute by hand."""
 
 import json
 from pathlib import Path
@@ -40,10 +40,10 @@ def write_member(
     test: bool = True,
     **facts: object,
 ) -> Path:
-    """`sweep/<pool>_seed<seed>/` with random predictions for VAL_IDS and IDS, which `probabilities` gives again.
+    """Write `sweep/<pool>_seed<seed>/` with the predictions of `probabilities` for VAL_IDS and IDS.
 
-    With a fold, `sweep/<pool>_seed<seed>_fold<fold>/` with those for `fold_ids(fold)` instead of VAL_IDS. `facts` go
-    into metrics.json.
+    With a fold, write `sweep/<pool>_seed<seed>_fold<fold>/`, with `fold_ids(fold)` instead of VAL_IDS. `facts` are
+    added to metrics.json.
     """
     folder = sweep / (f"{pool}_seed{seed}" + ("" if fold is None else f"_fold{fold}"))
     (folder / ".hydra").mkdir(parents=True)
@@ -61,40 +61,10 @@ def write_member(
     return folder
 
 
-def write_network(sweep: Path, pool: str, seed: int, words: list[str] = WORDS) -> Path:
-    """`write_member` with a checkpoint: a tiny network of random weights, whose answers differ from clip to clip."""
-    import torch  # here: the tests of ensemble.py see to it that torch is not imported
-    from lightning import __version__, seed_everything
-
-    from lightning_modules.classifier import WordClassifier
-
-    folder = write_member(sweep, pool, seed)
-    seed_everything(seed, verbose=False)
-    front_end = {"n_mels": 48, "hop_length": 320, "pad": 160, "win_lengths": [500, 1000]}
-    learner = WordClassifier(
-        class_names=words,
-        network={"name": "mac", "pool": pool, "width": 2},
-        features={"sample_rate": 16_000, **front_end},
-        optimizer={"name": "SGD", "lr": 0.1},
-        schedule={"warmup": 0.0, "final": 0.0},
-    )
-    pitches = 2 ** torch.linspace(7, 12, 16).view(-1, 1)
-    sounds = torch.sin(2 * torch.pi * pitches * torch.arange(16_000) / 16_000) + 0.1 * torch.randn(16, 16_000)
-    for module in learner.modules():  # in one pass the norms learn their means: without them all clips look alike
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-            module.momentum = 1.0
-    with torch.no_grad():
-        learner(learner.features(sounds))
-    (folder / "checkpoints").mkdir()
-    weights = {"state_dict": learner.state_dict(), "hyper_parameters": dict(learner.hparams)}
-    torch.save({"pytorch-lightning_version": __version__, **weights}, folder / "checkpoints" / "last.ckpt")
-    return folder
-
-
 def write_folds(sweep: Path) -> list[list[float]]:
-    """avg and max of two folds; returns the mean of avg and max for the clips of fold 0 and, below them, of fold 1.
+    """Write avg and max of two folds; return the mean of avg and max for the clips of fold 0, then of fold 1.
 
-    The answers are FOLD_ANSWERS, in the same order.
+    The targets are FOLD_ANSWERS, in the same order.
     """
     predictions = {
         ("avg", 0): [[0.75, 0.25, 0, 0], [0.5, 0.25, 0.25, 0]],
@@ -110,9 +80,9 @@ def write_folds(sweep: Path) -> list[list[float]]:
 
 
 def write_unequal(sweep: Path, num_clips: int = 60) -> dict[str, np.ndarray]:
-    """avg, which knows the words and doubts them, and max, which guesses; returns what they predict for the test clips.
+    """Write avg, which is accurate but not confident, and max, which is random; return their probs of the test clips.
 
-    Stacking beats their mean, by far. The validation answers are one or two words of `num_clips` clips.
+    Stacking is much better than their mean. The validation targets are one or two words for each of `num_clips` clips.
     """
     rng = np.random.default_rng(0)
     ids = [f"v{i}" for i in range(num_clips)]

@@ -1,4 +1,4 @@
-"""Folders of recordings, generated: a word is a pitch, a speaker a level and a little noise of their own."""
+"""Generated recordings and folders of them: a word is a tone, a speaker a level with noise."""
 
 import csv
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ def tone(hertz: float, rate: int = RATE, seconds: float = 1.0, level: float = 0.
 
 
 def speech(seed: int, seconds: float = 1.0, rate: int = RATE) -> np.ndarray:
-    """Noise under a hump, `(T,)` float64 within 16 bits, the same for equal seeds."""
+    """Noise under a Hann window, `(T,)` float64 in steps of 16 bits, the same for equal seeds."""
     samples = round(seconds * rate)
     noise = np.random.default_rng(seed).uniform(-0.6, 0.6, samples) * np.hanning(samples)
     return np.round(noise * 32768) / 32768
@@ -26,7 +26,7 @@ def speech(seed: int, seconds: float = 1.0, rate: int = RATE) -> np.ndarray:
 def write_word_folder(
     root: Path, words: Sequence[str] = WORDS, speakers: Sequence[str] = SPEAKERS, takes: int = 2
 ) -> Path:
-    """`root/<word>/<speaker>_<take>.wav`."""
+    """Write `root/<word>/<speaker>_<take>.wav`."""
     for i, word in enumerate(words):
         (root / word).mkdir(parents=True)
         for j, speaker in enumerate(speakers):
@@ -37,19 +37,29 @@ def write_word_folder(
     return root
 
 
-def write_competition(root: Path, num_train: int = 12, num_test: int = 4, words: Sequence[str] = WORDS) -> Path:
-    """`root/train/*.wav`, `root/test/*.flac`, `root/train_answer.csv` and `root/submission.csv`."""
-    targets = np.random.default_rng(0).dirichlet(np.ones(len(words)), num_train)
+def write_competition(
+    root: Path, num_train: int = 12, num_test: int = 4, words: Sequence[str] = WORDS, *, tones: bool = False
+) -> Path:
+    """Write `root/train/*.wav`, `root/test/*.flac`, `root/train_answer.csv` and `root/submission.csv`.
+
+    Clips are noise with random targets; with `tones`, each is the sum of two words' tones, which can be learned.
+    """
+    rng = np.random.default_rng(0)
+    targets = rng.dirichlet(np.ones(len(words)), num_train)
+    if tones:
+        targets = np.array([rng.permutation(len(words)) < 2 for _ in range(num_train)]) / 2
     for split, size, extension in (("train", num_train, "wav"), ("test", num_test, "flac")):
         (root / split).mkdir(parents=True)
         for i in range(size):
             clip = speech(i + 1000 * (split == "test"))
+            if tones:
+                present = np.flatnonzero(targets[i % num_train])
+                clip = 0.02 * clip + sum(tone(400 * 2.7**word, level=0.2) for word in present)
             soundfile.write(root / split / f"{split}_{i:03d}.{extension}", clip, RATE)
     rows = [[f"train_{i:03d}", *map("{:.6f}".format, row)] for i, row in enumerate(targets)]
     write_table(root / "train_answer.csv", [["id", *words], *rows])
-    write_table(
-        root / "submission.csv", [["id", *words], *([f"test_{i:03d}", *"0" * len(words)] for i in range(num_test))]
-    )
+    rows = [[f"test_{i:03d}", *"0" * len(words)] for i in range(num_test)]
+    write_table(root / "submission.csv", [["id", *words], *rows])
     return root
 
 
@@ -63,8 +73,8 @@ def write_table(path: Path, rows: Sequence[Sequence[str]]) -> None:
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 
-def half_written(cache_dir: Path) -> list[str]:
-    """What a build that failed should not have left in the cache."""
+def cached_files(cache_dir: Path) -> list[str]:
+    """The files in the cache without locks; after an error there should be none."""
     return sorted(path.name for path in cache_dir.glob("*") if path.suffix != ".lock") if cache_dir.is_dir() else []
 
 

@@ -1,4 +1,4 @@
-"""Run the scripts as users do, but without the seconds that every import of torch takes."""
+"""Run the scripts as users do, without the seconds that importing torch takes."""
 
 import atexit
 import multiprocessing
@@ -10,11 +10,16 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+import pandas as pd
+from omegaconf import OmegaConf
+
+from reporting import report
+
 ROOT = Path(__file__).parents[2]
-# PYTHONPATH: a process that does not start in a script of this checkout would import what is installed.
+# PYTHONPATH: a process that starts outside of this checkout would import the installed packages.
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
 
-# A process that has imported what is dear and done nothing with it; every script runs in a fork of it.
+# A process that has imported the slow modules; every script runs in a fork of it.
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
     [
@@ -39,10 +44,10 @@ def run(
     root: Path = ROOT,
     environment: Mapping[str, str] = ENVIRONMENT,
 ) -> str:
-    """Run a script in `cwd` and return all it printed; `expect` is its exit status.
+    """Run a script in `cwd` and return its output; `expect` is its exit status.
 
-    `script` is a file of the project in `root`, or "-m" or "-c" as in Python's own command line. Not for a launcher
-    that starts workers: it would wait for them for ever, as a fork ends in another order.
+    `script` is a file of the project in `root`, or "-m" or "-c" as on Python's command line. Do not use it for a
+    launcher that starts workers: a fork ends in another order and would wait for them forever.
     """
     with NamedTemporaryFile() as output:
         process = start(script, *arguments, cwd=cwd, output=output.name, root=root, environment=environment)
@@ -55,10 +60,18 @@ def run(
 def start(
     script: str, *arguments: str, cwd: Path, output: str, root: Path, environment: Mapping[str, str]
 ) -> BaseProcess:
-    """Start what `run` runs; what it prints goes to the file `output`."""
+    """Start what `run` runs, with its output in the file `output`."""
     process = SERVER.Process(target=_run, args=(script, arguments, cwd, output, root, environment))
     process.start()
     return process
+
+
+def combine(
+    run_dir: Path, expect: int | None = None, partial: bool = False, html: bool = False, combine: str = "mean"
+) -> pd.DataFrame:
+    """Run ensemble.py in this process and return its table."""
+    settings = {"run_dir": str(run_dir), "expect": expect, "partial": partial, "combine": combine}
+    return report.run(OmegaConf.create({**settings, "status": False, "html": html}))
 
 
 def _run(
@@ -85,4 +98,4 @@ def _run(
                 sys.argv = [str(root / script), *arguments]
                 runpy.run_path(str(root / script), run_name="__main__")
     finally:
-        atexit._run_exitfuncs()  # a process of multiprocessing ends without them
+        atexit._run_exitfuncs()  # which a process of multiprocessing does not run

@@ -1,0 +1,29 @@
+"""Runs of train.py that take seconds: their data and their settings."""
+
+from pathlib import Path
+
+from tests.helpers.fake_recordings import write_competition
+
+WORDS = ["no", "on", "영"]
+TINY = [
+    "experiment=smoke",
+    "data=competition",
+    "features={n_mels: 48, hop_length: 320, pad: 160, win_lengths: [500, 1000]}",
+    "model.width=2",
+    "augment=winner",
+    "augment.transforms.1.padding=8",
+    "data.batch_size=8",
+    "data.val_fraction=0.25",
+    "trainer.limit_train_batches=1.0",
+    "callbacks.dashboard.num_clips=1",  # most of the time of so short a training is spent on drawing
+]
+
+
+def write_data(root: Path, num_test: int = 6) -> Path:
+    """A competition of three words that a small network can learn."""
+    return write_competition(root, 32, num_test, WORDS, tones=True)
+
+
+def data(home: Path) -> list[str]:
+    """The settings of a run on `home/Data`, with a cache in `home`."""
+    return [f"data.root={home / 'Data'}", f"data.cache_dir={home / 'cache'}"]
