@@ -204,8 +204,8 @@ def test_predictions_from_checkpoints_alone_equal_those_of_training(home: Path) 
 
 
 def test_one_recording_gives_its_likely_words(home: Path) -> None:
-    clip = home / "한글, a=b.WAV"
-    clip.write_bytes((home / "Data" / "test" / "test_000.wav").read_bytes())
+    clip = home / "한글, a=b.FLAC"
+    clip.write_bytes((home / "Data" / "test" / "test_000.flac").read_bytes())
     checkpoint = home / "outputs" / "smoke" / "avg_seed0" / "checkpoints" / "best.ckpt"
     printed = run("predict.py", f"ckpt_path={checkpoint}", f"input={clip}", "top=2", cwd=home)
     shown = [line.split() for line in printed.splitlines() if "%" in line]
@@ -214,10 +214,10 @@ def test_one_recording_gives_its_likely_words(home: Path) -> None:
 
 
 def test_a_list_of_recordings_keeps_its_order(home: Path) -> None:
-    (home / "list.txt").write_text("Data/test/test_003.wav\nData/test/test_001.wav\n")
+    (home / "list.txt").write_text("Data/test/test_003.flac\nData/test/test_001.flac\n")
     arguments = [f"run_dir={home / 'outputs/smoke/max_seed0'}", f"input={home / 'list.txt'}", "output=listed.csv"]
     run("predict.py", *arguments, cwd=home)
-    assert list(pd.read_csv(home / "listed.csv").id) == ["Data/test/test_003.wav", "Data/test/test_001.wav"]
+    assert list(pd.read_csv(home / "listed.csv").id) == ["Data/test/test_003.flac", "Data/test/test_001.flac"]
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_only_a_missing_part_is_predicted_again(home: Path, tmp_path: Path) -> N
 
 
 def test_a_broken_recording_stops_only_its_shard(home: Path, clips: Path, tmp_path: Path) -> None:
-    broken = clips / "test_004.wav"
+    broken = clips / "test_004.flac"
     broken.write_text("no audio")
     printed = run("predict.py", *sharded(home, clips), cwd=tmp_path, expect=1)
     assert f"{broken}: cannot be read as audio" in printed and "Traceback" not in printed
@@ -132,7 +132,7 @@ def test_a_part_of_another_recording_is_not_merged(home: Path, clips: Path, tmp_
     run("predict.py", *sharded(home, clips), cwd=tmp_path)
     folder = tmp_path / "probs.csv.shards"
     before = parts_in(folder)
-    shutil.copyfile(clips / "test_000.wav", clips / "test_004.wav")
+    shutil.copyfile(clips / "test_000.flac", clips / "test_004.flac")
     one = ["shards=3", "shard=0", *settings(home, clips), "output=probs.csv"]
     assert "probs.csv exists; give another output=FILE" in run("predict.py", *one, cwd=tmp_path, expect=1)
     assert "1 of 3 parts missing" in run("predict.py", *one, "overwrite=true", cwd=tmp_path)
@@ -188,7 +188,7 @@ def test_invalid_shards_are_errors(shard: object, shards: float, message: str) -
     ],
 )
 def test_rejected_shards_write_nothing(home: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
-    clip = shutil.copy(home / "Data" / "test" / "test_000.wav", tmp_path / "clip.wav")
+    clip = shutil.copy(home / "Data" / "test" / "test_000.flac", tmp_path / "clip.wav")
     options = [*settings(home, home / "Data" / "test"), "shards=3", *arguments]
     printed = run("predict.py", *options, cwd=tmp_path, expect=1)
     assert message in printed and "Traceback" not in printed
