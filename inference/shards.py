@@ -37,7 +37,7 @@ def predict_shard(cfg: "Predict", inputs: Inputs, checkpoints: list[Path], outpu
     batch_size = cfg.batch_size if cfg.hop is None else 1  # a timeline's batches are windows of one recording
     blocks = cut(len(inputs.ids), batch_size, cfg.shards)
     stacking = find_stacking_weights(checkpoints)
-    settings = [batch_size, cfg.hop, cfg.tta, cfg.skip_unreadable, stacking]
+    settings = [batch_size, cfg.hop, cfg.tta, cfg.skip_unreadable, stacking and asdict(stacking)]
     parts = part_paths(output, blocks, settings, inputs, checkpoints)
     block, part = blocks[cfg.shard], parts[cfg.shard]
     own = Inputs(inputs.ids[block], inputs.paths[block])
