@@ -36,18 +36,25 @@ def orthogonalize(matrices: Sequence[Tensor]) -> list[Tensor]:
 
 def _polynomials(gram: Tensor) -> Tensor:
     """Gram matrices `(B, n, n)` of norm 1 -> the product of the polynomials of all rounds, `(B, n, n)`."""
-    product = identity = torch.eye(gram.shape[1], device=gram.device)
-    for _ in range(ROUNDS):
-        polynomial = A * identity + B * gram + C * (gram @ gram)
-        product = polynomial @ product
+    product = polynomial = _polynomial(gram)
+    for _ in range(ROUNDS - 1):
         gram = polynomial @ gram @ polynomial
+        polynomial = _polynomial(gram)
+        product = polynomial @ product
     return product
+
+
+def _polynomial(gram: Tensor) -> Tensor:
+    """A + B gram + C gram^2 for each Gram matrix, `(B, n, n)`, without temporary tensors."""
+    polynomial = torch.baddbmm(gram, gram, gram, beta=B, alpha=C)
+    polynomial.diagonal(dim1=1, dim2=2).add_(A)
+    return polynomial
 
 
 class Muon(Optimizer):
     """Update convolution kernels by orthogonalized Nesterov momentum, all other parameters by AdamW.
 
-    A kernel counts as a matrix `(out_chans, in_chans * height * width)`. `torch.optim.Muon` supports only matrices.
+    A kernel counts as a matrix `(out_chans, height * width * in_chans)`. `torch.optim.Muon` supports only matrices.
     The root mean square of a kernel's update is 0.2 times the learning rate, about that of AdamW, so that one learning
     rate and one weight decay serve both.
 
@@ -92,11 +99,13 @@ class Muon(Optimizer):
         averages = [self.state[p]["average"] for p in params]
         torch._foreach_lerp_(averages, grads, 1 - momentum)
         directions = torch._foreach_lerp(grads, averages, momentum)
-        steps = orthogonalize([direction.flatten(1) for direction in directions])
+        # Input channels last, as most kernels are stored: flattening then copies nothing.
+        steps = orthogonalize([direction.movedim(1, -1).flatten(1) for direction in directions])
         # An orthogonalized matrix has a root mean square of 1 / sqrt(its longer side).
         torch._foreach_mul_(steps, [-0.2 * lr * math.sqrt(max(step.shape)) for step in steps])
         torch._foreach_mul_(params, 1 - lr * weight_decay)
-        torch._foreach_add_(params, [step.view_as(p) for step, p in zip(steps, params, strict=True)])
+        shaped = [step.view_as(p.movedim(1, -1)).movedim(-1, 1) for step, p in zip(steps, params, strict=True)]
+        torch._foreach_add_(params, shaped)
 
     def _step_others(
         self,

@@ -84,6 +84,15 @@ def test_a_kernel_is_updated_as_its_matrix_by_torchs_muon() -> None:
     assert (kernel.flatten(1) - matrix).norm() < 0.02 * moved  # torch's is in bfloat16
 
 
+def test_the_memory_layout_of_a_kernel_does_not_matter() -> None:
+    plain = network()
+    layers = copy.deepcopy(plain).to(memory_format=torch.channels_last)
+    for model in (plain, layers):
+        train(model, Muon(model.parameters(), lr=0.01, weight_decay=0.1, momentum=0.95), 3)
+    assert layers[0].weight.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(layers.state_dict(), plain.state_dict())
+
+
 def test_a_closure_is_called_with_gradients() -> None:
     kernel = nn.Parameter(torch.ones(1, 1, 1, 1))
     optimizer = Muon([kernel], lr=0.1, weight_decay=0, momentum=0.95)
