@@ -193,6 +193,30 @@ def test_a_word_at_speed_1_is_only_shifted():
     assert torch.equal(speed_perturbation(words, offsets, torch.ones(3, 2)), shift(words, offsets))
 
 
+@pytest.mark.parametrize("speed", [0.8, 1.0125, 1.2])
+def test_words_are_interpolated_by_cubics(speed):
+    torch.manual_seed(0)
+    word, offset = torch.randn(1_000).double(), -70
+    played = speed_perturbation(word.float()[None, None], torch.tensor([[offset]]), torch.tensor([[speed]]))[0, 0]
+    source = (np.arange(1_000) - 500 - offset) * speed + 500
+    inside = (source > 1) & (source < 997)
+    before = source[inside].astype(int)
+    u, y = torch.from_numpy(source[inside] - before), word
+    a, b, c, d = (y[before + i] for i in (-1, 0, 1, 2))
+    # Catmull-Rom: through b and c, with the slopes of their neighbors.
+    slopes = (c - a) / 2, (d - b) / 2
+    expected = (1 + 2 * u) * (1 - u) ** 2 * b + u * (1 - u) ** 2 * slopes[0]
+    expected += u**2 * (3 - 2 * u) * c + u**2 * (u - 1) * slopes[1]
+    assert torch.allclose(played[inside].double(), expected, atol=1e-3)
+    assert not played[(source < -2) | (source > 1_001)].any()
+
+
+def test_speeds_are_rounded_to_one_eightieth():
+    word, offset = torch.randn(1, 1, 1_000), torch.tensor([[0]])
+    played, rounded = (speed_perturbation(word, offset, torch.tensor([[speed]])) for speed in (1.193, 95 / 80))
+    assert torch.equal(played, rounded)
+
+
 def test_every_word_of_a_mixture_has_its_own_speed():
     words = torch.tensor(np.stack([tone(400), tone(1000)]))[None]
     (mixture,) = mix(words, torch.ones(1, 2), torch.zeros(1, 2, dtype=torch.long), torch.tensor([[1.2, 0.8]]))
