@@ -11,7 +11,7 @@ from torchaudio.functional import melscale_fbanks
 from datamodules.waveforms import SAMPLE_RATE
 
 BANDS_PER_BLOCK = 32
-CLIPS_IN_CACHE = 2
+VALUES_IN_CACHE = 350_000  # of a spectrum, 1.4 MB
 
 
 class MultiResolutionMel(nn.Module):
@@ -86,19 +86,25 @@ class MultiResolutionMel(nn.Module):
             # needs it, because it would fix the number of chunks.
             if padded.device.type != "cpu" or self.fourier is not None:
                 return self._spectrograms(padded)
-            return torch.cat([self._spectrograms(chunk) for chunk in padded.split(CLIPS_IN_CACHE)])
+            num_values = self._num_frames(padded) * (self.n_fft + 2)  # of the spectrum of a clip
+            chunks = padded.split(max(1, VALUES_IN_CACHE // num_values))
+            return torch.cat([self._spectrograms(chunk) for chunk in chunks])
 
     def _spectrograms(self, padded: Tensor) -> Tensor:
         """Padded waveforms `(B, T')` -> features `(B, C, F, frames)`."""
         return torch.stack([self._spectrogram(padded, win_length) for win_length in self.win_lengths], dim=1)
 
+    def _num_frames(self, padded: Tensor) -> int:
+        # The notebook drops the first and the last frame.
+        return (padded.shape[-1] - self.n_fft) // self.hop_length - 1
+
     def _spectrogram(self, padded: Tensor, win_length: int) -> Tensor:
         """Padded waveforms `(B, T')` -> features of one resolution, `(B, F, frames)`."""
         # A short window is centered in its n_fft samples. Zeros in front of it only change the phase, which the power
         # ignores: transform the windowed samples alone, and let the FFT pad at the end.
-        # The notebook drops the first and the last frame: start one hop later, stop one frame earlier.
+        # Without the first frame: start one hop later.
         start = (self.n_fft - win_length) // 2 + self.hop_length
-        num_frames = (padded.shape[-1] - self.n_fft) // self.hop_length - 1
+        num_frames = self._num_frames(padded)
         frames = padded[:, start:].unfold(-1, win_length, self.hop_length)[:, :num_frames]
         spectrum = self._spectrum(frames * getattr(self, f"window_{win_length}"))
         # (B * frames, n_fft + 2) of re, im, re, im, ...: the product with fbanks sums re^2 + im^2 over a band's bins.

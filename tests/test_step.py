@@ -57,7 +57,7 @@ def operations(batch_size: int, waveforms: bool) -> Counter[str]:
 
 @pytest.mark.parametrize("waveforms", [False, True])
 def test_operations_do_not_depend_on_the_batch_size(waveforms: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(features, "CLIPS_IN_CACHE", 1_000)  # as on a GPU; a CPU processes chunks
+    monkeypatch.setattr(features, "VALUES_IN_CACHE", 1 << 40)  # as on a GPU; a CPU processes chunks
     assert operations(4, waveforms) == operations(32, waveforms)
 
 
