@@ -14,6 +14,13 @@ RENAMED = {
     "freq_width": "freq_mask_param",
     "time_width": "time_mask_param",
 }
+# The same for classes, which are values of settings.
+RENAMED_CLASSES = {
+    "lightning_modules.checkpoint.WholeCheckpointIO": "runs.checkpoint.AtomicCheckpointIO",
+    "lightning_modules.dashboard.Dashboard": "reporting.dashboard.Dashboard",
+    "lightning_modules.history.History": "runs.history.EpochCSVLogger",
+    "lightning_modules.sweep.Sweep": "runs.sweep.Sweep",
+}
 JOINERS = "\u200c\u200d"  # not printable for Python, but part of Persian and Indic words
 
 

@@ -1,4 +1,4 @@
-"""From waveform to network input: draws the plots of tutorial.md and prints the numbers it states.
+"""Draw the plots of tutorial.md and print the numbers it states.
 
     python docs/tutorial.py [clip.wav] [--out docs/images]
 

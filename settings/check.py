@@ -10,7 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
 
 from errors import SettingError, UserError
-from messages import renamed
+from messages import RENAMED_CLASSES, renamed
 
 T = TypeVar("T")
 
@@ -96,6 +96,10 @@ def message(fault: Mapping[str, Any], values: Any, prefix: str) -> str:
         if inside:
             path.append(str(part))
             values = values[part]
+    if error := renamed(prefix + ".".join(path)):
+        return error
+    if isinstance(values, str) and values in RENAMED_CLASSES:
+        return f"{prefix}{'.'.join(path)} is {show(values)}, which was renamed; use {RENAMED_CLASSES[values]}"
     match fault["type"]:
         case "value_error":  # of several settings together; the text begins with the name of one of them
             return prefix + ".".join([*path, str(fault["ctx"]["error"])])
@@ -106,8 +110,6 @@ def message(fault: Mapping[str, Any], values: Any, prefix: str) -> str:
         case "literal_error":
             remedy = f"choose {fault['ctx']['expected'].replace(chr(39), '')}"
         case "unexpected_keyword_argument":
-            if error := renamed(prefix + ".".join(path)):
-                return error
             remedy = "there is no such setting, leave it out"
         case "list_type":
             remedy = "give a list, [..., ...]"

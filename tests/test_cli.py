@@ -271,7 +271,6 @@ def test_a_run_that_never_trained_can_be_replaced(home: Path) -> None:
             ["callbacks.teacher.weight=0.5", *TINY, "data.root=Data"],
             "callbacks.teacher.weight was renamed; use teacher=",
         ),
-        (["callbacks.history=null", *TINY, "data.root=Data"], "callbacks.history was renamed; use callbacks.epoch_csv"),
         (["callbacks.epoch_csv=null", *TINY, "data.root=Data"], "callbacks.epoch_csv is null"),
         (["callbacks=null", "experiment=smoke"], "callbacks.last is null"),
         (

@@ -1,6 +1,7 @@
 """Every setting of every script, with values that it may have and values that it may not."""
 
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -96,6 +97,35 @@ def check_all(settings: type, cfg: DictConfig) -> None:
 @pytest.mark.parametrize("line", LINES)
 def test_every_setting_is_checked(compose, line: str):
     check_all(*compose(line))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("+augment.transforms.0.freq_width=3", "augment.transforms.0.freq_width was renamed; use freq_mask_param"),
+        ("+augment.transforms.0.time_width=3", "augment.transforms.0.time_width was renamed; use time_mask_param"),
+        ("+callbacks.history=null", "callbacks.history was renamed; use callbacks.epoch_csv"),
+        (
+            "+callbacks.teacher.weight=0.5",
+            "callbacks.teacher was renamed; use teacher=FOLDER and teacher_weight=",
+        ),
+        (
+            "trainer.plugins=[{_target_:lightning_modules.checkpoint.WholeCheckpointIO}]",
+            "trainer.plugins.0._target_ is 'lightning_modules.checkpoint.WholeCheckpointIO', which was renamed; "
+            "use runs.checkpoint.AtomicCheckpointIO",
+        ),
+        (
+            "callbacks.dashboard._target_=lightning_modules.dashboard.Dashboard",
+            "callbacks.dashboard._target_ is 'lightning_modules.dashboard.Dashboard', which was renamed; "
+            "use reporting.dashboard.Dashboard",
+        ),
+    ],
+)
+def test_the_error_of_an_old_name_states_the_new_name(compose, override: str, message: str):
+    schema, cfg = compose(f"train augment=winner {override}")
+    task = OmegaConf.masked_copy(cfg, [str(name) for name in cfg if name != "hydra"])
+    with hydra_config(cfg), pytest.raises(SettingError, match=f"^{re.escape(message)}"):
+        check(schema, task)
 
 
 @pytest.fixture(scope="module")
