@@ -198,13 +198,13 @@ def test_a_command_that_fails_is_noticed(project: Project, command: str) -> None
         project.execute(command)
 
 
-def test_the_tab_key_completes_groups(project: Project) -> None:
+def test_tab_completion_of_groups(project: Project) -> None:
     asked = {**project.environment, "COMP_LINE": "python train.py experiment=", "COMP_POINT": "27"}
     printed = run("train.py", "-sc", "query=bash", cwd=project.root, root=project.root, environment=asked)
     assert {"experiment=winner", "experiment=best"} <= set(printed.split())
 
 
-def test_what_pip_installs_stands_in_pyproject() -> None:
+def test_pyproject_lists_what_the_docs_install() -> None:
     pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     for words in (shlex.split(command) for _, command in commands() if command.startswith("pip install ")):
         for extra in re.findall(r"\[(\w+)\]", " ".join(words)):
@@ -214,7 +214,7 @@ def test_what_pip_installs_stands_in_pyproject() -> None:
 
 
 @pytest.mark.parametrize("page", TEXTS)
-def test_links_and_paths_lead_somewhere(page: str) -> None:
+def test_links_and_paths_exist(page: str) -> None:
     text = BLOCK.sub("", TEXTS[page])
     links = [target.partition("#")[0] for target in re.findall(r"\]\(([^)]+)\)", text) if "://" not in target]
     assert [target for target in links if target and not (ROOT / page).parent.joinpath(target).exists()] == []
@@ -223,5 +223,5 @@ def test_links_and_paths_lead_somewhere(page: str) -> None:
     assert [path for path in paths if not (ROOT / path).exists() and path not in dict(files())] == []
 
 
-def test_every_page_stands_in_the_index() -> None:
+def test_the_index_lists_every_page() -> None:
     assert {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")} <= set(ORDER)
