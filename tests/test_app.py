@@ -108,7 +108,7 @@ def test_errors_are_shown_on_the_page_without_paths_of_the_server(home, client, 
 
 
 def test_a_large_upload_is_an_error(home, client):
-    with pytest.raises(Exception, match="exceeds the maximum file size of 1048576 bytes"):
+    with pytest.raises(ValueError, match="exceeds the maximum file size of 1048576 bytes"):
         client.predict(handle_file(home / "big.wav"), api_name="/predict")
 
 

@@ -2,8 +2,6 @@
 
 import csv
 import json
-import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +10,6 @@ import numpy as np
 import pytest
 
 import ensemble as script
-from errors import RunError, SettingError
-from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import (
     IDS,
     VAL_ANSWERS,
@@ -21,7 +17,6 @@ from tests.helpers.fake_members import (
     WORDS,
     probabilities,
     write_csv,
-    write_folds,
     write_member,
     write_unequal,
 )
@@ -86,25 +81,6 @@ def test_no_submission_without_a_test_split(tmp_path, capsys):
     assert json.loads((tmp_path / "ensemble.json").read_text())["members"][0]["predictions_sha256"] is None
 
 
-def test_the_error_names_every_unusable_member_and_nothing_is_written(sweep):
-    write_member(sweep, "max", 2, status="running")
-    (sweep / "avg_seed1" / "predictions.csv").unlink()
-    write_csv(sweep / "max_seed0" / "predictions.csv", IDS[:2], probabilities(0, 2))
-    with pytest.raises(RunError) as error:
-        combine(sweep)
-    first, *reasons, remedy = str(error.value).splitlines()
-    assert first == f"{sweep}: 2 of 5 members can be used"
-    assert len(reasons) == 3
-    for name, reason in {
-        "max_seed2": "not complete",
-        "avg_seed1": "predictions.csv is missing, but other members have it",
-        "max_seed0": "predictions.csv has different ids (missing 0002; unknown none) than avg_seed0",
-    }.items():
-        assert any(line.startswith(f"  {sweep / name}: ") and reason in line for line in reasons)
-    assert "partial=true to combine the 2" in remedy
-    assert files_in(sweep) == set()
-
-
 def test_partial_combines_the_usable_members_and_names_the_others(sweep, capsys):
     write_member(sweep, "max", 2, status="failed")
     (sweep / "avg_seed1" / "predictions.csv").unlink()
@@ -127,68 +103,6 @@ def test_members_that_the_sweep_did_not_start_are_left_out(sweep, capsys):
     combine(sweep, expect=4)
     assert "Left out max_seed8: its sweep ended before it started; repeat" in capsys.readouterr().out
     assert "max_seed8" not in (sweep / "report.md").read_text(encoding="utf-8")
-
-
-def test_no_member_started(tmp_path):
-    write_member(tmp_path, "avg", 0, status="waiting", val=False, test=False)
-    with pytest.raises(RunError, match=r"0 of 1 member can be used\n.*avg_seed0: its sweep ended before it started"):
-        combine(tmp_path)
-
-
-def test_partial_without_any_usable_member_is_an_error(tmp_path):
-    write_member(tmp_path, "avg", 0, status="running")
-    with pytest.raises(RunError, match=r"0 of 1 member can be used\n.*avg_seed0: not complete"):
-        combine(tmp_path, partial=True)
-
-
-def test_unexpected_number_of_members(sweep):
-    write_member(sweep, "avg", 2)
-    with pytest.raises(RunError, match="expect=6, but there are 5 members; missing: max_seed2\n"):
-        combine(sweep, expect=6)
-    with pytest.raises(RunError, match=r"expect=2, but there are 5 members; found: avg_seed0, .*, max_seed1\n"):
-        combine(sweep, expect=2)
-    assert files_in(sweep) == set()
-
-
-def test_expected_number_of_members_with_folds(tmp_path):
-    write_folds(tmp_path)
-    assert combine(tmp_path, expect=4)["fold"].tolist()[:4] == [0, 1, 0, 1]
-    (tmp_path / "max_seed0_fold1" / "metrics.json").unlink()
-    with pytest.raises(RunError, match="max_seed0_fold1: not complete"):
-        combine(tmp_path)
-    shutil.rmtree(tmp_path / "max_seed0_fold1")
-    with pytest.raises(RunError, match="expect=4, but there are 3 members; missing: max_seed0_fold1\n"):
-        combine(tmp_path, expect=4)
-
-
-def test_members_with_and_without_a_fold_are_an_error_and_nothing_is_written(tmp_path):
-    write_folds(tmp_path)
-    write_member(tmp_path, "avg", 3)
-    for partial in (False, True):
-        with pytest.raises(RunError, match="avg_seed3 trained without "):
-            combine(tmp_path, partial=partial)
-    assert files_in(tmp_path) == set()
-    write_member(tmp_path, "avg", 4, status="failed")
-    with pytest.raises(RunError, match="expect=9, but there are 6 members; missing: avg_seed3_fold0"):
-        combine(tmp_path, expect=9)
-
-
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        (
-            "run_dir=???",
-            "run_dir is not set; give run_dir=..., folder of a sweep, outputs/<name>, or of one of its members",
-        ),
-        ("partial=no", "partial is 'no'; give true or false"),
-        ("expect=all", "expect is 'all'; give a whole number from 1 on"),
-        ("html=1", "html is 1; give true or false"),
-        ("combine=best", "combine is 'best'; choose mean or stacked"),
-    ],
-)
-def test_invalid_settings(setting, message):
-    with pytest.raises(SettingError, match=f"^{re.escape(message)}$"):
-        settings_of("ensemble", "run_dir=sweep", setting)
 
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
@@ -235,12 +149,6 @@ def test_stacking_that_is_not_better_leaves_the_mean(tmp_path, capsys):
     assert json.loads((tmp_path / "ensemble.json").read_text(encoding="utf-8"))["stack"]["taken"] is False
     submission = np.genfromtxt(tmp_path / "submission.csv", delimiter=",", skip_header=1, encoding="utf-8")[:, 1:]
     np.testing.assert_allclose(submission, np.mean(list(probs.values()), axis=0), rtol=1e-8)
-
-
-def test_stacking_with_too_few_clips_is_an_error_and_nothing_is_written(sweep):
-    with pytest.raises(RunError, match=f"^{sweep}: combine=stacked needs at least 5 validation clips"):
-        combine(sweep, combine="stacked")
-    assert files_in(sweep) == set()
 
 
 def test_ensemble_does_not_import_torch(tmp_path):

@@ -13,10 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from errors import RunError
 from runs import sweep as sweeps
 from runs.folder import RunFolder
-from runs.reading import read_config
 from runs.status import Status
 from tests.helpers.fake_members import write_member
 from tests.helpers.fake_recordings import write_word_folder
@@ -43,11 +41,14 @@ def test_a_sweep_killed_at_random_times_equals_an_uninterrupted_one(home: Path) 
     cold = [f"data.root={home / 'Data'}", f"data.cache_dir={home / 'cold'}", "name=killed"]
     command = [sys.executable, str(ROOT / "train.py"), "-m", *TINY, *SWEEP, *cold]
     duration = float((home / "duration.txt").read_text())
+    seed = int(os.environ.get("KILL_SEED", time.time_ns()))
+    print(f"KILL_SEED={seed} repeats these times")  # pytest shows it if the test fails
+    times = random.Random(seed)
     for _ in range(3):
         process = subprocess.Popen(
             command, cwd=home, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
         )
-        time.sleep(random.uniform(0.3, 1.0) * duration)
+        time.sleep(times.uniform(0.3, 1.0) * duration)
         process.kill()
         process.wait()
     run("train.py", "-m", *TINY, *SWEEP, *cold, cwd=home)
@@ -126,48 +127,6 @@ def test_members_that_a_sweep_has_not_started_are_waiting(home: Path) -> None:
     assert "avg_seed0  running" in during and "4 members: 3 waiting, 1 running" in during
     assert f"is being trained by process {process.pid}" in printed and "Traceback" not in printed
     assert RunFolder(folder).status == Status.INTERRUPTED
-
-
-def test_a_run_on_another_machine_is_running_until_its_heartbeat_times_out(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
-    folder.write_metrics(status="running", pool="avg", seed=0, host="elsewhere", pid=1)
-    folder.heartbeat.touch()
-    with pytest.raises(RunError, match="trained by process 1 on elsewhere"):
-        folder.prepare({}, [], overwrite=True)
-    long_ago = time.time() - 120
-    os.utime(folder.heartbeat, (long_ago, long_ago))
-    folder.prepare({}, [], overwrite=False)
-
-
-def test_a_damaged_run_is_an_error_until_it_is_overwritten(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
-    folder.prepare({"seed": 1}, [], overwrite=False)
-    for name, remedy in {".hydra/config.yaml": "restore or delete it", "metrics.json": "with overwrite=true"}.items():
-        folder.last_checkpoint.parent.mkdir()
-        folder.last_checkpoint.touch()
-        (tmp_path / name).write_text("[[")
-        with pytest.raises(RunError, match=f"{tmp_path / name}: not .*{remedy}"):
-            folder.prepare({"seed": 1}, [], overwrite=False)
-        folder.prepare({"seed": 1}, [], overwrite=True)
-        assert read_config(tmp_path) == {"seed": 1} and folder.metrics == {}
-
-
-def test_a_folder_that_was_moved_is_resumed(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
-    folder.prepare({"seed": 1, "run_dir": "before", "trainer": {"default_root_dir": "before"}}, [], overwrite=False)
-    folder.last_checkpoint.parent.mkdir()
-    folder.last_checkpoint.touch()
-    folder.prepare({"seed": 1, "run_dir": "after", "trainer": {"default_root_dir": "after"}}, [], overwrite=False)
-    with pytest.raises(RunError, match=r"different configuration:\n  seed: saved 1, current 2\n"):
-        folder.prepare({"seed": 2, "run_dir": "after"}, [], overwrite=False)
-
-
-def test_overwriting_deletes_the_files_of_the_run_only(tmp_path: Path) -> None:
-    for name in ("predictions.csv", "model.onnx", "checkpoints/last.ckpt", "notes.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    RunFolder(tmp_path).prepare({"seed": 1}, [], overwrite=True)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".hydra", "notes.txt"]
 
 
 @pytest.mark.parametrize(

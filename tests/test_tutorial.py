@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 
 from datamodules.features import MultiResolutionMel
+from tests.helpers.scripts import ROOT
 
-ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 TEXT = (DOCS / "tutorial.md").read_text(encoding="utf-8")
 SCRIPT = (DOCS / "tutorial.py").read_text(encoding="utf-8")

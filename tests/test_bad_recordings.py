@@ -1,0 +1,146 @@
+"""Recordings that cannot be read give an error with their name, the reason and the remedy."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from datamodules.audio_files import how_to_convert
+from datamodules.recordings import read_clips, read_recording
+from errors import DataError
+from tests.helpers.fake_recordings import RATE, speech
+
+CLIP = speech(0)
+
+
+def write(path: Path, samples: np.ndarray, rate: int = RATE, **options: str) -> Path:
+    soundfile.write(path, samples, rate, **options)
+    return path
+
+
+def read_error(path: Path) -> str:
+    """The error of a recording that cannot be read: one line with its path, what is wrong and what to do."""
+    with pytest.raises(DataError) as caught:
+        read_recording(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ") and "\n" not in message
+    assert re.search(r"; \w.+$", message)
+    return message
+
+
+@pytest.mark.parametrize("rate", [1, 999, 11_026, 44_101, 2**31 - 1])
+def test_rates_that_would_take_too_much_memory_are_errors(tmp_path, rate):
+    path = write(tmp_path / "a.wav", CLIP, rate)
+    assert read_error(path).startswith(f"{path}: cannot resample from {rate} Hz to 16000 Hz; convert to a common rate")
+
+
+def test_a_flac_from_a_pipe_is_an_error_with_the_reason(tmp_path):
+    path = write(tmp_path / "a.flac", CLIP)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # the 36 bits of the number of samples
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    assert "the header contains no length" in read_error(path)
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.7, 0.999])
+@pytest.mark.parametrize(
+    "kind",
+    ["wav PCM_16", "wav PCM_U8", "wav PCM_24", "wav FLOAT", "aiff PCM_16", "au PCM_16", "w64 PCM_16", "rf64 PCM_16"],
+)
+def test_truncated_recordings_are_errors(tmp_path, kind, keep):
+    extension, subtype = kind.split()
+    path = write(tmp_path / f"a.{extension}", speech(0, seconds=1.0001), subtype=subtype)
+    path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
+    assert "truncated, shorter than its header says" in read_error(path)
+
+
+@pytest.mark.parametrize("keep", [0.1, 0.5, 0.999])
+def test_a_truncated_flac(tmp_path, keep):
+    path = write(tmp_path / "a.flac", CLIP)
+    path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
+    assert "cannot be read as audio" in read_error(path)
+
+
+@pytest.mark.parametrize("extension", ["wav", "flac", "aiff", "ogg", "mp3"])
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"not found", bytes(5000)])
+def test_files_that_are_not_audio(tmp_path, extension, content):
+    path = tmp_path / f"a.{extension}"
+    path.write_bytes(content)
+    assert re.search("cannot be read as audio|contains no samples", read_error(path))
+
+
+@pytest.mark.parametrize("extension", ["wav", "flac", "mp3", "opus"])
+def test_lfs_pointers_and_web_pages_are_recognized(tmp_path, extension):
+    path = tmp_path / f"a.{extension}"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 32044\n")
+    assert read_error(path) == f"{path}: a Git LFS pointer, not the recording; fetch it: git lfs pull"
+    path.write_text("\ufeff\n<!DOCTYPE html>\n<title>404</title>" * 100, encoding="utf-8")
+    assert f"{path}: a web page (HTML), not a recording; replace it" in read_error(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "target"),
+    [
+        ("a.m4a", b"\0\0\0\x1cftypM4A ", "a.wav"),
+        ("a.MP4", b"", "a.wav"),
+        ("a.webm", b"\x1a\x45\xdf\xa3", "a.wav"),
+        ("a.wma", bytes(100), "a.wav"),
+        ("a.aac", b"\xff\xf1", "a.wav"),
+        ("a.wav", b"\0\0\0\x20ftypisom", "a.flac"),  # the wrong extension
+        ("a.mp3", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a.wav"),
+    ],
+)
+def test_the_error_of_a_convertible_format_gives_the_ffmpeg_command(tmp_path, name, content, target):
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert read_error(path).endswith(f"convert it first: ffmpeg -i {path} {tmp_path / target}")
+    (tmp_path / "b c.m4a").touch()
+    assert how_to_convert([tmp_path / "x.wav", tmp_path / "b c.m4a"]).endswith(f"'{tmp_path}/b c.wav'")
+
+
+def test_a_recording_without_samples(tmp_path):
+    assert "contains no samples" in read_error(write(tmp_path / "a.wav", CLIP[:0]))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_sample_that_is_not_finite_is_an_error_with_its_index(tmp_path, bad):
+    clip = np.stack([CLIP, CLIP], axis=1)
+    clip[1234, 1] = bad
+    assert "sample 1234 is not a finite number" in read_error(write(tmp_path / "a.wav", clip, subtype="FLOAT"))
+
+
+def test_all_nan(tmp_path):
+    path = write(tmp_path / "a.wav", np.full(RATE, np.nan), subtype="FLOAT")
+    assert "sample 0 is not a finite number" in read_error(path)
+
+
+def test_folders_missing_files_and_raw_samples_are_errors(tmp_path):
+    (tmp_path / "folder.wav").mkdir()
+    (tmp_path / "samples.raw").write_bytes(bytes(32_000))  # libsndfile needs a rate for these
+    faults = {"folder.wav": "a folder, not a", "absent.wav": "no such file", "samples.raw": "cannot be read as audio"}
+    for name, fault in faults.items():
+        assert f"{name}: {fault}" in read_error(tmp_path / name)
+
+
+def test_the_error_counts_all_bad_recordings_and_names_five(tmp_path):
+    paths = [write(tmp_path / f"{i}.wav", CLIP) for i in range(9)]
+    for path in paths[2:]:
+        path.write_text("no sound")
+    with pytest.raises(DataError) as caught:
+        list(read_clips(paths, RATE, RATE, chunk_size=4))
+    first, *lines, last = str(caught.value).splitlines()
+    assert first == "7 of 9 recordings cannot be used:"
+    assert [line.split(": ")[0] for line in lines] == [str(path) for path in paths[2:7]]
+    assert last == "... and 2 more"
+
+
+def test_bad_recordings_are_collected_if_they_may_be_skipped(tmp_path):
+    paths = [write(tmp_path / f"{i}.wav", speech(i)) for i in range(3)]
+    paths[1].write_text("no sound")
+    unreadable = {}
+    (clips,) = read_clips(paths, RATE, RATE, unreadable=unreadable)
+    assert list(unreadable) == [paths[1]] and "cannot be read as audio" in unreadable[paths[1]]
+    assert [clip.any() for clip in clips] == [True, False, True]

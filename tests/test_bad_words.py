@@ -1,0 +1,111 @@
+"""Word folders that cannot be used give an error that says what to correct."""
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from datamodules.clips import Splits
+from datamodules.sources import WordFolder
+from errors import DataError
+from tests.helpers.fake_recordings import RATE, cached_files, spoil_recording
+
+
+def load_error(source: WordFolder, cache_dir: Path) -> str:
+    """The error message of a folder; the cache is empty after it."""
+    with pytest.raises(DataError) as caught:
+        source.load(cache_dir, 0)
+    assert cached_files(cache_dir) == []
+    return str(caught.value)
+
+
+def load(words: Path, cache_dir: Path, seed: int = 0, **options) -> Splits:
+    sizes = {"train_size": 60, "val_size": 40, "test_size": 40}
+    return WordFolder(words, **{"k": 2, **sizes, **options}).load(cache_dir, seed)
+
+
+BAD_WORDS = {
+    "no folder": (
+        shutil.rmtree,
+        {},
+        r"^{root}: no such folder; set data\.root to a folder with one subfolder per word$",
+    ),
+    "empty folder": (
+        lambda root: [shutil.rmtree(root), root.mkdir()],
+        {},
+        r"^{root}: contains no subfolders; add one subfolder of recordings per word$",
+    ),
+    "an empty word": (
+        lambda root: (root / "empty").mkdir(),
+        {},
+        r"^{root}/empty: contains no recordings; add some or remove the folder$",
+    ),
+    "too few words": (lambda root: None, {"k": 5}, r"^data\.k is 5, but there are 4 words in {root}; choose 1 to 4$"),
+    "a reversed range": (
+        lambda root: None,
+        {"k": (3, 2)},
+        r"^data\.k is \[3, 2\], but there are 4 words in {root}; choose 1 to 4$",
+    ),
+    "no words": (lambda root: None, {"k": 0}, r"^data\.k is 0, but there are 4 words in {root}; choose 1 to 4$"),
+    "a name without a speaker": (
+        lambda root: (root / "left/ann_0.wav").rename(root / "left/ann.wav"),
+        {},
+        r"^{root}/left/ann\.wav: data\.speaker_regex .* does not match the file name; rename the file or use an expr",
+    ),
+    "not audio": (
+        spoil_recording("left/ann_0.wav", b"no sound"),
+        {},
+        r"^1 of 48 .*\n{root}/left/ann_0\.wav: cannot be read as audio .*; replace it or remove it$",
+    ),
+    "all NaN": (
+        spoil_recording("left/ann_0.wav", np.full(RATE, np.nan)),
+        {},
+        r"\n{root}/left/ann_0\.wav: sample 0 is not a finite number; export it again or remove it$",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_WORDS)
+def test_bad_word_folders(words, cache_dir, case):
+    spoil, options, message = BAD_WORDS[case]
+    spoil(words)
+    assert re.search(
+        message.replace("{root}", re.escape(str(words))),
+        load_error(WordFolder(words, **{"k": 2, **options}), cache_dir),
+    )
+
+
+def test_a_word_without_recordings_in_a_split(words, cache_dir):
+    for path in (words / "left").iterdir():
+        if not path.name.startswith("ann"):
+            path.unlink()
+    message = r"/left: no recordings by speakers of the \w+ split; data\.speaker_regex .* finds 6 speakers: ann, bob, "
+    with pytest.raises(DataError, match=f"^{words}{message}"):
+        load(words, cache_dir)
+    for path in words.glob("*/*.wav"):  # one speaker cannot be in three splits
+        if not path.name.startswith("ann"):
+            path.unlink()
+    with pytest.raises(DataError, match="no recordings by speakers of the train split"):
+        load(words, cache_dir)
+    assert len(load(words, cache_dir, val_fraction=0, test_fraction=0).train) == 60
+
+
+def test_a_pattern_that_matches_the_word_instead_of_the_speaker(words, cache_dir):
+    """The default pattern does so for the Free Spoken Digit Dataset, 0_george_0.wav."""
+    for path in words.glob("*/*.wav"):
+        path.rename(path.with_name(f"{path.parent.name}_{path.name}"))
+    message = load_error(WordFolder(words, k=2), cache_dir)
+    assert "data.speaker_regex (^([^_]+)_) finds 4 speakers: down, left, right and 1 more; correct it" in message
+    assert not list(cache_dir.glob("*.npy"))  # the error comes before the recordings are read
+    assert load(words, cache_dir, speaker_regex=r"_(\w+)_").sizes["val"]["speakers"] == 1
+
+
+def test_a_competition_with_different_words(words, competition, cache_dir):
+    (words / "up").rename(words / "upwards")
+    text = (
+        f"^{competition}/submission.csv: columns differ from the training recordings: "
+        "missing upwards; unknown up; use the same header$"
+    )
+    assert re.search(text, load_error(WordFolder(words, k=2, submission=competition), cache_dir))
