@@ -10,7 +10,6 @@ from inference.model import Model
 from inference.tables import log_skipped, predict_clips
 from inference.timelines import join_timelines, predict_timelines
 from messages import count, printable
-from reporting.plots import as_png, draw_timeline
 from runs.files import write_bytes
 from runs.tables import write_table
 
@@ -43,9 +42,12 @@ def write_predictions(cfg: "Predict", inputs: Inputs, model: Model, output: Path
         table = join_timelines(model, inputs, timelines)
     if unreadable and not table.ids:
         check_all_read(unreadable, len(inputs.paths))
-    for i, timeline in timelines.items() if plots else ():
-        plots[i].parent.mkdir(exist_ok=True)
-        write_bytes(plots[i], as_png(draw_timeline(timeline)))
+    if plots:
+        from reporting.plots import as_png, draw_timeline  # Matplotlib takes half a second to import
+
+        for i, timeline in timelines.items():
+            plots[i].parent.mkdir(exist_ok=True)
+            write_bytes(plots[i], as_png(draw_timeline(timeline)))
     write_table(output, *table)
     log_skipped(unreadable)
     used = [i for i, path in enumerate(inputs.paths) if path not in (unreadable or {})]

@@ -1,4 +1,4 @@
-"""Inference imports torch, pandas and soundfile, but nothing that only training, reports or the page need."""
+"""Inference imports torch, pandas and soundfile, but nothing that only training, plots, reports or the page need."""
 
 import subprocess
 import sys
@@ -26,8 +26,8 @@ predict(settings_of("predict", f"ckpt_path={checkpoint}", f"input={recording}", 
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
 TRAINING = {"lightning", "pytorch_lightning", "lightning_fabric", "torchmetrics", "tensorboard"}
-REPORTS = {"plotly", "gradio", "onnx"}
-SCRIPTS = {"hydra", "omegaconf", "pydantic", "matplotlib"}
+REPORTS = {"plotly", "gradio", "onnx", "matplotlib"}
+SCRIPTS = {"hydra", "omegaconf", "pydantic"}
 
 
 def test_a_checkpoint_predicts_without_lightning(tmp_path: Path) -> None:
@@ -38,6 +38,6 @@ def test_a_checkpoint_predicts_without_lightning(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     by_api, by_script = set(lines[0].split()), set(lines[-1].split())
-    assert {"torch", "pandas", "soundfile"} <= by_api and {"hydra", "matplotlib"} <= by_script
+    assert {"torch", "pandas", "soundfile"} <= by_api and "hydra" in by_script
     assert not by_api & (TRAINING | REPORTS | SCRIPTS)
     assert not by_script & (TRAINING | REPORTS)
