@@ -5,13 +5,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TypedDict
-
-import pandas as pd
+from typing import TYPE_CHECKING, TypedDict
 
 from errors import RunError
 from runs.members import Member
 from runs.reading import read_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RENEW = "run ensemble.py again, or delete the file"
 
@@ -86,7 +87,7 @@ def read_ensemble(path: Path) -> SavedEnsemble:
 
 
 def format_ensemble(
-    members: Sequence[Member], table: pd.DataFrame, left_out: dict[str, str], stacking: StackingWeights | None = None
+    members: Sequence[Member], table: "pd.DataFrame", left_out: dict[str, str], stacking: StackingWeights | None = None
 ) -> str:
     """The text of ensemble.json: members with the fingerprints of their predictions, metrics, stacking weights.
 

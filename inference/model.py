@@ -11,10 +11,9 @@ timeline = model.timeline(waveform, sample_rate, hop=0.25)
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -36,6 +35,9 @@ from inference.checkpoints import find_checkpoints
 from inference.predictor import Predictor, load_ensemble
 from inference.windows import check_hop, cut_windows
 from messages import count, first_names, grouped
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BATCH_SIZE = 64
 
@@ -67,15 +69,17 @@ class Model:
         return f"<Model: {self.predictor.summary}, {words}, {self.sample_rate} Hz>"
 
     @overload
-    def __call__(self, waveform: str | Path) -> pd.Series: ...
+    def __call__(self, waveform: str | Path) -> "pd.Series": ...
 
     @overload
-    def __call__(self, waveform: AudioInputs, sample_rate: int | None = None) -> pd.DataFrame: ...
+    def __call__(self, waveform: AudioInputs, sample_rate: int | None = None) -> "pd.DataFrame": ...
 
     @overload
-    def __call__(self, waveform: AudioInput, sample_rate: int | None = None) -> pd.Series | pd.DataFrame: ...
+    def __call__(self, waveform: AudioInput, sample_rate: int | None = None) -> "pd.Series | pd.DataFrame": ...
 
-    def __call__(self, waveform: AudioInput | AudioInputs, sample_rate: int | None = None) -> pd.Series | pd.DataFrame:
+    def __call__(
+        self, waveform: AudioInput | AudioInputs, sample_rate: int | None = None
+    ) -> "pd.Series | pd.DataFrame":
         """Predict the probability of each word; the probabilities of a clip sum to 1.
 
         Clips are prepared as in training: average the channels, resample to the model's rate, pad a shorter clip, take
@@ -95,13 +99,12 @@ class Model:
         Raises:
             DataError: audio that cannot be used, or a waveform without a sample rate.
         """
+        import pandas as pd  # here: predict.py does not need it for one clip
+
         if isinstance(waveform, list | tuple):
             return self._predict_list(waveform, sample_rate)
         if isinstance(waveform, str | Path):
-            path = as_path(waveform, sample_rate)
-            clip = fit_length(read_recording(path, self.sample_rate), self.num_samples)
-            self._check_bandwidth(path, clip)
-            clips = to_int16(clip)[None]
+            clips = self.read_clip(as_path(waveform, sample_rate))
         else:
             clips = self._to_clips(waveform, sample_rate)
         probs = self.predictor.predict_clips(clips)
@@ -109,7 +112,7 @@ class Model:
             return pd.Series(probs[0], index=self.class_names, name="probability")
         return pd.DataFrame(probs, columns=self.class_names)
 
-    def timeline(self, waveform: AudioInput, sample_rate: int | None = None, hop: float = 0.25) -> pd.DataFrame:
+    def timeline(self, waveform: AudioInput, sample_rate: int | None = None, hop: float = 0.25) -> "pd.DataFrame":
         """Predict the probability of each word in one-second windows, one every `hop` seconds; the last ends with the
         audio.
 
@@ -124,10 +127,16 @@ class Model:
         Raises:
             DataError: audio that cannot be used, a batch, or a hop out of range.
         """
+        import pandas as pd
+
         return pd.concat(self.stream(waveform, sample_rate, hop))
 
-    def stream(self, waveform: AudioInput, sample_rate: int | None = None, hop: float = 0.25) -> Iterator[pd.DataFrame]:
+    def stream(
+        self, waveform: AudioInput, sample_rate: int | None = None, hop: float = 0.25
+    ) -> "Iterator[pd.DataFrame]":
         """Yield the rows of `timeline` in batches. Recordings are read block by block and may have any length."""
+        import pandas as pd
+
         check_hop(hop)
         windows = cut_windows(self._blocks(waveform, sample_rate), self.num_samples, round(hop * self.sample_rate))
         while batch := list(islice(windows, BATCH_SIZE)):
@@ -137,6 +146,12 @@ class Model:
             index = pd.MultiIndex.from_arrays(bounds, names=["start_s", "end_s"])
             yield pd.DataFrame(self.predictor.predict_clips(clips), index, self.class_names)
 
+    def read_clip(self, path: Path) -> np.ndarray:
+        """The loudest second of a recording, `(1, num_samples)` int16; a warning is logged for narrowband audio."""
+        clip = fit_length(read_recording(path, self.sample_rate), self.num_samples)
+        self._check_bandwidth(path, clip)
+        return to_int16(clip)[None]
+
     def read_clips(
         self, paths: Sequence[Path], batch_size: int = BATCH_SIZE, unreadable: dict[Path, str] | None = None
     ) -> Iterator[np.ndarray]:
@@ -144,7 +159,9 @@ class Model:
         check = self._check_bandwidth
         return read_clips(paths, self.sample_rate, self.num_samples, batch_size, inspect=check, unreadable=unreadable)
 
-    def _predict_list(self, inputs: AudioInputs, sample_rate: int | None) -> pd.DataFrame:
+    def _predict_list(self, inputs: AudioInputs, sample_rate: int | None) -> "pd.DataFrame":
+        import pandas as pd
+
         index: list[str] | None = None
         if inputs and all(isinstance(item, str | Path) for item in inputs):
             paths = [as_path(item, sample_rate) for item in inputs]

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from datamodules.progress import Progress
 from datamodules.recordings import check_all_read, log, read_header
@@ -14,10 +14,13 @@ from inference.model import Model
 from inference.tables import Table
 from messages import grouped
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def predict_timelines(
     model: Model, inputs: Inputs, hop: float, unreadable: dict[Path, str] | None
-) -> dict[int, pd.DataFrame]:
+) -> "dict[int, pd.DataFrame]":
     """Predict the timeline of each recording, keyed by its position in `inputs`; see `Model.timeline`.
 
     Args:
@@ -27,6 +30,8 @@ def predict_timelines(
     Raises:
         DataError: recordings cannot be read; raised after all have been tried, naming up to five.
     """
+    import pandas as pd
+
     errors = {} if unreadable is None else unreadable
     timelines = {}
     seconds = [round(header.seconds) if (header := read_header(path)) else 0 for path in inputs.paths]
@@ -46,7 +51,7 @@ def predict_timelines(
     return timelines
 
 
-def join_timelines(model: Model, inputs: Inputs, timelines: Mapping[int, pd.DataFrame]) -> Table:
+def join_timelines(model: Model, inputs: Inputs, timelines: "Mapping[int, pd.DataFrame]") -> Table:
     """Join timelines into one table, one row per window."""
     columns = ["id", "start_s", "end_s", *model.class_names]
     ids = [inputs.ids[i] for i, timeline in timelines.items() for _ in range(len(timeline))]

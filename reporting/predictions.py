@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 def print_words(path: Path, model: Model, top: int) -> None:
     """Print the `top` words of one recording, the most probable first."""
-    probs = model(path)
+    (probs,) = model.predictor.predict_clips(model.read_clip(path))
     print(f"{printable(str(path))}, {model.predictor.summary}")
-    words = {printable(str(word)): prob for word, prob in probs.nlargest(top).items()}
+    words = {printable(model.class_names[i]): probs[i] for i in (-probs).argsort(kind="stable")[:top]}
     width = max(map(len, words))
     for word, prob in words.items():
         print(f"  {word:<{width}}  {prob:6.1%}  {'#' * round(40 * prob)}")

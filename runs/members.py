@@ -3,8 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from errors import RunError
 from messages import first_names, printable
@@ -13,6 +12,9 @@ from runs.names import MemberName, parse_member_name
 from runs.reading import RETRAIN, Metrics
 from runs.status import Status
 from runs.tables import difference, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # The tables of a member by file name without `.csv`: predictions, and the targets of each.
 TARGETS_OF = {"predictions": "test_answers", "val_predictions": "val_answers"}
@@ -107,7 +109,7 @@ def error_of(metrics: Metrics) -> str:
     return " ".join((metrics.get("error") or "see train.log").split())
 
 
-def read_tables(member: Member) -> dict[str, pd.DataFrame]:
+def read_tables(member: Member) -> "dict[str, pd.DataFrame]":
     """The tables in TABLES that the member has, by file name without `.csv`.
 
     Raises:

@@ -5,13 +5,15 @@ The classes list the values that are used; other values in a file only have to b
 
 import json
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
-import pandas as pd
 import yaml
 
 from errors import RunError
 from runs.plain import misfit
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RETRAIN = "train the member again with overwrite=true, or move its folder away"
 RESTORE = "restore or delete it"
@@ -96,12 +98,14 @@ def read_config(folder: Path) -> Config:
     return _check(path, content, Config, RESTORE)
 
 
-def read_epochs(path: Path) -> pd.DataFrame:
+def read_epochs(path: Path) -> "pd.DataFrame":
     """A run's metrics.csv, one row per epoch, see `runs.history`; empty if there is none.
 
     Raises:
         RunError: it is not a table of epochs.
     """
+    import pandas as pd  # a quarter of a second, which predict.py does not need for one clip
+
     if not path.exists():
         return pd.DataFrame()
     check_file(path, RESTORE)

@@ -4,27 +4,31 @@ import csv
 import warnings
 from collections.abc import Container, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from errors import RunError
 from messages import first_names, printable
 from runs.files import write_text
 from runs.reading import RETRAIN
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 PROB_FLOOR = 1e-10  # lower bound inside logarithms: a rounded 0 costs much, but not infinity
 SUM_TOLERANCE = 1e-3  # largest deviation of a row's sum from 1
 MAX_CLASSES = 10_000  # each column costs time, and a long line of commas is a small file
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> "pd.DataFrame":
     """A CSV of distributions -> `(N, num_classes)` float64, indexed by its first column, the ids, as strings.
 
     Raises:
         RunError: not a table, no rows, a duplicate id or column, or a row that is not a distribution.
     """
+    import pandas as pd  # here: predict.py does not need it for one clip
+
     table = _read_csv(path)
     ids = pd.Index(table.iloc[:, 0], name=table.columns[0])
 
@@ -45,8 +49,10 @@ def read_table(path: Path) -> pd.DataFrame:
     return pd.DataFrame(values, index=ids, columns=table.columns[1:])
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _read_csv(path: Path) -> "pd.DataFrame":
     """The table as it is in the file, ids as strings; a column with a cell that is not a number holds strings."""
+    import pandas as pd
+
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = next(csv.reader(file), [])  # pandas would rename duplicate columns
@@ -65,7 +71,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
     return table
 
 
-def difference(table: pd.DataFrame, other: pd.DataFrame) -> str:
+def difference(table: "pd.DataFrame", other: "pd.DataFrame") -> str:
     """How the columns and ids of `table`, and their order, differ from those of `other`; empty if they are equal."""
     for noun, names, expected in (
         ("columns", [table.index.name, *table.columns], [other.index.name, *other.columns]),
@@ -87,12 +93,14 @@ def write_table(
     path: Path, columns: Sequence[str], ids: Sequence[str], values: np.ndarray, header: bool = True
 ) -> None:
     """Write distributions `(N, num_classes)` as CSV; `columns` starts with the column of the ids."""
+    import pandas as pd
+
     index = pd.Index(list(ids), name=columns[0], dtype=object)
     table = pd.DataFrame(values.astype(np.float64), index=index, columns=list(columns[1:]))
     write_text(path, format_table(table, header, digits=9))  # of float32
 
 
-def format_table(table: pd.DataFrame, header: bool = True, digits: int = 10) -> str:
+def format_table(table: "pd.DataFrame", header: bool = True, digits: int = 10) -> str:
     """The text of a CSV. Significant digits keep small probabilities, and rows that sum to 1."""
     return table.to_csv(header=header, float_format=f"%.{digits}g", lineterminator="\n")
 
