@@ -9,10 +9,12 @@ reference. The table reports the median, lowest and highest ratio over the round
 """
 
 import argparse
+import multiprocessing
 import statistics
-import subprocess
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -41,13 +43,14 @@ COLUMNS = ["row", "clips_per_s", "reference_clips_per_s", "ratio", "lowest", "hi
 
 def measure(call: tuple, root: Path) -> float:
     """Run one call in a new process; return clips/s."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+        return executor.submit(run_call, call, root).result()
+
+
+def run_call(call: tuple, root: Path) -> float:
+    """Run one call in this process; return clips/s."""
     module, function = call[0].split(".")
-    code = f"from pathlib import Path; from benchmarks import {module} as target; "
-    code += f"print('rate', target.{function}(Path({str(root)!r}), *{call[1:]!r}))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return float(done.stdout.rpartition("rate ")[2])
+    return float(getattr(import_module(f"benchmarks.{module}"), function)(root, *call[1:]))
 
 
 def main() -> None:

@@ -8,18 +8,20 @@ fractions of the most expensive operations.
 """
 
 import argparse
+import multiprocessing
 import resource
-import subprocess
-import sys
 import time
-from pathlib import Path
+from concurrent.futures import ProcessPoolExecutor
+
+from allocator import keep_freed_memory
 
 NUM_STEPS = 8
-ALLOCATORS = ("default allocator", "keep_freed_memory")
 
 
-def measure(pool: str, batch_size: int) -> None:
-    """Measure with the allocator settings of this process and print the results."""
+def measure(pool: str, batch_size: int, keep_memory: bool) -> None:
+    """Measure in this process, which should be a new one, and print the results."""
+    if keep_memory:
+        keep_freed_memory()  # before torch allocates
     import torch
     from torch.profiler import profile
 
@@ -56,11 +58,10 @@ def main() -> None:
     parser.add_argument("pool", nargs="?", default="avg")
     parser.add_argument("batch_size", type=int, nargs="?", default=128)
     arguments = parser.parse_args()
-    call = f"from benchmarks.step import measure; measure({arguments.pool!r}, {arguments.batch_size})"
-    keep = "from allocator import keep_freed_memory; keep_freed_memory(); "
-    for allocator, code in zip(ALLOCATORS, (call, keep + call), strict=True):
-        print(f"{allocator}: ", end="", flush=True)
-        subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=True)
+    for keep_memory in (False, True):
+        print("keep_freed_memory: " if keep_memory else "default allocator: ", end="", flush=True)
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+            executor.submit(measure, arguments.pool, arguments.batch_size, keep_memory).result()
 
 
 if __name__ == "__main__":
