@@ -1,4 +1,4 @@
-"""Every setting of every script, with values that it may have and values that it may not."""
+"""Every setting of every script, with valid and invalid values."""
 
 import math
 import re
@@ -17,10 +17,9 @@ from errors import SettingError
 from settings.callback import hydra_config
 from settings.check import check, resolve, validate
 from settings.hydra import Hydra
-from settings.unused import warn_unused
 from tests.helpers.composed import configuration, schema
-from tests.helpers.fake_recordings import write_competition
 from tests.helpers.scripts import ENVIRONMENT, ROOT, run
+from tests.helpers.small_runs import write_finished
 
 WRONG = ["abc", "", " ", math.nan, math.inf, -1, -0.5, 10**400, [], [1, "a"], {}, {"a": {"b": 1}}, None, True, False]
 
@@ -130,14 +129,7 @@ def test_the_error_of_an_old_name_states_the_new_name(compose, override: str, me
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with data and the complete run outputs/competition/avg_seed0, as far as train.py looks at it."""
-    home = tmp_path_factory.mktemp("home")
-    write_competition(home / "data")
-    run_dir = home / "outputs" / "competition" / "avg_seed0"
-    (run_dir / "checkpoints").mkdir(parents=True)
-    (run_dir / "checkpoints" / "last.ckpt").write_bytes(b"weights")
-    (run_dir / "metrics.json").write_text('{"status": "complete", "pool": "avg", "seed": 0, "objective": 1.0}')
-    return home
+    return write_finished(tmp_path_factory.mktemp("home"))
 
 
 def files(folder: Path) -> dict[Path, bytes | None]:
@@ -208,50 +200,3 @@ def test_what_hydra_rejects_is_one_line(tmp_path: Path, line: str, message: str)
     printed = run("train.py", *line.split(), cwd=tmp_path, expect=1)
     assert message in printed and printed.count("\n") == 1
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("line", "warnings"),
-    [
-        ("train data.val_fraction=0 data.val_size=5", ["data.val_size has no effect: data.val_fraction is 0"]),
-        (
-            "train data.k=1 data.curriculum=0.5",
-            ["data.curriculum has no effect: data.k is 1 from the first epoch on"],
-        ),
-        (
-            "train data=words data.root=data data.submission=data data.test_size=5 data.test_fraction=0.1",
-            [
-                f"data.{name} has no effect: data.submission is the test split"
-                for name in ("test_fraction", "test_size")
-            ],
-        ),
-        ("train teacher_weight=0.5", ["teacher_weight has no effect: teacher is null"]),
-        ("train ~logger callbacks.dashboard.num_clips=1", ["callbacks.dashboard.num_clips has no effect: there is"]),
-        ("train data.val_size=5 data.curriculum=0.5", []),
-        ("predict run_dir=data input=data output=a.csv top=3", ["top has no effect: output writes the probabil"]),
-        ("ensemble run_dir=data status=true html=false", ["html has no effect: status=true writes nothing"]),
-        ("ensemble run_dir=data html=false", []),
-    ],
-)
-def test_a_setting_without_effect_is_a_warning(finished: Path, caplog, monkeypatch, line: str, warnings: list[str]):
-    monkeypatch.chdir(finished)
-    script, *overrides = line.split()
-    cfg = configuration(script.removesuffix(".py"), *overrides, hydra=True)
-    with read_write(cfg.hydra):
-        cfg.hydra.runtime.output_dir = "outputs"
-    with hydra_config(cfg):
-        settings = check(
-            schema(script.removesuffix(".py")), OmegaConf.masked_copy(cfg, [n for n in cfg if n != "hydra"])
-        )
-        warn_unused(settings)
-    found = [record.getMessage() for record in caplog.records]
-    assert len(found) == len(warnings)
-    assert all(message.startswith(warning) for message, warning in zip(found, warnings, strict=True))
-
-
-def test_the_warning_is_printed(finished: Path):
-    options = ["data=competition", "data.root=data", "teacher_weight=0.5"]
-    printed = run("ensemble.py", "run_dir=nix", "status=true", "html=false", cwd=finished, expect=1)
-    assert "html has no effect: status=true writes nothing" in printed
-    printed = run("train.py", *options, cwd=finished)
-    assert "teacher_weight has no effect: teacher is null" in printed

@@ -27,3 +27,13 @@ def write_data(root: Path, num_test: int = 6) -> Path:
 def data(home: Path) -> list[str]:
     """The settings of a run on `home/Data`, with a cache in `home`."""
     return [f"data.root={home / 'Data'}", f"data.cache_dir={home / 'cache'}"]
+
+
+def write_finished(home: Path) -> Path:
+    """Data and the complete run outputs/competition/avg_seed0 in `home`, with what train.py reads of it."""
+    write_competition(home / "data")
+    run_dir = home / "outputs" / "competition" / "avg_seed0"
+    (run_dir / "checkpoints").mkdir(parents=True)
+    (run_dir / "checkpoints" / "last.ckpt").write_bytes(b"weights")
+    (run_dir / "metrics.json").write_text('{"status": "complete", "pool": "avg", "seed": 0, "objective": 1.0}')
+    return home
