@@ -28,10 +28,10 @@ Level = Literal["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", "NOTSET"]
 
 @dataclass(config=OPEN, kw_only=True)
 class Formatter:
-    """How a line of the log looks."""
+    """Format of a line of the log."""
 
     format: Annotated[str, text(_is_format, "give a format of Python's logging, such as %(message)s")]
-    """With %(message)s, %(asctime)s and the like."""
+    """A format of Python's logging, with %(message)s, %(asctime)s, ..."""
     datefmt: Text | None = None
     """Format of the time."""
 
@@ -87,9 +87,10 @@ class Joblib(Plugin):
     """Members in parallel, on this machine."""
 
     n_jobs: Annotated[
-        int, either(whole(1, 4096), whole(-4096, -1), remedy="give the members at once, or -1 for all cores")
+        int,
+        either(whole(1, 4096), whole(-4096, -1), remedy="give the number of members in parallel, or -1 for all cores"),
     ]
-    """Members at once; -1: one per core."""
+    """Number of members in parallel; -1: one per core."""
 
 
 @dataclass(config=OPEN, kw_only=True)
@@ -104,7 +105,7 @@ class Submitit(Plugin):
     """Minutes."""
     cpus_per_task: Annotated[int, whole(1, 4096)] | None
     gpus_per_node: Annotated[int, whole(0, 4096)] | None
-    """1 where there are GPUs: a member sees no others."""
+    """1 on machines with GPUs; a member sees no others."""
     tasks_per_node: Annotated[int, whole(1, 4096)]
     """As many as `trainer.devices`."""
 
@@ -112,9 +113,9 @@ class Submitit(Plugin):
 @dataclass(config=OPEN, kw_only=True)
 class Slurm(Submitit):
     max_num_timeout: Index
-    """How often a job whose time is up is queued again; it resumes."""
+    """How often a job that reaches its time limit is queued again; it resumes."""
     array_parallelism: Count
-    """Members at once, at most."""
+    """Largest number of members in parallel."""
 
     @model_validator(mode="after")
     def check_cluster(self) -> Self:
@@ -139,7 +140,7 @@ class RayRemote:
     num_cpus: Annotated[int, whole(1, 4096)] | None
     """Cores, and threads."""
     num_gpus: Annotated[float, real(0, 4096)] | None
-    """GPUs; a share of one lets several members use it."""
+    """GPUs; a fraction lets several members share one."""
 
 
 @dataclass(config=OPEN, kw_only=True)
@@ -175,7 +176,7 @@ class Sweeper(Plugin):
     """Which members a sweep has."""
 
     max_batch_size: Count | None = None
-    """Members that are started before the next ones wait for all of them."""
+    """Number of members started as one batch; the next batch waits until all have ended."""
 
 
 @dataclass(config=OPEN, kw_only=True)

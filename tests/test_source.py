@@ -43,7 +43,7 @@ def test_its_arguments_are_plain_values_of_the_right_types():
 
 @pytest.fixture
 def run_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A source -> a run of it whose clips are in the cache, as far as a report looks before it instantiates one."""
+    """A source -> a run of it with clips in the cache, and only what a report reads before it instantiates a source."""
 
     def never(*_: object, **__: object) -> None:
         raise AssertionError("the run's configuration was instantiated")

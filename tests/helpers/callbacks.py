@@ -7,7 +7,7 @@ from lightning import Callback, LightningModule, Trainer
 
 
 class Crash(Callback):
-    """Raises at the second batch of epoch `epoch` (from 0), once: `flag` is the file that remembers."""
+    """Raises at the second batch of epoch `epoch` (from 0), once: `flag` is a file that exists once it has."""
 
     def __init__(self, epoch: int, flag: str) -> None:
         self.epoch, self.flag = epoch, Path(flag)

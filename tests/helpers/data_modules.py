@@ -1,4 +1,4 @@
-"""Data modules over the fake recordings, and as much of a trainer as they look at."""
+"""Data modules over generated recordings, and the attributes of a trainer that they use."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +21,7 @@ def on_words(root: Path, cache_dir: Path, **options) -> OverlapDataModule:
 
 
 def attend(datamodule: OverlapDataModule, training: bool = True, step: int = 0, rank: int = 0) -> OverlapDataModule:
-    """As a trainer does, with as much of a trainer as the data module looks at."""
+    """Set up a data module as a trainer does, with the attributes of a trainer that it uses."""
     datamodule.setup()
     datamodule.trainer = SimpleNamespace(
         training=training,

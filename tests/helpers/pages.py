@@ -18,7 +18,7 @@ PROGRAM = re.compile(r"(git|cd|ln|mkdir|source|eval|python3?|make|pip|pytest|ten
 
 
 def commands() -> list[tuple[str, str]]:
-    """(page, command), each where it first appears: the lines of blocks of commands, and code in the text."""
+    """(page, command) of every command in code blocks and in the text; of several pages, the first."""
     found: dict[str, str] = {}
     for page, text in TEXTS.items():
         for language, block, span in re.findall(rf"{BLOCK.pattern}|`([^`]+)`", text, flags=BLOCK.flags):
