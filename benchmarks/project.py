@@ -82,10 +82,9 @@ def loading(root: Path, num_workers: int) -> float:
 
 def training(root: Path, pool: str, cache: str = "features") -> float:
     """Train for four epochs with train.py; return the mean speed of the last three."""
-    cfg = winner(root, f"model.pool={pool}", f"data.cache={cache}", "trainer.max_epochs=4")
     with tempfile.TemporaryDirectory() as run_dir:
-        cfg.run_dir = run_dir
-        train(cfg, run_dir, [])
+        options = [f"model.pool={pool}", f"data.cache={cache}", "trainer.max_epochs=4", f"run_dir={run_dir}"]
+        train(winner(root, *options), run_dir, [])
         return float(pd.read_csv(Path(run_dir) / "metrics.csv")["train/clips_per_second"][1:].mean())
 
 
