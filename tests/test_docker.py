@@ -1,0 +1,55 @@
+"""The Docker image contains what predict.py and app.py need, and nothing else."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from tests.helpers.fake_recordings import RATE, speech
+from tests.helpers.networks import learner, save
+from tests.helpers.scripts import ENVIRONMENT, ROOT, run
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the files that .dockerignore admits: those named after an exclamation mark."""
+    app = tmp_path_factory.mktemp("image") / "app"
+    app.mkdir()
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    assert lines[1] == "*"
+    for pattern in (line[1:] for line in lines if line.startswith("!")):
+        paths = list(ROOT.glob(pattern))
+        assert paths, pattern
+        for path in paths:
+            if path.is_dir():
+                shutil.copytree(path, app / path.name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(path, app)
+    return app
+
+
+def test_the_image_predicts_a_recording(image: Path, tmp_path: Path) -> None:
+    save(learner(), tmp_path / "best.ckpt")
+    soundfile.write(tmp_path / "clip.wav", speech(0), RATE)
+    environment = {**ENVIRONMENT, "PYTHONPATH": str(image)}
+    printed = run(
+        "predict.py", "ckpt_path=best.ckpt", "input=clip.wav", cwd=tmp_path, root=image, environment=environment
+    )
+    assert "clip.wav, 1 member" in printed
+
+
+def test_the_image_has_the_modules_of_the_page(image: Path) -> None:
+    code = "import app, reporting.app_page, inference.model; print(app.__file__)"
+    environment = {**ENVIRONMENT, "PYTHONPATH": str(image)}
+    printed = run("-c", code, cwd=image.parent, root=image, environment=environment)
+    assert printed.strip() == str(image / "app.py")
+
+
+def test_the_image_runs_as_a_user_and_has_every_package() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    assert lines.index("USER user") < lines.index('ENTRYPOINT ["python"]')
+    (packages,) = re.findall(r"^packages = \[(.*)\]", (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE)
+    admitted = (ROOT / ".dockerignore").read_text().splitlines()
+    assert [name for name in re.findall(r'"(\w+)"', packages) if f"!{name}" not in admitted] == []
