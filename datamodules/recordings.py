@@ -168,6 +168,8 @@ def read_clips(
 ) -> Iterator[np.ndarray]:
     """Recordings -> chunks `(chunk_size, num_samples)` int16, in order; threads decode, libsndfile releases the GIL.
 
+    The threads decode the next chunk while the caller uses one.
+
     Args:
         inspect: called with each path and its clip `(num_samples,)` float32, in one of the threads.
         unreadable: filled with the reason for each recording that cannot be used; its clip is zeros.
@@ -188,8 +190,9 @@ def read_clips(
         return to_int16(clip)
 
     with grouped(log), ThreadPoolExecutor() as pool:
-        for start in range(0, len(paths), chunk_size):
-            yield np.stack(list(pool.map(read, paths[start : start + chunk_size])))
+        chunks = (pool.map(read, paths[start : start + chunk_size]) for start in range(0, len(paths), chunk_size))
+        for chunk, _ in pairwise(chain(chunks, [iter(())])):  # the next one is being read
+            yield np.stack(list(chunk))
     if unreadable is None:
         check_all_read(errors, len(paths))
 

@@ -41,6 +41,7 @@ BENCHMARKS = {
     "benchmarks.stacking": ["--clips", "4", "--draws", "1"],
     "benchmarks.speed": ["--rounds", "1"],
     "benchmarks.growth": ["64"],
+    "benchmarks.folder": ["--clips", "64"],
     "benchmarks.gpu": ["--tiny"],
 }
 
@@ -178,7 +179,7 @@ def marks(command: str) -> list[pytest.MarkDecorator]:
         return [pytest.mark.network]
     if command == "pytest -m gpu":
         return [pytest.mark.gpu]
-    if re.search(r"-m (benchmarks\.(speed|growth|gpu)|pytest)", command):
+    if re.search(r"-m (benchmarks\.(speed|growth|gpu|folder)|pytest)", command):
         return [pytest.mark.slow]
     if "launcher=ray" in command:
         return [pytest.mark.ray]

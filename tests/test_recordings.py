@@ -4,6 +4,7 @@ import re
 import struct
 import tracemalloc
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -186,6 +187,16 @@ def test_clips_are_read_in_order_and_in_chunks(tmp_path):
     assert [len(chunk) for chunk in chunks] == [2, 2, 1]
     assert all(chunk.dtype == np.int16 for chunk in chunks)
     assert np.array_equal(np.concatenate(chunks), np.stack([to_int16(speech(i)) for i in (3, 1, 2, 0, 4)]))
+
+
+def test_the_next_chunk_is_read_while_the_caller_uses_one(tmp_path):
+    paths = [write(tmp_path / f"{i}.wav", speech(i)) for i in range(4)]
+    third_was_read = Event()
+    chunks = read_clips(
+        paths, RATE, RATE, 2, inspect=lambda path, _: third_was_read.set() if path == paths[2] else None
+    )
+    next(chunks)
+    assert third_was_read.wait(timeout=60)
 
 
 def test_a_warning_about_many_recordings_is_logged_once(tmp_path, caplog):
