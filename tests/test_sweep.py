@@ -219,5 +219,6 @@ def test_two_devices_take_as_many_steps_as_one(home: Path) -> None:
         ours, theirs = pd.read_csv(member / table), pd.read_csv(single / table)
         assert list(ours.iloc[:, 0]) == list(theirs.iloc[:, 0])
         np.testing.assert_allclose(ours.iloc[:, 1:].sum(axis=1), 1, atol=1e-6)
-    metrics = json.loads((member / "metrics.json").read_text())
-    assert metrics["status"] == "complete" and metrics["val_kl"] < metrics["val_kl_constant"]
+    ours, theirs = (json.loads((folder / "metrics.json").read_text()) for folder in (member, single))
+    assert ours["status"] == "complete"
+    assert abs(ours["val_kl"] - theirs["val_kl"]) < 0.01  # the batches differ; ten times the learning rate gives 0.04
