@@ -1,7 +1,6 @@
 """The front end: multi-resolution mel spectrograms."""
 
 from collections.abc import Sequence
-from copy import deepcopy
 
 import torch
 import torch.nn.functional as F
@@ -37,7 +36,6 @@ class MultiResolutionMel(nn.Module):
     """
 
     slope: Tensor
-    fourier: Tensor | None
 
     def __init__(
         self,
@@ -53,11 +51,11 @@ class MultiResolutionMel(nn.Module):
         super().__init__()
         self.sample_rate = sample_rate
         self.n_fft, self.hop_length, self.pad, self.win_lengths = n_fft, hop_length, pad, tuple(win_lengths)
-        fbanks = melscale_fbanks(n_fft // 2 + 1, f_min, f_max, n_mels, sample_rate, norm=None, mel_scale="htk")
-        # fbanks (n_fft // 2 + 1, n_mels) is sparse, because a band covers few bins: multiply blocks of bands, each with
-        # only the bins it needs. Each row appears twice, for the real and the imaginary part.
+        self.f_min, self.f_max, self.n_mels = f_min, f_max, n_mels
+        # The weights are sparse, because a band covers few bins: multiply blocks of bands, each with only the bins it
+        # needs. Each row appears twice, for the real and the imaginary part.
         self.bins: list[slice] = []
-        for i, block in enumerate(fbanks.split(BANDS_PER_BLOCK, dim=1)):
+        for i, block in enumerate(self.mel_weights().split(BANDS_PER_BLOCK, dim=1)):
             used = block.sum(dim=1).nonzero().flatten()
             first, last = int(used[0]), int(used[-1]) + 1
             self.bins.append(slice(2 * first, 2 * last))
@@ -65,26 +63,19 @@ class MultiResolutionMel(nn.Module):
         self.register_buffer("slope", torch.linspace(-0.5, 0.5, n_mels).view(1, n_mels, 1), persistent=False)
         for win_length in self.win_lengths:
             self.register_buffer(f"window_{win_length}", torch.hann_window(win_length), persistent=False)
-        self.register_buffer("fourier", None, persistent=False)  # see without_fft
 
-    def without_fft(self) -> "MultiResolutionMel":
-        """A copy for runtimes that have no FFT, such as ONNX: it multiplies with the Fourier matrix instead.
-
-        Just as accurate in float32, also in quiet bands, with several times the arithmetic.
-        """
-        mel = deepcopy(self)
-        impulses = torch.eye(max(self.win_lengths), dtype=torch.float64)
-        mel.fourier = self._spectrum(impulses).float()
-        return mel
+    def mel_weights(self) -> Tensor:
+        """The weight of each FFT bin in each mel band, `(n_fft // 2 + 1, n_mels)`."""
+        num_bins, edges = self.n_fft // 2 + 1, (self.f_min, self.f_max)
+        return melscale_fbanks(num_bins, *edges, self.n_mels, self.sample_rate, norm=None, mel_scale="htk")
 
     @torch.no_grad()
     def forward(self, waveform: Tensor) -> Tensor:
         with torch.autocast(waveform.device.type, enabled=False):
             padded = F.pad(waveform.float(), (self.pad, self.pad))
             padded = F.pad(padded, (self.n_fft // 2, self.n_fft // 2), mode="reflect")
-            # On a CPU, chunks of a few clips stay in its cache. A GPU is faster with the whole batch, and an export
-            # needs it, because it would fix the number of chunks.
-            if padded.device.type != "cpu" or self.fourier is not None:
+            # On a CPU, chunks of a few clips stay in its cache. A GPU is faster with the whole batch.
+            if padded.device.type != "cpu":
                 return self._spectrograms(padded)
             num_values = self._num_frames(padded) * (self.n_fft + 2)  # of the spectrum of a clip
             chunks = padded.split(max(1, VALUES_IN_CACHE // num_values))
@@ -115,6 +106,4 @@ class MultiResolutionMel(nn.Module):
 
     def _spectrum(self, frames: Tensor) -> Tensor:
         """Windowed frames `(..., win_length)` -> re, im, re, im, ... of all bins, `(..., n_fft + 2)`."""
-        if self.fourier is not None:
-            return frames @ self.fourier[: frames.shape[-1]]
         return torch.view_as_real(torch.fft.rfft(frames, n=self.n_fft)).flatten(-2)

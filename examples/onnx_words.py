@@ -6,6 +6,7 @@ Needs onnxruntime, numpy and soundfile; neither PyTorch nor this project. Record
 """
 
 import json
+import os
 import sys
 
 import numpy as np
@@ -16,7 +17,9 @@ if len(sys.argv) != 3:
     sys.exit("usage: python onnx_words.py MODEL.onnx RECORDING")
 model, recording = sys.argv[1:]
 
-session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = len(os.sched_getaffinity(0))  # the cores that this process may use
+session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 metadata = session.get_modelmeta().custom_metadata_map
 words, rate, length = json.loads(metadata["words"]), int(metadata["sample_rate"]), int(metadata["num_samples"])
 

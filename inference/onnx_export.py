@@ -17,6 +17,7 @@ from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from torch import nn
 
 from errors import UserError
+from inference.portable_features import PortableMel
 from inference.predictor import Predictor
 from runs.files import write_bytes
 from runs.reading import read_config
@@ -42,7 +43,7 @@ def to_onnx(predictor: Predictor, metadata: dict[str, str]) -> torch.onnx.ONNXPr
     """Export `waveforms` (batch, num_samples) -> `probs` (batch, num_classes), float32, for batches of any size."""
     portable = deepcopy(predictor).cpu().eval()
     front_ends: Any = portable.front_ends
-    portable.front_ends = nn.ModuleList(front_end.without_fft() for front_end in front_ends)
+    portable.front_ends = nn.ModuleList(map(PortableMel, front_ends))
     for name in ("torch.onnx", "onnxscript"):  # warnings about packages and operators that the graph does not need
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -84,9 +85,16 @@ def write_checked(
     return differences[worst]
 
 
+def start_session(path: Path, num_threads: int) -> onnxruntime.InferenceSession:
+    """Load a file on the CPU. onnxruntime's own number of threads ignores the cores that a Slurm job may use."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = num_threads
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
 def compare(path: Path, predictor: Predictor, waveforms: dict[str, np.ndarray]) -> dict[str, float]:
     """Name of a waveform -> the largest difference in probability between the file and `predictor`."""
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = start_session(path, torch.get_num_threads())
     inputs = np.stack(list(waveforms.values()))
     expected = predictor.cpu()(torch.from_numpy(inputs)).numpy()
     largest = np.zeros(len(inputs))
