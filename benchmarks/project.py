@@ -14,7 +14,6 @@ import pandas as pd
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from onnxruntime import InferenceSession
 from torch import Tensor
 
 from allocator import keep_freed_memory
@@ -22,7 +21,6 @@ from benchmarks.workload import NUM_CLIPS, rate
 from datamodules.features import MultiResolutionMel
 from datamodules.overlap import OverlapDataModule
 from inference.member import TrainedNetwork
-from inference.onnx_export import to_onnx
 from inference.predictor import Predictor
 from lightning_modules.classifier import kl_divergence
 from lightning_modules.mac import MAC
@@ -127,12 +125,3 @@ def prediction(root: Path, num_members: int = 16, batch_size: int = 32) -> float
     """Measure prediction: waveforms -> mean probabilities of the members."""
     predict, waveforms = predictor(root, num_members), 0.1 * torch.randn(batch_size, 16_000)
     return rate(lambda: len(predict(waveforms)))
-
-
-def onnx(root: Path, num_members: int, batch_size: int) -> float:
-    """Measure the same prediction with onnxruntime; the first call exports the file."""
-    file = root / f"{num_members}.onnx"
-    if not file.exists():
-        to_onnx(predictor(root, num_members), metadata={}).save(file)
-    session, waveforms = InferenceSession(file), 0.1 * torch.randn(batch_size, 16_000).numpy()
-    return rate(lambda: len(session.run(["probs"], {"waveforms": waveforms})[0]))

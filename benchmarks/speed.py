@@ -46,10 +46,6 @@ ROWS: dict[str, tuple[tuple, tuple]] = {
     "default, Muon": (("default.muon",), ("earlier_default.muon",)),
     "default, training": (("default.training",), ("earlier_default.training",)),
     "default, training, bf16-mixed / 32-true": (("default.training", "bf16-mixed"), ("default.training",)),
-    "onnx, 1 member, 1 clip": (("project.onnx", 1, 1), ("project.prediction", 1, 1)),
-    "onnx, 1 member, 64 clips": (("project.onnx", 1, 64), ("project.prediction", 1, 64)),
-    "onnx, 16 members, 1 clip": (("project.onnx", 16, 1), ("project.prediction", 16, 1)),
-    "onnx, 16 members, 64 clips": (("project.onnx", 16, 64), ("project.prediction", 16, 64)),
 }
 COLUMNS = ["row", "clips_per_s", "reference_clips_per_s", "ratio", "lowest", "highest"]
 

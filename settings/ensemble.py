@@ -1,5 +1,6 @@
 """Settings of ensemble.py."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic.dataclasses import dataclass
@@ -23,3 +24,8 @@ class Ensemble:
     """Only show the status of each member."""
     html: Flag
     """Write report.html, a page with plots and audio."""
+
+    def unused(self) -> Iterator[tuple[str, str]]:
+        """Settings, or groups of them, that have no effect, each with the reason."""
+        if self.status:
+            yield from ((name, "status=true writes nothing") for name in ("expect", "combine", "partial", "html"))

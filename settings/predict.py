@@ -1,5 +1,6 @@
 """All settings of predict.py."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import model_validator
@@ -50,3 +51,8 @@ class Predict(Trained):
         if self.plot and (self.hop is None or self.shards > 1):
             raise ValueError("plot is true; add hop=0.25 or the like, and leave out shards")
         return self
+
+    def unused(self) -> Iterator[tuple[str, str]]:
+        """Settings, or groups of them, that have no effect, each with the reason."""
+        if self.output or self.hop is not None:
+            yield "top", f"{'hop' if self.output is None else 'output'} writes the probabilities of all words"

@@ -1,5 +1,6 @@
 """All settings of train.py."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -9,7 +10,7 @@ from typing_extensions import Self
 from messages import renamed
 from settings.augment import AnyAugment
 from settings.callbacks import Callback, Logger
-from settings.data import Data
+from settings.data import Data, Mixing
 from settings.features import MultiResolutionMel
 from settings.fields import CLOSED, OPEN, ExistingFile, ExistingFolder, Flag, Fraction, Path, Seed, Share, Text, real
 from settings.model import Network
@@ -69,3 +70,27 @@ class Train:
         if old := next((name for name in self.callbacks if renamed(f"callbacks.{name}")), None):
             raise ValueError(renamed(f"callbacks.{old}"))
         return self
+
+    def unused(self) -> Iterator[tuple[str, str]]:
+        """Settings, or groups of them, that have no effect, each with the reason."""
+        data = self.data
+        if self.teacher is None:
+            yield "teacher_weight", "teacher is null"
+        if not any((self.logger or {}).values()):
+            yield "callbacks.learning_rate", "there is no logger"
+            yield "callbacks.dashboard", "there is no logger"
+        if self.trainer.fast_dev_run:
+            yield "trainer.max_epochs", "trainer.fast_dev_run trains one batch"
+            yield "trainer.limit_train_batches", "trainer.fast_dev_run trains one batch"
+        if getattr(data, "val_fraction", None) == 0:
+            yield "data.val_size", "data.val_fraction is 0"
+            yield "callbacks.best", "data.val_fraction is 0"
+            yield "trainer.check_val_every_n_epoch", "data.val_fraction is 0"
+        if isinstance(data, Mixing):
+            if data.submission:
+                yield "data.test_fraction", "data.submission is the test split"
+                yield "data.test_size", "data.submission is the test split"
+            elif data.test_fraction == 0:
+                yield "data.test_size", "data.test_fraction is 0"
+            if data.k in (1, [1, 1]):
+                yield "data.curriculum", "data.k is 1 from the first epoch on"

@@ -42,6 +42,8 @@ BENCHMARKS = {
     "benchmarks.speed": ["--rounds", "1"],
     "benchmarks.growth": ["64"],
     "benchmarks.folder": ["--clips", "64"],
+    "benchmarks.onnx": ["--members", "1"],
+    "benchmarks.start": ["--rounds", "1"],
     "benchmarks.gpu": ["--tiny"],
 }
 
@@ -179,7 +181,7 @@ def marks(command: str) -> list[pytest.MarkDecorator]:
         return [pytest.mark.network]
     if command == "pytest -m gpu":
         return [pytest.mark.gpu]
-    if re.search(r"-m (benchmarks\.(speed|growth|gpu|folder)|pytest)", command):
+    if re.search(r"-m (benchmarks\.(speed|growth|gpu|folder|onnx|start)|pytest)", command):
         return [pytest.mark.slow]
     if "launcher=ray" in command:
         return [pytest.mark.ray]
