@@ -38,6 +38,8 @@ def predict(cfg: "Predict") -> None:
         check_writable(output, plots, cfg.overwrite)
 
     # pandas and torch take seconds to import: not for --help, nor for an error in a setting or a path.
+    import torch
+
     from allocator import keep_freed_memory
     from inference.checkpoints import find_checkpoints
     from inference.model import Model
@@ -50,6 +52,8 @@ def predict(cfg: "Predict") -> None:
     if cfg.shards > 1:
         predict_shard(cfg, inputs, checkpoints, output)
         return
+    if words_only:
+        torch.set_num_threads(1)  # milliseconds of work: on a busy machine, threads wait longer for each other
     model = Model(load_ensemble(checkpoints, cfg.device, cfg.tta))
     if words_only:
         print_words(inputs.paths[0], model, cfg.top)
