@@ -52,8 +52,8 @@ def measure(root: Path) -> dict[str, float]:
     import torch
 
     from benchmarks.project import batches, data_module
-    from lightning_modules.classifier import kl_divergence
     from lightning_modules.mac import MAC
+    from lightning_modules.outputs import kl_divergence
 
     options = ("data.cache=waveforms", f"data.batch_size={BATCH_SIZE}")
     first, data = data_module(root, *options), data_module(root, *options)

@@ -22,8 +22,8 @@ from datamodules.features import MultiResolutionMel
 from datamodules.overlap import OverlapDataModule
 from inference.member import TrainedNetwork
 from inference.predictor import Predictor
-from lightning_modules.classifier import kl_divergence
 from lightning_modules.mac import MAC
+from lightning_modules.outputs import kl_divergence
 from settings import as_dict, check
 from settings.source import source_config
 from settings.train import Train

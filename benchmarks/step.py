@@ -25,8 +25,8 @@ def measure(pool: str, batch_size: int, keep_memory: bool) -> None:
     import torch
     from torch.profiler import profile
 
-    from lightning_modules.classifier import kl_divergence
     from lightning_modules.mac import MAC
+    from lightning_modules.outputs import kl_divergence
 
     network = MAC(pool).to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.2, momentum=0.9, weight_decay=1e-4, fused=True)

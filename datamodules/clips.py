@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from datamodules.mixing import Mixer, Mixtures, mix, send
+from errors import DataError
 
 Batch = tuple[Tensor, Tensor]
 
@@ -40,6 +41,28 @@ class Clips(Dataset[Any]):
         index = np.asarray(indices)
         clips = torch.from_numpy(self.array[self.rows[index]])
         return clips, torch.from_numpy(self.targets[index]) if self.targets is not None else torch.empty(len(index), 0)
+
+    @property
+    def k(self) -> tuple[int, int]:
+        """The minimum and maximum number of words in a clip."""
+        number = (self.targets > 0).sum(axis=1) if self.targets is not None else np.zeros(1)
+        return int(number.min()), int(number.max())
+
+    def check_equal_shares(self) -> None:
+        """Check that each target gives its words equal shares.
+
+        Raises:
+            DataError: with the id of the first target that does not.
+        """
+        targets = np.zeros((0, 1)) if self.targets is None else self.targets
+        largest = targets.max(axis=1, keepdims=True)
+        unequal = ((targets > 0) & (targets < 0.999 * largest)).any(axis=1)
+        for i in np.flatnonzero(unequal)[:1]:
+            shares = ", ".join(f"{share:.3g}" for share in sorted(targets[i][targets[i] > 0], reverse=True)[:8])
+            raise DataError(
+                f"the target of {self.ids[i]} has the shares {shares}, but model.output=set needs equal shares for all "
+                "words of a clip; use model.output=softmax"
+            )
 
     def subset(self, index: np.ndarray) -> "Clips":
         """The clips at positions `index`, in that order, with the same array."""
@@ -83,6 +106,14 @@ class OnTheFlyMixtures(Dataset[Any]):
         index = np.asarray(indices)
         waveforms = render(self.words, self._mixtures, index)
         return waveforms, send(torch.from_numpy(self._mixtures.targets[index]), waveforms.device)
+
+    @property
+    def k(self) -> tuple[int, int]:
+        """The minimum and maximum number of words in a mixture, after the curriculum."""
+        return self.mixer.k
+
+    def check_equal_shares(self) -> None:
+        """Nothing to check: mixtures give their words equal shares."""
 
     def with_words(self, words: np.ndarray | Tensor) -> "OnTheFlyMixtures":
         """The same mixtures with the words stored elsewhere, such as on a GPU."""

@@ -18,6 +18,8 @@ from datamodules.waveforms import NUM_SAMPLES, to_int16
 from errors import DataError
 from messages import count, first_names
 
+MAX_DRAWS = 100  # random splits of the speakers to try
+
 
 class WordFolder:
     """`root/<word>/*`: recordings of single words, mixed into clips with known targets.
@@ -77,7 +79,7 @@ class WordFolder:
         """
         names, paths, labels = self._recordings()
         speakers = np.array(self._speakers(paths))
-        split_of = self._split_speakers(speakers)
+        split_of = self._split_speakers(speakers, labels)
         mixers, sizes = {}, {}
         for split in ("train", *(split for split, share in self.fractions.items() if share)):
             in_split = split_of == split
@@ -138,11 +140,24 @@ class WordFolder:
         labels = np.repeat(np.arange(len(names)), [len(paths[name]) for name in names])
         return names, [path for name in names for path in paths[name]], labels
 
-    def _split_speakers(self, speakers: np.ndarray) -> np.ndarray:
-        """The speaker of each recording -> the name of its split."""
+    def _split_speakers(self, speakers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """The speaker and the word of each recording -> the name of its split.
+
+        Speakers are split at random, again if a split lacks a word that few speakers recorded.
+        """
         for split, share in self.fractions.items():
             check_share(f"data.{split}_fraction", share)
-        order = np.random.default_rng(self.split_seed).permutation(sorted(set(speakers)))
+        rng = np.random.default_rng(self.split_seed)
+        num_pairs = (1 + sum(share > 0 for share in self.fractions.values())) * len(set(labels))
+        for _ in range(MAX_DRAWS):
+            split_of = self._split_at_random(speakers, rng)
+            if len(set(zip(split_of, labels, strict=True))) == num_pairs:
+                break
+        return split_of
+
+    def _split_at_random(self, speakers: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The speaker of each recording -> the name of its split, at random."""
+        order = rng.permutation(sorted(set(speakers)))
         num_val, num_test = (round(share * len(order)) or int(share > 0) for share in self.fractions.values())
         val, test, train = np.split(order, [num_val, num_val + num_test])
         if self.fold is not None:

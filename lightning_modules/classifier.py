@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
@@ -14,15 +13,11 @@ from datamodules.features import MultiResolutionMel
 from datamodules.seeding import derive_seed
 from errors import RunError, SettingError
 from lightning_modules.muon import Muon
+from lightning_modules.outputs import kl_divergence
 from lightning_modules.registry import build_network
 from lightning_modules.teacher import Teacher
 
 OPTIMIZERS = {"Muon": Muon}  # these take precedence over torch.optim
-
-
-def kl_divergence(log_probs: Tensor, targets: Tensor) -> Tensor:
-    """Mean over clips of KL(target || prediction) in nats, computed in float32; 0 log 0 is 0."""
-    return F.kl_div(log_probs.float(), targets, reduction="batchmean")
 
 
 def uniform_kl(targets: Tensor) -> Tensor:
@@ -39,7 +34,7 @@ def topk_recall(log_probs: Tensor, targets: Tensor) -> Tensor:
 
 
 class WordClassifier(LightningModule):
-    """Features `(B, C, F, T)` -> log-probabilities `(B, num_classes)`; trained on soft targets by KL divergence.
+    """Features `(B, C, F, T)` -> log-probabilities `(B, num_classes)`; trained on soft targets by the output's loss.
 
     All arguments are plain numbers and strings. The checkpoint stores them, so it predicts waveforms on its own.
 
@@ -51,7 +46,7 @@ class WordClassifier(LightningModule):
         schedule: `warmup`, the share of all steps in which the learning rate rises linearly from zero; `final`, the
             fraction of the learning rate at the end of the cosine, the last step.
 
-    `teacher` blends its predictions into the training targets; None trains on the data's targets.
+    With a `teacher`, the KL divergence to its predictions has a share in the loss.
     """
 
     def __init__(
@@ -78,15 +73,19 @@ class WordClassifier(LightningModule):
         self.compiled: Callable[[Tensor], Tensor] | None = None
 
     def forward(self, features: Tensor) -> Tensor:
-        network = self.compiled if self.compiled and self.training else self.network
-        return network(features.contiguous(memory_format=torch.channels_last))
+        return self.network.output(self.logits(features))
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Features `(B, C, F, T)` -> the network's logits."""
+        logits = self.compiled if self.compiled and self.training else self.network.logits
+        return logits(features.contiguous(memory_format=torch.channels_last))
 
     def compile_network(self, mode: str) -> None:
         """Train through `torch.compile`, in one of its modes.
 
         Only training: all of its batches have one size, those of evaluation differ.
         """
-        self.compiled = torch.compile(self.network.forward, mode=mode, dynamic=False)
+        self.compiled = torch.compile(self.network.logits, mode=mode, dynamic=False)
 
     @torch.no_grad()
     def probs(self, waveforms: Tensor) -> Tensor:
@@ -99,9 +98,11 @@ class WordClassifier(LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         features, targets = batch
+        logits, output = self.logits(features), self.network.output
+        loss = output.loss(logits, targets)
         if self.teacher:
-            targets = self.teacher.blend(features, targets)
-        loss = kl_divergence(self(features), targets)
+            distillation = kl_divergence(output(logits), self.teacher.probs(features))
+            loss = loss.lerp(distillation, self.teacher.weight)
         self.log("train/loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(targets))
         return loss
 

@@ -1,9 +1,9 @@
 """MAC, the winning network: a VGG-like stack of convolutions over multi-resolution mel features."""
 
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -57,7 +57,9 @@ class MAC(Network):
 
     `pool`, "avg" or "max", is the kind of all pools: the four between the stages and the global one. With a `width` of
     24, as in the notebook, and 30 classes it has 1,539,918 parameters. `residual` adds residual connections to the
-    stages, which have no parameters; the notebook has none.
+    stages, which have no parameters; the notebook has none. `freq_bins` is the number of frequency bins that the global
+    pool keeps, one in the notebook: the pitch of a sound distinguishes words, its time does not. For `output` and `k`
+    see Network.
 
     Source: the winning notebook, class MAC (its MODEL_FACTOR is `width`).
     """
@@ -70,8 +72,11 @@ class MAC(Network):
         in_chans: int = 4,
         drop_rate: float = 0.25,
         residual: bool = False,
+        freq_bins: int = 1,
+        output: str = "softmax",
+        k: Sequence[int] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(num_classes, output, k)
         if pool not in POOLS:
             raise SettingError(f"pool is {pool!r}; choose one of {', '.join(POOLS)}")
         local_pool, global_pool = POOLS[pool]
@@ -89,19 +94,18 @@ class MAC(Network):
             local_pool(2),
             Stage(6 * w, 8 * w, residual),
         )
-        self.head = nn.Sequential(ConvBlock(8 * w, 16 * w, 1), global_pool(1), nn.Flatten())  # (B, 16w)
+        # (B, 16w * freq_bins)
+        self.head = nn.Sequential(ConvBlock(8 * w, 16 * w, 1), global_pool((freq_bins, 1)), nn.Flatten())
         self.dense = nn.Sequential(
-            nn.Linear(16 * w, 8 * w),
+            nn.Linear(16 * w * freq_bins, 8 * w),
             nn.Dropout(drop_rate),
             nn.BatchNorm1d(8 * w),
             nn.LeakyReLU(0.25, inplace=True),
-            nn.Linear(8 * w, num_classes),
+            nn.Linear(8 * w, self.output.num_logits),
         )
 
-    def forward(self, features: Tensor) -> Tensor:
-        logits = self.dense(self.head(self.stages(self.stem(features))))
-        # float32: a 16-bit log-softmax over many classes loses digits that the KL divergence needs.
-        return F.log_softmax(logits.float(), dim=1)
+    def logits(self, features: Tensor) -> Tensor:
+        return self.dense(self.head(self.stages(self.stem(features))))
 
     def folded(self) -> "MAC":
         """A copy for prediction in which each batch norm directly after a convolution is folded into its kernel.

@@ -1,4 +1,4 @@
-"""Knowledge distillation: targets from an ensemble."""
+"""Knowledge distillation: learn from the predictions of an ensemble."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,13 @@ from torch import Tensor, nn
 
 
 class Teacher:
-    """Blends the mean probabilities of an ensemble into the targets of each training batch, after augmentation.
+    """Predicts the mean probabilities of an ensemble for each training batch, after augmentation.
 
     Not a module: its weights belong to neither the student's checkpoint nor its optimizer.
 
     Args:
         networks: features `(B, C, F, T)` -> log-probabilities `(B, num_classes)`, in evaluation mode.
-        weight: of the ensemble in the targets; the data's own targets have the rest.
+        weight: of the ensemble's predictions in the loss; the data's targets have the rest.
 
     Source: Hinton et al., arXiv 1503.02531. Teacher and student should see the same augmented input, and the student
     should train for long: Beyer et al., arXiv 2106.05237.
@@ -27,8 +27,7 @@ class Teacher:
             network.to(device)
 
     @torch.no_grad()
-    def blend(self, features: Tensor, targets: Tensor) -> Tensor:
-        """Features and targets `(B, num_classes)` of a batch -> new targets, float32."""
+    def probs(self, features: Tensor) -> Tensor:
+        """Features `(B, C, F, T)` -> mean probabilities `(B, num_classes)`, float32."""
         features = features.contiguous(memory_format=torch.channels_last)
-        probs = torch.stack([network(features).exp() for network in self.networks])
-        return targets.lerp(probs.mean(dim=0), self.weight)
+        return torch.stack([network(features).exp() for network in self.networks]).mean(dim=0)

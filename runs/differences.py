@@ -24,7 +24,8 @@ IGNORED_SETTINGS = (
     "trainer.precision",
 )
 
-LEGACY = {"teacher_weight": 1.0}  # values of settings that the configurations of earlier versions lack
+# Values of settings that the configurations of earlier versions lack.
+LEGACY = {"model.freq_bins": 1, "model.output": "softmax", "teacher_weight": 1.0}
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

@@ -30,6 +30,10 @@ class MAC(Model):
     """Dropout before the last layer."""
     residual: Flag
     """Residual connections in the stages."""
+    freq_bins: Annotated[int, whole(1, 32)]
+    """Frequency bins that the global pool keeps."""
+    output: Literal["softmax", "set"]
+    """A softmax over the words, or a distribution over sets of words; a set needs targets of equal shares."""
 
 
 Network = Annotated[Model, Options("name", {"mac": MAC})]

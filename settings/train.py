@@ -60,6 +60,12 @@ class Train:
     logger: dict[str, Logger | None] = Field(default_factory=dict)
 
     @model_validator(mode="after")
+    def check_targets(self) -> Self:
+        if getattr(self.model, "output", "softmax") == "set" and getattr(self.augment, "mixup", None):
+            raise ValueError("augment.mixup mixes targets, but model.output=set needs equal shares; set it to null")
+        return self
+
+    @model_validator(mode="after")
     def check_callbacks(self) -> Self:
         for name, writes in (
             ("last", "checkpoints/last.ckpt, which resuming and predict.py need"),

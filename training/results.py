@@ -13,7 +13,8 @@ from torch.utils.data import DataLoader
 
 from datamodules.progress import Progress
 from errors import RunError
-from lightning_modules.classifier import WordClassifier, kl_divergence, topk_recall, uniform_kl
+from lightning_modules.classifier import WordClassifier, topk_recall, uniform_kl
+from lightning_modules.outputs import kl_divergence
 from messages import count, duration
 from runs.differences import flatten
 from runs.folder import RunFolder

@@ -10,6 +10,7 @@ from lightning import seed_everything
 from lightning.pytorch.utilities import rank_zero_only
 
 from allocator import keep_freed_memory
+from datamodules.clips import Splits
 from datamodules.overlap import OverlapDataModule
 from errors import RunError
 from inference.member import read_checkpoint
@@ -71,7 +72,7 @@ def fit(cfg: Train, devices: Any, folder: RunFolder | None) -> dict[str, Any]:
     datamodule = build_data(cfg)
     datamodule.setup()  # first: the data determine the number of classes
     seed_everything(cfg.seed, workers=True, verbose=False)  # of the weights; each step seeds its own draws
-    learner = build_learner(cfg, datamodule.class_names)
+    learner = build_learner(cfg, datamodule.splits)
     trainer = build_trainer(cfg, devices, has_val=datamodule.val is not None)
     device = trainer.strategy.root_device
     trainer.fit(learner, datamodule, ckpt_path=find_checkpoint(cfg.ckpt_path, folder, datamodule.class_names))
@@ -111,12 +112,20 @@ def build_data(cfg: Train) -> OverlapDataModule:
     )
 
 
-def build_learner(cfg: Train, class_names: list[str]) -> WordClassifier:
-    """The network with its optimizer and schedule, compiled and with a teacher if the settings ask for it."""
+def build_learner(cfg: Train, splits: Splits) -> WordClassifier:
+    """The network with its optimizer and schedule, compiled and with a teacher if the settings ask for it.
+
+    Raises:
+        DataError: the targets are not equal shares of sets of words, and the network's output needs them.
+    """
+    network = as_dict(cfg.model)
+    if network.get("output") == "set":
+        splits.train.check_equal_shares()
+        network["k"] = list(splits.train.k)
     with blame("model"):
         learner = WordClassifier(
-            class_names=class_names,
-            network=as_dict(cfg.model),
+            class_names=splits.class_names,
+            network=network,
             features=as_dict(cfg.features),
             optimizer=as_dict(cfg.optimizer),
             schedule=as_dict(cfg.schedule),
