@@ -42,8 +42,8 @@ class Mixer:
         k: minimum and maximum number of words in a mixture, uniform between them.
         gain_db: each word is attenuated by a level uniform in [0, gain_db] dB.
         offset: each word is shifted by a time uniform in [-offset, offset] seconds.
-        speed: each word is played at a speed log-uniform in [1 / (1 + speed), 1 + speed], rounded to 1/80. This changes
-            pitch and tempo, so it simulates other speakers.
+        speeds: one per class; its words are played at a speed log-uniform in [1 / (1 + speed), 1 + speed], rounded to
+            1/80. This changes pitch and tempo, so it simulates other speakers. Empty: all words at their own speed.
         sample_rate: in Hz.
 
     Source: speed perturbation, Ko et al., Interspeech 2015.
@@ -53,7 +53,7 @@ class Mixer:
     k: tuple[int, int] = (4, 4)
     gain_db: float = 3.0
     offset: float = 0.1
-    speed: float = 0.0
+    speeds: Sequence[float] = ()
     sample_rate: int = SAMPLE_RATE
 
     def draw(self, n: int, rng: np.random.Generator) -> Mixtures:
@@ -70,7 +70,9 @@ class Mixer:
         gains = 10 ** (-self.gain_db * rng.random((n, max_k)) / 20) * present
         max_offset = round(self.offset * self.sample_rate)
         offsets = rng.integers(-max_offset, max_offset + 1, size=(n, max_k))
-        speeds = (1 + self.speed) ** rng.uniform(-1, 1, size=(n, max_k)) if self.speed else np.ones((n, max_k))
+        speeds = np.ones((n, max_k))
+        if any(self.speeds):
+            speeds = (1 + np.array(self.speeds)[classes]) ** rng.uniform(-1, 1, size=(n, max_k))
         targets = np.zeros((n, num_classes), np.float32)
         np.put_along_axis(targets, classes, present / present.sum(axis=1, keepdims=True), axis=1)
         return Mixtures(recordings, gains.astype(np.float32), offsets, speeds.astype(np.float32), targets)

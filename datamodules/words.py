@@ -30,6 +30,7 @@ class WordFolder:
         gain_db: each word is attenuated by a level uniform in [0, gain_db] dB.
         offset: each word is shifted by a time uniform in [-offset, offset] seconds.
         speed: speed perturbation of each training word, by a factor in [1 / (1 + speed), 1 + speed].
+        speed_speakers: words with more training speakers than this are not perturbed; None: all words are.
         curriculum: share of the epochs over which k rises from 1 to its value.
         num_epochs: epochs of the training; required for a curriculum.
         speaker_regex: its first group, found in a file's name, is the speaker; no speaker is in two splits.
@@ -50,6 +51,7 @@ class WordFolder:
         gain_db: float = 3.0,
         offset: float = 0.1,
         speed: float = 0.0,
+        speed_speakers: int | None = None,
         curriculum: float = 0.0,
         num_epochs: int | None = None,
         speaker_regex: str = r"^([^_]+)_",
@@ -66,7 +68,8 @@ class WordFolder:
         self.split_seed, self.fold = split_seed, fold
         min_k, max_k = (k, k) if isinstance(k, int) else k
         self.mixing: dict[str, Any] = {"k": (min_k, max_k), "gain_db": gain_db, "offset": offset}
-        self.speed, self.ramp = speed, curriculum_epochs(curriculum, num_epochs)
+        self.speed, self.speed_speakers = speed, speed_speakers
+        self.ramp = curriculum_epochs(curriculum, num_epochs)
         self.submission = None if submission is None else CompetitionFolder(submission)
         self.fractions = {"val": val_fraction, "test": 0.0 if submission else test_fraction}
         self.train_size, self.sizes = train_size, {"val": val_size, "test": test_size}
@@ -85,8 +88,8 @@ class WordFolder:
             in_split = split_of == split
             rows = [np.flatnonzero((labels == i) & in_split) for i in range(len(names))]  # per word
             self._check_words(split, dict(zip(names, map(len, rows), strict=True)), speakers)
-            speed = self.speed if split == "train" else 0.0
-            mixers[split] = Mixer(rows, **self.mixing, speed=speed)
+            speeds = [self._speed(len(set(speakers[row]))) if split == "train" else 0.0 for row in rows]
+            mixers[split] = Mixer(rows, **self.mixing, speeds=speeds)
             sizes[split] = {"recordings": int(in_split.sum()), "speakers": len(set(speakers[in_split]))}
         submission = self.submission.load_test(cache_dir, names) if self.submission else None
         # One array `(N, 16000)` for all splits; each split mixes its own rows of it.
@@ -101,6 +104,10 @@ class WordFolder:
         if submission and test:
             sizes["test"] = {"recordings": len(test)}
         return Splits(names, columns, train, val, test, sizes)
+
+    def _speed(self, num_speakers: int) -> float:
+        """Speed perturbation of a word: many speakers differ enough."""
+        return self.speed if self.speed_speakers is None or num_speakers <= self.speed_speakers else 0.0
 
     def _check_words(self, split: str, recordings: Mapping[str, int], speakers: np.ndarray) -> None:
         """Check that a split has recordings of every word.

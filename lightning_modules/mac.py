@@ -73,6 +73,7 @@ class MAC(Network):
         drop_rate: float = 0.25,
         residual: bool = False,
         freq_bins: int = 1,
+        time_pools: int = 4,
         output: str = "softmax",
         k: Sequence[int] | None = None,
     ) -> None:
@@ -83,15 +84,16 @@ class MAC(Network):
         self.residual = residual
         w = width
         self.stem = nn.Conv2d(in_chans, 2 * w, kernel_size=6, stride=2, padding=2)  # (B, 2w, F / 2, T / 2)
-        self.stages = nn.Sequential(  # (B, 8w, F / 32, T / 32)
+        pools = [local_pool((2, 2 if i < time_pools else 1)) for i in range(4)]
+        self.stages = nn.Sequential(  # (B, 8w, F / 32, T / 2^(1 + time_pools))
             Stage(2 * w, w, residual),
-            local_pool(2),
+            pools[0],
             Stage(w, 2 * w, residual),
-            local_pool(2),
+            pools[1],
             Stage(2 * w, 4 * w, residual),
-            local_pool(2),
+            pools[2],
             Stage(4 * w, 6 * w, residual),
-            local_pool(2),
+            pools[3],
             Stage(6 * w, 8 * w, residual),
         )
         # (B, 16w * freq_bins)

@@ -68,7 +68,7 @@ def test_features_of_a_batch_equal_the_cpus(device: torch.device) -> None:
 def test_mixtures_equal_the_cpus(device: torch.device) -> None:
     words = np.stack([np.round(speech(seed) * 32768) for seed in range(6)]).astype(np.int16)
     for speed in (0.0, 0.2):
-        mixer = Mixer([np.array([2 * i, 2 * i + 1]) for i in range(3)], k=(2, 3), speed=speed)
+        mixer = Mixer([np.array([2 * i, 2 * i + 1]) for i in range(3)], k=(2, 3), speeds=[speed] * 3)
         mixtures, index = mixer.draw(16, np.random.default_rng(0)), np.arange(3, 11)
         there = torch.from_numpy(words).to(device)
         with no_waiting(device):
