@@ -74,7 +74,7 @@ class Mixer:
         if any(self.speeds):
             speeds = (1 + np.array(self.speeds)[classes]) ** rng.uniform(-1, 1, size=(n, max_k))
         targets = np.zeros((n, num_classes), np.float32)
-        np.put_along_axis(targets, classes, present / present.sum(axis=1, keepdims=True), axis=1)
+        np.put_along_axis(targets, classes, present / np.maximum(present.sum(axis=1, keepdims=True), 1), axis=1)
         return Mixtures(recordings, gains.astype(np.float32), offsets, speeds.astype(np.float32), targets)
 
 

@@ -1,6 +1,7 @@
 """Predict a large table in shards: processes or machines that share only its folder each predict one part."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

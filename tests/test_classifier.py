@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
-from lightning_modules.classifier import WordClassifier, kl_divergence, topk_recall, uniform_kl, warmup_cosine
+from lightning_modules.classifier import WordClassifier, topk_recall, uniform_kl, warmup_cosine
+from lightning_modules.outputs import kl_divergence
 from tests.helpers.golden import GOLDEN
 from tests.helpers.networks import learner, save
 

@@ -74,7 +74,7 @@ def test_offsets_are_uniform_in_both_directions():
 
 
 def test_speeds_are_log_uniform_and_do_not_change_other_parameters():
-    mixtures = draw(speed=0.25)
+    mixtures = draw(speeds=[0.25] * len(ROWS))
     assert mixtures.speeds.dtype == np.float32
     assert_uniform_between(np.log(mixtures.speeds.astype(np.float64)).ravel(), -np.log(1.25), np.log(1.25))
     plain = draw()
