@@ -1,13 +1,13 @@
 """The networks that a setting can name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from errors import SettingError
 from lightning_modules.mac import MAC
 from lightning_modules.network import Network
 
-NETWORKS: dict[str, type[Network]] = {"mac": MAC}
+NETWORKS: dict[str, Callable[..., Network]] = {"mac": MAC}
 
 
 def build_network(settings: Mapping[str, Any], num_classes: int, in_chans: int) -> Network:
