@@ -119,6 +119,8 @@ def as_overrides(arguments: Sequence[str]) -> list[str]:
     overrides = []
     for argument in arguments:
         name, equals, value = argument.partition("=")
+        if argument == "hydra=null":
+            sys.exit("hydra is null; leave it out, or set one of its options, hydra.*=...")
         if value == "null" and name.isidentifier() and (CONF / name).is_dir():
             argument = f"~{name}"
         elif name in PATHS and equals and value and value[0] not in "'\"" and value != "null":

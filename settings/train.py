@@ -12,7 +12,7 @@ from settings.augment import AnyAugment
 from settings.callbacks import Callback, Logger
 from settings.data import Data, Mixing
 from settings.features import MultiResolutionMel
-from settings.fields import CLOSED, OPEN, ExistingFile, ExistingFolder, Flag, Fraction, Path, Seed, Share, Text, real
+from settings.fields import CLOSED, ExistingFile, ExistingFolder, Flag, Fraction, Path, Seed, Share, Text, real
 from settings.model import Network
 from settings.optimizer import AnyOptimizer
 from settings.trainer import Trainer
@@ -28,7 +28,7 @@ class Schedule:
     """Where it ends, as a fraction of its peak."""
 
 
-@dataclass(config=OPEN, kw_only=True)
+@dataclass(config=CLOSED, kw_only=True)
 class Train:
     """One run: the training of one member of an ensemble."""
 
