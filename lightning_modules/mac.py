@@ -58,8 +58,9 @@ class MAC(Network):
     `pool`, "avg" or "max", is the kind of all pools: the four between the stages and the global one. With a `width` of
     24, as in the notebook, and 30 classes it has 1,539,918 parameters. `residual` adds residual connections to the
     stages, which have no parameters; the notebook has none. `freq_bins` is the number of frequency bins that the global
-    pool keeps, one in the notebook: the pitch of a sound distinguishes words, its time does not. For `output` and `k`
-    see Network.
+    pool keeps, one in the notebook: the pitch of a sound distinguishes words, its time does not. The first `time_pools`
+    of the four pools between the stages halve both axes, in the notebook all; the others halve the frequency axis only.
+    For `output` and `k` see Network.
 
     Source: the winning notebook, class MAC (its MODEL_FACTOR is `width`).
     """

@@ -32,6 +32,8 @@ class MAC(Model):
     """Residual connections in the stages."""
     freq_bins: Annotated[int, whole(1, 32)]
     """Frequency bins that the global pool keeps."""
+    time_pools: Annotated[int, whole(0, 4)]
+    """How many of the four pools between the stages halve the time axis, too; all halve the frequency axis."""
     output: Literal["softmax", "set"]
     """A softmax over the words, or a distribution over sets of words; a set needs targets of equal shares."""
 
