@@ -17,7 +17,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from errors import CacheError, RunError, SettingError
 from runs.folder import RunFolder
 from runs.status import Status
-from training.ending import clear_end, final_status
+from training.ending import RaiseAgain, clear_end, final_status
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
@@ -54,6 +54,20 @@ def test_a_run_without_a_folder_does_not_resume(caplog):
     with pytest.raises(SystemExit) as caught, clear_end(None):
         interrupt_a_fit()
     assert caught.value.code == 130 and caplog.messages == []
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_signal_whose_exception_is_lost_ends_the_training_after_the_batch():
+    class Finalized:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(SystemExit) as caught, clear_end(None):
+        thing = Finalized()
+        del thing  # Python ignores the exception
+        RaiseAgain().on_train_batch_end()
+        pytest.fail("the signal is lost")
+    assert caught.value.code == 130
 
 
 def test_other_exits_and_bugs_are_unchanged(tmp_path):

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
-from lightning import Trainer
+from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 
@@ -20,6 +21,19 @@ from messages import count, no_room
 from runs.status import Status
 
 log = logging.getLogger(__name__)
+
+
+class RaiseAgain(Callback):
+    """Raise the exception of a signal at the end of a batch if it was lost.
+
+    Python ignores exceptions that a signal handler raises within a weakref callback or a finalizer.
+    """
+
+    received: type[BaseException] | None = None
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        if error := RaiseAgain.received:
+            raise error
 
 
 @contextmanager
@@ -35,8 +49,11 @@ def clear_end(run_dir: str | None) -> Iterator[None]:
     """
     # A launcher may have set its own handler.
     ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    RaiseAgain.received = None
+    interrupt = signal.getsignal(signal.SIGINT)
     if ours:
         signal.signal(signal.SIGTERM, _terminate)
+        signal.signal(signal.SIGINT, _interrupt)
     excepthook, threading.excepthook = threading.excepthook, _ignore_full_disk
     try:
         yield
@@ -60,6 +77,7 @@ def clear_end(run_dir: str | None) -> Iterator[None]:
         threading.excepthook = excepthook
         if ours:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, interrupt)
 
 
 def epoch_timer(limit: str | dict[str, int] | None) -> list[Timer]:
@@ -83,7 +101,13 @@ def final_status(trainer: Trainer, epochs: int, max_epochs: int) -> Status:
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second signal must not interrupt the shutdown
+    RaiseAgain.received = SIGTERMException
     raise SIGTERMException
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    RaiseAgain.received = KeyboardInterrupt
+    raise KeyboardInterrupt
 
 
 def _ignore_full_disk(error: threading.ExceptHookArgs) -> None:

@@ -12,7 +12,7 @@ from lightning import Trainer
 from settings import as_dict, blame
 from settings.plugin import Plugin
 from settings.train import Train
-from training.ending import epoch_timer
+from training.ending import RaiseAgain, epoch_timer
 
 
 def build_trainer(cfg: Train, devices: Any, has_val: bool) -> Trainer:
@@ -29,7 +29,7 @@ def build_trainer(cfg: Train, devices: Any, has_val: bool) -> Trainer:
             as_dict(cfg.trainer),
             devices=devices,
             max_time=None,  # Lightning's own timer stops within an epoch
-            callbacks=[*instantiate_all("callbacks", callbacks), *epoch_timer(cfg.trainer.max_time)],
+            callbacks=[*instantiate_all("callbacks", callbacks), RaiseAgain(), *epoch_timer(cfg.trainer.max_time)],
             logger=loggers,
             enable_progress_bar="progress" in callbacks,
         )
