@@ -2,9 +2,9 @@
 FROM python:3.13-slim
 
 COPY . /app
-# The index has PyTorch without CUDA, a tenth of the size.
-RUN pip install --no-cache-dir --constraint /app/constraints.txt --editable '/app[app]' \
-    --extra-index-url https://download.pytorch.org/whl/cpu
+# pip reads it: an index of PyTorch without CUDA, a tenth of the size.
+ARG PIP_EXTRA_INDEX_URL
+RUN pip install --no-cache-dir --constraint /app/constraints.txt --editable '/app[app]'
 
 RUN useradd --uid 1000 --create-home user
 USER user
