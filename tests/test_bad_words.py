@@ -2,29 +2,14 @@
 
 import re
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from datamodules.clips import Splits
 from datamodules.sources import WordFolder
 from errors import DataError
-from tests.helpers.fake_recordings import RATE, cached_files, spoil_recording
-
-
-def load_error(source: WordFolder, cache_dir: Path) -> str:
-    """The error message of a folder; the cache is empty after it."""
-    with pytest.raises(DataError) as caught:
-        source.load(cache_dir, 0)
-    assert cached_files(cache_dir) == []
-    return str(caught.value)
-
-
-def load(words: Path, cache_dir: Path, seed: int = 0, **options) -> Splits:
-    sizes = {"train_size": 60, "val_size": 40, "test_size": 40}
-    return WordFolder(words, **{"k": 2, **sizes, **options}).load(cache_dir, seed)
-
+from tests.helpers.data_modules import load_error, load_words
+from tests.helpers.fake_recordings import RATE, spoil_recording
 
 BAD_WORDS = {
     "no folder": (
@@ -83,13 +68,13 @@ def test_a_word_without_recordings_in_a_split(words, cache_dir):
             path.unlink()
     message = r"/left: no recordings by speakers of the \w+ split; data\.speaker_regex .* finds 6 speakers: ann, bob, "
     with pytest.raises(DataError, match=f"^{words}{message}"):
-        load(words, cache_dir)
+        load_words(words, cache_dir)
     for path in words.glob("*/*.wav"):  # one speaker cannot be in three splits
         if not path.name.startswith("ann"):
             path.unlink()
     with pytest.raises(DataError, match="no recordings by speakers of the train split"):
-        load(words, cache_dir)
-    assert len(load(words, cache_dir, val_fraction=0, test_fraction=0).train) == 60
+        load_words(words, cache_dir)
+    assert len(load_words(words, cache_dir, val_fraction=0, test_fraction=0).train) == 60
 
 
 def test_a_pattern_that_matches_the_word_instead_of_the_speaker(words, cache_dir):
@@ -99,7 +84,7 @@ def test_a_pattern_that_matches_the_word_instead_of_the_speaker(words, cache_dir
     message = load_error(WordFolder(words, k=2), cache_dir)
     assert "data.speaker_regex (^([^_]+)_) finds 4 speakers: down, left, right and 1 more; correct it" in message
     assert not list(cache_dir.glob("*.npy"))  # the error comes before the recordings are read
-    assert load(words, cache_dir, speaker_regex=r"_(\w+)_").sizes["val"]["speakers"] == 1
+    assert load_words(words, cache_dir, speaker_regex=r"_(\w+)_").sizes["val"]["speakers"] == 1
 
 
 def test_a_competition_with_different_words(words, competition, cache_dir):

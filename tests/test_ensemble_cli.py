@@ -15,9 +15,11 @@ from tests.helpers.fake_members import (
     VAL_ANSWERS,
     VAL_IDS,
     WORDS,
+    files_in,
     probabilities,
     write_csv,
     write_member,
+    write_sweep,
     write_unequal,
 )
 from tests.helpers.scripts import combine
@@ -26,16 +28,9 @@ VALIDATION = {"ensemble_val_predictions.csv", "ensemble_val_answers.csv"}
 FILES = {"submission.csv", *VALIDATION, "members.csv", "report.md", "model_card.md", "ensemble.json"}
 
 
-def files_in(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir() if path.is_file()}
-
-
 @pytest.fixture
-def sweep(tmp_path):
-    for pool in ("avg", "max"):
-        for seed in (0, 1):
-            write_member(tmp_path / "demo", pool, seed)
-    return tmp_path / "demo"
+def sweep(tmp_path: Path) -> Path:
+    return write_sweep(tmp_path / "demo")
 
 
 def test_the_submission_is_the_mean_in_the_order_of_the_members_tables(sweep):

@@ -10,24 +10,19 @@ from errors import RunError, SettingError
 from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import (
     IDS,
+    files_in,
     probabilities,
     write_csv,
     write_folds,
     write_member,
+    write_sweep,
 )
 from tests.helpers.scripts import combine
 
 
-def files_in(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir() if path.is_file()}
-
-
 @pytest.fixture
-def sweep(tmp_path):
-    for pool in ("avg", "max"):
-        for seed in (0, 1):
-            write_member(tmp_path / "demo", pool, seed)
-    return tmp_path / "demo"
+def sweep(tmp_path: Path) -> Path:
+    return write_sweep(tmp_path / "demo")
 
 
 def test_the_error_names_every_unusable_member_and_nothing_is_written(sweep):

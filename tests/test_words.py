@@ -10,24 +10,10 @@ import pytest
 from datamodules.audio_files import list_recordings
 from datamodules.clips import Splits
 from datamodules.recordings import read_recording
-from datamodules.sources import CompetitionFolder, SpeechCommands, WordFolder
-from errors import DataError
-from tests.helpers.data_modules import on_words
+from datamodules.sources import CompetitionFolder, SpeechCommands
+from tests.helpers.data_modules import load_error, load_words, on_words
 from tests.helpers.distributions import assert_share
 from tests.helpers.fake_recordings import SPEAKERS, WORDS, cached_files, read_table, write_table
-
-
-def load_error(source: WordFolder, cache_dir: Path) -> str:
-    """The error message of a folder; the cache is empty after it."""
-    with pytest.raises(DataError) as caught:
-        source.load(cache_dir, 0)
-    assert cached_files(cache_dir) == []
-    return str(caught.value)
-
-
-def load(words: Path, cache_dir: Path, seed: int = 0, **options) -> Splits:
-    sizes = {"train_size": 60, "val_size": 40, "test_size": 40}
-    return WordFolder(words, **{"k": 2, **sizes, **options}).load(cache_dir, seed)
 
 
 def batches(splits: Splits) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -42,7 +28,7 @@ def batches(splits: Splits) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 def test_no_speaker_is_in_two_splits(words, cache_dir):
     # A mixture of one word, not shifted or attenuated, is a recording, which identifies its speaker.
-    splits = load(words, cache_dir, k=1, gain_db=0, offset=0, val_fraction=0.3, test_fraction=0.2)
+    splits = load_words(words, cache_dir, k=1, gain_db=0, offset=0, val_fraction=0.3, test_fraction=0.2)
     assert splits.class_names == sorted(WORDS) and splits.columns == ["id", *sorted(WORDS)]
     paths = [path for word in splits.class_names for path in list_recordings(words / word)]
     recordings = np.stack([read_recording(path) for path in paths])
@@ -59,7 +45,7 @@ def test_no_speaker_is_in_two_splits(words, cache_dir):
 
 
 def test_targets_are_equal_shares_of_k_words(words, cache_dir):
-    splits = load(words, cache_dir, k=(2, 3), train_size=400)
+    splits = load_words(words, cache_dir, k=(2, 3), train_size=400)
     for clips, targets in batches(splits).values():
         count = (targets > 0).sum(axis=1)
         assert np.allclose(targets.sum(axis=1), 1, atol=1e-6)
@@ -70,7 +56,7 @@ def test_targets_are_equal_shares_of_k_words(words, cache_dir):
 
 
 def test_members_share_the_fixed_mixtures_but_not_the_training_mixtures(words, cache_dir):
-    one, other = load(words, cache_dir, seed=0), load(words, cache_dir, seed=1)
+    one, other = load_words(words, cache_dir, seed=0), load_words(words, cache_dir, seed=1)
     for name in ("val", "test"):
         a, b = getattr(one, name), getattr(other, name)
         assert a.ids == b.ids == [f"{name}_{i:05d}" for i in range(40)] and a.key == b.key
@@ -82,13 +68,13 @@ def test_members_share_the_fixed_mixtures_but_not_the_training_mixtures(words, c
 
 @pytest.mark.parametrize("option", [{"split_seed": 1}, {"k": 3}, {"gain_db": 6}, {"offset": 0.2}, {"val_size": 41}])
 def test_fixed_mixtures_depend_on_the_settings_of_mixing(words, cache_dir, option):
-    one, other = load(words, cache_dir), load(words, cache_dir, **option)
+    one, other = load_words(words, cache_dir), load_words(words, cache_dir, **option)
     assert one.val.key != other.val.key
     assert not np.array_equal(one.val.array[:40], other.val.array[:40])
 
 
 def test_splits_with_a_share_of_zero_are_none(words, cache_dir):
-    splits = load(words, cache_dir, val_fraction=0, test_fraction=0)
+    splits = load_words(words, cache_dir, val_fraction=0, test_fraction=0)
     assert splits.val is None and splits.test is None and len(splits.train) == 60
     assert sorted(np.concatenate(splits.train.mixer.words)) == list(range(48))
 
@@ -102,19 +88,19 @@ def test_unusual_names_of_folders_and_files(words, cache_dir):
     for path in list(words.glob("*/*.wav")):
         speaker, take = path.stem.split("_")
         path.rename(path.with_name(f"take {take} of {speaker}.WAV"))
-    splits = load(words, cache_dir, speaker_regex=r"of (\w+)")
+    splits = load_words(words, cache_dir, speaker_regex=r"of (\w+)")
     assert splits.class_names == ["left", "no thanks", "right", "하나"]
     assert {len(rows) for rows in splits.train.mixer.words} == {8}  # four of six speakers, two takes
-    assert load(words, cache_dir, speaker_regex=r"(?<=of )\w+").val.key == splits.val.key
+    assert load_words(words, cache_dir, speaker_regex=r"(?<=of )\w+").val.key == splits.val.key
 
 
 def test_splits_state_and_log_their_sizes(words, competition, cache_dir, caplog):
-    assert load(words, cache_dir, k=2).sizes == {
+    assert load_words(words, cache_dir, k=2).sizes == {
         "train": {"recordings": 32, "speakers": 4},
         "val": {"recordings": 8, "speakers": 1},
         "test": {"recordings": 8, "speakers": 1},
     }
-    splits = load(words, cache_dir, k=2, val_fraction=0, submission=competition)
+    splits = load_words(words, cache_dir, k=2, val_fraction=0, submission=competition)
     assert splits.sizes == {"train": {"recordings": 48, "speakers": 6}, "test": {"recordings": 4}}
     with caplog.at_level(logging.INFO, "datamodules.overlap"):
         on_words(words, cache_dir).setup()
@@ -129,7 +115,7 @@ def test_real_words(overlap30, tmp_path, cache_dir):
     for folder in sorted((overlap30 / "words").iterdir())[:3]:
         (tmp_path / "words" / folder.name).parent.mkdir(exist_ok=True)
         (tmp_path / "words" / folder.name).symlink_to(folder)
-    splits = load(tmp_path / "words", cache_dir, k=3, train_size=20, val_size=10, test_size=10)
+    splits = load_words(tmp_path / "words", cache_dir, k=3, train_size=20, val_size=10, test_size=10)
     assert len(splits.train.words) == 3 * 72
     assert {len(rows) for rows in splits.train.mixer.words} == {16 * 3}
     for clips, targets in batches(splits).values():
@@ -165,7 +151,7 @@ def test_speech_commands_without_a_network(tmp_path, cache_dir, monkeypatch):
 def test_the_test_clips_of_a_competition_replace_the_test_mixtures(words, competition, cache_dir):
     table = read_table(competition / "submission.csv")
     write_table(competition / "submission.csv", [[row[0], *reversed(row[1:])] for row in table])
-    splits = load(words, cache_dir, val_fraction=0.3, submission=competition)
+    splits = load_words(words, cache_dir, val_fraction=0.3, submission=competition)
     assert splits.test.ids == [row[0] for row in table[1:]] and splits.test.targets is None
     assert splits.class_names == sorted(WORDS) and splits.columns == ["id", *reversed(WORDS)]
     expected = CompetitionFolder(competition).load(cache_dir, 0).test

@@ -1,13 +1,31 @@
-"""Data modules over generated recordings, and the attributes of a trainer that they use."""
+"""Sources and data modules over generated recordings, and the attributes of a trainer that they use."""
 
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 import torch
 
+from datamodules.clips import Splits
 from datamodules.overlap import OverlapDataModule
 from datamodules.sources import CompetitionFolder, WordFolder
+from errors import DataError
+from tests.helpers.fake_recordings import cached_files
 from tests.helpers.recipe import winner
+
+
+def load_words(words: Path, cache_dir: Path, seed: int = 0, **options) -> Splits:
+    """The splits of a word folder, small ones of two words per clip."""
+    sizes = {"train_size": 60, "val_size": 40, "test_size": 40}
+    return WordFolder(words, **{"k": 2, **sizes, **options}).load(cache_dir, seed)
+
+
+def load_error(source: WordFolder, cache_dir: Path) -> str:
+    """The error message of a folder; the cache is empty after it."""
+    with pytest.raises(DataError) as caught:
+        source.load(cache_dir, 0)
+    assert cached_files(cache_dir) == []
+    return str(caught.value)
 
 
 def on_competition(root: Path, cache_dir: Path, val_fraction: float = 0.25, **options) -> OverlapDataModule:

@@ -29,6 +29,19 @@ def fold_ids(fold: int) -> list[str]:
     return [f"{name} of fold {fold}" for name in VAL_IDS]
 
 
+def files_in(folder: Path) -> set[str]:
+    """The names of the files in a folder, without its subfolders."""
+    return {path.name for path in folder.iterdir() if path.is_file()}
+
+
+def write_sweep(folder: Path) -> Path:
+    """Write the members of two pools and two seeds into `folder`."""
+    for pool in ("avg", "max"):
+        for seed in (0, 1):
+            write_member(folder, pool, seed)
+    return folder
+
+
 def write_member(
     sweep: Path,
     pool: str,
