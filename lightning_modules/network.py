@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from errors import SettingError
 from lightning_modules.outputs import Softmax, WordSets
 
+MAX_K = 64  # words per clip; memory and time of a distribution over sets grow with its square
+
 
 class Network(nn.Module, ABC):
     """Features `(B, in_chans, F, T)` -> log-probabilities `(B, num_classes)`, float32.
@@ -30,8 +32,11 @@ class Network(nn.Module, ABC):
         super().__init__()
         if output not in ("softmax", "set"):
             raise SettingError(f"model.output is {output!r}; choose softmax or set")
-        if output == "set" and not (k and len(k) == 2 and 0 <= k[0] <= k[1] <= num_classes and k[1]):
-            raise SettingError(f"model.output=set needs the number of words per clip, not {k}, of {num_classes} words")
+        if output == "set" and not (k and len(k) == 2 and 0 <= k[0] <= k[1] <= min(num_classes, MAX_K) and k[1]):
+            raise SettingError(
+                f"model.output=set needs the number of words per clip, not {k}: a range of 0 to {MAX_K} of the "
+                f"{num_classes} words"
+            )
         self.output = WordSets(num_classes, k) if output == "set" and k else Softmax(num_classes)
 
     @abstractmethod

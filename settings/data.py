@@ -78,10 +78,10 @@ class Mixing(Loading):
     """Each word is attenuated by 0 to this many dB."""
     offset: Annotated[float, real(0, 1)]
     """Each word is shifted by up to this many seconds, earlier or later."""
-    speed_speakers: Annotated[int, whole(1)] | None
-    """Words with more training speakers than this are not perturbed; null: all words are."""
     speed: Annotated[float, real(0, 4)]
     """Speed perturbation in training: each word is played up to this share faster or slower."""
+    speed_speakers: Annotated[int, whole(1)] | None
+    """Words with more training speakers than this are not perturbed; null: all words are."""
     curriculum: Fraction
     """Share of the epochs over which k rises from 1 to its value."""
     speaker_regex: Regex

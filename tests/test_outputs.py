@@ -89,9 +89,9 @@ def test_a_network_has_the_logits_of_its_output() -> None:
         torch.testing.assert_close(network(features).exp().sum(dim=1), torch.ones(2))
 
 
-@pytest.mark.parametrize("k", [None, (0, 0), (2, 1), (1, 7), (-1, 2)])
+@pytest.mark.parametrize("k", [None, (0, 0), (2, 1), (1, 7), (-1, 2), (0, 100)])
 def test_a_set_needs_a_valid_number_of_words(k) -> None:
     with pytest.raises(SettingError, match=r"model\.output=set needs the number of words per clip"):
-        MAC(num_classes=6, width=2, output="set", k=k)
+        MAC(num_classes=200 if k == (0, 100) else 6, width=2, output="set", k=k)
     with pytest.raises(SettingError, match=r"model\.output is 'sigmoid'; choose softmax or set"):
         MAC(num_classes=6, width=2, output="sigmoid")
