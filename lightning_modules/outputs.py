@@ -1,5 +1,6 @@
 """From a network's logits to a distribution over the words: a softmax, or a distribution over sets of words."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -40,7 +41,7 @@ class WordSets(nn.Module):
     proportional to exp(b_|S| + sum of s_i over S). The targets must give the words of a clip equal shares. The
     prediction is the mean target, the one with the lowest expected KL divergence: no word gets more than 1 / min_k.
 
-    Computed in float32, in the log domain: O(num_classes * max_k) per clip.
+    Computed in float32, in the log domain: O(num_classes * max_k^2) per clip.
 
     Args:
         num_classes: number of words.
@@ -64,7 +65,7 @@ class WordSets(nn.Module):
         scores, _ = self._split(logits)
         log_k, log_p = self.log_num_words(logits), marginals(scores, self.k[1])
         numbers = range(max(1, self.k[0]), self.k[1] + 1)
-        terms = [log_k[:, k - self.k[0], None] + log_p[:, :, k] - torch.tensor(float(k)).log() for k in numbers]
+        terms = [log_k[:, k - self.k[0], None] + log_p[:, :, k] - math.log(k) for k in numbers]
         return torch.stack(terms).logsumexp(dim=0).log_softmax(dim=1)
 
     def log_num_words(self, logits: Tensor) -> Tensor:

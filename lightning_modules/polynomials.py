@@ -23,7 +23,8 @@ def marginals(scores: Tensor, max_k: int) -> Tensor:
     product of all factors but its own, which is computed from the root of the tree of products to its leaves.
     """
     levels = _products(scores, max_k)
-    others = _one(levels[-1])  # the product of all factors outside of a node: 1 at the root
+    others = torch.full_like(levels[-1], ZERO)  # the product of all factors outside of a node: 1 at the root
+    others[..., 0] = 0
     for nodes in reversed(levels[:-1]):
         siblings = nodes.unflatten(1, (-1, 2)).flip(2).flatten(1, 2)
         others = _multiply(others.repeat_interleave(2, dim=1), siblings)
@@ -50,7 +51,3 @@ def _multiply(a: Tensor, b: Tensor) -> Tensor:
     # Row k: b_k, b_(k-1), ..., b_0, then zeros.
     index = (torch.arange(size, device=a.device)[:, None] - torch.arange(size, device=a.device)) + size - 1
     return (a[..., None, :] + padded[..., index]).logsumexp(dim=-1)
-
-
-def _one(like: Tensor) -> Tensor:
-    return torch.cat([torch.zeros_like(like[..., :1]), torch.full_like(like[..., 1:], ZERO)], dim=-1)
