@@ -51,7 +51,7 @@ class WordFolder:
         gain_db: float = 3.0,
         offset: float = 0.1,
         speed: float = 0.0,
-        speed_speakers: int | None = None,
+        speed_speakers: int | None = 100,
         curriculum: float = 0.0,
         num_epochs: int | None = None,
         speaker_regex: str = r"^([^_]+)_",
