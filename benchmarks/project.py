@@ -36,6 +36,7 @@ def winner(root: Path, *overrides: str) -> Train:
     """Compose the settings of the winning recipe for the clips in `root`."""
     with initialize_config_dir(str(Path(__file__).parents[1] / "conf"), version_base="1.3"):
         paths = [f"data.root={root}", f"data.cache_dir={root / 'cache'}", "name=speed", "run_dir=run"]
+        paths.append("trainer.precision=32-true")  # as the notebook on a CPU
         return check(Train, compose("train", ["experiment=winner", *paths, *overrides]))
 
 

@@ -47,11 +47,18 @@ def test_members_take_the_gpus_of_a_machine_in_turn(num_gpus, number, accelerato
 
 
 @pytest.mark.parametrize(
-    ("num_gpus", "accelerator", "precision", "cache"),
-    [(1, "cuda", "16-mixed", "waveforms"), (0, "cpu", "32-true", "features")],
+    ("num_gpus", "accelerator", "bfloat16", "precision", "cache"),
+    [
+        (1, "cuda", True, "16-mixed", "waveforms"),
+        (0, "cpu", True, "bf16-mixed", "features"),
+        (0, "cpu", False, "32-true", "features"),
+    ],
     indirect=["num_gpus"],
 )
-def test_accelerator_precision_and_cache_follow_the_device(num_gpus, accelerator, precision, cache) -> None:
+def test_accelerator_precision_and_cache_follow_the_device(
+    num_gpus, accelerator, bfloat16, precision, cache, monkeypatch
+) -> None:
+    monkeypatch.setattr(device, "has_bfloat16", lambda: bfloat16)
     cfg = resolve()
     resolved = cfg.trainer.accelerator, cfg.trainer.precision, cfg.data.cache
     assert resolved == (accelerator, precision, cache)
@@ -81,23 +88,24 @@ def test_an_absent_device_is_an_error(num_gpus, accelerator) -> None:
 def test_bfloat16_without_instructions_for_it_is_a_warning(
     num_gpus, accelerator, precision, bfloat16, warns, monkeypatch, caplog
 ) -> None:
-    monkeypatch.setattr(device, "computes_bfloat16", lambda: bfloat16)
+    monkeypatch.setattr(device, "has_bfloat16", lambda: bfloat16)
+    monkeypatch.setattr(device, "on_x86", lambda: True)
     with caplog.at_level(logging.WARNING):
         resolve(accelerator, precision)
     assert (f"trainer.precision is {precision}, but this CPU has neither AVX512_BF16 nor AMX" in caplog.text) == warns
 
 
 @pytest.mark.parametrize(
-    ("machine", "avx512", "amx", "expected"),
+    ("machine", "avx512", "amx", "instructions", "usable"),
     [
-        ("x86_64", False, False, False),
-        ("x86_64", True, False, True),
-        ("AMD64", False, True, True),
-        ("arm64", False, False, True),
+        ("x86_64", False, False, False, False),
+        ("x86_64", True, False, True, True),
+        ("AMD64", False, True, True, True),
+        ("arm64", False, False, False, True),
     ],
 )
-def test_which_cpus_compute_bfloat16(machine, avx512, amx, expected, monkeypatch) -> None:
+def test_which_cpus_compute_bfloat16(machine, avx512, amx, instructions, usable, monkeypatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: machine)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
-    assert device.computes_bfloat16() == expected
+    assert (device.has_bfloat16(), device.computes_bfloat16()) == (instructions, usable)

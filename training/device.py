@@ -18,7 +18,8 @@ MIXED = ("bf16-mixed", "16-mixed", "bf16", "16", 16)  # on a CPU, Lightning repl
 def resolve_auto(cfg: Train) -> None:
     """Replace "auto" in trainer.accelerator, trainer.precision and data.cache by the choice for this machine.
 
-    On CUDA: 16-bit mixed precision, and features computed at every step. Elsewhere: float32, and features from disk.
+    On CUDA: 16-bit mixed precision, and features computed at every step. Elsewhere: features from disk, and float32, or
+    bfloat16 mixed precision on an x86 CPU that has instructions for it (docs/performance.md).
 
     Raises:
         SettingError: PyTorch finds no such device.
@@ -36,7 +37,8 @@ def resolve_auto(cfg: Train) -> None:
         )
     on_cuda = trainer.accelerator == "cuda"
     if trainer.precision == "auto":
-        trainer.precision = "16-mixed" if on_cuda else "32-true"
+        on_cpu = trainer.accelerator == "cpu"
+        trainer.precision = "16-mixed" if on_cuda else "bf16-mixed" if on_cpu and has_bfloat16() else "32-true"
     if cfg.data.cache == "auto":
         cfg.data.cache = "waveforms" if on_cuda else "features"
     if trainer.accelerator == "cpu" and trainer.precision in MIXED and not computes_bfloat16():
@@ -58,7 +60,14 @@ def choose_devices(trainer: Trainer, number: int) -> Any:
 
 
 def computes_bfloat16() -> bool:
-    """Whether the CPU has instructions for bfloat16; outside of x86, assume that it has."""
-    if platform.machine() not in ("x86_64", "AMD64"):
-        return True
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    """Whether the CPU computes in bfloat16 at a usable speed; outside of x86, assume that it does."""
+    return not on_x86() or has_bfloat16()
+
+
+def has_bfloat16() -> bool:
+    """Whether this is an x86 CPU with instructions for bfloat16: AVX512_BF16 or AMX."""
+    return on_x86() and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def on_x86() -> bool:
+    return platform.machine() in ("x86_64", "AMD64")
