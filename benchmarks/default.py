@@ -22,6 +22,8 @@ from settings import check
 from settings.train import Train
 from training.run import build_data, train
 
+NETWORK = {"freq_bins": 1, "time_pools": 4, "output": "softmax"}  # of 0.1.0, the only one in earlier versions
+
 keep_freed_memory()  # as the scripts do
 
 
@@ -32,7 +34,10 @@ def recipe(root: Path, *overrides: str) -> Train:
         data = [f"data.root={root / 'words'}", f"data.cache_dir={root / 'cache'}", "data.curriculum=0"]
         sizes = ["data.train_size=640", "data.val_size=32", "data.test_size=32"]
         options = [*data, *sizes, "name=speed", "run_dir=run", *overrides]
-        return check(Train, compose("train", ["experiment=best_words", *options]))
+        cfg = compose("train", ["experiment=best_words", *options])
+    if "time_pools" in cfg.model:
+        cfg.model.update(NETWORK)
+    return check(Train, cfg)
 
 
 def make_words(folder: Path) -> None:
@@ -106,7 +111,7 @@ def muon(root: Path) -> float:
     return rate(step)
 
 
-def training(root: Path, precision: str = "32-true") -> float:
+def training(root: Path, precision: str = "auto") -> float:
     """Train for four epochs as train.py does; return the mean speed of the last three."""
     with tempfile.TemporaryDirectory() as run_dir:
         options = [f"trainer.precision={precision}", "trainer.max_epochs=4", f"run_dir={run_dir}"]

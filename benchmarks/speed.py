@@ -45,7 +45,8 @@ ROWS: dict[str, tuple[tuple, tuple]] = {
     "default, forward and backward": (("default.forward_backward",), ("earlier_default.forward_backward",)),
     "default, Muon": (("default.muon",), ("earlier_default.muon",)),
     "default, training": (("default.training",), ("earlier_default.training",)),
-    "default, training, bf16-mixed / 32-true": (("default.training", "bf16-mixed"), ("default.training",)),
+    "default, training, 32-true": (("default.training", "32-true"), ("earlier_default.training", "32-true")),
+    "default, training, bf16-mixed / 32-true": (("default.training", "bf16-mixed"), ("default.training", "32-true")),
 }
 COLUMNS = ["row", "clips_per_s", "reference_clips_per_s", "ratio", "lowest", "highest"]
 

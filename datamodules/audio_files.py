@@ -30,6 +30,15 @@ def list_recordings(folder: Path) -> list[Path]:
     return [path for path in list_files(folder) if path.suffix.lower() in EXTENSIONS]
 
 
+def walk_recordings(folder: Path) -> list[Path]:
+    """Recordings in `folder` and its subfolders, sorted; hidden files and folders are skipped."""
+    recordings = list_recordings(folder)
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir() and entry.name[0] != ".":
+            recordings += walk_recordings(entry)
+    return recordings
+
+
 def list_files(folder: Path) -> list[Path]:
     """Files directly in `folder`, sorted by name; hidden files are skipped."""
     with os.scandir(folder) as entries:

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from datamodules.noise import colored_noise
+
 
 def _mask(size: int, max_width: int, batch_size: int, device: torch.device, generator: Generator | None) -> Tensor:
     """`(B, size)` bool, true on one band per clip: width u * max_width, start v * (size - width), both floored.
@@ -42,9 +44,7 @@ class AddNoise(nn.Module):
     def forward(self, waveforms: Tensor, generator: Generator | None = None) -> Tensor:
         (batch_size, length), device = waveforms.shape, waveforms.device
         u = torch.rand(3, batch_size, 1, device=device, generator=generator)
-        spectrum = torch.fft.rfft(torch.randn(batch_size, length, device=device, generator=generator))
-        frequency = torch.arange(spectrum.shape[1], device=device).clamp(min=1)
-        noise = torch.fft.irfft(spectrum * frequency ** -u[0], n=length)
+        noise = colored_noise(2 * u[0], length, generator)
         low, high = self.snr_db
         snr = 10 ** ((low + (high - low) * u[1]) / 10)
         power = waveforms.square().mean(dim=1, keepdim=True) / noise.square().mean(dim=1, keepdim=True)

@@ -23,14 +23,16 @@ FORMAT_VERSION = 3  # part of every key; increase it when the same inputs give d
 
 
 def cache_key(*parts: Any) -> str:
-    """A short hash of plain values, files (path, size and modification time) and the format version."""
+    """A short hash of plain values, arrays, files (path, size and modification time) and the format version."""
     text = json.dumps([FORMAT_VERSION, *parts], sort_keys=True, default=_fingerprint)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _fingerprint(path: Path) -> list[str | int]:
-    stat = path.stat()
-    return [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
+def _fingerprint(value: Path | np.ndarray) -> list:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    stat = value.stat()
+    return [str(value.resolve()), stat.st_size, stat.st_mtime_ns]
 
 
 def cached_array(

@@ -123,7 +123,8 @@ class OnTheFlyMixtures(Dataset[Any]):
         """The mixer of the epoch: the curriculum starts with single words, which are easier, and adds words."""
         if self._epoch >= self.curriculum:
             return self.mixer
-        return replace(self.mixer, k=(1, 1 + self._epoch * self.mixer.k[1] // self.curriculum))
+        min_k, max_k = self.mixer.k
+        return replace(self.mixer, k=(min(1, min_k), 1 + self._epoch * max_k // self.curriculum))
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import numpy as np
 from datamodules.audio_files import existing_folder, list_recordings
 from datamodules.clips import Clips, Splits
 from datamodules.folds import check_share, take_fold
-from datamodules.recordings import cached_waveforms
 from datamodules.targets_table import TargetTable, normalize_name, read_targets
+from datamodules.waveform_cache import cached_waveforms
 from errors import DataError
 
 

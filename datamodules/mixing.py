@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -12,18 +12,22 @@ from torch import Tensor
 from datamodules.waveforms import SAMPLE_RATE
 
 BLOCK = 80  # samples; speeds are multiples of 1 / BLOCK
+UNKNOWN_SHARE = 0.25
+BACKGROUND_SHARE = 0.5
+BACKGROUND_DB = (5.0, 30.0)
+NO_ROWS = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
 class Mixtures:
-    """The parameters of `n` mixtures of up to `k` words; row i describes mixture i.
+    """The parameters of `n` mixtures of up to `k` recordings; row i describes mixture i.
 
     Args:
-        recordings: `(n, k)` rows of the array of single words.
-        gains: `(n, k)` amplitude factors; 0 leaves a word out.
+        recordings: `(n, k)` rows of the array of recordings.
+        gains: `(n, k)` amplitude factors; 0 leaves a recording out.
         offsets: `(n, k)` delays in samples; negative is earlier.
-        speeds: `(n, k)` factors; above 1 a word is shorter and higher.
-        targets: `(n, num_classes)`, equal shares for the words of a mixture.
+        speeds: `(n, k)` factors; above 1 a recording is shorter and higher.
+        targets: `(n, num_classes)`, equal shares for the words of a mixture; zeros if it has none.
     """
 
     recordings: np.ndarray
@@ -38,12 +42,15 @@ class Mixer:
     """Samples mixtures: different words with equal shares in the target.
 
     Args:
-        words: for each class, the rows of its recordings in the array of single words.
+        words: for each class, the rows of its recordings in the array of recordings.
         k: minimum and maximum number of words in a mixture, uniform between them.
         gain_db: each word is attenuated by a level uniform in [0, gain_db] dB.
         offset: each word is shifted by a time uniform in [-offset, offset] seconds.
         speeds: one per class; its words are played at a speed log-uniform in [1 / (1 + speed), 1 + speed], rounded to
             1/80. This changes pitch and tempo, so it simulates other speakers. Empty: all words at their own speed.
+        unknown: rows of recordings of other words. Where a mixture has fewer words than the maximum, one of them takes
+            each free place with probability UNKNOWN_SHARE.
+        background: rows of background sounds. BACKGROUND_SHARE of the mixtures have one, BACKGROUND_DB below a word.
         sample_rate: in Hz.
 
     Source: speed perturbation, Ko et al., Interspeech 2015.
@@ -54,6 +61,8 @@ class Mixer:
     gain_db: float = 3.0
     offset: float = 0.1
     speeds: Sequence[float] = ()
+    unknown: np.ndarray = field(default_factory=NO_ROWS.copy)
+    background: np.ndarray = field(default_factory=NO_ROWS.copy)
     sample_rate: int = SAMPLE_RATE
 
     def draw(self, n: int, rng: np.random.Generator) -> Mixtures:
@@ -67,7 +76,7 @@ class Mixer:
         starts = np.concatenate([[0], counts.cumsum()[:-1]])
         picks = (rng.random((n, max_k)) * counts[classes]).astype(np.int64)
         recordings = np.concatenate(self.words)[starts[classes] + picks]
-        gains = 10 ** (-self.gain_db * rng.random((n, max_k)) / 20) * present
+        levels = 10 ** (-self.gain_db * rng.random((n, max_k)) / 20)
         max_offset = round(self.offset * self.sample_rate)
         offsets = rng.integers(-max_offset, max_offset + 1, size=(n, max_k))
         speeds = np.ones((n, max_k))
@@ -75,6 +84,16 @@ class Mixer:
             speeds = (1 + np.array(self.speeds)[classes]) ** rng.uniform(-1, 1, size=(n, max_k))
         targets = np.zeros((n, num_classes), np.float32)
         np.put_along_axis(targets, classes, present / np.maximum(present.sum(axis=1, keepdims=True), 1), axis=1)
+        if len(self.unknown):
+            other = ~present & (rng.random((n, max_k)) < UNKNOWN_SHARE)
+            recordings = np.where(other, rng.choice(self.unknown, (n, max_k)), recordings)
+            present |= other
+        gains = levels * present
+        if len(self.background):  # one more column
+            present = rng.random((n, 1)) < BACKGROUND_SHARE
+            recordings = np.hstack([recordings, rng.choice(self.background, (n, 1))])
+            gains = np.hstack([gains, present * 10 ** (-rng.uniform(*BACKGROUND_DB, (n, 1)) / 20)])
+            offsets, speeds = np.pad(offsets, ((0, 0), (0, 1))), np.pad(speeds, ((0, 0), (0, 1)), constant_values=1)
         return Mixtures(recordings, gains.astype(np.float32), offsets, speeds.astype(np.float32), targets)
 
 

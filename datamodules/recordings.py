@@ -13,7 +13,6 @@ import numpy as np
 import soundfile
 
 from datamodules.audio_files import diagnose
-from datamodules.cache import cache_key, cached_array
 from datamodules.resampling import check_rate, resample
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, to_int16
 from errors import DataError
@@ -203,19 +202,3 @@ def check_all_read(errors: Mapping[Path, str], num_recordings: int) -> None:
         more = [f"... and {len(errors) - 5} more"] if len(errors) > 5 else []
         lines = [f"{len(errors)} of {num_recordings} recordings cannot be used:", *sorted(errors.values())[:5], *more]
         raise DataError("\n".join(lines))
-
-
-def cached_waveforms(paths: Sequence[Path], cache_dir: Path, description: str) -> tuple[np.ndarray, str]:
-    """Recordings -> `(N, 16000)` int16 from the cache, and their cache key."""
-    try:
-        key = cache_key("waveforms", SAMPLE_RATE, NUM_SAMPLES, list(paths))
-    except FileNotFoundError as error:
-        raise DataError(f"{error.filename}: broken symbolic link; restore its target or remove it") from error
-    array = cached_array(
-        cache_dir / f"waveforms-{key}.npy",
-        (len(paths), NUM_SAMPLES),
-        np.int16,
-        lambda: read_clips(paths, SAMPLE_RATE, NUM_SAMPLES),
-        description,
-    )
-    return array, key

@@ -1,24 +1,23 @@
 """Word folders: recordings of single words, mixed into clips with known targets."""
 
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from datamodules.audio_files import existing_folder, list_recordings
+from datamodules.audio_files import existing_folder, list_recordings, walk_recordings
+from datamodules.background import Background, BackgroundFolder, GeneratedNoise
 from datamodules.cache import cache_key, cached_array
 from datamodules.clips import Clips, OnTheFlyMixtures, Splits, render
 from datamodules.competition import CompetitionFolder
-from datamodules.folds import check_share, take_fold
-from datamodules.mixing import Mixer
-from datamodules.recordings import cached_waveforms
+from datamodules.mixing import NO_ROWS, Mixer
+from datamodules.speakers import find_speakers, split_speakers
+from datamodules.waveform_cache import cached_waveforms
 from datamodules.waveforms import NUM_SAMPLES, to_int16
 from errors import DataError
 from messages import count, first_names
-
-MAX_DRAWS = 100  # random splits of the speakers to try
 
 
 class WordFolder:
@@ -33,6 +32,9 @@ class WordFolder:
         speed_speakers: words with more training speakers than this are not perturbed; None: all words are.
         curriculum: share of the epochs over which k rises from 1 to its value.
         num_epochs: epochs of the training; required for a curriculum.
+        background: folder of recordings of noise and other sounds, mixed into half of the clips; None: if clips may
+            have no words (k from 0), `root/_background_noise_` or else white to brown noise, otherwise no background.
+        unknown: folder of recordings of other words, mixed into clips with fewer words than the maximum.
         speaker_regex: its first group, found in a file's name, is the speaker; no speaker is in two splits.
         val_fraction, test_fraction: shares of the speakers.
         train_size: mixtures per epoch, new in every epoch.
@@ -54,6 +56,8 @@ class WordFolder:
         speed_speakers: int | None = 100,
         curriculum: float = 0.0,
         num_epochs: int | None = None,
+        background: str | None = None,
+        unknown: str | None = None,
         speaker_regex: str = r"^([^_]+)_",
         val_fraction: float = 0.15,
         test_fraction: float = 0.15,
@@ -70,6 +74,8 @@ class WordFolder:
         self.mixing: dict[str, Any] = {"k": (min_k, max_k), "gain_db": gain_db, "offset": offset}
         self.speed, self.speed_speakers = speed, speed_speakers
         self.ramp = curriculum_epochs(curriculum, num_epochs)
+        self.background = None if background is None else Path(background).expanduser()
+        self.unknown = None if unknown is None else Path(unknown).expanduser()
         self.submission = None if submission is None else CompetitionFolder(submission)
         self.fractions = {"val": val_fraction, "test": 0.0 if submission else test_fraction}
         self.train_size, self.sizes = train_size, {"val": val_size, "test": test_size}
@@ -81,19 +87,28 @@ class WordFolder:
             DataError: with the file or folder and what to do.
         """
         names, paths, labels = self._recordings()
-        speakers = np.array(self._speakers(paths))
-        split_of = self._split_speakers(speakers, labels)
+        unknown, background = self._unknown_recordings(names), self._background()
+        labels = np.concatenate([labels, np.full(len(unknown), -1)])
+        speakers = find_speakers([*paths, *unknown], self.speaker_regex)
+        split_of = split_speakers(speakers, labels, self.fractions, self.fold, self.split_seed)
         mixers, sizes = {}, {}
         for split in ("train", *(split for split, share in self.fractions.items() if share)):
             in_split = split_of == split
             rows = [np.flatnonzero((labels == i) & in_split) for i in range(len(names))]  # per word
             self._check_words(split, dict(zip(names, map(len, rows), strict=True)), speakers)
-            speeds = [self._speed(len(set(speakers[row]))) if split == "train" else 0.0 for row in rows]
-            mixers[split] = Mixer(rows, **self.mixing, speeds=speeds)
+            mixers[split] = Mixer(
+                rows,
+                **self.mixing,
+                speeds=[self._speed(len(set(speakers[row]))) if split == "train" else 0.0 for row in rows],
+                unknown=np.flatnonzero((labels == -1) & in_split),
+                background=len(labels) + self._take_background(split, background),
+            )
+            if split != "train":  # clips without words have no target, and so no KL divergence
+                mixers[split] = replace(mixers[split], k=(max(1, self.mixing["k"][0]), self.mixing["k"][1]))
             sizes[split] = {"recordings": int(in_split.sum()), "speakers": len(set(speakers[in_split]))}
         submission = self.submission.load_test(cache_dir, names) if self.submission else None
         # One array `(N, 16000)` for all splits; each split mixes its own rows of it.
-        array, key = cached_waveforms(paths, cache_dir, "reading words")
+        array, key = cached_waveforms([*paths, *unknown], cache_dir, "reading words", background)
 
         def fixed(split: str) -> Clips | None:
             return self._fixed_mixtures(split, array, key, mixers[split], cache_dir) if split in mixers else None
@@ -104,6 +119,40 @@ class WordFolder:
         if submission and test:
             sizes["test"] = {"recordings": len(test)}
         return Splits(names, columns, train, val, test, sizes)
+
+    def _unknown_recordings(self, names: Sequence[str]) -> list[Path]:
+        """Recordings of other words: those of `unknown` that are not in a subfolder of one of the words."""
+        if self.unknown is None:
+            return []
+        min_k, max_k = self.mixing["k"]
+        if min_k == max_k:
+            raise DataError(
+                f"data.unknown needs clips with fewer than {max_k} words; give a range, such as data.k=[0,{max_k}]"
+            )
+        existing_folder(self.unknown, "set data.unknown to a folder with recordings of other words")
+        paths = [path for path in walk_recordings(self.unknown) if path.parent.name not in names]
+        if not paths:
+            raise DataError(f"{self.unknown}: contains no recordings of other words; add some, or data.unknown=null")
+        return paths
+
+    def _background(self) -> Background | None:
+        """Background for the mixtures, if it is given or if there are clips without words."""
+        if self.background is not None:
+            return BackgroundFolder(
+                existing_folder(self.background, "set data.background to a folder with recordings of noise")
+            )
+        if self.mixing["k"][0] > 0:
+            return None
+        folder = self.root / "_background_noise_"
+        return BackgroundFolder(folder) if folder.is_dir() else GeneratedNoise()
+
+    def _take_background(self, split: str, background: Background | None) -> np.ndarray:
+        """The background clips of a split."""
+        if background is None:
+            return NO_ROWS
+        val, test = self.fractions.values()
+        shares = {"train": (0.0, 1 - val - test), "val": (1 - val - test, 1 - test), "test": (1 - test, 1.0)}
+        return background.take(*shares[split])
 
     def _speed(self, num_speakers: int) -> float:
         """Speed perturbation of a word: many speakers differ enough."""
@@ -139,60 +188,13 @@ class WordFolder:
             if not paths[name]:
                 raise DataError(f"{self.root / name}: contains no recordings; add some or remove the folder")
         min_k, max_k = self.mixing["k"]
-        if not 1 <= min_k <= max_k <= len(names):
+        if not (0 <= min_k <= max_k <= len(names) and max_k):
             k = min_k if min_k == max_k else f"[{min_k}, {max_k}]"
             raise DataError(
                 f"data.k is {k}, but there are {count(len(names), 'word')} in {self.root}; choose 1 to {len(names)}"
             )
         labels = np.repeat(np.arange(len(names)), [len(paths[name]) for name in names])
         return names, [path for name in names for path in paths[name]], labels
-
-    def _split_speakers(self, speakers: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """The speaker and the word of each recording -> the name of its split.
-
-        Speakers are split at random, again if a split lacks a word that few speakers recorded.
-        """
-        for split, share in self.fractions.items():
-            check_share(f"data.{split}_fraction", share)
-        rng = np.random.default_rng(self.split_seed)
-        num_pairs = (1 + sum(share > 0 for share in self.fractions.values())) * len(set(labels))
-        for _ in range(MAX_DRAWS):
-            split_of = self._split_at_random(speakers, rng)
-            if len(set(zip(split_of, labels, strict=True))) == num_pairs:
-                break
-        return split_of
-
-    def _split_at_random(self, speakers: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """The speaker of each recording -> the name of its split, at random."""
-        order = rng.permutation(sorted(set(speakers)))
-        num_val, num_test = (round(share * len(order)) or int(share > 0) for share in self.fractions.values())
-        val, test, train = np.split(order, [num_val, num_val + num_test])
-        if self.fold is not None:
-            val = take_fold(
-                np.concatenate([val, train]), self.fractions["val"], self.fold, "speakers outside the test split"
-            )
-        split_of = dict.fromkeys(order, "train") | dict.fromkeys(val, "val") | dict.fromkeys(test, "test")
-        return np.array([split_of[speaker] for speaker in speakers])
-
-    def _speakers(self, paths: Sequence[Path]) -> list[str]:
-        """The speaker of each recording, from its file name."""
-        try:
-            pattern = re.compile(self.speaker_regex)
-        except re.error as error:
-            raise DataError(
-                f"data.speaker_regex ({self.speaker_regex}) is not a valid regular expression ({error}); correct it"
-            ) from error
-        speakers = []
-        for path in paths:
-            match = pattern.search(path.name)
-            speaker = match and match[min(1, pattern.groups)]
-            if not speaker:
-                raise DataError(
-                    f"{path}: data.speaker_regex ({self.speaker_regex}) does not match the file name; "
-                    "rename the file or use an expression whose first group is the speaker"
-                )
-            speakers.append(speaker)
-        return speakers
 
     def _fixed_mixtures(self, split: str, array: np.ndarray, key: str, mixer: Mixer, cache_dir: Path) -> Clips:
         """The mixtures of a validation or test split, from the cache; the same for all members of an ensemble."""
@@ -201,7 +203,7 @@ class WordFolder:
         if split == "val" and self.fold is not None:
             name, seed = f"fold{self.fold}_val", [*seed, self.fold]
         mixtures = mixer.draw(size, np.random.default_rng(seed))
-        key = cache_key("mixtures", key, seed, size, self.mixing, [rows.tolist() for rows in mixer.words])
+        key = cache_key("mixtures", key, seed, size, asdict(mixer))
         waveforms = cached_array(
             cache_dir / f"mixtures-{key}.npy",
             (size, NUM_SAMPLES),

@@ -13,7 +13,7 @@ from datamodules.features import MultiResolutionMel
 from datamodules.seeding import derive_seed
 from errors import RunError, SettingError
 from lightning_modules.muon import Muon
-from lightning_modules.outputs import kl_divergence
+from lightning_modules.outputs import WordSets, kl_divergence
 from lightning_modules.registry import build_network
 from lightning_modules.teacher import Teacher
 
@@ -108,12 +108,16 @@ class WordClassifier(LightningModule):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         features, targets = batch
-        log_probs = self(features)
+        logits, output = self.logits(features), self.network.output
+        log_probs = output(logits)
         values = {
             "val/kl": kl_divergence(log_probs, targets),
             "val/recall": topk_recall(log_probs, targets),
             "val/kl_constant": uniform_kl(targets),
         }
+        if isinstance(output, WordSets) and output.num_sizes > 1:
+            number = output.log_num_words(logits).argmax(dim=1) + output.k[0]
+            values["val/num_words"] = (number == (targets > 0).sum(dim=1)).float().mean()
         self.log_dict(values, prog_bar=True, batch_size=len(targets), sync_dist=True)
 
     def on_train_start(self) -> None:

@@ -24,7 +24,6 @@ from settings.fields import (
 from settings.options import Options
 from settings.plugin import Plugin
 
-WORDS = whole(1)
 Size = Annotated[int, whole(1, 10_000_000)]
 
 
@@ -71,9 +70,9 @@ class Mixing(Loading):
 
     k: Annotated[
         int | list[int],
-        either(WORDS, pair(WORDS, ""), remedy="give a whole number from 1 on, or a range such as [2,4]"),
+        either(whole(1), pair(whole(0), ""), remedy="give a whole number from 1 on, or a range such as [0,4]"),
     ]
-    """Different words in a clip: a number or a range, [least, most]."""
+    """Different words in a clip: a number or a range, [least, most]; from 0: clips may have none of the words."""
     gain_db: Annotated[float, real(0, 100)]
     """Each word is attenuated by 0 to this many dB."""
     offset: Annotated[float, real(0, 1)]
@@ -84,6 +83,10 @@ class Mixing(Loading):
     """Words with more training speakers than this are not perturbed; null: all words are."""
     curriculum: Fraction
     """Share of the epochs over which k rises from 1 to its value."""
+    background: ExistingFolder | None
+    """Recordings of noise and other sounds, mixed into half of the clips; null: if k is from 0, noise."""
+    unknown: ExistingFolder | None
+    """Recordings of other words, mixed into clips with fewer words than the maximum of k."""
     speaker_regex: Regex
     """Its first group, found in a file's name, is the speaker; no speaker is in two splits."""
     val_fraction: Share

@@ -12,7 +12,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from allocator import keep_freed_memory
 from datamodules.clips import Splits
 from datamodules.overlap import OverlapDataModule
-from errors import RunError
+from errors import DataError, RunError
 from inference.member import read_checkpoint
 from lightning_modules.classifier import WordClassifier
 from runs.folder import RunFolder
@@ -116,12 +116,16 @@ def build_learner(cfg: Train, splits: Splits) -> WordClassifier:
     """The network with its optimizer and schedule, compiled and with a teacher if the settings ask for it.
 
     Raises:
-        DataError: the targets are not equal shares of sets of words, and the network's output needs them.
+        DataError: model.output does not fit the targets: set needs equal shares, softmax a word in every clip.
     """
-    network = as_dict(cfg.model)
+    network, k = as_dict(cfg.model), splits.train.k
     if network.get("output") == "set":
         splits.train.check_equal_shares()
-        network["k"] = list(splits.train.k)
+        network["k"] = list(k)
+    elif k[0] == 0:
+        raise DataError(
+            f"data.k is [0, {k[1]}], but a softmax cannot predict that there are no words; use model.output=set"
+        )
     with blame("model"):
         learner = WordClassifier(
             class_names=splits.class_names,

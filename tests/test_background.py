@@ -1,0 +1,179 @@
+"""Clips without words, other words and background sounds in the mixtures of a word folder."""
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from datamodules.audio_files import walk_recordings
+from datamodules.background import NUM_NOISES, BackgroundFolder, GeneratedNoise
+from datamodules.mixing import BACKGROUND_DB, BACKGROUND_SHARE, UNKNOWN_SHARE, Mixer
+from datamodules.sources import WordFolder
+from datamodules.words import WordFolder as Words
+from errors import DataError
+from tests.helpers.data_modules import load_error, load_words
+from tests.helpers.distributions import assert_share, assert_uniform, assert_uniform_between
+from tests.helpers.fake_recordings import RATE, tone, write_word_folder
+
+ROWS = [np.array([0, 1]), np.array([2]), np.array([3, 4])]
+
+
+def write_background(folder, hertz=5000, seconds=(3, 0.5)):
+    folder.mkdir(parents=True)
+    for i, length in enumerate(seconds):
+        soundfile.write(folder / f"sound{i}.wav", tone(hertz, seconds=length), RATE)
+    return folder
+
+
+def draw(n=6000, **options):
+    return Mixer(ROWS, **{"k": (0, 3), **options}).draw(n, np.random.default_rng(0))
+
+
+def test_mixtures_may_have_no_words():
+    mixtures = draw()
+    number = (mixtures.targets > 0).sum(axis=1)
+    assert_uniform(number, 4)
+    assert np.array_equal(number, (mixtures.gains > 0).sum(axis=1))
+    assert not mixtures.targets[number == 0].any()
+
+
+def test_other_words_take_a_share_of_the_free_places():
+    mixtures = draw(unknown=np.array([7, 8]))
+    words = (mixtures.targets > 0).sum(axis=1, keepdims=True)
+    free = np.arange(3) >= words
+    other = np.isin(mixtures.recordings, [7, 8])
+    assert not (other & ~free).any()
+    assert_share(other[free], UNKNOWN_SHARE)
+    assert np.array_equal(mixtures.gains > 0, ~free | other)
+    assert_uniform(mixtures.recordings[other] - 7, 2)
+
+
+def test_half_of_the_mixtures_have_background_below_the_words():
+    mixtures = draw(background=np.arange(10, 15), gain_db=0)
+    recordings, gains = mixtures.recordings[:, -1], mixtures.gains[:, -1]
+    assert_uniform(recordings - 10, 5)
+    assert_share(gains > 0, BACKGROUND_SHARE)
+    assert_uniform_between(-20 * np.log10(gains[gains > 0]), *BACKGROUND_DB)
+    assert (mixtures.offsets[:, -1] == 0).all() and (mixtures.speeds[:, -1] == 1).all()
+
+
+def test_without_background_and_other_words_the_mixtures_are_the_same_as_with_them():
+    plain, full = draw(), draw(unknown=np.array([7]), background=np.array([8]))
+    assert np.array_equal(plain.targets, full.targets)
+    present = plain.gains > 0
+    assert np.array_equal(plain.recordings[present], full.recordings[:, :-1][present])
+
+
+def test_only_training_clips_have_no_words(words, cache_dir):
+    splits = load_words(words, cache_dir, k=(0, 2), train_size=300)
+    _, targets = splits.train.batch(range(300))
+    assert_share((targets.sum(dim=1) == 0).numpy(), 1 / 3)
+    assert splits.train.k == (0, 2)
+    assert splits.val.k == splits.test.k == (1, 2)
+
+
+def test_clips_without_words_have_noise_or_silence(words, cache_dir):
+    splits = load_words(words, cache_dir, k=(0, 2), train_size=400)
+    waveforms, targets = splits.train.batch(range(400))
+    empty = waveforms[targets.sum(dim=1) == 0]
+    assert_share((empty != 0).any(dim=1).numpy(), BACKGROUND_SHARE)
+
+
+def test_a_curriculum_starts_with_clips_of_one_word_or_none(words, cache_dir):
+    splits = load_words(words, cache_dir, k=(0, 3), curriculum=0.5, num_epochs=10, train_size=300)
+    number = (splits.train.batch(range(300))[1] > 0).sum(dim=1)
+    assert set(number.tolist()) == {0, 1}
+
+
+def spectral_peak(waveforms):
+    return torch.fft.rfft(waveforms).abs().argmax(dim=1)
+
+
+@pytest.mark.parametrize("place", ["background", "root"])
+def test_background_recordings_are_mixed_in(words, cache_dir, tmp_path, place):
+    folder = write_background(words / "_background_noise_" if place == "root" else tmp_path / "b")
+    options = {} if place == "root" else {"background": str(folder)}
+    splits = load_words(words, cache_dir, k=(0, 1), train_size=200, **options)
+    waveforms, targets = splits.train.batch(range(200))
+    loud = waveforms.abs().amax(dim=1) > 0.1
+    empty = (targets.sum(dim=1) == 0) & loud
+    assert empty.sum() > 20 and (spectral_peak(waveforms[empty]) == 5000).all()
+
+
+def test_background_without_a_range_of_words(words, cache_dir, tmp_path):
+    splits = load_words(words, cache_dir, k=2, train_size=200, background=str(write_background(tmp_path / "b")))
+    waveforms, _ = splits.train.batch(range(200))
+    power = torch.fft.rfft(waveforms).abs().square()
+    assert_share((power[:, 5000] > 20 * power[:, 5100]).numpy(), BACKGROUND_SHARE)
+
+
+def test_a_folder_of_background_is_cut_into_seconds(tmp_path):
+    background = BackgroundFolder(write_background(tmp_path / "b", seconds=(10, 3.7, 0.5)))
+    clips = np.concatenate(list(background.clips()))
+    assert background.counts == [10, 3, 1] and clips.shape == (14, RATE) and clips.dtype == np.int16
+    assert np.array_equal(clips[13, : RATE // 2], clips[13, RATE // 2 :])
+    shares = [background.take(0, 0.7), background.take(0.7, 0.85), background.take(0.85, 1)]
+    assert sorted(np.concatenate(shares)) == list(range(14))
+    assert list(shares[0]) == [0, 1, 2, 3, 4, 5, 6, 10, 11, 13]
+
+
+def test_generated_noise_is_white_to_brown():
+    noise = GeneratedNoise()
+    clips = np.concatenate(list(noise.clips()))
+    assert clips.shape == (NUM_NOISES, RATE) and (np.abs(clips).max(axis=1) > 29_000).all()
+    power = np.abs(np.fft.rfft(clips[:, :8192].astype(np.float64))) ** 2
+    octaves = np.log2(np.stack([power[:, low : 2 * low].mean(axis=1) for low in (64, 128, 256, 512, 1024)], axis=1))
+    slope = -np.polyfit(range(5), octaves.T, 1)[0]
+    assert_uniform_between(slope.clip(0, 2), 0, 2, bins=4)
+
+
+def test_other_words_have_speakers_of_their_split(words, cache_dir, tmp_path):
+    other = write_word_folder(tmp_path / "other", ["left", "yes"])
+    source = Words(words, k=(0, 2), unknown=str(other), train_size=60, val_size=40, test_size=40)
+    splits = source.load(cache_dir, 0)
+    paths = walk_recordings(other / "yes")
+    first = len(walk_recordings(words))
+    rows = splits.train.mixer.unknown
+    assert (rows >= first).all() and (rows < first + len(paths)).all()  # none of `left`, which is one of the words
+    speakers = {paths[row - first].name.split("_")[0] for row in rows}
+    assert splits.sizes["train"]["speakers"] == len(speakers)
+
+
+BAD = {
+    "unknown with one number of words": (
+        lambda tmp: {"unknown": str(tmp)},
+        r"data\.unknown needs clips with fewer than 2 words; give a range, such as data\.k=\[0,2\]",
+    ),
+    "unknown without recordings": (
+        lambda tmp: {"unknown": str(tmp), "k": (0, 2)},
+        r"{tmp}: contains no recordings of other words; add some, or data\.unknown=null",
+    ),
+    "background without recordings": (
+        lambda tmp: {"background": str(tmp)},
+        r"{tmp}: contains no recordings; add recordings of noise and other sounds",
+    ),
+    "no folder of background": (
+        lambda tmp: {"background": str(tmp / "none")},
+        r"{tmp}/none: no such folder; set data\.background to a folder with recordings of noise",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_folders(words, cache_dir, tmp_path, case):
+    options, message = BAD[case]
+    folder = tmp_path / "given"
+    folder.mkdir()
+    error = load_error(WordFolder(words, **{"k": 2, **options(folder)}), cache_dir)
+    assert re.fullmatch(message.replace("{tmp}", re.escape(str(folder))), error)
+
+
+def test_a_background_recording_that_is_not_audio(words, cache_dir, tmp_path):
+    folder = write_background(tmp_path / "b")
+    (folder / "bad.wav").write_bytes(b"no sound")
+    with pytest.raises(DataError, match=f"{folder}/bad.wav: cannot be read as audio"):
+        load_words(words, cache_dir, background=str(folder))
+    shutil.rmtree(folder)
