@@ -12,7 +12,6 @@ from torch import Tensor
 from datamodules.waveforms import SAMPLE_RATE
 
 BLOCK = 80  # samples; speeds are multiples of 1 / BLOCK
-UNKNOWN_SHARE = 0.25
 BACKGROUND_SHARE = 0.5
 BACKGROUND_DB = (5.0, 30.0)
 NO_ROWS = np.zeros(0, np.int64)
@@ -26,7 +25,7 @@ class Mixtures:
         recordings: `(n, k)` rows of the array of recordings.
         gains: `(n, k)` amplitude factors; 0 leaves a recording out.
         offsets: `(n, k)` delays in samples; negative is earlier.
-        speeds: `(n, k)` factors; above 1 a recording is shorter and higher.
+        speeds: `(n, k)` factors; above 1 a recording is shorter and higher, below 0 it is played backward.
         targets: `(n, num_classes)`, equal shares for the words of a mixture; zeros if it has none.
     """
 
@@ -48,8 +47,9 @@ class Mixer:
         offset: each word is shifted by a time uniform in [-offset, offset] seconds.
         speeds: one per class; its words are played at a speed log-uniform in [1 / (1 + speed), 1 + speed], rounded to
             1/80. This changes pitch and tempo, so it simulates other speakers. Empty: all words at their own speed.
-        unknown: rows of recordings of other words. Where a mixture has fewer words than the maximum, one of them takes
-            each free place with probability UNKNOWN_SHARE.
+        unknown_share: where a mixture has fewer words than the maximum, other speech takes each free place with this
+            probability: a word played backward or, half of the time if there are any, a recording of another word.
+        unknown: rows of recordings of other words.
         background: rows of background sounds. BACKGROUND_SHARE of the mixtures have one, BACKGROUND_DB below a word.
         sample_rate: in Hz.
 
@@ -61,6 +61,7 @@ class Mixer:
     gain_db: float = 3.0
     offset: float = 0.1
     speeds: Sequence[float] = ()
+    unknown_share: float = 0.0
     unknown: np.ndarray = field(default_factory=NO_ROWS.copy)
     background: np.ndarray = field(default_factory=NO_ROWS.copy)
     sample_rate: int = SAMPLE_RATE
@@ -84,9 +85,12 @@ class Mixer:
             speeds = (1 + np.array(self.speeds)[classes]) ** rng.uniform(-1, 1, size=(n, max_k))
         targets = np.zeros((n, num_classes), np.float32)
         np.put_along_axis(targets, classes, present / np.maximum(present.sum(axis=1, keepdims=True), 1), axis=1)
-        if len(self.unknown):
-            other = ~present & (rng.random((n, max_k)) < UNKNOWN_SHARE)
-            recordings = np.where(other, rng.choice(self.unknown, (n, max_k)), recordings)
+        if self.unknown_share:
+            other = ~present & (rng.random((n, max_k)) < self.unknown_share)
+            backward = other & (rng.random((n, max_k)) < (0.5 if len(self.unknown) else 1))
+            speeds = np.where(backward, -speeds, speeds)
+            if len(self.unknown):
+                recordings = np.where(other & ~backward, rng.choice(self.unknown, (n, max_k)), recordings)
             present |= other
         gains = levels * present
         if len(self.background):  # one more column
@@ -100,10 +104,14 @@ class Mixer:
 def mix(words: Tensor, gains: Tensor, offsets: Tensor, speeds: Tensor) -> Tensor:
     """Single words `(B, k, T)`; gains, offsets and speeds `(B, k)` -> mixtures `(B, T)` in [-1, 1] with peak 0.9.
 
+    A negative speed plays a word backward.
     Words are first scaled to equal RMS level, so a gain is a ratio between words whatever their recording levels.
     `words` may be on a GPU; the other arguments are on the CPU, so that nothing is read back from the GPU.
     """
     words = words.float()
+    if (speeds < 0).any():
+        words = torch.where(send(speeds < 0, words.device)[..., None], words.flip(-1), words)
+        speeds = speeds.abs()
     level = words.square().mean(dim=-1).sqrt().clamp(min=1e-6)
     moved = shift(words, offsets) if (speeds == 1).all() else speed_perturbation(words, offsets, speeds)
     mixture = torch.einsum("bk,bkt->bt", send(gains, words.device) / level, moved)

@@ -19,6 +19,8 @@ from datamodules.waveforms import NUM_SAMPLES, to_int16
 from errors import DataError
 from messages import count, first_names
 
+UNKNOWN_SHARE = 0.25  # of the places that a clip with fewer words leaves free
+
 
 class WordFolder:
     """`root/<word>/*`: recordings of single words, mixed into clips with known targets.
@@ -34,7 +36,8 @@ class WordFolder:
         num_epochs: epochs of the training; required for a curriculum.
         background: folder of recordings of noise and other sounds, mixed into half of the clips; None: if clips may
             have no words (k from 0), `root/_background_noise_` or else white to brown noise, otherwise no background.
-        unknown: folder of recordings of other words, mixed into clips with fewer words than the maximum.
+        unknown: folder of recordings of other words. With it, or if clips may have no words, other speech is mixed into
+            clips with fewer words than the maximum: these recordings, and words played backward.
         speaker_regex: its first group, found in a file's name, is the speaker; no speaker is in two splits.
         val_fraction, test_fraction: shares of the speakers.
         train_size: mixtures per epoch, new in every epoch.
@@ -100,6 +103,7 @@ class WordFolder:
                 rows,
                 **self.mixing,
                 speeds=[self._speed(len(set(speakers[row]))) if split == "train" else 0.0 for row in rows],
+                unknown_share=UNKNOWN_SHARE if unknown or self.mixing["k"][0] == 0 else 0.0,
                 unknown=np.flatnonzero((labels == -1) & in_split),
                 background=len(labels) + self._take_background(split, background),
             )

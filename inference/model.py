@@ -8,7 +8,7 @@ probs.nlargest(4)
 timeline = model.timeline(waveform, sample_rate, hop=0.25)
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -29,9 +29,10 @@ from datamodules.recordings import (
 )
 from datamodules.resampling import resample
 from datamodules.waveforms import to_int16
-from errors import DataError
+from errors import DataError, RunError
 from inference.audio_input import SHAPES, AudioInput, AudioInputs, as_mono, as_path, as_rate
 from inference.checkpoints import find_checkpoints
+from inference.prediction import Prediction, concatenate
 from inference.predictor import Predictor, load_ensemble
 from inference.windows import check_hop, cut_windows
 from messages import count, first_names, grouped
@@ -99,18 +100,42 @@ class Model:
         Raises:
             DataError: audio that cannot be used, or a waveform without a sample rate.
         """
+        prediction, index, alone = self._predict(waveform, sample_rate)
         import pandas as pd  # here: predict.py does not need it for one clip
 
-        if isinstance(waveform, list | tuple):
-            return self._predict_list(waveform, sample_rate)
-        if isinstance(waveform, str | Path):
-            clips = self.read_clip(as_path(waveform, sample_rate))
-        else:
-            clips = self._to_clips(waveform, sample_rate)
-        probs = self.predictor.predict_clips(clips)
-        if isinstance(waveform, str | Path) or waveform.ndim == 1:
-            return pd.Series(probs[0], index=self.class_names, name="probability")
-        return pd.DataFrame(probs, columns=self.class_names)
+        probs = pd.DataFrame(prediction.probs, index, self.class_names)
+        return probs.iloc[0].rename("probability") if alone else probs
+
+    def word_sets(
+        self, waveform: AudioInput | AudioInputs, sample_rate: int | None = None
+    ) -> "pd.Series | pd.DataFrame":
+        """Predict which set of words a clip contains; the arguments are those of a call.
+
+        Returns:
+            A Series, or a DataFrame with one row per clip: `words`, the most likely set, a list that may be empty;
+            `probability`, that of this set; and if the number of words varies, `num_words_0`, `num_words_1`, ..., the
+            probability of each number.
+
+        Raises:
+            DataError: as for a call.
+            RunError: a member was not trained with model.output=set, or on other numbers of words than another one.
+        """
+        if self.predictor.k is None:
+            raise RunError(
+                "only members that were all trained with model.output=set, on equal numbers of words, predict sets of "
+                "words; call the model itself for the probability of each word"
+            )
+        prediction, index, alone = self._predict(waveform, sample_rate)
+        import pandas as pd
+
+        assert prediction.sets
+        columns = self.predictor.columns[len(self.class_names) :]
+        sets = pd.DataFrame(prediction.columns[:, len(self.class_names) :], index, columns)
+        sets.insert(
+            0, "words", [[self.class_names[i] for i in np.flatnonzero(words)] for words in prediction.sets.words]
+        )
+        sets.insert(1, "probability", prediction.sets.probs)
+        return sets.iloc[0] if alone else sets
 
     def timeline(self, waveform: AudioInput, sample_rate: int | None = None, hop: float = 0.25) -> "pd.DataFrame":
         """Predict the probability of each word in one-second windows, one every `hop` seconds; the last ends with the
@@ -122,7 +147,8 @@ class Model:
             hop: seconds from one window to the next, 0.01 to 1.
 
         Returns:
-            One row per window, one column per word; the index levels are `start_s` and `end_s`, in seconds.
+            One row per window, one column per word; the index levels are `start_s` and `end_s`, in seconds. A row sums
+            to the probability that the window has any word, which is 1 for models that do not predict it.
 
         Raises:
             DataError: audio that cannot be used, a batch, or a hop out of range.
@@ -144,7 +170,8 @@ class Model:
             clips = np.stack([to_int16(within_full_scale(window)) for window in samples])
             bounds = [np.array(starts) / self.sample_rate, np.array(ends) / self.sample_rate]
             index = pd.MultiIndex.from_arrays(bounds, names=["start_s", "end_s"])
-            yield pd.DataFrame(self.predictor.predict_clips(clips), index, self.class_names)
+            probs, sets = self.predictor.predict_clips(clips)
+            yield pd.DataFrame(probs * sets.any_word[:, None] if sets else probs, index, self.class_names)
 
     def read_clip(self, path: Path) -> np.ndarray:
         """The loudest second of a recording, `(1, num_samples)` int16; a warning is logged for narrowband audio."""
@@ -159,24 +186,32 @@ class Model:
         check = self._check_bandwidth
         return read_clips(paths, self.sample_rate, self.num_samples, batch_size, inspect=check, unreadable=unreadable)
 
-    def _predict_list(self, inputs: AudioInputs, sample_rate: int | None) -> "pd.DataFrame":
-        import pandas as pd
+    def _predict(
+        self, waveform: AudioInput | AudioInputs, sample_rate: int | None
+    ) -> tuple[Prediction, list[str] | None, bool]:
+        """The prediction, the index of its rows, and whether it is for one clip that was not in a batch or a list."""
+        if isinstance(waveform, list | tuple):
+            chunks, index = self._list_clips(waveform, sample_rate)
+            none = np.zeros((0, self.num_samples), np.int16)
+            return concatenate([self.predictor.predict_clips(chunk) for chunk in (none, *chunks)]), index, False
+        if isinstance(waveform, str | Path):
+            return self.predictor.predict_clips(self.read_clip(as_path(waveform, sample_rate))), None, True
+        clips = self._to_clips(waveform, sample_rate)
+        return self.predictor.predict_clips(clips), None, waveform.ndim == 1
 
-        index: list[str] | None = None
+    def _list_clips(
+        self, inputs: AudioInputs, sample_rate: int | None
+    ) -> tuple[Iterable[np.ndarray], list[str] | None]:
+        """Chunks of clips `(B, num_samples)` int16, and their paths if they are paths."""
         if inputs and all(isinstance(item, str | Path) for item in inputs):
             paths = [as_path(item, sample_rate) for item in inputs]
-            chunks, index = self.read_clips(paths), list(map(str, paths))
-        else:
-            for i, item in enumerate(inputs):
-                if not isinstance(item, np.ndarray | Tensor) or item.ndim != 1:
-                    what = f"has shape {tuple(item.shape)}" if hasattr(item, "shape") else f"is {item!r:.40}"
-                    raise DataError(f"item {i} of the list {what}; give only waveforms (T,), or only paths")
-            with grouped(log):
-                clips = [self._to_clips(item, sample_rate, first=i) for i, item in enumerate(inputs)]
-            chunks = iter([np.concatenate(clips)] if clips else [])
-        probs = [self.predictor.predict_clips(chunk) for chunk in chunks]
-        values = np.concatenate([np.empty((0, len(self.class_names)), np.float32), *probs])
-        return pd.DataFrame(values, index, self.class_names)
+            return self.read_clips(paths), list(map(str, paths))
+        for i, item in enumerate(inputs):
+            if not isinstance(item, np.ndarray | Tensor) or item.ndim != 1:
+                what = f"has shape {tuple(item.shape)}" if hasattr(item, "shape") else f"is {item!r:.40}"
+                raise DataError(f"item {i} of the list {what}; give only waveforms (T,), or only paths")
+        with grouped(log):
+            return [self._to_clips(item, sample_rate, first=i) for i, item in enumerate(inputs)], None
 
     def _to_clips(self, waveform: Any, sample_rate: int | None, first: int = 0) -> np.ndarray:
         """One waveform or a batch -> `(B, num_samples)` int16; messages number waveforms from `first`."""

@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 import torch
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
-from torch import nn
+from torch import Tensor, nn
 
 from errors import UserError
 from inference.portable_features import PortableMel
@@ -34,25 +34,41 @@ def metadata(predictor: Predictor, checkpoints: Sequence[Path]) -> dict[str, str
         "sample_rate": str(predictor.sample_rate),
         "num_samples": str(predictor.num_samples),
         "members": str(len(checkpoints)),
+        **({"k": json.dumps(predictor.k)} if predictor.k else {}),
         "recipe": config.get("name", "unknown"),
         "version": f"overlapped-words {version('overlapped-words')}",
     }
 
 
+class Exported(nn.Module):
+    """A predictor with the outputs of the file: the probabilities of the words and, if it varies, of their number."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        super().__init__()
+        self.predictor = deepcopy(predictor).cpu().eval()
+        front_ends: Any = self.predictor.front_ends
+        self.predictor.front_ends = nn.ModuleList(map(PortableMel, front_ends))
+
+    def forward(self, waveforms: Tensor) -> tuple[Tensor, ...]:
+        logits = self.predictor.to_logits(waveforms)
+        probs = self.predictor.to_probs(logits)
+        return (probs, self.predictor.num_words(logits)) if self.predictor.k_varies else (probs,)
+
+
 def to_onnx(predictor: Predictor, metadata: dict[str, str]) -> torch.onnx.ONNXProgram:
-    """Export `waveforms` (batch, num_samples) -> `probs` (batch, num_classes), float32, for batches of any size."""
-    portable = deepcopy(predictor).cpu().eval()
-    front_ends: Any = portable.front_ends
-    portable.front_ends = nn.ModuleList(map(PortableMel, front_ends))
+    """Export `waveforms` (batch, num_samples) -> `probs` (batch, num_classes), float32, for batches of any size.
+
+    If the number of words varies, the second output is `num_words` (batch, max_k - min_k + 1), its distribution.
+    """
     for name in ("torch.onnx", "onnxscript"):  # warnings about packages and operators that the graph does not need
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # from PyTorch's own calls
         program = torch.onnx.export(
-            portable,
+            Exported(predictor).eval(),
             (torch.zeros(2, predictor.num_samples),),  # a batch of one would fix the batch size in the graph
             input_names=["waveforms"],
-            output_names=["probs"],
+            output_names=["probs", *["num_words"] * predictor.k_varies],
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             dynamo=True,
             verbose=False,
@@ -96,10 +112,10 @@ def compare(path: Path, predictor: Predictor, waveforms: dict[str, np.ndarray]) 
     """Name of a waveform -> the largest difference in probability between the file and `predictor`."""
     session = start_session(path, torch.get_num_threads())
     inputs = np.stack(list(waveforms.values()))
-    expected = predictor.cpu()(torch.from_numpy(inputs)).numpy()
+    expected = predictor.cpu().predict(torch.from_numpy(inputs)).columns
     largest = np.zeros(len(inputs))
     for size in BATCH_SIZES:
         batches = [inputs[start : start + size] for start in range(0, len(inputs), size)]
-        probs = np.concatenate([session.run(["probs"], {"waveforms": batch})[0] for batch in batches])
-        largest = np.maximum(largest, np.abs(probs - expected).max(axis=1))
+        columns = np.concatenate([np.hstack(session.run(None, {"waveforms": batch})) for batch in batches])
+        largest = np.maximum(largest, np.abs(columns - expected).max(axis=1))
     return dict(zip(waveforms, largest.tolist(), strict=True))

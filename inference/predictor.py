@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from datamodules.waveforms import NUM_SAMPLES, from_int16
 from ensembling.ensemble_file import RENEW, StackingWeights
 from errors import RunError
 from inference.member import TrainedNetwork, load_member
+from inference.prediction import Prediction, WordSets, concatenate
 from inference.stacking import find_stacking_weights
 from messages import count
 
@@ -35,7 +37,8 @@ class Predictor(nn.Module):
     """
 
     num_samples = NUM_SAMPLES  # the length of training clips
-    offsets: Tensor  # of the stacking weights, `(num_classes,)`
+    weights: Tensor  # stacking weights, `(members,)`
+    offsets: Tensor  # of the words, `(num_classes,)`
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class Predictor(nn.Module):
                     f"{name} has different words than {names[0]}; give members that were trained on the same words"
                 )
         self.networks = nn.ModuleList(member.network.folded() for member in members)
+        self.outputs: list[Any] = [network.output for network in self.networks]
         # Neighboring members with the same feature settings share one front end.
         self.front_ends = nn.ModuleList()
         self.groups: list[list[int]] = []  # of each front end, the indices of its networks
@@ -65,7 +69,7 @@ class Predictor(nn.Module):
         if stacking:
             if set(stacking.offsets) != set(self.class_names):
                 raise RunError(f"{names[0]}: its ensemble.json has stacking weights for different words; {RENEW}")
-            self.weights = list(stacking.weights.values())
+            self.register_buffer("weights", torch.tensor(list(stacking.weights.values())))
             # A checkpoint and a JSON file may list the words in different orders.
             self.register_buffer("offsets", torch.tensor([stacking.offsets[word] for word in self.class_names]))
 
@@ -74,25 +78,94 @@ class Predictor(nn.Module):
         """The number of members, and whether they are stacked: `2 members, stacked`."""
         return count(len(self.networks), "member") + (", stacked" if self.stacking else "")
 
+    @property
+    def k(self) -> tuple[int, int] | None:
+        """The minimum and maximum number of words in a clip; None unless all members predict sets of such words."""
+        ks = {output.k for output in self.outputs}
+        return ks.pop() if len(ks) == 1 else None
+
+    @property
+    def k_varies(self) -> bool:
+        """Whether the members predict a number of words that differs from clip to clip."""
+        return self.k is not None and self.k[0] < self.k[1]
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of `Prediction.columns`: the words and, if it varies, num_words_0, num_words_1, ..."""
+        numbers = range(self.k[0], self.k[1] + 1) if self.k and self.k_varies else ()
+        return [*self.class_names, *(f"num_words_{k}" for k in numbers)]
+
     @torch.inference_mode()
     def forward(self, waveforms: Tensor) -> Tensor:
-        # Padding by (shift, -shift) cuts samples off at one end and appends zeros at the other.
-        return torch.stack([self._probs(F.pad(waveforms, (shift, -shift))) for shift in self.shifts]).mean(dim=0)
+        return self.to_probs(self.to_logits(waveforms))
 
-    def _probs(self, waveforms: Tensor) -> Tensor:
-        total = torch.zeros(waveforms.shape[0], len(self.class_names), device=waveforms.device)
+    def to_logits(self, waveforms: Tensor) -> list[list[Tensor]]:
+        """The logits of all members, for each time shift."""
+        # Padding by (shift, -shift) cuts samples off at one end and appends zeros at the other.
+        return [self._to_logits(F.pad(waveforms, (shift, -shift))) for shift in self.shifts]
+
+    def _to_logits(self, waveforms: Tensor) -> list[Tensor]:
+        logits = []
         for front_end, group in zip(self.front_ends, self.groups, strict=True):
             features = front_end(waveforms).contiguous(memory_format=torch.channels_last)
-            for i in group:
-                probs = self.networks[i](features).float().exp()
-                total += self.weights[i] * probs.clamp(min=self.stacking.floor).log() if self.stacking else probs
-        return (total + self.offsets).softmax(dim=1) if self.stacking else total / len(self.networks)
+            networks: list[Any] = [self.networks[i] for i in group]
+            logits += [network.logits(features).float() for network in networks]
+        return logits
 
-    def predict_clips(self, clips: np.ndarray, batch_size: int = 64) -> np.ndarray:
-        """Clips `(B, num_samples)` int16, as in training -> probabilities `(B, num_classes)` float32."""
+    def to_probs(self, logits: list[list[Tensor]]) -> Tensor:
+        """The result of `to_logits` -> probabilities `(B, num_classes)`."""
+        return torch.stack([self._to_probs(of_shift) for of_shift in logits]).mean(dim=0)
+
+    def _to_probs(self, logits: list[Tensor]) -> Tensor:
+        probs = torch.stack([output(own).exp() for output, own in zip(self.outputs, logits, strict=True)])
+        if not self.stacking:
+            return probs.mean(dim=0)
+        log_probs = probs.clamp(min=self.stacking.floor).log()
+        return (torch.einsum("m,mbc->bc", self.weights, log_probs) + self.offsets).softmax(dim=1)
+
+    def num_words(self, logits: list[list[Tensor]]) -> Tensor:
+        """The result of `to_logits` -> probabilities `(B, K)` of each number of words; not without `k`."""
+        return torch.stack([output.log_num_words(own).exp() for output, own in self._pairs(logits)]).mean(dim=0)
+
+    def _pairs(self, logits: list[list[Tensor]]) -> list[tuple[Any, Tensor]]:
+        """The output and the logits of each member, for all time shifts."""
+        return [pair for of_shift in logits for pair in zip(self.outputs, of_shift, strict=True)]
+
+    def average_sets(self, logits: list[list[Tensor]], probs: Tensor) -> WordSets | None:
+        """The mean distribution over sets of words, over members and time shifts; None if there is none.
+
+        Args:
+            logits: the result of `to_logits`.
+            probs: the result of `to_probs`.
+        """
+        if self.k is None:
+            return None
+        # The candidates are the sets of the most probable words, one of each size.
+        rank = probs.argsort(dim=1, descending=True).argsort(dim=1)
+        candidates = torch.stack([rank < number for number in range(self.k[0], self.k[1] + 1)])  # (K, B, num_classes)
+        set_probs = torch.stack(
+            [
+                torch.stack([output.log_prob(own, words) for words in candidates]).exp()
+                for output, own in self._pairs(logits)
+            ]
+        ).mean(dim=0)  # (K, B)
+        best = set_probs.argmax(dim=0)
+        clips = torch.arange(len(best), device=best.device)
+        sets = (self.num_words(logits), candidates[best, clips], set_probs[best, clips])
+        return WordSets(self.k[0], *(tensor.cpu().numpy() for tensor in sets))
+
+    @torch.inference_mode()
+    def predict(self, waveforms: Tensor) -> Prediction:
+        """Waveforms `(B, T)` -> the probabilities of the words and, if all members predict them, sets of words."""
+        logits = self.to_logits(waveforms)
+        probs = self.to_probs(logits)
+        return Prediction(probs.cpu().numpy(), self.average_sets(logits, probs))
+
+    def predict_clips(self, clips: np.ndarray, batch_size: int = 64) -> Prediction:
+        """Predict clips `(B, num_samples)` int16, as in training."""
         device = next(self.parameters()).device
         batches = torch.from_numpy(clips).split(batch_size)
-        return torch.cat([self(from_int16(batch.to(device))).cpu() for batch in batches]).numpy()
+        return concatenate([self.predict(from_int16(batch.to(device))) for batch in batches])
 
 
 def load_ensemble(checkpoints: Sequence[Path], device: str | torch.device = "auto", tta: int = 1) -> Predictor:

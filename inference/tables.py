@@ -24,20 +24,22 @@ class Table(NamedTuple):
 def predict_clips(model: Model, inputs: Inputs, batch_size: int, unreadable: dict[Path, str] | None) -> Table:
     """Predict the loudest second of each recording: one row per recording.
 
+    If the model predicts the number of words, the last columns are its probabilities: num_words_0, num_words_1, ...
+
     Args:
         unreadable: collects the recordings that cannot be read, with the reason; they get no row. None raises.
 
     Raises:
         DataError: recordings cannot be read; raised after all have been tried, naming up to five.
     """
-    probs = [np.empty((0, len(model.class_names)))]
+    columns = model.predictor.columns
+    values = [np.empty((0, len(columns)))]
     with Progress(len(inputs.paths), "predicting", "recording") as progress:
         for chunk in model.read_clips(inputs.paths, batch_size, unreadable):
-            probs.append(model.predictor.predict_clips(chunk, batch_size))
+            values.append(model.predictor.predict_clips(chunk, batch_size).columns)
             progress.update(len(chunk))
-    values = np.concatenate(probs)
     rows = [i for i, path in enumerate(inputs.paths) if path not in (unreadable or {})]
-    return Table(["id", *model.class_names], [inputs.ids[i] for i in rows], values[rows])
+    return Table(["id", *columns], [inputs.ids[i] for i in rows], np.concatenate(values)[rows])
 
 
 def log_skipped(unreadable: Mapping[Path, str] | None) -> None:

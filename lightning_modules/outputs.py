@@ -74,20 +74,23 @@ class WordSets(nn.Module):
         sizes = elementary_symmetric(scores, self.k[1])[:, self.k[0] :]
         return F.log_softmax(sizes + biases, dim=1)
 
-    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Mean over clips of -log P(S) in nats.
+    def log_prob(self, logits: Tensor, words: Tensor) -> Tensor:
+        """Logits `(B, num_logits)`, sets of words `(B, num_classes)` bool -> log P(S) `(B,)`.
 
-        Clips of a curriculum with fewer words than k are scored given their number of words.
+        Sets of fewer words than k, which a curriculum has, are scored given their number of words.
         """
         scores, biases = self._split(logits)
-        words = targets > 0
         number = words.sum(dim=1, keepdim=True)  # (B, 1)
         sizes = elementary_symmetric(scores, self.k[1])  # (B, max_k + 1)
         given_number = (scores * words).sum(dim=1, keepdim=True) - sizes.gather(1, number)
         log_k = F.log_softmax(sizes[:, self.k[0] :] + biases, dim=1)
         index = (number - self.k[0]).clamp(min=0)
         log_number = log_k.gather(1, index) * (number >= self.k[0])
-        return -(given_number + log_number).mean()
+        return (given_number + log_number).squeeze(1)
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Mean over clips of -log P(S) in nats."""
+        return -self.log_prob(logits, targets > 0).mean()
 
     def _split(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Scores `(B, num_classes)` and biases `(B, num_sizes)`, or 0 for one number of words."""

@@ -18,13 +18,20 @@ if TYPE_CHECKING:
 
 
 def print_words(path: Path, model: Model, top: int) -> None:
-    """Print the `top` words of one recording, the most probable first."""
-    (probs,) = model.predictor.predict_clips(model.read_clip(path))
+    """Print the most likely set of words of one recording, if the model predicts sets, and its `top` words."""
+    prediction = model.predictor.predict_clips(model.read_clip(path))
     print(f"{printable(str(path))}, {model.predictor.summary}")
-    words = {printable(model.class_names[i]): probs[i] for i in (-probs).argsort(kind="stable")[:top]}
-    width = max(map(len, words))
-    for word, prob in words.items():
-        print(f"  {word:<{width}}  {prob:6.1%}  {'#' * round(40 * prob)}")
+    probs, sets = prediction.probs[0], prediction.sets
+    order = (-probs).argsort(kind="stable")
+    if sets:
+        words = ", ".join(printable(model.class_names[i]) for i in order if sets.words[0, i])
+        print(f"  most likely: {words or 'none of the words'} ({sets.probs[0]:.1%})")
+        if not words:
+            print("  if there are any, their shares:")
+    shares = {printable(model.class_names[i]): probs[i] for i in order[:top]}
+    width = max(map(len, shares))
+    for word, share in shares.items():
+        print(f"  {word:<{width}}  {share:6.1%}  {'#' * round(40 * share)}")
 
 
 def write_predictions(cfg: "Predict", inputs: Inputs, model: Model, output: Path, plots: Sequence[Path]) -> None:

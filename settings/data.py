@@ -86,7 +86,7 @@ class Mixing(Loading):
     background: ExistingFolder | None
     """Recordings of noise and other sounds, mixed into half of the clips; null: if k is from 0, noise."""
     unknown: ExistingFolder | None
-    """Recordings of other words, mixed into clips with fewer words than the maximum of k."""
+    """Recordings of other words, mixed into clips with fewer words than the maximum of k; null: words backward."""
     speaker_regex: Regex
     """Its first group, found in a file's name, is the speaker; no speaker is in two splits."""
     val_fraction: Share

@@ -10,9 +10,9 @@ import torch
 
 from datamodules.audio_files import walk_recordings
 from datamodules.background import NUM_NOISES, BackgroundFolder, GeneratedNoise
-from datamodules.mixing import BACKGROUND_DB, BACKGROUND_SHARE, UNKNOWN_SHARE, Mixer
+from datamodules.mixing import BACKGROUND_DB, BACKGROUND_SHARE, Mixer, mix
 from datamodules.sources import WordFolder
-from datamodules.words import WordFolder as Words
+from datamodules.words import UNKNOWN_SHARE
 from errors import DataError
 from tests.helpers.data_modules import load_error, load_words
 from tests.helpers.distributions import assert_share, assert_uniform, assert_uniform_between
@@ -40,15 +40,31 @@ def test_mixtures_may_have_no_words():
     assert not mixtures.targets[number == 0].any()
 
 
-def test_other_words_take_a_share_of_the_free_places():
-    mixtures = draw(unknown=np.array([7, 8]))
-    words = (mixtures.targets > 0).sum(axis=1, keepdims=True)
-    free = np.arange(3) >= words
-    other = np.isin(mixtures.recordings, [7, 8])
-    assert not (other & ~free).any()
-    assert_share(other[free], UNKNOWN_SHARE)
-    assert np.array_equal(mixtures.gains > 0, ~free | other)
+def test_other_speech_takes_a_share_of_the_free_places():
+    mixtures = draw(unknown_share=0.25, unknown=np.array([7, 8]))
+    free = np.arange(3) >= (mixtures.targets > 0).sum(axis=1, keepdims=True)
+    other, backward = np.isin(mixtures.recordings, [7, 8]), mixtures.speeds < 0
+    assert not (other & backward).any() and not ((other | backward) & ~free).any()
+    assert_share((other | backward)[free], 0.25)
+    assert_share(other[other | backward], 0.5)
+    assert np.array_equal(mixtures.gains > 0, ~free | other | backward)
     assert_uniform(mixtures.recordings[other] - 7, 2)
+
+
+def test_words_are_played_backward_where_there_are_no_other_words():
+    mixtures = draw(unknown_share=0.5, speeds=[0.2] * 3)
+    free = np.arange(3) >= (mixtures.targets > 0).sum(axis=1, keepdims=True)
+    assert_share((mixtures.speeds < 0)[free], 0.5)
+    assert not (mixtures.speeds < 0)[~free].any()
+
+
+def test_a_word_played_backward():
+    words = torch.randn(1, 2, 500)
+    gains, offsets = torch.tensor([[1.0, 0.0]]), torch.zeros(1, 2, dtype=torch.long)
+    backward = mix(words, gains, offsets, torch.tensor([[-1.0, 1.0]]))
+    assert torch.equal(backward, mix(words, gains, offsets, torch.ones(1, 2)).flip(-1))
+    slower = mix(words, gains, offsets, torch.tensor([[-0.8, 1.0]]))
+    assert torch.equal(slower, mix(words.flip(-1), gains, offsets, torch.tensor([[0.8, 1.0]])))
 
 
 def test_half_of_the_mixtures_have_background_below_the_words():
@@ -61,7 +77,7 @@ def test_half_of_the_mixtures_have_background_below_the_words():
 
 
 def test_without_background_and_other_words_the_mixtures_are_the_same_as_with_them():
-    plain, full = draw(), draw(unknown=np.array([7]), background=np.array([8]))
+    plain, full = draw(), draw(unknown_share=0.5, background=np.array([8]))
     assert np.array_equal(plain.targets, full.targets)
     present = plain.gains > 0
     assert np.array_equal(plain.recordings[present], full.recordings[:, :-1][present])
@@ -75,11 +91,12 @@ def test_only_training_clips_have_no_words(words, cache_dir):
     assert splits.val.k == splits.test.k == (1, 2)
 
 
-def test_clips_without_words_have_noise_or_silence(words, cache_dir):
+def test_clips_without_words_have_noise_other_speech_or_silence(words, cache_dir):
     splits = load_words(words, cache_dir, k=(0, 2), train_size=400)
     waveforms, targets = splits.train.batch(range(400))
     empty = waveforms[targets.sum(dim=1) == 0]
-    assert_share((empty != 0).any(dim=1).numpy(), BACKGROUND_SHARE)
+    silent = (1 - BACKGROUND_SHARE) * (1 - UNKNOWN_SHARE) ** 2
+    assert_share((empty == 0).all(dim=1).numpy(), silent)
 
 
 def test_a_curriculum_starts_with_clips_of_one_word_or_none(words, cache_dir):
@@ -98,9 +115,8 @@ def test_background_recordings_are_mixed_in(words, cache_dir, tmp_path, place):
     options = {} if place == "root" else {"background": str(folder)}
     splits = load_words(words, cache_dir, k=(0, 1), train_size=200, **options)
     waveforms, targets = splits.train.batch(range(200))
-    loud = waveforms.abs().amax(dim=1) > 0.1
-    empty = (targets.sum(dim=1) == 0) & loud
-    assert empty.sum() > 20 and (spectral_peak(waveforms[empty]) == 5000).all()
+    sound = (targets.sum(dim=1) == 0) & (waveforms != 0).any(dim=1)
+    assert_share((spectral_peak(waveforms[sound]) == 5000).numpy(), 0.5 * 0.75 / (1 - 0.5 * 0.75))
 
 
 def test_background_without_a_range_of_words(words, cache_dir, tmp_path):
@@ -132,7 +148,7 @@ def test_generated_noise_is_white_to_brown():
 
 def test_other_words_have_speakers_of_their_split(words, cache_dir, tmp_path):
     other = write_word_folder(tmp_path / "other", ["left", "yes"])
-    source = Words(words, k=(0, 2), unknown=str(other), train_size=60, val_size=40, test_size=40)
+    source = WordFolder(words, k=(0, 2), unknown=str(other), train_size=60, val_size=40, test_size=40)
     splits = source.load(cache_dir, 0)
     paths = walk_recordings(other / "yes")
     first = len(walk_recordings(words))
