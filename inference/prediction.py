@@ -49,3 +49,12 @@ def concatenate(predictions: Sequence[Prediction]) -> Prediction:
         return Prediction(probs)
     _, num_words, words, set_probs = zip(*sets, strict=True)
     return Prediction(probs, WordSets(sets[0].first, *map(np.concatenate, (num_words, words, set_probs))))
+
+
+def no_clips(num_classes: int, k: tuple[int, int] | None) -> Prediction:
+    """The prediction for a batch of no clips."""
+    probs = np.zeros((0, num_classes), np.float32)
+    if k is None:
+        return Prediction(probs)
+    numbers = np.zeros((0, k[1] - k[0] + 1), np.float32)
+    return Prediction(probs, WordSets(k[0], numbers, probs > 0, numbers[:, 0]))

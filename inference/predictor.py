@@ -14,7 +14,7 @@ from datamodules.waveforms import NUM_SAMPLES, from_int16
 from ensembling.ensemble_file import RENEW, StackingWeights
 from errors import RunError
 from inference.member import TrainedNetwork, load_member
-from inference.prediction import Prediction, WordSets, concatenate
+from inference.prediction import Prediction, WordSets, concatenate, no_clips
 from inference.stacking import find_stacking_weights
 from messages import count
 
@@ -162,7 +162,9 @@ class Predictor(nn.Module):
         return Prediction(probs.cpu().numpy(), self.average_sets(logits, probs))
 
     def predict_clips(self, clips: np.ndarray, batch_size: int = 64) -> Prediction:
-        """Predict clips `(B, num_samples)` int16, as in training."""
+        """Predict clips `(B, num_samples)` int16, as in training; B may be 0."""
+        if not len(clips):
+            return no_clips(len(self.class_names), self.k)
         device = next(self.parameters()).device
         batches = torch.from_numpy(clips).split(batch_size)
         return concatenate([self.predict(from_int16(batch.to(device))) for batch in batches])

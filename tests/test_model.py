@@ -54,7 +54,7 @@ def test_a_sweep_is_the_mean_of_its_members(model, sweep):
 def test_arrays_tensors_and_the_recording_get_equal_probabilities(model, tmp_path, seconds, rate):
     samples = to_int16(speech(1, seconds, rate))
     soundfile.write(tmp_path / "clip.wav", samples, rate)
-    expected = model.predictor.predict_clips(next(read_clips([tmp_path / "clip.wav"], RATE, RATE)))[0]
+    expected = model.predictor.predict_clips(next(read_clips([tmp_path / "clip.wav"], RATE, RATE))).probs[0]
     floats = samples / 32768
     for waveform in (samples, floats, floats.astype(np.float32), torch.tensor(floats), torch.tensor(samples)):
         assert np.array_equal(model(waveform, rate), expected)

@@ -22,13 +22,13 @@ from errors import UserError
 from export import export
 from inference import onnx_export
 from inference.checkpoints import find_checkpoints
-from inference.onnx_export import TOLERANCE, write_checked
+from inference.onnx_export import TOLERANCE, to_onnx, write_checked
 from inference.predictor import Predictor, load_ensemble
 from inference.probes import probe_waveforms
 from settings import check
 from settings.export import Export
 from tests.helpers.fake_recordings import tone
-from tests.helpers.networks import FRONT_END, fill, learner, save
+from tests.helpers.networks import FRONT_END, fill, learner, save, write_network
 from tests.helpers.scripts import ROOT, run
 
 WORDS = ["no", "on", "영"]
@@ -105,6 +105,19 @@ def test_batch_norms_are_folded_and_there_is_no_fft(sweep: Path) -> None:
         isinstance(module, nn.modules.batchnorm._BatchNorm) for module in predictor(sweep).networks.modules()
     )
     assert kinds.count("BatchNormalization") <= unfolded and not {"DFT", "STFT"} & set(kinds)
+
+
+def test_the_number_of_words_is_a_second_output(tmp_path: Path) -> None:
+    write_network(tmp_path, "avg", 0, output="set", k=[0, 2])
+    one = predictor(tmp_path)
+    waveforms = probe_waveforms(16_000, 16_000, tmp_path)
+    path = tmp_path / "model.onnx"
+    write_checked(to_onnx(one, {}), path, one, waveforms)
+    inputs = np.stack(list(waveforms.values()))
+    num_words = onnxruntime.InferenceSession(path).run(["num_words"], {"waveforms": inputs})[0]
+    expected = one.predict(torch.from_numpy(inputs)).sets.num_words
+    assert expected.shape == (len(inputs), 3)
+    np.testing.assert_allclose(num_words, expected, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("wrong", ["other weights", "not a number"])

@@ -59,11 +59,16 @@ def save(model: WordClassifier, path: Path) -> None:
     torch.save({**content, "pytorch-lightning_version": version("lightning")}, path)
 
 
-def write_network(sweep: Path, pool: str, seed: int, words: list[str] = WORDS) -> Path:
-    """`write_member` with a checkpoint of random weights, whose probs differ between clips."""
+def write_network(sweep: Path, pool: str, seed: int, words: list[str] = WORDS, **network) -> Path:
+    """`write_member` with a checkpoint of random weights, whose probs differ between clips.
+
+    `network` changes its settings.
+    """
     folder = write_member(sweep, pool, seed)
     torch.manual_seed(seed)
-    model = learner(class_names=words, network={"name": "mac", "pool": pool, "width": 2}, features=SMALLER_FRONT_END)
+    model = learner(
+        class_names=words, network={"name": "mac", "pool": pool, "width": 2, **network}, features=SMALLER_FRONT_END
+    )
     pitches = 2 ** torch.linspace(7, 12, 16).view(-1, 1)
     waveforms = torch.sin(2 * torch.pi * pitches * torch.arange(16_000) / 16_000) + 0.1 * torch.randn(16, 16_000)
     set_norms(model.network, model.features(waveforms))

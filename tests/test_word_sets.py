@@ -1,0 +1,129 @@
+"""Members that predict sets of words: the most likely set, the number of words, and where they are shown."""
+
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import torch
+
+from datamodules.waveforms import from_int16, to_int16
+from inference.predictor import load_ensemble
+from overlapped_words import Model, RunError, load
+from predict import predict
+from tests.helpers.composed import settings_of
+from tests.helpers.fake_members import WORDS
+from tests.helpers.fake_recordings import RATE, tone
+from tests.helpers.networks import write_network
+
+TONES = np.stack([tone(hertz) for hertz in 2 ** np.linspace(7, 12, 12)])
+CLIPS = from_int16(torch.from_numpy(to_int16(TONES))).numpy()  # the noise of rounding changes their features
+SETS = [chosen for k in range(3) for chosen in combinations(range(len(WORDS)), k)]
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two members that predict up to two words."""
+    sweep = tmp_path_factory.mktemp("sweep")
+    for pool in ("avg", "max"):
+        write_network(sweep, pool, 0, output="set", k=[0, 2])
+    return sweep
+
+
+@pytest.fixture(scope="module")
+def model(sweep: Path) -> Model:
+    return load(sweep, "cpu")
+
+
+@torch.inference_mode()
+def set_probs(folder: Path) -> np.ndarray:
+    """The probability of each of SETS, `(clips, sets)`, from the logits of the members."""
+    predictor = load_ensemble(sorted(folder.glob("**/last.ckpt")), "cpu")
+    total = 0
+    for z in predictor.to_logits(torch.from_numpy(CLIPS))[0]:
+        scores, biases = z[:, : len(WORDS)], z[:, len(WORDS) :]
+        logits = [scores[:, list(chosen)].sum(dim=1) + biases[:, len(chosen)] for chosen in SETS]
+        total = total + torch.stack(logits, dim=1).softmax(dim=1) / len(predictor.networks)
+    return total.numpy()
+
+
+def test_one_member_predicts_its_most_likely_set(sweep):
+    probs = set_probs(sweep / "avg_seed0")
+    sets = load(sweep / "avg_seed0", "cpu").word_sets(CLIPS, RATE)
+    assert sets["words"].tolist() == [[WORDS[i] for i in SETS[best]] for best in probs.argmax(axis=1)]
+    assert len(set(map(tuple, sets["words"]))) > 1
+    np.testing.assert_allclose(sets["probability"], probs.max(axis=1), atol=1e-5)
+
+
+def test_members_are_averaged(sweep, model):
+    probs, sets = set_probs(sweep), model.word_sets(CLIPS, RATE)
+    assert list(sets) == ["words", "probability", "num_words_0", "num_words_1", "num_words_2"]
+    for k in range(3):
+        of_size = probs[:, [len(chosen) == k for chosen in SETS]].sum(axis=1)
+        np.testing.assert_allclose(sets[f"num_words_{k}"], of_size, atol=1e-5)
+    chosen = [SETS.index(tuple(sorted(map(WORDS.index, words)))) for words in sets["words"]]
+    np.testing.assert_allclose(sets["probability"], probs[range(len(CLIPS)), chosen], atol=1e-5)
+
+
+def test_one_clip_gives_one_set(model, tmp_path):
+    soundfile.write(tmp_path / "clip.wav", CLIPS[0], RATE)
+    one = model.word_sets(tmp_path / "clip.wav")
+    assert isinstance(one, pd.Series) and one["words"] == model.word_sets(CLIPS[:1], RATE)["words"][0]
+    assert model.word_sets([tmp_path / "clip.wav"]).index.tolist() == [str(tmp_path / "clip.wav")]
+    assert model([]).shape == (0, len(WORDS)) and model.word_sets([]).shape == (0, 5)
+
+
+def test_a_timeline_sums_to_the_probability_of_any_word(model):
+    waveform = np.concatenate(CLIPS[:3])
+    timeline = model.timeline(waveform, RATE, hop=1)
+    expected = 1 - model.word_sets(CLIPS[:3], RATE)["num_words_0"]
+    np.testing.assert_allclose(timeline.sum(axis=1), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("network", [{}, {"output": "set", "k": [1, 2]}])
+def test_members_that_predict_different_sets_predict_none(sweep, tmp_path, network):
+    write_network(tmp_path, "avg", 0, output="set", k=[0, 2])
+    write_network(tmp_path, "max", 0, **network)
+    mixed = load(tmp_path, "cpu")
+    assert mixed(CLIPS[0], RATE).sum() == pytest.approx(1, abs=1e-6)
+    with pytest.raises(RunError, match=r"all trained with model\.output=set.*call the model itself"):
+        mixed.word_sets(CLIPS[0], RATE)
+
+
+def run_predict(sweep: Path, *overrides: str) -> None:
+    predict(settings_of("predict", f"run_dir={sweep}", "device=cpu", *overrides))
+
+
+def test_predict_prints_the_most_likely_set(sweep, model, tmp_path, capsys):
+    soundfile.write(tmp_path / "clip.wav", CLIPS[0], RATE)
+    run_predict(sweep, f"input={tmp_path / 'clip.wav'}", "top=2")
+    sets, shares = model.word_sets(CLIPS[0], RATE), model(CLIPS[0], RATE).nlargest(2)
+    lines = capsys.readouterr().out.splitlines()
+    words = sorted(sets["words"], key=lambda word: -shares[word])
+    assert lines[1] == f"  most likely: {', '.join(words)} ({sets['probability']:.1%})"
+    assert [line.split("  ")[1] for line in lines[2:]] == list(shares.index)
+
+
+def test_predict_prints_that_there_are_no_words(tmp_path, capsys):
+    file = write_network(tmp_path, "avg", 0, output="set", k=[0, 2]) / "checkpoints" / "last.ckpt"
+    checkpoint = torch.load(file, weights_only=True)
+    biases = [key for key in checkpoint["state_dict"] if key.endswith("bias")][-1]
+    checkpoint["state_dict"][biases][len(WORDS)] += 100  # of no words
+    torch.save(checkpoint, file)
+    soundfile.write(tmp_path / "clip.wav", CLIPS[0], RATE)
+    run_predict(tmp_path, f"input={tmp_path / 'clip.wav'}")
+    assert capsys.readouterr().out.splitlines()[1] == "  most likely: none of the words (100.0%)"
+
+
+def test_a_table_has_the_number_of_words(sweep, model, tmp_path):
+    for i in range(3):
+        soundfile.write(tmp_path / f"{i}.wav", CLIPS[i], RATE)
+    run_predict(sweep, f"input={tmp_path}", f"output={tmp_path / 'table.csv'}")
+    table = pd.read_csv(tmp_path / "table.csv")
+    paths = [tmp_path / f"{i}.wav" for i in range(3)]
+    numbers = ["num_words_0", "num_words_1", "num_words_2"]
+    assert list(table) == ["id", *WORDS, *numbers]
+    np.testing.assert_allclose(table[WORDS], model(paths), atol=1e-6)
+    np.testing.assert_allclose(table[numbers], model.word_sets(paths)[numbers], atol=1e-6)
