@@ -2,6 +2,7 @@
 
 from overlapped_words import load
 
+model = load()                          # the network that comes with the project
 model = load("outputs/demo")            # the folder of a run or a sweep, or a checkpoint
 probs = model(waveform, sample_rate)    # or model("clip.wav"), or a list of either
 probs.nlargest(4)

@@ -55,7 +55,15 @@ class Checkpoint(NamedTuple):
 
 def load_member(path: Path) -> TrainedNetwork:
     """Load a network from its checkpoint, on the CPU and in evaluation mode; raises what `read_checkpoint` raises."""
-    checkpoint = read_checkpoint(path)
+    return build_member(read_checkpoint(path), path)
+
+
+def build_member(checkpoint: Checkpoint, path: Path) -> TrainedNetwork:
+    """Build a network on the CPU and in evaluation mode; `path` is the file for error messages.
+
+    Raises:
+        RunError: its settings and weights do not fit together.
+    """
     with _checkpoint_errors(path):
         member = TrainedNetwork(checkpoint.class_names, checkpoint.network, checkpoint.features)
         member.load_state_dict(checkpoint.weights)

@@ -2,6 +2,7 @@
 
 from overlapped_words import load
 
+model = load()                          # the network that comes with the project
 model = load("outputs/demo")            # the folder of a run or a sweep, or a checkpoint
 probs = model(waveform, sample_rate)    # or model("clip.wav"), or a list of either
 probs.nlargest(4)
@@ -36,6 +37,7 @@ from inference.prediction import Prediction, concatenate
 from inference.predictor import Predictor, load_ensemble
 from inference.windows import check_hop, cut_windows
 from messages import count, first_names, grouped
+from pretrained import PRETRAINED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,11 +45,12 @@ if TYPE_CHECKING:
 BATCH_SIZE = 64
 
 
-def load(path: str | Path, device: str | torch.device = "auto") -> "Model":
+def load(path: str | Path = PRETRAINED, device: str | torch.device = "auto") -> "Model":
     """Load a trained model.
 
     Args:
-        path: the folder of a run, the folder of a sweep (the ensemble of its complete members), or a checkpoint.
+        path: the folder of a run, the folder of a sweep (the ensemble of its complete members), a checkpoint, or a file
+            of `export.py format=safetensors`; by default the network that comes with the project.
         device: a device of PyTorch; "auto" is a GPU if there is one.
 
     Raises:

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from datamodules.waveforms import NUM_SAMPLES, from_int16
 from ensembling.ensemble_file import RENEW, StackingWeights
 from errors import RunError
-from inference.member import TrainedNetwork, load_member
+from inference.member import TrainedNetwork, build_member
 from inference.prediction import Prediction, WordSets, concatenate, no_clips
-from inference.stacking import find_stacking_weights
+from inference.safetensors_file import read_trained
 from messages import count
 
 MAX_SHIFT = 0.025  # seconds; larger time shifts were worse for one network in three
@@ -174,7 +174,7 @@ def load_ensemble(checkpoints: Sequence[Path], device: str | torch.device = "aut
     """Load the members of `checkpoints` into one predictor, with the stacking weights that ensemble.py fitted to them.
 
     Args:
-        checkpoints: the members' last.ckpt files.
+        checkpoints: the members' last.ckpt files, or one safetensors file with all members.
         device: a device of PyTorch; "auto" is a GPU if there is one.
         tta: as for Predictor.
 
@@ -185,5 +185,7 @@ def load_ensemble(checkpoints: Sequence[Path], device: str | torch.device = "aut
         raise RunError(f"tta is {tta!r}; give the number of time shifts, 1 or more")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    members, stacking = [load_member(file) for file in checkpoints], find_stacking_weights(checkpoints)
-    return Predictor(members, [str(file) for file in checkpoints], stacking, tta).to(device)
+    trained = read_trained(checkpoints)
+    files = checkpoints if len(checkpoints) > 1 else [checkpoints[0]] * len(trained.members)
+    members = [build_member(member, file) for member, file in zip(trained.members, files, strict=True)]
+    return Predictor(members, [str(file) for file in files], trained.stacking, tta).to(device)

@@ -175,7 +175,7 @@ def test_a_list_of_recordings_keeps_its_order(home: Path) -> None:
         (["run_dir=outputs/smoke", "input=nix.wav"], "input is 'nix.wav'; no such file or folder"),
         (["run_dir=outputs/smoke", "input=Data/submission.csv"], "cannot be read as audio"),
         (["run_dir=outputs/smoke", "input=Data/test", "tta=0"], "tta is 0; give a whole number from 1 to 1000"),
-        (["input=Data/test"], "give either run_dir=FOLDER"),
+        (["run_dir=outputs/smoke", "ckpt_path=Data/submission.csv", "input=Data/test"], "give either run_dir=FOLDER"),
     ],
 )
 def test_errors_of_predict(home: Path, arguments: list[str], message: str) -> None:

@@ -18,7 +18,7 @@ LAYERS = [
     ["runs"],
     ["datamodules", "settings"],
     ["cli"],
-    ["allocator", "errors", "messages"],
+    ["allocator", "errors", "messages", "pretrained"],
 ]
 LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}
 FILES = sorted(path for name in LAYER_OF for path in (*ROOT.glob(f"{name}.py"), *ROOT.glob(f"{name}/**/*.py")))

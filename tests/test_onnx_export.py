@@ -206,7 +206,6 @@ def test_errors_of_the_example_are_one_line(tmp_path, monkeypatch, names, messag
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({}, "give either run_dir=FOLDER"),
         ({"run_dir": "sweep", "ckpt_path": "broken.ckpt"}, "give either run_dir=FOLDER"),
         ({"run_dir": "nix"}, "run_dir is 'nix'; no such file or folder"),
         ({"run_dir": "empty"}, "empty: no members in it; members are in sweep"),

@@ -1,0 +1,101 @@
+"""Trained networks in one safetensors file predict what their checkpoints predict."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from ensembling.ensemble_file import StackingWeights
+from errors import RunError
+from inference.checkpoints import find_checkpoints
+from inference.predictor import load_ensemble
+from inference.safetensors_file import SavedNetworks, read_networks, read_trained, write_networks
+from overlapped_words import load
+from tests.helpers.fake_members import WORDS
+from tests.helpers.fake_recordings import RATE, speech
+from tests.helpers.networks import write_network
+
+CLIPS = np.stack([speech(i) for i in range(3)])
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two members of different outputs."""
+    sweep = tmp_path_factory.mktemp("sweep")
+    write_network(sweep, "avg", 0, output="set", k=[0, 2])
+    write_network(sweep, "max", 0)
+    return sweep
+
+
+@pytest.fixture(scope="module")
+def trained(sweep: Path) -> SavedNetworks:
+    return read_trained(find_checkpoints(sweep))
+
+
+@pytest.mark.parametrize(("half", "tolerance"), [(False, 0), (True, 1e-2)])
+def test_a_file_predicts_what_its_checkpoints_predict(sweep, trained, tmp_path, half, tolerance):
+    path = tmp_path / "words.safetensors"
+    write_networks(path, trained, half)
+    np.testing.assert_allclose(load(path, "cpu")(CLIPS, RATE), load(sweep, "cpu")(CLIPS, RATE), rtol=tolerance)
+    expected = sum(file.stat().st_size for file in find_checkpoints(sweep)) / (2 if half else 1)
+    assert path.stat().st_size < expected
+    assert [(member.class_names, member.network["pool"]) for member in read_networks(path).members] == [
+        (WORDS, "avg"),
+        (WORDS, "max"),
+    ]
+
+
+def test_stacking_weights_are_in_the_file(trained, tmp_path):
+    offsets = dict(zip(WORDS, (0.5, 0.0, -1.0, 0.2), strict=True))
+    stacking = StackingWeights({"avg_seed0": 1.5, "max_seed0": -0.25}, offsets, 1e-10, val_kl=0.1, mean_kl=0.2)
+    path = tmp_path / "words.safetensors"
+    write_networks(path, trained._replace(stacking=stacking), half=False)
+    predictor = load_ensemble([path], "cpu")
+    assert predictor.summary == "2 members, stacked" and predictor.stacking == stacking
+    assert predictor.offsets.tolist() == pytest.approx(list(offsets.values()))
+
+
+def rewrite(path: Path, **metadata) -> None:
+    """Change the metadata of a file."""
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        save_file(tensors, path, file.metadata() | {name: json.dumps(value) for name, value in metadata.items()})
+
+
+def change(**settings):
+    """Damage: other settings of every member."""
+    return lambda path, members: rewrite(path, members=[{**member, **settings} for member in members])
+
+
+DAMAGE = {
+    "truncated": lambda path, members: path.write_bytes(path.read_bytes()[:-100]),
+    "not safetensors": lambda path, members: path.write_bytes(b"no weights"),
+    "a pickle": lambda path, members: torch.save({"state_dict": {}}, path),
+    "without settings": lambda path, members: save_file({"0.a": torch.zeros(1)}, path),
+    "no members": lambda path, members: rewrite(path, members=[]),
+    "other weights": change(network={"name": "mac", "width": 3}),
+    "absurd width": change(network={"name": "mac", "width": 10**9}),
+    "a missing member": lambda path, members: rewrite(path, members=members[:1]),
+    "unknown settings": change(more=1),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_files(trained, tmp_path, damage):
+    path = tmp_path / "words.safetensors"
+    write_networks(path, trained, half=False)
+    settings = [member._replace(weights={})._asdict() for member in trained.members]
+    DAMAGE[damage](path, settings)
+    with pytest.raises(RunError, match=rf"^{path}: .*; give a(nother| file that export\.py wrote)"):
+        load(path, "cpu")
+
+
+def test_a_pointer_of_git_lfs(tmp_path):
+    path = tmp_path / "words.safetensors"
+    path.write_text("version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(RunError, match="a Git LFS pointer, not the file; fetch it: git lfs pull"):
+        load(path)
