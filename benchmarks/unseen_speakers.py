@@ -1,0 +1,173 @@
+"""Score a run of experiment=pretrained on the speakers that it held out: one to four words, noise, and no words.
+
+python -m benchmarks.unseen_speakers outputs/pretrained/avg_seed0            # a run, with the speakers that it held out
+python -m benchmarks.unseen_speakers outputs/pretrained/avg_seed0 --model pretrained/words.safetensors
+
+Prints the tables of pretrained/README.md. The number of words is not given to the network. Words are up to 3 dB apart.
+KL is in nats. A clip without words is a false alarm if the most likely set of words is not empty; per hour means per
+3,600 such clips of one second.
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from datamodules.audio_files import list_recordings, walk_recordings
+from datamodules.background import GeneratedNoise
+from datamodules.clips import render
+from datamodules.mixing import Mixer, Mixtures
+from datamodules.recordings import read_clips
+from datamodules.speakers import find_speakers, split_speakers
+from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, to_int16
+from ensembling.metrics import kl_divergence, recall, uniform_kl
+from inference.model import Model, load
+from inference.prediction import WordSets
+from runs.reading import read_config
+
+SIZE = 1000  # clips per set
+NOISE_DB = 10  # below a word
+THRESHOLDS = (0.1, 0.5, 0.9, 0.97)  # of the probability of any word
+
+
+@dataclass
+class Recordings:
+    """Recordings of the held-out speakers: `(N, T)` int16, the rows of each word, of other words and of noise."""
+
+    names: list[str]
+    array: np.ndarray
+    words: list[np.ndarray]
+    others: np.ndarray
+    noise: np.ndarray
+    num_speakers: int
+    scarce: list[int]  # words with fewer than 100 training recordings
+
+
+def held_out(data: dict[str, Any]) -> Recordings:
+    """Split the speakers as the run with the settings `data` did."""
+    root, unknown = Path(data["root"]), data["unknown"]
+    names = sorted(folder.name for folder in root.iterdir() if folder.is_dir() and folder.name[0] not in "._")
+    of_words = [(path, i) for i, name in enumerate(names) for path in list_recordings(root / name)]
+    others = [path for path in walk_recordings(Path(unknown)) if path.parent.name not in names] if unknown else []
+    paths = [path for path, _ in of_words] + others
+    labels = np.array([i for _, i in of_words] + [-1] * len(others))
+    speakers = find_speakers(paths, data["speaker_regex"])
+    fractions = {split: data[f"{split}_fraction"] for split in ("val", "test")}
+    split_of = split_speakers(speakers, labels, fractions, data["fold"], data["split_seed"])
+    test = np.flatnonzero(split_of == "test")
+    noise = GeneratedNoise()
+    noises = np.concatenate(list(noise.clips()))[noise.take(1 - fractions["test"], 1)]
+    clips = np.concatenate([*read_clips([paths[i] for i in test], SAMPLE_RATE, NUM_SAMPLES), noises])
+    num_train = np.bincount(labels[(split_of == "train") & (labels >= 0)])
+    return Recordings(
+        names,
+        clips,
+        [np.flatnonzero(labels[test] == i) for i in range(len(names))],
+        np.flatnonzero(labels[test] == -1),
+        len(test) + np.arange(len(noises)),
+        len(set(speakers[test][labels[test] >= 0])),
+        [i for i, number in enumerate(num_train) if number < 100],
+    )
+
+
+def with_words(recordings: Recordings) -> dict[str, Mixtures]:
+    """Mixtures of one to four words, some with noise, by name."""
+    sets = {}
+    for k, noisy in ((1, False), (2, False), (3, False), (4, False), (1, True), (4, True)):
+        rng = np.random.default_rng(k)
+        mixtures = Mixer(recordings.words, k=(k, k), offset=0.02).draw(SIZE, rng)
+        name = f"{k} word{'s' if k > 1 else ''}"
+        if noisy:
+            name += f", noise {NOISE_DB} dB below a word"
+            mixtures = join(mixtures, alone(rng.choice(recordings.noise, SIZE), gain=10 ** (-NOISE_DB / 20)))
+        sets[name] = mixtures
+    return sets
+
+
+def without_words(recordings: Recordings) -> dict[str, Mixtures]:
+    """Clips of noise, of other words, and of words played backward."""
+    rng = np.random.default_rng(0)
+    sets = {"noise, white to brown": alone(rng.choice(recordings.noise, SIZE))}
+    if len(recordings.others):
+        sets["other words"] = alone(rng.choice(recordings.others, SIZE))
+    sets["words played backward"] = alone(rng.choice(np.concatenate(recordings.words), SIZE), speed=-1)
+    return sets
+
+
+def alone(rows: np.ndarray, gain: float = 1, speed: float = 1) -> Mixtures:
+    """Clips of one recording each, `rows` `(n,)`, without targets."""
+    column = np.ones((len(rows), 1), np.float32)
+    offsets, targets = np.zeros(column.shape, np.int64), np.zeros((len(rows), 0), np.float32)
+    return Mixtures(rows[:, None], gain * column, offsets, speed * column, targets)
+
+
+def join(mixtures: Mixtures, more: Mixtures) -> Mixtures:
+    """Add the recordings of `more` to the mixtures."""
+    names = ("recordings", "gains", "offsets", "speeds")
+    columns = {name: np.hstack([getattr(mixtures, name), getattr(more, name)]) for name in names}
+    return Mixtures(**columns, targets=mixtures.targets)
+
+
+def predict(model: Model, array: np.ndarray, mixtures: Mixtures) -> tuple[np.ndarray, WordSets]:
+    """The probabilities of the words, and the sets of words."""
+    clips = to_int16(render(array, mixtures, np.arange(len(mixtures.gains))).numpy())
+    probs, sets = model.predictor.predict_clips(clips)
+    assert sets
+    return probs, sets
+
+
+def metrics(targets: np.ndarray, probs: np.ndarray, sets: WordSets, scarce: list[int]) -> list[str]:
+    """The cells of a row of the first table."""
+    true = targets > 0
+    k = true.sum(axis=1, keepdims=True)
+    top = (-probs).argsort(axis=1).argsort(axis=1) < k
+    number = sets.num_words.argmax(axis=1) + sets.first
+    shares = (
+        recall(targets, probs).mean(),
+        np.mean(number == k[:, 0]),
+        (top & true)[:, scarce].sum() / true[:, scarce].sum() if scarce else np.nan,
+    )
+    kls = (kl_divergence(targets, probs).mean(), uniform_kl(targets).mean())
+    return [*(f"{kl:.3f}" for kl in kls), *(f"{share:.1%}" for share in shares)]
+
+
+def print_row(*cells: object) -> None:
+    print("|", " | ".join(map(str, cells)), "|", flush=True)
+
+
+def print_header(*cells: object) -> None:
+    print()
+    print_row(*cells)
+    print_row(*["---"] * len(cells))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run_dir", type=Path, help="folder of a run of train.py with data=words")
+    parser.add_argument("--model", type=Path, help="what to score, by default the run itself")
+    arguments = parser.parse_args()
+    config: Any = read_config(arguments.run_dir)
+    recordings, model = held_out(config["data"]), load(arguments.model or arguments.run_dir)
+    assert model.class_names == recordings.names
+    print(f"{recordings.num_speakers} unseen speakers, {sum(map(len, recordings.words))} recordings of words")
+    any_word = {}
+    print_header("clips", "KL", "uniform prediction", "recall", "number of words right", "recall of scarce words")
+    for name, mixtures in with_words(recordings).items():
+        probs, sets = predict(model, recordings.array, mixtures)
+        any_word[name] = sets.any_word
+        print_row(name, *metrics(mixtures.targets, probs, sets, recordings.scarce))
+    print_header("clips without words", "false alarms", "per hour")
+    for name, mixtures in without_words(recordings).items():
+        _, sets = predict(model, recordings.array, mixtures)
+        any_word[name] = sets.any_word
+        share = sets.words.any(axis=1).mean()
+        print_row(name, f"{share:.1%}", f"{3600 * share:.0f}")
+    print_header("probability of any word above", *THRESHOLDS)
+    for name, values in any_word.items():
+        print_row(name, *(f"{np.mean(values > threshold):.1%}" for threshold in THRESHOLDS))
+
+
+if __name__ == "__main__":
+    main()
