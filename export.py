@@ -1,12 +1,14 @@
-"""Export a trained run to one ONNX file, from waveform to probabilities, for programs without PyTorch.
+"""Export a trained run for programs without PyTorch: one ONNX file, or a web page that runs it in the browser.
 
 python export.py run_dir=outputs/demo                        # an ensemble: outputs/demo/model.onnx
 python export.py run_dir=outputs/demo/avg_seed0              # one member
 python export.py ckpt_path=best.ckpt output=words.onnx       # a checkpoint is enough
+python export.py format=web run_dir=outputs/demo             # a folder for any web server: outputs/demo/web
 
-examples/onnx_words.py is a program that uses the file.
+examples/onnx_words.py is a program that uses the ONNX file.
 """
 
+import shlex
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -24,13 +26,20 @@ if TYPE_CHECKING:
 
 
 def export(cfg: "Export") -> Path:
-    """Export checkpoints to one ONNX file, if its probabilities match PyTorch's. Return its path.
+    """Export checkpoints in the format `cfg.format`. Return the path of the file or folder.
 
     Raises:
         UserError: a setting or a file that cannot be used, or probabilities that differ; nothing is written.
     """
-    check_packages()
-    output = output_path(Path(cfg.path), cfg.output)
+    output = output_path(Path(cfg.path), cfg.output, cfg.format)
+    exporters = {"onnx": export_onnx, "web": export_web}
+    exporters[cfg.format](cfg, output)
+    return output
+
+
+def export_onnx(cfg: "Export", output: Path) -> dict[str, str]:
+    """Write one ONNX file, if its probabilities match PyTorch's. Return its metadata."""
+    check_packages(cfg.format)
 
     # These import torch, which takes seconds, and the packages that were checked.
     from inference.checkpoints import find_checkpoints
@@ -42,31 +51,50 @@ def export(cfg: "Export") -> Path:
     predictor = load_ensemble(checkpoints)
     print(f"Exporting {predictor.summary}; an ensemble takes minutes", flush=True)
     waveforms = probe_waveforms(predictor.sample_rate, predictor.num_samples, Path(cfg.cache_dir))
-    difference = write_checked(to_onnx(predictor, metadata(predictor, checkpoints)), output, predictor, waveforms)
+    about = metadata(predictor, checkpoints)
+    program = to_onnx(predictor, about)
+    output.parent.mkdir(exist_ok=True)
+    difference = write_checked(program, output, predictor, waveforms)
     words = count(len(predictor.class_names), "word")
     print(f"{printable(str(output))}: {predictor.summary}, {words}, {output.stat().st_size / 1e6:.1f} MB")
     print(f"Largest difference in probability from PyTorch on {len(waveforms)} waveforms: {difference:.1e}")
-    return output
+    return about
 
 
-def check_packages() -> None:
+def export_web(cfg: "Export", output: Path) -> None:
+    """Write a folder with a page, the ONNX file, and onnxruntime for browsers."""
+    from reporting.onnxruntime_web import runtime_files
+    from reporting.web_page import write_page
+
+    runtime = runtime_files(Path(cfg.cache_dir))  # first, because the export takes minutes
+    about = export_onnx(cfg, output / "model.onnx")
+    write_page(output, about, runtime)
+    print(f"Web page: {shlex.join(['python', '-m', 'http.server', '--bind', '127.0.0.1', '--directory', str(output)])}")
+
+
+def check_packages(format: str) -> None:
     """Raise a SettingError if the packages of the export are not installed."""
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
     if missing:
-        raise SettingError(f"format=onnx needs {', '.join(missing)}; pip install -e '.[onnx]'")
+        raise SettingError(f"format={format} needs {', '.join(missing)}; pip install -e '.[onnx]'")
 
 
-def output_path(trained: Path, output: str | None) -> Path:
-    """The file to write, by default in the folder `trained` or next to the checkpoint `trained`.
+def output_path(trained: Path, output: str | None, format: str) -> Path:
+    """The file or folder to write, by default in the folder `trained` or next to the checkpoint `trained`.
 
     Raises:
-        SettingError: the file cannot be written. An export takes minutes, so this is checked first.
+        SettingError: it cannot be written. An export takes minutes, so this is checked first.
     """
-    path = Path(output or (trained / "model.onnx" if trained.is_dir() else trained.with_suffix(".onnx")))
-    if path.suffix != ".onnx" or path.is_dir():
-        raise SettingError(f"output is {path}; give the name of a file that ends in .onnx")
+    if format == "web":
+        path = Path(output or (trained / "web" if trained.is_dir() else trained.with_name(f"{trained.stem}_web")))
+        if path.exists() and not path.is_dir():
+            raise SettingError(f"output is {path}, a file; give the name of a folder")
+    else:
+        path = Path(output or (trained / "model.onnx" if trained.is_dir() else trained.with_suffix(".onnx")))
+        if path.suffix != ".onnx" or path.is_dir():
+            raise SettingError(f"output is {path}; give the name of a file that ends in .onnx")
     try:
-        TemporaryFile(dir=path.parent).close()
+        TemporaryFile(dir=path if path.is_dir() else path.parent).close()
     except OSError as error:
         raise SettingError(f"{path}: cannot be written ({error.strerror}); create its folder, or set output") from error
     return path

@@ -20,6 +20,7 @@ import soundfile
 
 from tests.helpers.fake_recordings import RATE, speech, write_competition, write_word_folder
 from tests.helpers.pages import BLOCK, ORDER, TEXTS, commands, files
+from tests.helpers.runtime import ARCHIVE, needs_runtime
 from tests.helpers.scripts import ENVIRONMENT, ROOT, run, start
 
 WORDS = ("down", "left", "no", "right", "up", "yes")
@@ -73,6 +74,7 @@ class Project:
                 shutil.copy(path, self.root)
         self._add_recordings()
         self._add_files_of_pages()
+        self._add_runtime()
 
     def _add_recordings(self) -> None:
         write_competition(self.root / "DIR", num_train=40, words=WORDS)
@@ -95,6 +97,11 @@ class Project:
         assert count == 1
         file.write_text(text, encoding="utf-8")
 
+    def _add_runtime(self) -> None:
+        cache = self.root.parent / "cache" / ARCHIVE.parent.name
+        cache.mkdir(parents=True)
+        (cache / ARCHIVE.name).symlink_to(ARCHIVE)
+
     def execute(self, command: str) -> str:
         """Run a command -> what it printed."""
         for name, meaning in MEANT.items():
@@ -105,6 +112,8 @@ class Project:
                 return self.serve("app.py", *arguments, ending="port={}")
             case ["tensorboard", *arguments]:
                 return self.serve("-m", "tensorboard.main", *arguments, ending="--port={}")
+            case ["python", "-m", "http.server", *arguments]:
+                return self.serve("-m", "http.server", *arguments, ending="{}")
             case ["python", script, *arguments] if "hydra/launcher=" in command:
                 short = shorten(arguments) if script == "train.py" else []
                 return self.call(sys.executable, script, *arguments, *short)
@@ -183,6 +192,8 @@ def marks(command: str) -> list[pytest.MarkDecorator]:
         return [pytest.mark.gpu]
     if re.search(r"-m (benchmarks\.(speed|growth|gpu|folder|onnx|start)|pytest)", command):
         return [pytest.mark.slow]
+    if "format=web" in command or "http.server" in command:
+        return [needs_runtime]
     if "launcher=ray" in command:
         return [pytest.mark.ray]
     return [pytest.mark.slurm] if "launcher=submitit_slurm" in command else []

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from unittest.mock import Mock
+from urllib.error import URLError
 
 import numpy as np
 import onnx
@@ -25,6 +27,7 @@ from inference.checkpoints import find_checkpoints
 from inference.onnx_export import TOLERANCE, to_onnx, write_checked
 from inference.predictor import Predictor, load_ensemble
 from inference.probes import probe_waveforms
+from reporting import onnxruntime_web
 from settings import check
 from settings.export import Export
 from tests.helpers.fake_recordings import tone
@@ -210,7 +213,16 @@ def test_errors_of_the_example_are_one_line(tmp_path, monkeypatch, names, messag
         ({"run_dir": "nix"}, "run_dir is 'nix'; no such file or folder"),
         ({"run_dir": "empty"}, "empty: no members in it; members are in sweep"),
         ({"ckpt_path": "broken.ckpt"}, "broken.ckpt: not a checkpoint of train.py, or a damaged one"),
-        ({"run_dir": "sweep", "format": "tflite"}, "format is 'tflite'; choose onnx"),
+        ({"run_dir": "sweep", "format": "tflite"}, "format is 'tflite'; choose onnx or web"),
+        (
+            {"run_dir": "sweep", "format": "web", "output": "broken.ckpt"},
+            "broken.ckpt, a file; give the name of a folder",
+        ),
+        (
+            {"run_dir": "sweep", "format": "web", "output": "nix/web"},
+            "nix/web: cannot be written .*; create",
+        ),
+        ({"run_dir": "sweep", "format": "web"}, "onnxruntime-web cannot be downloaded .offline.; download https://"),
         ({"run_dir": "sweep", "output": "broken.ckpt"}, "output is broken.ckpt; .* ends in .onnx"),
         ({"run_dir": "sweep", "output": "empty.onnx"}, "output is empty.onnx; .* ends in .onnx"),
         ({"run_dir": "sweep", "output": "nix/words.onnx"}, "nix/words.onnx: cannot be written .*; create its folder"),
@@ -226,6 +238,7 @@ def test_invalid_settings_are_errors_before_the_export(
         (tmp_path / name).mkdir()
     before = sorted(tmp_path.rglob("*"))
     monkeypatch.setattr(onnx_export, "to_onnx", lambda *_: pytest.fail("exported"))
+    monkeypatch.setattr(onnxruntime_web, "urlopen", Mock(side_effect=URLError("offline")))
     with pytest.raises(ValueError, match=message):
         export(check(Export, OmegaConf.create({**DEFAULTS, **settings})))
     assert sorted(tmp_path.rglob("*")) == before
@@ -239,4 +252,8 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_errors_are_one_line_on_the_command_line(tmp_path: Path) -> None:
     printed = run("export.py", "run_dir=nix", "format=tflite", cwd=tmp_path, expect=1)
-    assert "format is 'tflite'; choose onnx" in printed and "Traceback" not in printed and not list(tmp_path.iterdir())
+    assert (
+        "format is 'tflite'; choose onnx or web" in printed
+        and "Traceback" not in printed
+        and not list(tmp_path.iterdir())
+    )

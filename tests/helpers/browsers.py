@@ -2,10 +2,19 @@
 
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.helpers.scripts import ROOT
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
 
@@ -16,3 +25,29 @@ def rendered(url: str, profile: Path, *options: str, milliseconds: int = 20_000)
     command += ["--enable-logging=stderr", f"--virtual-time-budget={milliseconds}", *options, "--dump-dom", url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     return done.stdout, done.stderr
+
+
+@contextmanager
+def browser(*options: str) -> Iterator["Browser"]:
+    """A browser that a test controls; skip the test if Playwright is not installed."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install playwright")
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *options])
+        yield started
+        started.close()
+
+
+def microphone(recording: Path) -> list[str]:
+    """Options of a browser whose microphone plays a WAV file again and again, without asking for permission."""
+    media = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    return [*media, f"--use-file-for-fake-audio-capture={recording}"]
+
+
+def serious_violations(page: "Page") -> list[str]:
+    """What axe finds on a page that keeps people from using it; skip the test if axe is not installed."""
+    if not AXE.is_file():
+        pytest.skip("no axe: npm install --no-save axe-core")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("async () => (await axe.run()).violations")
+    serious = [violation for violation in found if violation["impact"] in ("serious", "critical")]
+    return [f"{violation['id']}: {node['html']}" for violation in serious for node in violation["nodes"]]

@@ -1,0 +1,78 @@
+"""onnxruntime-web in the cache: downloaded once, checked, and an error that says what to do without a network."""
+
+import io
+import tarfile
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+
+from errors import CacheError
+from reporting import onnxruntime_web
+from reporting.onnxruntime_web import FILES, URL, digest, runtime_files
+
+NAME = URL.rpartition("/")[2]
+CONTENTS = {name: f"content of {name}".encode() for name in FILES}
+
+
+@pytest.fixture
+def package(monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """A small package that has the expected hash."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in CONTENTS.items():
+            member = tarfile.TarInfo(f"package/dist/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    monkeypatch.setattr(onnxruntime_web, "SHA512", digest(buffer.getvalue()))
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> list:
+    """What the registry's answers are taken from; an exception is raised."""
+    answers: list = []
+
+    def urlopen(url: str, timeout: float) -> io.BytesIO:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return io.BytesIO(answer)
+
+    monkeypatch.setattr(onnxruntime_web, "urlopen", urlopen)
+    return answers
+
+
+def test_the_package_is_downloaded_once(tmp_path: Path, package: bytes, server: list) -> None:
+    server.append(package)
+    for _ in range(2):
+        assert runtime_files(tmp_path / "cache") == CONTENTS
+    assert (tmp_path / "cache" / NAME).read_bytes() == package
+
+
+def test_a_damaged_package_in_the_cache_is_replaced(tmp_path: Path, package: bytes, server: list) -> None:
+    (tmp_path / NAME).write_bytes(package[:-1])
+    server.append(package)
+    assert runtime_files(tmp_path) == CONTENTS and (tmp_path / NAME).read_bytes() == package
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (URLError("Name or service not known"), r"cannot be downloaded \(Name or service not known\); download https:"),
+        (TimeoutError("timed out"), r"cannot be downloaded \(timed out\); download https:"),
+        (b"<html>log in</html>", r"not the expected file, its SHA-512 differs; download https:"),
+    ],
+)
+def test_a_failed_download_says_what_to_do(tmp_path, package, server, answer, message) -> None:
+    server.append(answer)
+    with pytest.raises(CacheError, match=f"{message}.* save it as {tmp_path / NAME}$"):
+        runtime_files(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.network
+def test_the_registry_has_the_package() -> None:
+    from tests.helpers.runtime import CACHE
+
+    assert all(len(content) > 10_000 for content in runtime_files(CACHE).values())

@@ -1,0 +1,175 @@
+"""The page of export.py format=web in a browser: predict.py's probabilities, and no request to another server."""
+
+import functools
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import soundfile
+
+from export import export
+from overlapped_words import load
+from tests.helpers.browsers import browser, microphone, needs_chromium, serious_violations
+from tests.helpers.composed import settings_of
+from tests.helpers.fake_members import WORDS
+from tests.helpers.fake_recordings import speech
+from tests.helpers.networks import write_network
+from tests.helpers.runtime import ARCHIVE, needs_runtime
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = [needs_chromium, needs_runtime]
+
+TOLERANCE = 1e-3  # in probability
+LOSSY = 1e-2  # of formats that every decoder decodes to slightly different samples
+RECORDINGS = {  # name -> sample rate, seconds, channels relative to the first, options of soundfile
+    "clip.wav": (16_000, 1.0, [1], {}),
+    "short.wav": (16_000, 0.5601, [1], {}),
+    "stereo.wav": (44_100, 2.3, [1, 0.5], {"subtype": "PCM_24"}),
+    "opposite.wav": (22_050, 1.5, [0.7, -1], {}),
+    "loud.wav": (48_000, 1.5, [4], {"subtype": "FLOAT"}),
+    "telephone.wav": (8_000, 1.5, [1], {"subtype": "ULAW"}),
+    "talk.flac": (11_025, 2.6, [1], {}),
+    "talk.ogg": (44_100, 2.6, [1, 1], {}),
+    "talk.mp3": (48_000, 2.6, [1], {}),
+    "talk.opus": (48_000, 2.6, [1], {"format": "OGG", "subtype": "OPUS"}),
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a sweep of one member, `sweep`, its exported page, `site`, and recordings."""
+    home = tmp_path_factory.mktemp("home")
+    write_network(home / "sweep", "avg", 0, output="set", k=[0, 2])
+    for seed, (name, (rate, seconds, channels, options)) in enumerate(RECORDINGS.items()):
+        samples = np.outer(speech(seed, seconds * rate / 16_000), channels)
+        soundfile.write(home / name, samples, rate, **options)
+    (home / "broken.wav").write_text("not audio")
+    export(
+        settings_of(
+            "export",
+            "format=web",
+            f"run_dir={home / 'sweep'}",
+            f"output={home / 'site'}",
+            f"cache_dir={ARCHIVE.parent}",
+        )
+    )
+    return home
+
+
+@pytest.fixture(scope="module")
+def url(home: Path) -> Iterator[str]:
+    """The URL of the page."""
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=home / "site")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture
+def console() -> list[str]:
+    """What the page wrote to the browser's console; a test that expects messages clears it."""
+    return []
+
+
+@pytest.fixture
+def page(home: Path, url: str, console: list[str]) -> Iterator["Page"]:
+    """The page in a browser, whose microphone plays talk.wav, as soon as it can be used.
+
+    Fails if the page contacts another host or logs an error.
+    """
+    rate, talk = 48_000, np.tile(speech(3, 3.0), 2)
+    soundfile.write(home / "talk.wav", talk, rate)
+    with browser(*microphone(home / "talk.wav")) as chromium:
+        page = chromium.new_page(viewport={"width": 390, "height": 844}, accept_downloads=True)
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("console", lambda message: console.append(message.text))
+        page.on("pageerror", lambda error: console.append(str(error)))
+        page.goto(url)
+        page.get_by_text("Ready.").wait_for()
+        yield page
+        assert len(requests) >= 8 and [each for each in requests if not each.startswith((url, "blob:", "data:"))] == []
+        assert console == []
+
+
+def shown(page) -> dict[str, float]:
+    """The probabilities on the page."""
+    items = page.locator("li").evaluate_all("all => all.map(li => [li.children[0].textContent, li.children[2].value])")
+    return {word: float(value) for word, value in items}
+
+
+def open_file(page: "Page", path: Path) -> dict[str, float]:
+    page.locator("#file").set_input_files(path)
+    page.get_by_text(f"Words in the loudest second of {path.name}").wait_for()
+    return shown(page)
+
+
+def test_the_page_gives_the_probabilities_of_predict(home: Path, page: "Page") -> None:
+    model = load(home / "sweep", "cpu")
+    probs = {name: open_file(page, home / name) for name in RECORDINGS}
+    for name, words in probs.items():
+        tolerance = TOLERANCE if name.endswith((".wav", ".flac")) else LOSSY
+        assert words == pytest.approx(model(home / name).to_dict(), abs=tolerance), name
+        assert list(words.values()) == sorted(words.values(), reverse=True)
+    assert probs["clip.wav"] != pytest.approx(probs["talk.flac"], abs=10 * TOLERANCE)
+
+
+def test_the_page_states_the_most_likely_number_of_words(home: Path, page: "Page") -> None:
+    open_file(page, home / "clip.wav")
+    numbers = load(home / "sweep", "cpu").word_sets(home / "clip.wav")[["num_words_0", "num_words_1", "num_words_2"]]
+    text = {"num_words_0": "None of the words", "num_words_1": "One word", "num_words_2": "2 words"}
+    stated = f"{text[numbers.astype(float).idxmax()]} ({numbers.max():.1%}). Shares: "
+    assert page.get_by_role("status").text_content().startswith(stated)
+
+
+def test_the_microphone_gives_the_probabilities_of_predict(home: Path, page: "Page", tmp_path: Path) -> None:
+    page.get_by_role("button", name="Record", exact=True).press("Enter")
+    page.get_by_text("Recording.").wait_for()
+    page.wait_for_timeout(1500)
+    page.get_by_role("button", name="Stop").press("Enter")
+    page.get_by_text("Words in the loudest second of the recording").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Save the recording").click()
+    download.value.save_as(tmp_path / "recording.wav")
+    samples, _ = soundfile.read(tmp_path / "recording.wav")
+    assert np.abs(samples).max() > 0.05
+    assert shown(page) == pytest.approx(
+        load(home / "sweep", "cpu")(tmp_path / "recording.wav").to_dict(), abs=TOLERANCE
+    )
+    assert page.get_by_role("button", name="Record", exact=True).is_enabled()
+
+
+def test_an_error_is_shown_and_replaces_an_older_result(home: Path, page: "Page") -> None:
+    open_file(page, home / "clip.wav")
+    page.locator("#file").set_input_files(home / "broken.wav")
+    page.get_by_text("broken.wav: the browser cannot decode it; give a recording such as WAV").wait_for()
+    assert page.locator("#result").is_hidden()
+    open_file(page, home / "clip.wav")
+    assert page.locator("#result").is_visible()
+
+
+@pytest.mark.parametrize("colors", ["light", "dark"])
+def test_the_page_is_accessible_on_a_phone(home: Path, page: "Page", colors: str) -> None:
+    page.emulate_media(color_scheme=colors)
+    open_file(page, home / "clip.wav")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert "Shares: " in page.get_by_role("status").text_content()
+    assert all(word in page.locator("#vocabulary").text_content() for word in WORDS)
+    for name in ("file", "record", "player"):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.id") == name
+    assert serious_violations(page) == []
+
+
+def test_the_policy_blocks_other_servers(page: "Page", url: str, console: list[str]) -> None:
+    other = url.replace("127.0.0.1", "localhost")
+    message = page.evaluate("url => fetch(url).then(() => 'loaded', error => error.message)", other)
+    assert message == "Failed to fetch" and "Content Security Policy" in console[0]
+    console.clear()
