@@ -136,6 +136,8 @@ class Splits:
         columns: header of the table of predictions, the id's column first.
         train, val, test: the clips; None for a split that does not exist.
         sizes: the number of "recordings" in each split and, if known, of "speakers".
+        no_words: clips of background and other speech by speakers of the test or else the validation split, if training
+            clips may have no words.
     """
 
     class_names: list[str]
@@ -144,6 +146,7 @@ class Splits:
     val: Clips | None
     test: Clips | None
     sizes: Mapping[str, dict[str, int]] = field(default_factory=dict)
+    no_words: Clips | None = None
 
 
 def take(array: np.ndarray | Tensor, rows: np.ndarray) -> Tensor:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import torch
@@ -34,6 +34,10 @@ class Mixtures:
     offsets: np.ndarray
     speeds: np.ndarray
     targets: np.ndarray
+
+    def take(self, index: np.ndarray) -> "Mixtures":
+        """The mixtures at `index`, in that order."""
+        return Mixtures(*(getattr(self, each.name)[index] for each in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,16 @@ class Mixer:
             gains = np.hstack([gains, present * 10 ** (-rng.uniform(*BACKGROUND_DB, (n, 1)) / 20)])
             offsets, speeds = np.pad(offsets, ((0, 0), (0, 1))), np.pad(speeds, ((0, 0), (0, 1)), constant_values=1)
         return Mixtures(recordings, gains.astype(np.float32), offsets, speeds.astype(np.float32), targets)
+
+    def draw_without_words(self, n: int, rng: np.random.Generator) -> Mixtures:
+        """Sample `n` mixtures without words, of background and other speech."""
+        parts, number = [], 0
+        while number < n:
+            mixtures = self.draw(100 + 4 * n, rng)
+            parts.append(mixtures.take(np.flatnonzero(~mixtures.targets.any(axis=1) & mixtures.gains.any(axis=1))))
+            number += len(parts[-1].gains)
+        columns = {each.name: np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(Mixtures)}
+        return Mixtures(**columns).take(np.arange(n))
 
 
 def mix(words: Tensor, gains: Tensor, offsets: Tensor, speeds: Tensor) -> Tensor:

@@ -122,7 +122,11 @@ class WordFolder:
         columns, test = submission or (["id", *names], fixed("test"))
         if submission and test:
             sizes["test"] = {"recordings": len(test)}
-        return Splits(names, columns, train, val, test, sizes)
+        held_out = next((split for split in ("test", "val") if split in mixers), None)
+        no_words = None
+        if held_out and self.mixing["k"][0] == 0:
+            no_words = self._fixed_mixtures(held_out, array, key, mixers[held_out], cache_dir, words=False)
+        return Splits(names, columns, train, val, test, sizes, no_words)
 
     def _unknown_recordings(self, names: Sequence[str]) -> list[Path]:
         """Recordings of other words: those of `unknown` that are not in a subfolder of one of the words."""
@@ -200,13 +204,22 @@ class WordFolder:
         labels = np.repeat(np.arange(len(names)), [len(paths[name]) for name in names])
         return names, [path for name in names for path in paths[name]], labels
 
-    def _fixed_mixtures(self, split: str, array: np.ndarray, key: str, mixer: Mixer, cache_dir: Path) -> Clips:
-        """The mixtures of a validation or test split, from the cache; the same for all members of an ensemble."""
+    def _fixed_mixtures(
+        self, split: str, array: np.ndarray, key: str, mixer: Mixer, cache_dir: Path, words: bool = True
+    ) -> Clips:
+        """The mixtures of a validation or test split, from the cache; the same for all members of an ensemble.
+
+        Without `words`, only of background and other speech.
+        """
         size = self.sizes[split]
         name, seed = split, [self.split_seed, {"val": 1, "test": 2}[split]]
         if split == "val" and self.fold is not None:
             name, seed = f"fold{self.fold}_val", [*seed, self.fold]
-        mixtures = mixer.draw(size, np.random.default_rng(seed))
+        if words:
+            mixtures = mixer.draw(size, np.random.default_rng(seed))
+        else:
+            name, mixer = f"{name}_no_words", replace(mixer, k=self.mixing["k"])
+            mixtures = mixer.draw_without_words(size, np.random.default_rng(seed))
         key = cache_key("mixtures", key, seed, size, asdict(mixer))
         waveforms = cached_array(
             cache_dir / f"mixtures-{key}.npy",
@@ -216,7 +229,7 @@ class WordFolder:
                 to_int16(render(array, mixtures, chunk).numpy())
                 for chunk in np.array_split(np.arange(size), max(1, size // 256))
             ),
-            f"mixing {split}",
+            f"mixing {name}",
         )
         ids = [f"{name}_{i:05d}" for i in range(size)]
         return Clips(ids, waveforms, np.arange(size), mixtures.targets, key)

@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from ensembling import diversity, errors
+from ensembling.any_word import average_any_word, false_alarms
 from ensembling.ensemble import Ensemble
 from ensembling.metrics import kl_divergence
 from messages import count
@@ -49,6 +50,8 @@ def build(ensemble: Ensemble, metrics: pd.DataFrame, load: Callable[[Member], Sp
         plots["mean_probs"] = report_plots.bars(means.index, means, "mean probability", "%{x:.4f}")
     else:
         plots |= _gains(ensemble, kind, targets) | _errors(targets, probs)
+    if (any_word := average_any_word(ensemble.members)) is not None:
+        plots["false_alarms"] = report_plots.false_alarms(false_alarms(any_word))
     best, worst = examples.best_and_worst(probs, targets)
     audio, missing_audio = examples.find_audio(ensemble, kind, [clip.id for clip in best + worst], load)
     return render(

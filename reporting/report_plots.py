@@ -148,6 +148,20 @@ def reliability(table: pd.DataFrame) -> go.Figure:
     return figure.update_layout(showlegend=False)
 
 
+def false_alarms(table: pd.DataFrame) -> go.Figure:
+    """Plot false alarms per hour against missed clips from `ensembling.any_word.false_alarms`."""
+    figure = _figure("clips with words that are missed", "false alarms per hour")
+    figure.add_scatter(
+        x=table["missed"],
+        y=table["per_hour"],
+        mode="lines",
+        line={"color": COLORS[0], "shape": "hv"},
+        customdata=table["threshold"],
+        hovertemplate="threshold %{customdata:.3f}: %{x:.1%} missed, %{y:.0f} false alarms<extra></extra>",
+    )
+    return figure.update_layout(showlegend=False).update_xaxes(tickformat=".0%", rangemode="tozero")
+
+
 def _integer_ticks(figure: go.Figure, highest: int) -> go.Figure:
     """Set the x axis to 1 to `highest`, with at most ten ticks, all at integers."""
     powers = (10**exponent for exponent in itertools.count())

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any, Protocol
 
+import numpy as np
+import pandas as pd
 import torch
 from lightning.pytorch.loggers import Logger
 from torch import Tensor
@@ -14,9 +16,10 @@ from torch.utils.data import DataLoader
 from datamodules.progress import Progress
 from errors import RunError
 from lightning_modules.classifier import WordClassifier, topk_recall, uniform_kl
-from lightning_modules.outputs import kl_divergence
+from lightning_modules.outputs import WordSets, kl_divergence
 from messages import count, duration
 from runs.differences import flatten
+from runs.files import write_text
 from runs.folder import RunFolder
 from runs.reading import read_epochs
 from runs.tables import PROB_FLOOR, write_table
@@ -61,6 +64,25 @@ def predict(
                 "optimizer.lr, and use another name=... or overwrite=true"
             )
     return predictions
+
+
+@torch.inference_mode()
+def write_any_word(folder: RunFolder, learner: WordClassifier, datamodule: Data, device: torch.device) -> None:
+    """Write any_word.csv: for clips with words and for clips without, the probability that there are any.
+
+    Nothing is written if all training clips have words.
+    """
+    splits, output = datamodule.splits, learner.network.output
+    if splits.no_words is None or not isinstance(output, WordSets):
+        return
+    learner.eval().to(device)
+    tables = []
+    for clips, has_words in ((splits.test or splits.val, 1), (splits.no_words, 0)):
+        batches = [clips.__getitems__(rows)[0] for rows in np.array_split(np.arange(len(clips)), -(-len(clips) // 64))]
+        logits = torch.cat([learner.logits(datamodule.to_features(batch.to(device))) for batch in batches])
+        any_word = 1 - output.log_num_words(logits)[:, 0].exp().cpu()
+        tables.append(pd.DataFrame({"id": clips.ids, "has_words": has_words, "any_word": any_word.numpy()}))
+    write_text(folder.path / "any_word.csv", pd.concat(tables).to_csv(index=False, float_format="%.6g"))
 
 
 def write_predictions(folder: RunFolder, datamodule: Data, predictions: dict[str, Tensor]) -> dict[str, float]:

@@ -84,6 +84,7 @@ def fit(cfg: Train, devices: Any, folder: RunFolder | None) -> dict[str, Any]:
         log.info("one batch went through training, validation and prediction; nothing was saved")
         return {"objective": float(trainer.callback_metrics["train/loss_epoch"])}
     metrics = results.write_predictions(folder, datamodule, predictions) | results.training_cost(folder)
+    results.write_any_word(folder, learner, datamodule, device)
     metrics["objective"] = metrics.get("val_kl", metrics["train_loss"])
     results.log_settings(trainer.loggers, as_dict(cfg), metrics)
     data = {"splits": datamodule.splits.sizes, "cache_keys": datamodule.keys}
