@@ -1,13 +1,15 @@
-"""Export a trained run for programs without PyTorch: one ONNX file, or a web page that runs it in the browser.
+"""Export a trained run: one ONNX file, a web page that runs it in the browser, or one safetensors file.
 
 python export.py run_dir=outputs/demo                        # an ensemble: outputs/demo/model.onnx
 python export.py run_dir=outputs/demo/avg_seed0              # one member
 python export.py ckpt_path=best.ckpt output=words.onnx       # a checkpoint is enough
 python export.py format=web run_dir=outputs/demo             # a folder for any web server: outputs/demo/web
+python export.py format=safetensors run_dir=outputs/demo     # a file to share: outputs/demo/model.safetensors
 
-examples/onnx_words.py is a program that uses the ONNX file.
+examples/onnx_words.py is a program that uses the ONNX file. `load` and the scripts read the safetensors file.
 """
 
+import hashlib
 import shlex
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,7 +34,7 @@ def export(cfg: "Export") -> Path:
         UserError: a setting or a file that cannot be used, or probabilities that differ; nothing is written.
     """
     output = output_path(Path(cfg.path), cfg.output, cfg.format)
-    exporters = {"onnx": export_onnx, "web": export_web}
+    exporters = {"onnx": export_onnx, "web": export_web, "safetensors": export_safetensors}
     exporters[cfg.format](cfg, output)
     return output
 
@@ -72,6 +74,19 @@ def export_web(cfg: "Export", output: Path) -> None:
     print(f"Web page: {shlex.join(['python', '-m', 'http.server', '--bind', '127.0.0.1', '--directory', str(output)])}")
 
 
+def export_safetensors(cfg: "Export", output: Path) -> None:
+    """Write weights and settings to one file that contains no pickle."""
+    from inference.checkpoints import find_checkpoints
+    from inference.safetensors_file import read_trained, write_networks
+
+    trained = read_trained(find_checkpoints(Path(cfg.path)))
+    write_networks(output, trained, cfg.half)
+    content = output.read_bytes()
+    members, words = count(len(trained.members), "member"), count(len(trained.members[0].class_names), "word")
+    print(f"{printable(str(output))}: {members}, {words}, {len(content) / 1e6:.1f} MB")
+    print(f"SHA-256 {hashlib.sha256(content).hexdigest()}")
+
+
 def check_packages(format: str) -> None:
     """Raise a SettingError if the packages of the export are not installed."""
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
@@ -90,9 +105,10 @@ def output_path(trained: Path, output: str | None, format: str) -> Path:
         if path.exists() and not path.is_dir():
             raise SettingError(f"output is {path}, a file; give the name of a folder")
     else:
-        path = Path(output or (trained / "model.onnx" if trained.is_dir() else trained.with_suffix(".onnx")))
-        if path.suffix != ".onnx" or path.is_dir():
-            raise SettingError(f"output is {path}; give the name of a file that ends in .onnx")
+        suffix = f".{format}"
+        path = Path(output or (trained / f"model{suffix}" if trained.is_dir() else trained.with_suffix(suffix)))
+        if path.suffix != suffix or path.is_dir():
+            raise SettingError(f"output is {path}; give the name of a file that ends in {suffix}")
     try:
         TemporaryFile(dir=path if path.is_dir() else path.parent).close()
     except OSError as error:
@@ -104,8 +120,11 @@ def output_path(trained: Path, output: str | None, format: str) -> Path:
 def main(cfg: DictConfig) -> None:
     from settings import check
     from settings.export import Export
+    from settings.unused import warn_unused
 
-    export(check(Export, cfg))
+    settings = check(Export, cfg)
+    warn_unused(settings)
+    export(settings)
 
 
 if __name__ == "__main__":

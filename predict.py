@@ -1,6 +1,7 @@
 """Predict which words are spoken in recordings.
 
-python predict.py run_dir=outputs/demo input=clip.wav                     # print the likely words, by the ensemble
+python predict.py input=clip.wav                                          # print the likely words, by pretrained/
+python predict.py run_dir=outputs/demo input=clip.wav                     # the same, by an ensemble of yours
 python predict.py run_dir=outputs/demo/avg_seed0 input=folder/            # write a table, by one member
 python predict.py ckpt_path=best.ckpt input=list.txt output=probs.csv     # a checkpoint is enough
 python predict.py run_dir=outputs/demo input=talk.mp3 hop=0.25 plot=true  # when is which word spoken?

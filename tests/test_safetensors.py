@@ -1,5 +1,6 @@
 """Trained networks in one safetensors file predict what their checkpoints predict."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from safetensors.torch import save_file
 
 from ensembling.ensemble_file import StackingWeights
 from errors import RunError
+from export import export
 from inference.checkpoints import find_checkpoints
 from inference.predictor import load_ensemble
 from inference.safetensors_file import SavedNetworks, read_networks, read_trained, write_networks
 from overlapped_words import load
+from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import WORDS
 from tests.helpers.fake_recordings import RATE, speech
 from tests.helpers.networks import write_network
@@ -57,6 +60,15 @@ def test_stacking_weights_are_in_the_file(trained, tmp_path):
     predictor = load_ensemble([path], "cpu")
     assert predictor.summary == "2 members, stacked" and predictor.stacking == stacking
     assert predictor.offsets.tolist() == pytest.approx(list(offsets.values()))
+
+
+def test_the_export_prints_the_checksum(sweep, tmp_path, capsys):
+    output = export(settings_of("export", f"run_dir={sweep}", "format=safetensors", "half=true"))
+    assert output == sweep / "model.safetensors"
+    line, checksum = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{output}: 2 members, 4 words, 0.")
+    assert checksum == f"SHA-256 {hashlib.sha256(output.read_bytes()).hexdigest()}"
+    assert read_networks(output).members[0].weights["network.stem.weight"].dtype == torch.float32
 
 
 def rewrite(path: Path, **metadata) -> None:
