@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+import runpy
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -21,6 +24,7 @@ from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import WORDS
 from tests.helpers.fake_recordings import RATE, speech
 from tests.helpers.networks import write_network
+from tests.helpers.scripts import ROOT
 
 CLIPS = np.stack([speech(i) for i in range(3)])
 
@@ -111,3 +115,15 @@ def test_a_pointer_of_git_lfs(tmp_path):
     path.write_text("version https://git-lfs.github.com/spec/v1\n")
     with pytest.raises(RunError, match="a Git LFS pointer, not the file; fetch it: git lfs pull"):
         load(path)
+
+
+def test_the_example_prints_the_words_of_a_recording(sweep, tmp_path, monkeypatch, capsys):
+    soundfile.write(tmp_path / "clip.wav", CLIPS[0], RATE)
+    monkeypatch.setattr(sys, "argv", ["words.py", str(tmp_path / "clip.wav"), str(sweep / "avg_seed0")])
+    runpy.run_path(str(ROOT / "examples" / "words.py"))
+    sets = load(sweep / "avg_seed0", "cpu").word_sets(tmp_path / "clip.wav")
+    first, *shares = capsys.readouterr().out.splitlines()
+    assert first == f"{', '.join(sets['words'])} ({sets['probability']:.1%})" and len(shares) == len(WORDS)
+    monkeypatch.setattr(sys, "argv", ["words.py", str(tmp_path / "none.wav"), str(sweep / "avg_seed0")])
+    with pytest.raises(SystemExit, match="none.wav: no such file"):
+        runpy.run_path(str(ROOT / "examples" / "words.py"))
