@@ -35,7 +35,7 @@ SMALL = {
     "competition": [],
     "listed": [],
 }
-SOURCE = {"winner": "competition", "best": "competition", "best_words": "words"}  # of an experiment
+SOURCE = {"winner": "competition", "best": "competition", "best_words": "words", "pretrained": "words"}  # of an experiment
 BENCHMARKS = {
     "benchmarks.held_out": ["--train-size", "32", "--test-size", "16"],
     "benchmarks.score": [],
@@ -82,6 +82,7 @@ class Project:
         rows = [(name, " ".join(WORDS[i % 6 :][:2])) for i, name in enumerate(names)]
         pd.DataFrame(rows, columns=["path", "words"]).to_csv(self.root / "DIR/recordings.csv", index=False)
         write_word_folder(self.root / "WORDS", WORDS, SPEAKERS, takes=1)
+        write_word_folder(self.root / "OTHER_WORDS", ["apple", "bed"], SPEAKERS, takes=1)
         (self.root / "folder").mkdir()
         for seed, name in enumerate(("clip.wav", "my_clip.wav", "talk.mp3", "folder/a.wav", "folder/b.flac")):
             soundfile.write(self.root / name, speech(seed, seconds=2.5), RATE)
