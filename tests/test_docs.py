@@ -35,7 +35,12 @@ SMALL = {
     "competition": [],
     "listed": [],
 }
-SOURCE = {"winner": "competition", "best": "competition", "best_words": "words", "pretrained": "words"}  # of an experiment
+SOURCE = {
+    "winner": "competition",
+    "best": "competition",
+    "best_words": "words",
+    "pretrained": "words",
+}  # of an experiment
 BENCHMARKS = {
     "benchmarks.held_out": ["--train-size", "32", "--test-size", "16"],
     "benchmarks.score": [],
