@@ -51,7 +51,7 @@ def test_the_tables(run_dir, monkeypatch, capsys):
     unseen_speakers.main()
     printed = capsys.readouterr().out
     assert printed.startswith("1 unseen speakers, 8 recordings of words\n")
-    rows = {row[0]: row[1:] for line in printed.splitlines() if (row := line.strip("| ").split(" | "))}
+    rows = {row[0]: row[1:] for line in reversed(printed.splitlines()) if (row := line.strip("| ").split(" | "))}
     assert float(rows["4 words"][0]) > 0 and rows["4 words"][1:3] == ["0.000", "100.0%"]  # all four are in every clip
     assert float(rows["2 words"][1]) == pytest.approx(np.log(2), abs=1e-3)
     assert re.fullmatch(r"[\d.]+%", rows["noise, white to brown"][0])
