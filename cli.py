@@ -19,6 +19,7 @@ from messages import printable, renamed
 
 CONF = Path(__file__).parent / "conf"
 PATHS = ("run_dir", "ckpt_path", "input", "output")
+LIST = re.compile(r"\[([^\[\]\"]+)\]")  # without lists in it, and without strings in double quotes
 
 
 def run(main: Callable[[], Any]) -> None:
@@ -113,8 +114,8 @@ def _before_job(error: BaseException) -> bool:
 def as_overrides(arguments: Sequence[str]) -> list[str]:
     """Rewrite arguments in Hydra's grammar.
 
-    Quote paths: the grammar does not allow '=', ',' and letters outside of ASCII in them. Replace `GROUP=null` by
-    `~GROUP`.
+    Quote paths and words: the grammar does not allow '=', ',' and letters outside of ASCII in them. Replace
+    `GROUP=null` by `~GROUP`.
     """
     overrides = []
     for argument in arguments:
@@ -124,7 +125,15 @@ def as_overrides(arguments: Sequence[str]) -> list[str]:
         if value == "null" and name.isidentifier() and (CONF / name).is_dir():
             argument = f"~{name}"
         elif name in PATHS and equals and value and value[0] not in "'\"" and value != "null":
-            escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-            argument = f"{name}='{escaped}'"
+            argument = f"{name}={_quoted(value)}"
+        elif name == "data.words" and (match := LIST.fullmatch(value)):
+            words = [word.strip() for word in match[1].split(",")]
+            if not any(word.startswith("'") for word in words):
+                argument = f"{name}=[{','.join(map(_quoted, words))}]"
         overrides.append(argument)
     return overrides
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

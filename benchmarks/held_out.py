@@ -6,8 +6,8 @@ python -m benchmarks.held_out WORDS OUT --speakers 4 --seed 1
 The output works with `train.py` as data=competition data.root=OUT (OUT/train/*, OUT/train_answer.csv, OUT/test/*,
 OUT/submission.csv) and as data=words data.root=OUT/words data.submission=OUT (single words by the training speakers).
 For `benchmarks.score` it contains test sets by the held-out speakers, OUT/test_sets/<name>/ with the targets in
-OUT/test_sets/<name>.csv: the test clips (`test`), mixtures of 2, 3 or 5 words, words up to 12 dB apart, and white noise
-10 dB below the speech.
+OUT/test_sets/<name>.csv: the test clips (`test`), mixtures of 1, 2, 3 or 5 words, words up to 12 dB apart, and white
+noise 10 dB below the speech.
 """
 
 import argparse
@@ -43,6 +43,7 @@ TEST_SETS = {
     "words5": MixtureSet(500, k=5),
     "gain12": MixtureSet(500, gain_db=12.0),
     "noise10": MixtureSet(500, noise_db=10.0),
+    "words1": MixtureSet(500, k=1),
 }
 
 

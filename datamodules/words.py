@@ -92,8 +92,7 @@ class WordFolder:
         names, paths, labels = self._recordings()
         unknown, background = self._unknown_recordings(names), self._background()
         labels = np.concatenate([labels, np.full(len(unknown), -1)])
-        speakers = find_speakers([*paths, *unknown], self.speaker_regex)
-        split_of = split_speakers(speakers, labels, self.fractions, self.fold, self.split_seed)
+        speakers, split_of = self._split([*paths, *unknown], labels)
         mixers, sizes = {}, {}
         for split in ("train", *(split for split, share in self.fractions.items() if share)):
             in_split = split_of == split
@@ -127,6 +126,11 @@ class WordFolder:
         if held_out and self.mixing["k"][0] == 0:
             no_words = self._fixed_mixtures(held_out, array, key, mixers[held_out], cache_dir, words=False)
         return Splits(names, columns, train, val, test, sizes, no_words)
+
+    def _split(self, paths: Sequence[Path], labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The speaker of each recording and the name of its split; label -1 is another word."""
+        speakers = find_speakers(paths, self.speaker_regex)
+        return speakers, split_speakers(speakers, labels, self.fractions, self.fold, self.split_seed)
 
     def _unknown_recordings(self, names: Sequence[str]) -> list[Path]:
         """Recordings of other words: those of `unknown` that are not in a subfolder of one of the words."""

@@ -25,9 +25,9 @@ from torch.nn import Sequential
 from torchaudio.functional import melscale_fbanks
 from torchaudio.transforms import AmplitudeToDB, MelSpectrogram, Spectrogram
 
+from datamodules.corpus import speak_corpus
 from datamodules.features import MultiResolutionMel
 from datamodules.recordings import fit_length, read_recording
-from datamodules.synthetic import speak_corpus
 
 parser = argparse.ArgumentParser(description="Draw the plots of tutorial.md and print the numbers it states.")
 parser.add_argument("clip", nargs="?", type=Path, help="a recording; default: a synthesized word")

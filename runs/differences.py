@@ -25,7 +25,13 @@ IGNORED_SETTINGS = (
 )
 
 # Values of settings that the configurations of earlier versions lack.
-LEGACY = {"model.freq_bins": 1, "model.output": "softmax", "model.time_pools": 4, "teacher_weight": 1.0}
+LEGACY = {
+    "data.language": "en",
+    "model.freq_bins": 1,
+    "model.output": "softmax",
+    "model.time_pools": 4,
+    "teacher_weight": 1.0,
+}
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

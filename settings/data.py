@@ -16,15 +16,21 @@ from settings.fields import (
     Regex,
     Seed,
     Share,
+    Text,
     either,
+    list_of,
     pair,
     real,
+    text,
     whole,
 )
 from settings.options import Options
 from settings.plugin import Plugin
 
 Size = Annotated[int, whole(1, 10_000_000)]
+WordList = Annotated[
+    list[str], either(list_of(text()), remedy="give a list of words, [apple, pear]; put a number or true in quotes")
+]
 
 
 @dataclass(config=OPEN, kw_only=True)
@@ -130,12 +136,18 @@ class SpeechCommands(Mixing):
 
 @dataclass(config=CLOSED, kw_only=True)
 class Synthetic(Mixing):
-    """30 English words spoken by eSpeak NG."""
+    """Words spoken by eSpeak NG, and by people."""
 
+    words: WordList | None
+    """What to say, [apple, pear]; null: the thirty English words of Speech Commands."""
+    language: Text
+    """Code of the words' language, such as de; `python -m datamodules.voices` lists them."""
     num_voices: Annotated[int, whole(1, 1000)]
     """Voices, each of which counts as a speaker."""
     takes: Annotated[int, whole(1, 1000)]
     """Recordings of each word by each voice."""
+    root: ExistingFolder | None
+    """A folder of recordings of some of the words by people, root/<word>/<recording>."""
 
 
 def _check_fold(val_fraction: float, fold: int | None) -> None:

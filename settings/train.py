@@ -10,7 +10,7 @@ from typing_extensions import Self
 from messages import renamed
 from settings.augment import AnyAugment
 from settings.callbacks import Callback, Logger
-from settings.data import Data, Mixing
+from settings.data import Data, Mixing, Synthetic
 from settings.features import MultiResolutionMel
 from settings.fields import CLOSED, ExistingFile, ExistingFolder, Flag, Fraction, Path, Seed, Share, Text, real
 from settings.model import Network
@@ -92,6 +92,8 @@ class Train:
             yield "data.val_size", "data.val_fraction is 0"
             yield "callbacks.best", "data.val_fraction is 0"
             yield "trainer.check_val_every_n_epoch", "data.val_fraction is 0"
+        if isinstance(data, Synthetic) and not (data.root or data.unknown):
+            yield "data.speaker_regex", "data.root is null"
         if isinstance(data, Mixing):
             if data.submission:
                 yield "data.test_fraction", "data.submission is the test split"

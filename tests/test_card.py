@@ -77,6 +77,14 @@ def test_licenses_and_speakers_are_those_of_the_source(tmp_path, source):
     assert ("It does not state the speakers" in text) == (source == "CompetitionFolder")
 
 
+def test_people_among_the_voices_are_stated(tmp_path, monkeypatch):
+    monkeypatch.setitem(DATA, "Synthetic", DATA["Synthetic"] | {"language": "de", "root": "/my/words"})
+    configure(write_member(tmp_path, "avg", 0), "Synthetic")
+    text = build(tmp_path)
+    assert "voices of the language `de`" in text and "also spoken by people (`/my/words`)" in text
+    assert "not trained on human speech" not in text and "GPL-3.0-or-later" in text
+
+
 @pytest.mark.parametrize(
     ("k", "words", "input"),
     [(1, "1", "a recording of a single word."), ([2, 4], "2 to 4", "several words"), ([3, 3], "3", "several words")],

@@ -51,6 +51,7 @@ BENCHMARKS = {
     "benchmarks.onnx": ["--members", "1"],
     "benchmarks.start": ["--rounds", "1"],
     "benchmarks.gpu": ["--tiny"],
+    "datamodules.voices": [],
 }
 
 

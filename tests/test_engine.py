@@ -6,14 +6,13 @@ import time
 import numpy as np
 import pytest
 
-from datamodules import synthetic
-from datamodules.synthetic import draw_voices, speak
+from datamodules.voices import draw_voices, find_engine, speak
 from errors import DataError
 
 
 @pytest.fixture
 def engine():
-    return synthetic._engine()
+    return find_engine()
 
 
 def test_an_utterance_does_not_depend_on_earlier_ones_or_on_the_time(engine):

@@ -14,9 +14,10 @@ import pytest
 import soundfile
 import torch
 
-from datamodules import synthetic
+from datamodules import corpus
+from datamodules.corpus import speak_corpus
 from datamodules.mixing import Mixer
-from datamodules.synthetic import Synthetic, speak_corpus
+from datamodules.synthetic import Synthetic
 from errors import CacheError, DataError
 
 WORDS = ["no", "seven", "sheila"]
@@ -25,7 +26,7 @@ fork = multiprocessing.get_context("fork")  # so that processes inherit what a t
 
 @pytest.fixture(autouse=True)
 def few_words(monkeypatch):
-    monkeypatch.setattr(synthetic, "WORDS", WORDS)
+    monkeypatch.setattr(corpus, "WORDS", WORDS)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -96,14 +97,14 @@ def test_no_speaker_is_in_two_splits(tmp_path, monkeypatch):
 
 def test_second_call_builds_nothing(tmp_path, monkeypatch):
     folder = speak_corpus(tmp_path, 2, 1)
-    monkeypatch.setattr(synthetic, "speak", lambda *args: pytest.fail("built again"))
+    monkeypatch.setattr(corpus, "speak", lambda *args: pytest.fail("built again"))
     assert speak_corpus(tmp_path, 2, 1) == folder
     with pytest.raises(pytest.fail.Exception, match="built again"):
         speak_corpus(tmp_path, 2, 2)
 
 
 def test_two_processes_build_the_corpus_once(tmp_path, monkeypatch):
-    write = synthetic._write
+    write = corpus._write
 
     def counted(*args):
         with open(tmp_path / "builds", "a") as file:
@@ -111,7 +112,7 @@ def test_two_processes_build_the_corpus_once(tmp_path, monkeypatch):
         time.sleep(0.3)  # so that the other process starts while this one builds
         write(*args)
 
-    monkeypatch.setattr(synthetic, "_write", counted)
+    monkeypatch.setattr(corpus, "_write", counted)
     processes = [fork.Process(target=speak_corpus, args=(tmp_path / "cache", 3, 1)) for _ in range(2)]
     for process in processes:
         process.start()
@@ -123,7 +124,7 @@ def test_two_processes_build_the_corpus_once(tmp_path, monkeypatch):
 
 
 def test_a_killed_build_leaves_no_recordings_behind(tmp_path, monkeypatch):
-    original = synthetic.speak
+    original = corpus.speak
 
     def stops_halfway(library, data, voice, utterances):
         if list(tmp_path.rglob("*.wav")):
@@ -131,8 +132,8 @@ def test_a_killed_build_leaves_no_recordings_behind(tmp_path, monkeypatch):
         return original(library, data, voice, utterances)
 
     with monkeypatch.context() as patch:
-        patch.setattr(synthetic, "speak", stops_halfway)
-        patch.setattr(synthetic.os, "cpu_count", lambda: 1)
+        patch.setattr(corpus, "speak", stops_halfway)
+        patch.setattr(corpus.os, "cpu_count", lambda: 1)
         process = fork.Process(target=speak_corpus, args=(tmp_path, 3, 1))
         process.start()
         deadline = time.monotonic() + 30
@@ -166,17 +167,17 @@ def test_the_corpus_is_built_while_torch_threads_are_busy(tmp_path):
 
 
 def test_silent_utterances_are_skipped(tmp_path, monkeypatch, caplog):
-    original = synthetic.speak
+    original = corpus.speak
 
     def partly_silent(*args):
         waveforms = original(*args)
         return [np.zeros(0, np.int16), waveforms[1] // 1000, waveforms[2]]
 
-    monkeypatch.setattr(synthetic, "speak", partly_silent)
+    monkeypatch.setattr(corpus, "speak", partly_silent)
     folder = speak_corpus(tmp_path, 2, 1)
     assert {path.split("/")[0] for path in content(folder)} == {"sheila"}
     assert "skipped 4 silent utterances of 6" in caplog.text
-    monkeypatch.setattr(synthetic, "speak", lambda *args: [np.zeros(9_000, np.int16)] * 3)
+    monkeypatch.setattr(corpus, "speak", lambda *args: [np.zeros(9_000, np.int16)] * 3)
     with pytest.raises(DataError, match="produced no audio for any of 3 voices"):
         speak_corpus(tmp_path, 3, 1)
     assert len([name for name in names(tmp_path) if not name.endswith(".lock")]) == 1

@@ -1,0 +1,156 @@
+"""data=synthetic with words of the user's own, and with recordings by people."""
+
+import re
+
+import numpy as np
+import pytest
+import soundfile
+
+from cli import as_overrides
+from datamodules.corpus import speak_corpus
+from datamodules.mixing import Mixer
+from datamodules.synthetic import Synthetic
+from errors import DataError, SettingError
+from tests.helpers.composed import settings_of
+from tests.helpers.fake_recordings import write_word_folder
+
+FRUIT = ["apfel", "birne", "Äpfel"]
+SIZES = {"train_size": 5, "val_size": 4, "test_size": 4}
+
+
+@pytest.fixture
+def rows(monkeypatch) -> list[list[np.ndarray]]:
+    """The rows of each word's recordings, of each split."""
+    drawn = []
+
+    def mixer(words, **mixing):
+        drawn.append(words)
+        return Mixer(words, **mixing)
+
+    monkeypatch.setattr("datamodules.words.Mixer", mixer)
+    return drawn
+
+
+def source(words=FRUIT, language="de", root=None, **mixing) -> Synthetic:
+    return Synthetic(6, 1, words, language, root and str(root), **{"k": 2, **SIZES, **mixing})
+
+
+@pytest.mark.parametrize(
+    ("words", "language"), [(FRUIT, "de"), (["사과", "바나나"], "ko"), (["thank you", "no"], "en")]
+)
+def test_the_classes_are_the_words(tmp_path, words, language):
+    splits = source(words, language).load(tmp_path, seed=0)
+    assert splits.class_names == sorted(words)
+    (folder,) = (path for path in tmp_path.glob("synthetic-*") if path.is_dir())
+    assert {path.name for path in folder.iterdir()} == set(words)
+    assert all(len(list(path.iterdir())) == 6 for path in folder.iterdir())
+
+
+def test_another_language_is_another_corpus_and_another_order_is_not(tmp_path):
+    german = speak_corpus(tmp_path, 2, 1, words=["name", "hand"], language="de")
+    assert german == speak_corpus(tmp_path, 2, 1, words=["hand", "name"], language="de")
+    english = speak_corpus(tmp_path, 2, 1, words=["hand", "name"])
+    one, other = (sorted(path.read_bytes() for path in folder.rglob("*.wav")) for folder in (german, english))
+    assert len(one) == 4 and not set(one) & set(other)
+
+
+def test_a_word_longer_than_a_second_is_a_warning(tmp_path, caplog):
+    speak_corpus(tmp_path, 2, 1, words=["no", "supercalifragilisticexpialidocious"])
+    assert "longer than one second, of which the loudest part is used: supercali" in caplog.text
+
+
+def test_more_words_per_clip_than_words_is_an_error_before_they_are_spoken(tmp_path):
+    with pytest.raises(DataError, match=r"^data\.k mixes 4 words, but data\.words has 3; give data\.k=1 .*data\.k=3$"):
+        source(k=4).load(tmp_path, seed=0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_default_words_are_english(tmp_path):
+    with pytest.raises(DataError, match=r"^data\.language is de, but the default words are English; give data\.words"):
+        source(words=None, language="de")
+
+
+def test_people_are_split_like_voices_and_replace_them_in_held_out_splits(tmp_path, rows):
+    people = write_word_folder(tmp_path / "people", FRUIT[:2], takes=1)  # six, for two of the three words
+    splits = source(root=people, val_fraction=0.3, test_fraction=0.2).load(tmp_path / "cache", seed=0)
+    num_spoken = 18  # three words by six voices
+    by_people = [[int((word >= num_spoken).sum()) for word in split] for split in rows]
+    by_voices = [[int((word < num_spoken).sum()) for word in split] for split in rows]
+    assert splits.class_names == ["apfel", "birne", "Äpfel"]
+    assert by_people == [[3, 3, 0], [2, 2, 0], [1, 1, 0]]
+    assert by_voices == [[3, 3, 3], [0, 0, 2], [0, 0, 1]]
+    assert [splits.sizes[name]["speakers"] for name in ("train", "val", "test")] == [6, 4, 2]
+
+
+def test_a_person_with_the_name_of_a_voice_is_another_speaker(tmp_path):
+    voice = next(speak_corpus(tmp_path, 6, 1, words=FRUIT, language="de").rglob("*.wav")).name.split("_")[0]
+    people = write_word_folder(tmp_path / "people", FRUIT, [voice], takes=1)
+    sizes = source(root=people).load(tmp_path, seed=0).sizes
+    assert sum(size["speakers"] for size in sizes.values()) == 7
+
+
+def test_two_people_are_for_training_only(tmp_path, rows):
+    people = write_word_folder(tmp_path / "people", FRUIT, ["ann", "bob"], takes=1)
+    source(root=people).load(tmp_path / "cache", seed=0)
+    assert [sum(int((word >= 18).sum()) for word in split) for split in rows] == [6, 0, 0]
+
+
+def test_the_regular_expression_is_for_the_recordings_by_people(tmp_path):
+    people = write_word_folder(tmp_path / "people", FRUIT, takes=1)
+    sizes = source(root=people, speaker_regex=r"^(.)").load(tmp_path / "cache", seed=0).sizes
+    assert sizes["train"]["speakers"] == 8
+    with pytest.raises(DataError, match=r"ann_0\.wav: data\.speaker_regex"):
+        source(root=people, speaker_regex=r"(\d\d)").load(tmp_path / "cache", seed=0)
+
+
+def test_a_folder_of_another_word_is_named(tmp_path):
+    people = write_word_folder(tmp_path / "people", ["apfel", "kiwi"], takes=1)
+    with pytest.raises(DataError, match=rf"^{re.escape(str(people / 'kiwi'))}: not in data\.words; add .* or remove"):
+        source(root=people).load(tmp_path / "cache", seed=0)
+
+
+@pytest.mark.parametrize("folder", ["nosuch", "empty"])
+def test_a_folder_without_recordings_is_an_error(tmp_path, folder):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=rf"^{re.escape(str(tmp_path / folder))}: (no such folder|contains no record)"):
+        source(root=tmp_path / folder).load(tmp_path / "cache", seed=0)
+
+
+def test_background_noise_of_the_people_is_used(tmp_path):
+    people = write_word_folder(tmp_path / "people", FRUIT, takes=1)
+    noise = people / "_background_noise_"
+    noise.mkdir()
+    soundfile.write(noise / "hum.wav", np.full(48_000, 0.1), 16_000)
+    folder = source(root=people, k=[0, 2])
+    folder.load(tmp_path / "cache", seed=0)
+    assert folder.background == noise
+
+
+@pytest.mark.parametrize("given", ["[1,2]", "[]", "apfel", "[true]"])
+def test_words_that_are_no_list_of_text_are_an_error(given):
+    with pytest.raises(SettingError, match=r"^data\.words is .*; give a list of words, \[apple, pear\]; put a number"):
+        settings_of("train", "name=fruit", "run_dir=.", f"data.words={given}")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("[no, on, thank you]", ["no", "on", "thank you"]),
+        ("[null, 1, äpfel, 사과, don't]", ["null", "1", "äpfel", "사과", "don't"]),
+        ("['yes, please',no]", ["yes, please", "no"]),
+        ('["a"]', ["a"]),
+        ("null", None),
+    ],
+)
+def test_words_of_a_command_line(given, words):
+    overrides = as_overrides(["name=fruit", "run_dir=.", f"data.words={given}", "data.language=no"])
+    data = settings_of("train", *overrides).data
+    assert (data.words, data.language) == (words, "no")
+
+
+def test_the_regular_expression_has_no_effect_without_people(words):
+    def unused(*overrides: str) -> list[str]:
+        return [name for name, _ in settings_of("train", "name=fruit", "run_dir=.", *overrides).unused()]
+
+    assert "data.speaker_regex" in unused()
+    assert "data.speaker_regex" not in unused(f"data.root={words}")
