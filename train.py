@@ -1,6 +1,6 @@
 """Train one member of the ensemble, or a sweep of them.
 
-python train.py                                             # the embedded spoken words
+python train.py                                             # a member of the default recipe, on synthetic words
 python train.py experiment=demo                             # minutes on two CPU cores
 python train.py experiment=winner data.root=DIR             # the winning recipe on competition data
 python train.py data=words data.root=DIR data.k=3           # a folder of your own words

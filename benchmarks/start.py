@@ -18,7 +18,6 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-API = "import sys; from overlapped_words import load; load(sys.argv[1])(sys.argv[2])"
 
 
 def write_inputs(folder: Path) -> tuple[Path, Path]:
@@ -55,7 +54,7 @@ def main() -> None:
         commands = {
             "import torch": ["-c", "import torch"],
             "predict.py": ["predict.py", f"ckpt_path={checkpoint}", f"input={recording}"],
-            "load and call": ["-c", API, checkpoint, recording],
+            "load and call": ["-m", "benchmarks.load_and_call", checkpoint, recording],
         }
         times: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
         for i in range(rounds + 1):

@@ -41,10 +41,10 @@ def test_the_image_predicts_a_recording(image: Path, tmp_path: Path) -> None:
 
 
 def test_the_image_has_the_modules_of_the_page(image: Path) -> None:
-    code = "import app, reporting.app_page, inference.model; print(app.__file__)"
+    script = str(ROOT / "tests/helpers/page_modules.py")
     environment = {**ENVIRONMENT, "PYTHONPATH": str(image)}
-    printed = run("-c", code, cwd=image.parent, root=image, environment=environment)
-    assert printed.strip() == str(image / "app.py")
+    printed = run(script, cwd=image.parent, root=image, environment=environment)
+    assert printed.split() == [str(image / name) for name in ("app.py", "inference/model.py", "reporting/app_page.py")]
 
 
 def test_the_image_runs_as_a_user_and_has_every_package() -> None:

@@ -120,10 +120,12 @@ def test_a_full_disk_names_the_file_and_that_the_run_resumes(tmp_path, monkeypat
 
 
 def test_a_full_disk_of_a_file_without_a_name(tmp_path):
-    writer = compile("def write(): raise error", "site-packages/tensorboard/writer.py", "exec")
-    exec(writer, names := {"error": FULL})
+    def write():
+        raise FULL
+
+    write.__code__ = write.__code__.replace(co_filename="site-packages/tensorboard/writer.py")
     with pytest.raises(RunError, match=f"^{tmp_path}/tensorboard: no space left .* free;"), clear_end(str(tmp_path)):
-        names["write"]()
+        write()
     with pytest.raises(RunError, match=f"^{tmp_path}: no space left on the disk; "), clear_end(str(tmp_path)):
         raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -22,7 +22,7 @@ from tests.helpers.fake_members import (
     write_sweep,
     write_unequal,
 )
-from tests.helpers.scripts import combine
+from tests.helpers.scripts import combine, imported
 
 VALIDATION = {"ensemble_val_predictions.csv", "ensemble_val_answers.csv"}
 FILES = {"submission.csv", *VALIDATION, "members.csv", "report.md", "model_card.md", "ensemble.json"}
@@ -148,18 +148,12 @@ def test_stacking_that_is_not_better_leaves_the_mean(tmp_path, capsys):
 
 def test_ensemble_does_not_import_torch(tmp_path):
     write_unequal(tmp_path)
-    code = (
-        "import sys, ensemble; from omegaconf import OmegaConf\n"
-        "assert 'pandas' not in sys.modules\n"
-        "from reporting import report\n"
-        "settings = {'run_dir': sys.argv[1], 'expect': None, 'partial': False, 'combine': 'stacked', 'status': False}\n"
-        "settings['html'] = True\n"
-        "report.run(OmegaConf.create(settings))\n"
-        "assert not {'torch', 'lightning', 'datamodules'} & sys.modules.keys()"
-    )
-    root = Path(script.__file__).parent
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=root, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    used = imported("ensemble.py", f"run_dir={tmp_path}", "combine=stacked")
+    assert "plotly" in used and not used & {"torch", "lightning", "datamodules"}
+
+
+def test_the_help_does_not_import_pandas():
+    assert not imported("ensemble.py", "--help") & {"pandas", "torch"}
 
 
 def test_the_help_shows_example_commands(tmp_path):

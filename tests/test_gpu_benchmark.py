@@ -53,8 +53,8 @@ def test_cpu_trace(tmp_path: Path) -> None:
 
 
 def test_a_section_that_hangs_keeps_its_rows(tmp_path: Path) -> None:
-    program = "import time; print('row {\"row\": \"a\"}', flush=True); print('a warning', flush=True); time.sleep(60)"
-    rows = list(read_rows([sys.executable, "-c", program], 5.0, tmp_path / "log"))
+    command = [sys.executable, "-m", "tests.helpers.hanging_section"]
+    rows = list(read_rows(command, 5.0, tmp_path / "log"))
     assert rows[0] == {"row": "a"} and "exit status -9, time limit 5 s" in rows[1]["error"] and len(rows) == 2
     assert (tmp_path / "log").read_text() == "a warning\n"
 

@@ -4,6 +4,7 @@ import atexit
 import multiprocessing
 import os
 import runpy
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from multiprocessing.process import BaseProcess
@@ -46,8 +47,8 @@ def run(
 ) -> str:
     """Run a script in `cwd` and return its output; `expect` is its exit status.
 
-    `script` is a file of the project in `root`, or "-m" or "-c" as on Python's command line. Do not use it for a
-    launcher that starts workers: a fork ends in another order and would wait for them forever.
+    `script` is a file of the project in `root`, or "-m" before the name of a module. Do not use it for a launcher that
+    starts workers: a fork ends in another order and would wait for them forever.
     """
     with NamedTemporaryFile() as output:
         process = start(script, *arguments, cwd=cwd, output=output.name, root=root, environment=environment)
@@ -74,6 +75,14 @@ def combine(
     return report.run(OmegaConf.create({**settings, "status": False, "html": html}))
 
 
+def imported(*command: str) -> set[str]:
+    """Run a script in a new process and return the top-level packages that it imported."""
+    command = (sys.executable, "-m", "tests.helpers.imported", *command)
+    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split())
+
+
 def _run(
     script: str, arguments: Sequence[str], cwd: Path, output: str, root: Path, environment: Mapping[str, str]
 ) -> None:
@@ -92,8 +101,6 @@ def _run(
             case "-m":
                 sys.argv = ["", *arguments[1:]]
                 runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
-            case "-c":
-                exec(arguments[0], {})
             case _:
                 sys.argv = [str(root / script), *arguments]
                 runpy.run_path(str(root / script), run_name="__main__")
