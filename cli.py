@@ -15,7 +15,7 @@ from hydra.errors import HydraException, InstantiationException, MissingConfigEx
 from omegaconf.errors import OmegaConfBaseException
 
 from errors import user_message
-from messages import printable, renamed
+from messages import REMOVED_OPTIONS, printable, renamed
 
 CONF = Path(__file__).parent / "conf"
 PATHS = ("run_dir", "ckpt_path", "input", "output")
@@ -86,6 +86,8 @@ def hydra_message(error: HydraException | OmegaConfBaseException) -> str:
     """Hydra's message as one line, without its search path and the types of its own configuration."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, option = error.missing_cfg_file.rpartition("/")
+        if replaced := REMOVED_OPTIONS.get(f"{group}={option}"):
+            return f"{group}={option} was removed; use {replaced}"
         return f"{group}={option}: there is no such option; choose one of {', '.join(error.options)}"
     if isinstance(error, OverrideParseException):
         reason = str(error).removeprefix(f"Error parsing override '{error.override}'\n").partition("\n")[0]

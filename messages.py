@@ -21,6 +21,8 @@ RENAMED_CLASSES = {
     "lightning_modules.history.History": "runs.history.EpochCSVLogger",
     "lightning_modules.sweep.Sweep": "runs.sweep.Sweep",
 }
+# Options of groups that were removed, and what replaces them.
+REMOVED_OPTIONS = {"augment=light": "augment=warp", "experiment=small": "experiment=best"}
 JOINERS = "\u200c\u200d"  # not printable for Python, but part of Persian and Indic words
 
 
