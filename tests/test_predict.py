@@ -69,7 +69,7 @@ def test_shards_of_a_stacked_ensemble_give_its_table_and_are_not_reused_without_
     options = [f"input={home / 'talks'}", "batch_size=1"]
     shards = [*options, f"output={tmp_path / 'parts.csv'}", "shards=2"]
     for weights in (stacking, None):
-        for module in ("predictor", "shards"):
+        for module in ("safetensors_file", "shards"):
             monkeypatch.setattr(f"inference.{module}.find_stacking_weights", lambda _, weights=weights: weights)
         run_predict(home, *options, f"output={tmp_path / 'whole.csv'}", "overwrite=true")
         for shard in (0, 1):
