@@ -37,34 +37,14 @@ def predict(cfg: "Predict") -> None:
     words_only = inputs.alone and cfg.output is None and cfg.hop is None
     if cfg.shards == 1 and not words_only:
         check_writable(output, plots, cfg.overwrite)
+    from reporting import predictions  # torch takes seconds, and an error in a setting or a path needs none
 
-    # pandas and torch take seconds to import: not for --help, nor for an error in a setting or a path.
-    import torch
-
-    from allocator import keep_freed_memory
-    from inference.checkpoints import find_checkpoints
-    from inference.model import Model
-    from inference.predictor import load_ensemble
-    from inference.shards import predict_shard
-    from reporting.predictions import print_words, write_predictions
-
-    checkpoints = find_checkpoints(Path(cfg.path))
-    keep_freed_memory()
-    if cfg.shards > 1:
-        predict_shard(cfg, inputs, checkpoints, output)
-        return
-    if words_only:
-        torch.set_num_threads(1)  # milliseconds of work: on a busy machine, threads wait longer for each other
-    model = Model(load_ensemble(checkpoints, cfg.device, cfg.tta))
-    if words_only:
-        print_words(inputs.paths[0], model, cfg.top)
-    else:
-        write_predictions(cfg, inputs, model, output, plots)
+    predictions.run(cfg, inputs, None if words_only else output, plots)
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="predict")
 def main(cfg: DictConfig) -> None:
-    from settings import check
+    from settings import check  # as in train.py
     from settings.predict import Predict
     from settings.unused import warn_unused
 

@@ -4,9 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+
+from allocator import keep_freed_memory
 from datamodules.recordings import check_all_read
+from inference.checkpoints import find_checkpoints
 from inference.inputs import Inputs
 from inference.model import Model
+from inference.predictor import load_ensemble
+from inference.shards import predict_shard
 from inference.tables import log_skipped, predict_clips
 from inference.timelines import join_timelines, predict_timelines
 from messages import count, printable
@@ -15,6 +21,24 @@ from runs.tables import write_table
 
 if TYPE_CHECKING:
     from settings.predict import Predict
+
+
+def run(cfg: "Predict", inputs: Inputs, output: Path | None, plots: Sequence[Path]) -> None:
+    """Write the table `output` of the recordings, or one shard of it. Without `output`, print one recording's words.
+
+    Raises:
+        UserError: a checkpoint or a recording cannot be used; nothing is written.
+    """
+    checkpoints = find_checkpoints(Path(cfg.path))
+    keep_freed_memory()
+    if output is None:
+        torch.set_num_threads(1)  # milliseconds of work: on a busy machine, threads wait longer for each other
+        print_words(inputs.paths[0], Model(load_ensemble(checkpoints, cfg.device, cfg.tta)), cfg.top)
+    elif cfg.shards > 1:
+        predict_shard(cfg, inputs, checkpoints, output)
+    else:
+        model = Model(load_ensemble(checkpoints, cfg.device, cfg.tta))
+        write_predictions(cfg, inputs, model, output, plots)
 
 
 def print_words(path: Path, model: Model, top: int) -> None:
