@@ -1,9 +1,10 @@
-"""Serve a web demo of a trained run: record or upload audio, mix words, see the predictions.
+"""Serve a web page for a network: record or upload audio, listen live, mix words, record words to train on.
 
+python app.py                                     # the network that comes with the project
 python app.py run_dir=outputs/demo                # the ensemble of a sweep
 python app.py run_dir=outputs/demo/avg_seed0      # one member
 
-The page is served to this computer only and keeps no recordings. Needs pip install -e '.[app]'.
+The page is served to this computer only; recordings are kept in record_dir alone. Needs pip install -e '.[app]'.
 """
 
 import logging
@@ -22,6 +23,7 @@ from omegaconf import DictConfig
 
 import cli
 from errors import SettingError
+from pretrained import PRETRAINED
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -61,7 +63,7 @@ def serve(cfg: "App", uploads: str) -> "gr.Blocks":
     """
     prepare_environment(uploads)
     try:
-        import gradio as gr
+        import gradio  # noqa: F401
     except ImportError as error:
         raise SettingError(f"the page needs Gradio ({error}): pip install -e '.[app]'") from error
 
@@ -71,9 +73,12 @@ def serve(cfg: "App", uploads: str) -> "gr.Blocks":
     from inference.checkpoints import find_checkpoints
     from inference.model import Model
     from inference.predictor import load_ensemble
-    from reporting.app_page import AppModel, build_page
+    from reporting.app.model import AppModel
+    from reporting.app.page import STYLE, Origin, build_page, theme
+    from runs.reading import read_config
 
-    checkpoints = find_checkpoints(Path(cfg.run_dir))
+    path = Path(cfg.run_dir or PRETRAINED)
+    checkpoints = find_checkpoints(path)
     try:
         socket.create_server((cfg.host, cfg.port)).close()
     except OSError as error:
@@ -81,15 +86,16 @@ def serve(cfg: "App", uploads: str) -> "gr.Blocks":
             f"cannot serve at {cfg.host}:{cfg.port} ({error}); give another port=... or host=..."
         ) from error
     model = Model(load_ensemble(checkpoints, cfg.device))
-    title = f"{Path(cfg.run_dir).resolve().name}: {model.predictor.summary}, {len(model.class_names)} words"
+    origin = Origin(path, read_config(checkpoints[0].parents[1]))
     limits = f"up to {cfg.max_seconds:g} seconds and {cfg.max_mb} MB"
-    page = build_page(AppModel(model, cfg.max_seconds, cfg.hop), title, limits, cfg.top)
+    page = build_page(AppModel(model, cfg.max_seconds, cfg.hop), origin, limits, cfg.top, cfg.record_dir)
     page.launch(
         server_name=cfg.host,
         server_port=cfg.port,
         max_file_size=f"{cfg.max_mb}mb",
         app_kwargs={"middleware": [Middleware(LocalOnly)]},
-        theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+        theme=theme(),
+        css=STYLE,
         footer_links=[],
         share=False,
         ssr_mode=False,

@@ -4,15 +4,16 @@ from typing import Annotated
 
 from pydantic.dataclasses import dataclass
 
-from settings.fields import CLOSED, Device, Hop, RunPath, Text, real, whole
+from settings.fields import CLOSED, Device, Hop, Path, RunPath, Text, real, whole
 
 
 @dataclass(config=CLOSED, kw_only=True)
 class App:
-    """A web page to try a trained run."""
+    """A web page for a network."""
 
-    run_dir: RunPath
-    """The folder of a run, of a sweep (then the ensemble of its members), or a checkpoint."""
+    run_dir: RunPath | None
+    """The folder of a run, of a sweep (then the ensemble of its members), or a checkpoint; null: the network that comes
+    with the project."""
     host: Text
     """Address to serve at: 127.0.0.1 for this computer alone, 0.0.0.0 for all that reach it."""
     port: Annotated[int, whole(1, 65_535)]
@@ -25,5 +26,7 @@ class App:
     """Seconds from one window to the next in longer recordings."""
     top: Annotated[int, whole(1)]
     """Likely words shown."""
+    record_dir: Path | None
+    """Word folder that the page saves recordings in; null: it saves none."""
     device: Device
     """`auto` takes a GPU where there is one."""

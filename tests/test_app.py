@@ -16,26 +16,20 @@ from gradio_client import Client, handle_file
 
 from app import serve
 from errors import DataError, RunError, SettingError
+from inference.prediction import Prediction, WordSets
 from overlapped_words import load
-from reporting import app_page
-from reporting.app_page import AppModel
+from reporting.app import model as app_model
+from reporting.app.model import AppModel
+from reporting.app.page import Origin
 from tests.helpers.browsers import needs_chromium, rendered
-from tests.helpers.composed import settings_of
 from tests.helpers.fake_recordings import RATE, speech
-from tests.helpers.networks import write_network
-
-
-def settings(*overrides: str):
-    return settings_of("app", "device=cpu", *overrides)
+from tests.helpers.served_app import served, settings, write_home
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a sweep of one member, `sweep`, and recordings."""
-    home = tmp_path_factory.mktemp("home")
-    write_network(home / "sweep", "avg", 0)
-    for name, seconds in {"clip.wav": 1.0, "other.flac": 0.7, "talk.flac": 2.6, "long.flac": 4.5}.items():
-        soundfile.write(home / name, speech(len(name), seconds), RATE)
+    home = write_home(tmp_path_factory.mktemp("home"))
     (home / "broken.wav").write_text("not audio")
     (home / "page.wav").write_text("<html>not found</html>")
     (home / "big.wav").write_bytes(bytes(1_200_000))
@@ -45,16 +39,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def url(home: Path) -> Iterator[str]:
     """The URL of the page."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    (home / "uploads").mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRADIO_ALLOWED_PATHS", str(home))  # set by a user; must not make files accessible
-        page = serve(
-            settings(f"run_dir={home / 'sweep'}", f"port={port}", "max_seconds=4", "max_mb=1"), str(home / "uploads")
-        )
-        yield page.local_url
-        page.close()
+    with served(home, "max_seconds=4", "max_mb=1", f"record_dir={home / 'WORDS'}") as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -67,21 +53,22 @@ def as_probs(label: dict) -> dict[str, float]:
 
 
 def test_a_clip_gives_its_words_and_features(home, client):
-    words, features, timeline, error = client.predict(handle_file(home / "clip.wav"), api_name="/predict")
+    answer, words, features, timeline, error = client.predict(handle_file(home / "clip.wav"), api_name="/predict")
     expected = load(home / "sweep", "cpu")(home / "clip.wav")
     assert as_probs(words) == pytest.approx(expected.to_dict(), abs=1e-5) and words["label"] == expected.idxmax()
     assert features["plot"].startswith("data:image/") and not timeline["visible"] and not error["visible"]
+    assert not answer["visible"]  # the network predicts no sets of words
 
 
 def test_a_longer_recording_gives_a_timeline_too(home, client):
-    words, _, timeline, _ = client.predict(handle_file(home / "talk.flac"), api_name="/predict")
+    _, words, _, timeline, _ = client.predict(handle_file(home / "talk.flac"), api_name="/predict")
     assert as_probs(words) == pytest.approx(load(home / "sweep", "cpu")(home / "talk.flac").to_dict(), abs=1e-5)
     assert timeline["visible"] and timeline["value"]["plot"].startswith("data:image/")
 
 
 def test_words_are_mixed(home, client):
     files = [handle_file(home / name) for name in ("clip.wav", "other.flac")]
-    mixture, words, _, error = client.predict(files[0], None, files[1], None, api_name="/mix")
+    mixture, _, words, _, error = client.predict(files[0], None, files[1], None, api_name="/mix")
     waveform, rate = soundfile.read(mixture)
     assert rate == RATE and waveform.shape == (RATE,) and not error["visible"]
     assert as_probs(words) == pytest.approx(load(home / "sweep", "cpu")(waveform, rate).to_dict(), abs=0.01)
@@ -99,12 +86,12 @@ def test_words_are_mixed(home, client):
     ],
 )
 def test_errors_are_shown_on_the_page_without_paths_of_the_server(home, client, name, message):
-    words, features, timeline, error = client.predict(handle_file(home / name), api_name="/predict")
+    answer, words, features, timeline, error = client.predict(handle_file(home / name), api_name="/predict")
     assert error["visible"] and error["value"] == message
-    assert not words and features is None and not timeline["visible"]
+    assert not words and features is None and not timeline["visible"] and not answer["visible"]
     files = [handle_file(home / name), handle_file(home / "clip.wav")]
-    *others, error = client.predict(*files, None, None, api_name="/mix")
-    assert error["visible"] and error["value"] == message and not any(others)
+    mixture, _, words, features, error = client.predict(*files, None, None, api_name="/mix")
+    assert error["visible"] and error["value"] == message and not any((mixture, words, features))
 
 
 def test_a_large_upload_is_an_error(home, client):
@@ -121,10 +108,10 @@ def test_a_recording_that_is_too_long_is_not_decoded(home, tmp_path, monkeypatch
     with soundfile.SoundFile(tmp_path / "hour.flac", "w", RATE, 1) as file:
         for _ in range(60):
             file.write(np.zeros(60 * RATE, np.int16))
-    app_model = AppModel(load(home / "sweep", "cpu"), 60, 0.25)
-    monkeypatch.setattr(app_page, "read_blocks", lambda *_: pytest.fail("decoded"))
+    page = AppModel(load(home / "sweep", "cpu"), 60, 0.25)
+    monkeypatch.setattr(app_model, "read_blocks", lambda *_: pytest.fail("decoded"))
     with pytest.raises(DataError, match=r"^hour\.flac: longer than 60 seconds"):
-        app_model.read(str(tmp_path / "hour.flac"))
+        page.read(str(tmp_path / "hour.flac"))
 
 
 @pytest.mark.parametrize(
@@ -136,9 +123,9 @@ def test_a_recording_that_is_too_long_is_not_decoded(home, tmp_path, monkeypatch
 )
 def test_decoding_stops_at_the_limits(home, monkeypatch, setting, message):
     blocks = iter([np.zeros(RATE, np.float32)] * 1000)
-    monkeypatch.setattr(app_page, "read_blocks", lambda *_: blocks)
+    monkeypatch.setattr(app_model, "read_blocks", lambda *_: blocks)
     for name, value in setting.items():
-        monkeypatch.setattr(app_page, name, value)
+        monkeypatch.setattr(app_model, name, value)
     with pytest.raises(DataError, match=message):
         AppModel(load(home / "sweep", "cpu"), 2, 0.25).read(str(home / "clip.wav"))
     assert len(list(blocks)) >= 997
@@ -180,6 +167,30 @@ def test_a_browser_shows_the_page_and_contacts_no_other_host(url, tmp_path):
     assert len(requests) > 10 and all(target.startswith(url) for _, target in requests)
 
 
+def test_no_shares_are_shown_where_no_word_is_the_most_likely_answer(home):
+    page = AppModel(load(home / "sweep", "cpu"), 60, 0.25)
+    probs = np.full((1, 4), 0.25, np.float32)
+    for words in (np.array([[True, False, False, True]]), np.zeros((1, 4), bool)):
+        sets = WordSets(0, np.array([[0.7, 0.1, 0.2]]), words, np.array([0.5]))
+        shares, answer = page.shares(Prediction(probs, sets)), page.answer(Prediction(probs, sets))
+        assert (answer, bool(shares)) == (("yes, up" if words.any() else "none of the words") + " (50.0%)", words.any())
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        ({}, ""),
+        (
+            {"data": {"source": {"_target_": "datamodules.sources.WordFolder"}, "root": "WORDS"}},
+            "single words in WORDS",
+        ),
+        ({"data": {"source": {"_target_": "sources.Synthetic"}}}, "eSpeak NG"),
+    ],
+)
+def test_the_page_states_the_training_data(config, text):
+    assert Origin(Path("run"), config).data.endswith(text)
+
+
 def test_a_port_in_use_is_named(home):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -196,5 +207,4 @@ def test_a_missing_extra_is_named(home, monkeypatch):
 def test_a_folder_without_a_run_is_an_error(tmp_path):
     with pytest.raises(RunError, match="no members in it"):
         serve(settings(f"run_dir={tmp_path}"), str(tmp_path))
-    with pytest.raises(SettingError, match="run_dir is not set"):
-        settings()
+    assert settings().run_dir is None  # the network that comes with the project

@@ -2,7 +2,7 @@
 
 import app
 import inference.model
-import reporting.app_page
+import reporting.app.page
 
-for module in (app, inference.model, reporting.app_page):
+for module in (app, inference.model, reporting.app.page):
     print(module.__file__)

@@ -1,0 +1,112 @@
+"""The page of app.py in a browser: the microphone, a phone, the keyboard, and no request to another server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import soundfile
+
+pytest.importorskip("gradio", reason="the page's extra is not installed")
+
+from tests.helpers.browsers import browser, microphone, needs_chromium, serious_violations
+from tests.helpers.fake_recordings import RATE, speech
+from tests.helpers.served_app import served, write_home
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = needs_chromium
+GRADIO = ("aria-prohibited-attr", "label-content-name-mismatch")  # rules that its own elements break
+TABS = ["Recording", "Live", "Mix words", "Record words"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = write_home(tmp_path_factory.mktemp("home"), output="set", k=[0, 2])
+    soundfile.write(home / "talk.wav", np.tile(speech(3), 4), RATE)  # what the microphone hears
+    return home
+
+
+@pytest.fixture(scope="module")
+def url(home: Path) -> Iterator[str]:
+    with served(home, f"record_dir={home / 'WORDS'}") as url:
+        yield url
+
+
+@pytest.fixture
+def page(home: Path, url: str) -> Iterator["Page"]:
+    """The page in a browser with a microphone. Fails if it contacts another host."""
+    with browser(*microphone(home / "talk.wav")) as chromium:
+        page = chromium.new_page(viewport={"width": 1000, "height": 900})
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(url)
+        page.get_by_role("tab", name="Live").wait_for()
+        yield page
+        assert len(requests) > 10 and [each for each in requests if not each.startswith((url, "blob:", "data:"))] == []
+
+
+def open_tab(page: "Page", name: str) -> None:
+    tab = page.get_by_role("tab", name=name)
+    if not tab.is_visible():  # on a phone, the last tabs are in a menu
+        page.locator(".overflow-menu > button").click()
+        tab = page.locator(".overflow-dropdown button", has_text=name)
+    tab.click()
+
+
+def wait_for_text(page: "Page", text: str) -> None:
+    """Wait until a text box contains a text."""
+    page.wait_for_function("text => [...document.querySelectorAll('textarea')].some(e => e.value === text)", arg=text)
+
+
+def test_the_timeline_moves_while_the_microphone_listens(page: "Page") -> None:
+    open_tab(page, "Live")
+    page.get_by_text("Not listening yet").wait_for()
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.get_by_text("Now: ").wait_for()
+    page.wait_for_function("+document.querySelector('.rolling').dataset.seconds > 2")
+    page.get_by_role("button", name="Stop").click()
+    page.wait_for_timeout(1000)
+    seconds = page.locator(".rolling").get_attribute("data-seconds")
+    page.wait_for_timeout(1000)
+    assert page.locator(".rolling").get_attribute("data-seconds") == seconds
+
+
+def test_a_word_is_recorded_into_the_folder(home: Path, page: "Page") -> None:
+    open_tab(page, "Record words")
+    page.get_by_label("Word", exact=True).fill("up")
+    page.get_by_label("Speaker, without _").fill("ann")
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.wait_for_timeout(1500)
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Play").first.wait_for()
+    page.get_by_role("button", name="Save").press("Enter")
+    page.wait_for_function(
+        "[...document.querySelectorAll('textarea')].some(e => e.value.startsWith('Saved up/ann_0.wav'))"
+    )
+    samples, rate = soundfile.read(home / "WORDS" / "up" / "ann_0.wav")
+    assert rate == RATE and len(samples) > RATE and np.abs(samples).max() > 0.05
+    wait_for_text(page, f"python train.py experiment=best_words data.root={home / 'WORDS'} name=my_words")
+
+
+@pytest.mark.parametrize("colors", ["light", "dark"])
+def test_the_page_is_accessible_on_a_phone(home: Path, page: "Page", colors: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme=colors)
+    page.reload()
+    page.get_by_text("About the network and its limits").click()
+    for text in (
+        "yes, 하나, no, thanks, up",
+        "They sum to 1",
+        "Up to 60 seconds and 20 MB; WAV",
+        "sweep: 1 member, 4 words",
+    ):
+        page.get_by_text(text).wait_for()
+    page.locator("input[type=file]").first.set_input_files(home / "talk.wav")
+    page.locator("img").first.wait_for()
+    for name in TABS:
+        open_tab(page, name)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+        assert [found for found in serious_violations(page) if not found.startswith(GRADIO)] == [], name

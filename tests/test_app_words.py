@@ -1,0 +1,113 @@
+"""The page's tab that records single words into a word folder."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+pytest.importorskip("gradio", reason="the page's extra is not installed")
+import httpx  # which Gradio brings
+from gradio_client import Client, handle_file
+
+from datamodules.sources import WordFolder
+from errors import DataError
+from reporting.app.word_folder import WordRecorder
+from tests.helpers.fake_recordings import RATE, speech
+from tests.helpers.served_app import served, write_home
+
+WAVEFORM = speech(0)
+
+
+def test_a_recording_is_saved_under_its_word_and_speaker(tmp_path: Path) -> None:
+    recorder = WordRecorder(tmp_path / "WORDS")
+    for number in range(2):
+        path = recorder.save(" 사과 ", "ann lee", WAVEFORM, RATE)
+        assert path == tmp_path / "WORDS" / "사과" / f"ann lee_{number}.wav"
+    samples, rate = soundfile.read(path)
+    assert rate == RATE and soundfile.info(path).subtype == "PCM_16"
+    np.testing.assert_allclose(samples, WAVEFORM, atol=1e-4)
+    recorder.save("up", "bob", WAVEFORM, RATE)
+    assert recorder.counts() == "3 recordings of 2 words by 2 speakers"
+
+
+def test_no_file_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "up").mkdir()
+    (tmp_path / "up" / "ann_0.wav").write_text("older")
+    assert WordRecorder(tmp_path).save("up", "ann", WAVEFORM, RATE).name == "ann_1.wav"
+    assert (tmp_path / "up" / "ann_0.wav").read_text() == "older"
+
+
+@pytest.mark.parametrize(
+    ("word", "speaker", "message"),
+    [
+        ("", "ann", "give the word, up to 60 characters"),
+        ("up", "  ", "give the speaker, up to 60 characters"),
+        ("w" * 61, "ann", "give the word, up to 60 characters"),
+        ("../up", "ann", "word '../up': use letters"),
+        ("..", "ann", "word '..': use letters"),
+        ("/tmp/up", "ann", "word '/tmp/up': use letters"),
+        ("up\\down", "ann", "use letters"),
+        ("~", "ann", "use letters"),
+        (".hidden", "ann", "use letters"),
+        ("up\0", "ann", "use letters"),
+        ("up\nnow", "ann", "use letters"),
+        ("up", "../ann", "speaker '../ann': use letters"),
+        ("up", "ann_lee", "a speaker's name must not contain _"),
+        ("_background_noise_", "ann", "a word must not begin with _"),
+    ],
+)
+def test_names_that_lead_elsewhere_are_errors(tmp_path: Path, word: str, speaker: str, message: str) -> None:
+    with pytest.raises(DataError, match=re.escape(message)):
+        WordRecorder(tmp_path / "WORDS").save(word, speaker, WAVEFORM, RATE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_a_link_to_another_place_is_an_error(tmp_path: Path) -> None:
+    for name in ("WORDS", "elsewhere"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "WORDS" / "up").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="its folder is a link to another place"):
+        WordRecorder(tmp_path / "WORDS").save("up", "ann", WAVEFORM, RATE)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_silence_and_a_folder_that_cannot_be_written_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the recording is silent; check the microphone"):
+        WordRecorder(tmp_path / "WORDS").save("up", "ann", 0 * WAVEFORM, RATE)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"up: cannot be saved \(.*\); check record_dir on the server"):
+        WordRecorder(tmp_path / "file").save("up", "ann", WAVEFORM, RATE)
+
+
+def test_the_folder_can_be_trained_on(tmp_path: Path) -> None:
+    recorder = WordRecorder(tmp_path / "my words")
+    for speaker in range(8):
+        for word in ("up", "down"):
+            recorder.save(word, f"speaker {speaker}", WAVEFORM, RATE)
+    splits = WordFolder(str(recorder.root), k=2, val_size=4, test_size=4).load(tmp_path / "cache", 0)
+    assert splits.class_names == ["down", "up"]
+    assert recorder.command == f"python train.py experiment=best_words 'data.root=\"{recorder.root}\"' name=my_words"
+
+
+def test_the_page_saves_a_recording(tmp_path: Path) -> None:
+    home = write_home(tmp_path)
+    with served(home, f"record_dir={home / 'WORDS'}") as url:
+        client = Client(url, verbose=False)
+        audio, status, error = client.predict("up", "ann", handle_file(home / "other.flac"), api_name="/save")
+        assert status == "Saved up/ann_0.wav. 1 recording of 1 word by 1 speaker." and not error["visible"]
+        assert soundfile.info(home / "WORDS" / "up" / "ann_0.wav").duration == pytest.approx(0.7, abs=0.01)
+        assert not audio
+        *_, error = client.predict("../up", "ann", handle_file(home / "other.flac"), api_name="/save")
+        assert error["visible"] and error["value"].startswith("word '../up': use letters")
+        *_, error = client.predict("up", "ann", None, api_name="/save")
+        assert error["value"] == "record the word first"
+    assert [path.name for path in home.rglob("*.wav") if "WORDS" in path.parts] == ["ann_0.wav"]
+
+
+def test_without_a_folder_the_page_says_which_setting_to_give(tmp_path: Path) -> None:
+    with served(write_home(tmp_path)) as url:
+        assert "start `app.py` with `record_dir=WORDS`" in httpx.get(url).text
+        with pytest.raises(ValueError, match="Cannot find a function with `api_name`: /save"):
+            Client(url, verbose=False).predict("up", "ann", None, api_name="/save")
