@@ -37,7 +37,7 @@ def predict(cfg: "Predict") -> None:
     words_only = inputs.alone and cfg.output is None and cfg.hop is None
     if cfg.shards == 1 and not words_only:
         check_writable(output, plots, cfg.overwrite)
-    from reporting import predictions  # torch takes seconds, and an error in a setting or a path needs none
+    from reporting import predictions  # torch takes seconds to import; check the paths first
 
     predictions.run(cfg, inputs, None if words_only else output, plots)
 

@@ -24,7 +24,7 @@ def main(cfg: DictConfig) -> float:
 
     settings = check(Train, cfg)
     warn_unused(settings)
-    from training.run import train  # torch and Lightning take seconds, and a wrong setting needs neither
+    from training.run import train  # torch and Lightning take seconds to import; check the settings first
 
     job = HydraConfig.get()
     number = OmegaConf.select(job, "job.num", default=0)  # type: ignore[arg-type]  # missing without a sweep

@@ -103,7 +103,7 @@ class RandomWarp(nn.Module):
 
     Args:
         freq_scale, time_scale: an axis is scaled by a factor log-uniform in [1 / (1 + scale), 1 + scale].
-        freq_shift, time_shift: an axis is shifted by a share of its length uniform in [-shift, shift].
+        freq_shift, time_shift: an axis is shifted by a fraction of its length uniform in [-shift, shift].
 
     Source: vocal tract length perturbation (Jaitly and Hinton, ICML workshop 2013) and speed perturbation (Ko et al.,
     Interspeech 2015), here applied to features, where one resampling does both.

@@ -19,7 +19,7 @@ class CompetitionFolder:
 
     Args:
         root: the folder; without a submission.csv there is no test split.
-        val_fraction: share of the training clips for validation, the first ones of the shuffled order.
+        val_fraction: fraction of the training clips for validation, the first ones of the shuffled order.
         split_seed: shuffles the clips before the split.
         fold: which of the `round(1 / val_fraction)` parts of the shuffled order is for validation; None: the first
             `val_fraction` of it.

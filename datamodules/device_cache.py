@@ -51,7 +51,7 @@ def place(
         choice: "features" computes the features once and keeps them in float16; "waveforms" copies the array unchanged;
             "auto" takes the first of the two that needs at most half of a GPU's free memory; "none" takes neither.
         to_features: waveforms `(B, T)` int16 on the device -> features `(B, C, F, T)`; None if they differ from step to
-            step, so that the waveforms have to be kept.
+            step, so that the waveforms must be stored.
     """
     if choice == "none" or (choice == "auto" and device.type != "cuda"):
         return clips

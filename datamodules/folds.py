@@ -16,7 +16,7 @@ def take_fold(order: np.ndarray, val_fraction: float, fold: int, noun: str) -> n
 
     Args:
         order: the shuffled clips or speakers, `(N,)`.
-        val_fraction: share of one fold.
+        val_fraction: fraction of one fold.
         fold: index of the fold.
         noun: what `order` contains, for the error message.
 

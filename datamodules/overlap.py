@@ -50,7 +50,7 @@ class OverlapDataModule(LightningDataModule):
             disk (51 KB per clip, 205 KB with the winner's features). Features of on-the-fly mixtures and of clips
             augmented as waveforms are always computed.
         cache_dir: folder of the cached arrays, shared by all runs.
-        device_cache: which training and validation data are kept in GPU memory: "features", "waveforms", "none" or
+        device_cache: which training and validation data are stored in GPU memory: "features", "waveforms", "none" or
             "auto"; see `datamodules.device_cache.place`. Worker processes are not used then.
         seed: seed of the shuffling, the on-the-fly mixtures and the augmentation.
 

@@ -27,7 +27,7 @@ def predict_clips(model: Model, inputs: Inputs, batch_size: int, unreadable: dic
     If the model predicts the number of words, the last columns are its probabilities: num_words_0, num_words_1, ...
 
     Args:
-        unreadable: collects the recordings that cannot be read, with the reason; they get no row. None raises.
+        unreadable: collects the recordings that cannot be read, with the reason; they get no row. None: an error.
 
     Raises:
         DataError: recordings cannot be read; raised after all have been tried, naming up to five.

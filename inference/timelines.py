@@ -25,7 +25,7 @@ def predict_timelines(
 
     Args:
         hop: seconds from one window to the next.
-        unreadable: collects the recordings that cannot be read, with the reason; they get no timeline. None raises.
+        unreadable: collects the recordings that cannot be read, with the reason; they get no timeline. None: an error.
 
     Raises:
         DataError: recordings cannot be read; raised after all have been tried, naming up to five.

@@ -43,7 +43,7 @@ class WordClassifier(LightningModule):
         network: `name`, one of lightning_modules.registry.NETWORKS, and arguments of that network.
         features: arguments of MultiResolutionMel.
         optimizer: `name`, Muon (see muon.py) or a class of torch.optim, and its arguments.
-        schedule: `warmup`, the share of all steps in which the learning rate rises linearly from zero; `final`, the
+        schedule: `warmup`, the fraction of all steps in which the learning rate rises linearly from zero; `final`, the
             fraction of the learning rate at the end of the cosine, the last step.
 
     With a `teacher`, the KL divergence to its predictions has a share in the loss.

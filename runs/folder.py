@@ -27,7 +27,7 @@ RESERVE = 16_384  # bytes of the heartbeat's file: freed on a full disk, they ho
 
 
 class RunFolder:
-    """`outputs/<name>/<pool>_seed<seed>/`; README lists its files."""
+    """`outputs/<name>/<pool>_seed<seed>/`; docs/run_folder.md lists its files."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)

@@ -75,10 +75,10 @@ def _remedy(members: Sequence[Job], keys: Sequence[str]) -> str:
 
 
 def _check_devices(cfg: DictConfig) -> None:
-    """Check that a member on several devices starts no process that repeats the command line, so the whole sweep.
+    """Check that no member on several devices starts processes that repeat the command line, and so the sweep.
 
     Raises:
-        SettingError: it does; the message names strategies that do not.
+        SettingError: one does; the message names strategies that do not.
     """
     one = cfg.trainer.devices in (1, "1") or (OmegaConf.is_list(cfg.trainer.devices) and len(cfg.trainer.devices) == 1)
     forks = str(cfg.trainer.strategy).endswith(("fork", "spawn", "notebook"))

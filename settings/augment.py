@@ -46,9 +46,9 @@ class RandomWarp(Plugin):
     time_scale: Scale
     """Up to this share longer or shorter."""
     freq_shift: Fraction
-    """Share of the frequency axis."""
+    """Fraction of the frequency axis."""
     time_shift: Fraction
-    """Share of the time axis."""
+    """Fraction of the time axis."""
 
 
 @dataclass(config=CLOSED, kw_only=True)

@@ -1,4 +1,4 @@
-"""conf/callbacks and conf/logger: what is kept of a run. Null in place of one leaves it out."""
+"""conf/callbacks and conf/logger: what a run records. Null turns off a callback or logger."""
 
 from typing import Annotated, Literal
 

@@ -44,7 +44,7 @@ class Loading:
     cache: Literal["auto", "features", "waveforms"]
     """`features`: read them from disk; `waveforms`: compute features at every step; `auto`: by device."""
     device_cache: Literal["auto", "features", "waveforms", "none"]
-    """What is kept in a GPU's memory; `auto`: the first of these that fits in half of it."""
+    """What is stored in GPU memory; `auto`: the first of these that fits in half of it."""
     cache_dir: Path
     """Folder of the arrays that all runs share."""
     source: Plugin
@@ -58,7 +58,7 @@ class Competition(Loading):
     root: ExistingFolder
     """The folder with train/, train_answer.csv, test/ and submission.csv."""
     val_fraction: Share
-    """Share of the training clips for validation; 0 trains on all."""
+    """Fraction of the training clips for validation; 0 trains on all."""
     fold: Index | None
     """Which of the round(1 / val_fraction) folds is for validation; null: a plain split."""
     split_seed: Seed
@@ -88,7 +88,7 @@ class Mixing(Loading):
     speed_speakers: Annotated[int, whole(1)] | None
     """Words with more training speakers than this are not perturbed; null: all words are."""
     curriculum: Fraction
-    """Share of the epochs over which k rises from 1 to its value."""
+    """Fraction of the epochs over which k rises from 1 to its value."""
     background: ExistingFolder | None
     """Recordings of noise and other sounds, mixed into half of the clips; null: if k is from 0, noise."""
     unknown: ExistingFolder | None
@@ -96,9 +96,9 @@ class Mixing(Loading):
     speaker_regex: Regex
     """Its first group, found in a file's name, is the speaker; no speaker is in two splits."""
     val_fraction: Share
-    """Share of the speakers for validation."""
+    """Fraction of the speakers for validation."""
     test_fraction: Share
-    """Share of the speakers for the test split."""
+    """Fraction of the speakers for the test split."""
     fold: Index | None
     """Which of the round(1 / val_fraction) folds of the speakers is for validation; null: a plain split."""
     train_size: Size

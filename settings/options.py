@@ -11,7 +11,7 @@ BASE = "any other option"
 
 
 class Options:
-    """Metadata of an `Annotated` base class: the value at `key` tells which subclass of it the settings are.
+    """Metadata of an `Annotated` base class: the value at `key` selects the subclass that describes the settings.
 
     Settings with any other value there, of an option that a user added, are checked as the base class.
     """

@@ -23,7 +23,7 @@ class Schedule:
     """The learning rate over all steps: a linear rise, then one cosine down."""
 
     warmup: Share
-    """Share of the steps in which it rises from zero."""
+    """Fraction of the steps in which it rises from zero."""
     final: Fraction
     """Where it ends, as a fraction of its peak."""
 

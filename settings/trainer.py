@@ -23,9 +23,7 @@ Strategy = Literal[
 ]  # fmt: skip
 Batches = Annotated[
     float,
-    either(
-        whole(1), real(above=0, most=1), remedy="give a share of the batches, up to 1.0, or a whole number of batches"
-    ),
+    either(whole(1), real(above=0, most=1), remedy="give a fraction of the batches up to 1.0, or their number"),
 ]
 
 
@@ -77,7 +75,7 @@ class Trainer:
     max_time: Annotated[str | dict[str, int], DURATION] | None = None
     """Stop after the epoch in which this much time is over: days:hours:minutes:seconds."""
     fast_dev_run: Flag
-    """One batch through training, validation and prediction; nothing is kept."""
+    """One batch through training, validation and prediction; nothing is saved."""
     enable_model_summary: Flag
     """Print the network's layers."""
     default_root_dir: Path

@@ -43,7 +43,7 @@ def load(sweep: Path) -> Predictor:
 
 
 def write_members(sweep: Path) -> Path:
-    """Two members as train.py leaves them, with weights that give different probabilities per clip."""
+    """Two members as train.py writes them, with weights that give different probabilities per clip."""
     features = {**FRONT_END, "sample_rate": 16_000, "win_lengths": [500]}
     for pool, residual in (("avg", False), ("max", True)):
         network = {"name": "mac", "pool": pool, "width": 2, "residual": residual}

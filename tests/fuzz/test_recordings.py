@@ -23,7 +23,7 @@ def encode(kind: str, channels: int) -> bytes:
 
 
 CONTENTS = {suffix: [encode(kind, channels) for channels in (1, 2)] for suffix, kind in FORMATS.items()}
-MOST = 60 * 16_000  # samples: a header of a few bytes may tell of hours
+MOST = 60 * 16_000  # samples: a header of a few bytes may claim hours
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
