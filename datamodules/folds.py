@@ -27,7 +27,7 @@ def take_fold(order: np.ndarray, val_fraction: float, fold: int, noun: str) -> n
     if num_folds < 2:
         raise DataError(
             f"data.val_fraction={val_fraction} defines no folds; "
-            "choose a share above 0, up to 0.5 (0.2 makes five), or data.fold=null"
+            "choose a fraction above 0, up to 0.5 (0.2 makes five), or data.fold=null"
         )
     if not isinstance(fold, int) or not 0 <= fold < num_folds:
         raise DataError(

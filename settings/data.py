@@ -157,7 +157,7 @@ def _check_fold(val_fraction: float, fold: int | None) -> None:
     if num_folds < 2:
         raise ValueError(
             f"val_fraction is {val_fraction}, which makes no folds; "
-            "choose a share above 0, up to 0.5 (0.2 makes five), or fold=null"
+            "choose a fraction above 0, up to 0.5 (0.2 makes five), or fold=null"
         )
     if fold >= num_folds:
         raise ValueError(

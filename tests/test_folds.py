@@ -102,11 +102,11 @@ BAD = {  # case: (settings, expected message)
     "no number": ({"val_fraction": 0.2, "fold": "all"}, r"^data\.fold is all, .*; choose 0 to 4, or null$"),
     "no validation": (
         {"val_fraction": 0, "fold": 0},
-        r"^data\.val_fraction=0 defines no folds; choose a share",
+        r"^data\.val_fraction=0 defines no folds; choose a fraction",
     ),
     "one fold": (
         {"val_fraction": 0.7, "fold": 0},
-        r"^data\.val_fraction=0\.7 defines no folds; choose a share",
+        r"^data\.val_fraction=0\.7 defines no folds; choose a fraction",
     ),
     "many folds": (
         {"val_fraction": 0.01, "fold": 0},
@@ -124,7 +124,7 @@ BAD = {  # case: (settings, expected message)
 
 @pytest.mark.parametrize("kind", [CompetitionFolder, WordFolder])
 @pytest.mark.parametrize("case", BAD)
-def test_invalid_folds_and_shares(competition, words, cache_dir, kind, case):
+def test_invalid_folds_and_fractions(competition, words, cache_dir, kind, case):
     options, message = BAD[case]
     root, sizes = (competition, {}) if kind is CompetitionFolder else (words, {"k": 2, **SIZES})
     with pytest.raises(DataError, match=message):
