@@ -1,12 +1,12 @@
-"""The callback that writes audio and plots to TensorBoard."""
+"""The callback that writes audio and plots to TensorBoard, W&B or MLflow."""
 
 import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.model_summary import summarize
-from torch.utils.tensorboard import SummaryWriter
 
 from messages import printable
+from reporting.loggers import MLFlowLogger, WandbLogger, Writer
 from reporting.plots import draw_features, draw_predictions
 
 
@@ -24,37 +24,49 @@ class Dashboard(Callback):
         self.class_names = data.class_names
         waveforms, self.targets = data.examples(self.num_clips)
         self.features = data.features.cpu()(waveforms)
-        writer = _writer(trainer)
-        if writer is None or trainer.current_epoch > 0:  # a resumed run has written them already
+        writers = _writers(trainer)
+        if not writers or trainer.current_epoch > 0:  # a resumed run has written them already
             return
         sample_rate = data.feature_options["sample_rate"]
-        for i, (waveform, target) in enumerate(zip(waveforms, self.targets, strict=True)):
-            words = ", ".join(self.class_names[word] for word in target.nonzero().flatten())
-            writer.add_audio(f"clip_{i}", waveform[None], 0, sample_rate)
-            writer.add_text(f"clip_{i}", verbatim(words), 0)
         with torch.random.fork_rng():  # must not change the random numbers of the training
             augmented, _ = data.augment(self.features, self.targets)
         duration = waveforms.shape[1] / sample_rate
-        for name, batch in (("features", self.features), ("features_augmented", augmented)):
-            for i, clip in enumerate(batch):
-                writer.add_figure(f"{name}/clip_{i}", draw_features(clip, data.features.win_lengths, duration), 0)
-        writer.add_text("network", verbatim(str(summarize(learner, 3))), 0)
+        figures = {
+            f"{name}/clip_{i}": draw_features(clip, data.features.win_lengths, duration)
+            for name, batch in (("features", self.features), ("features_augmented", augmented))
+            for i, clip in enumerate(batch)
+        }
+        for writer in writers:
+            for i, (waveform, target) in enumerate(zip(waveforms, self.targets, strict=True)):
+                words = ", ".join(self.class_names[word] for word in target.nonzero().flatten())
+                writer.add_audio(f"clip_{i}", waveform[None], 0, sample_rate)
+                writer.add_text(f"clip_{i}", verbatim(words), 0)
+            for tag, figure in figures.items():
+                writer.add_figure(tag, figure, 0)
+            writer.add_text("network", verbatim(str(summarize(learner, 3))), 0)
 
     def on_validation_end(self, trainer: Trainer, learner: LightningModule) -> None:
-        writer = _writer(trainer)
-        if writer is None or (not trainer.training and not trainer.validating):
+        writers = _writers(trainer)
+        if not writers or (not trainer.training and not trainer.validating):
             return
         if trainer.current_epoch % self.every_n_epochs:
             return
         with torch.no_grad():
             probs = learner(self.features.to(learner.device)).float().exp().cpu()
         figure = draw_predictions(probs, self.targets, self.class_names)
-        writer.add_figure("predicted_and_true", figure, trainer.global_step)
+        for writer in writers:
+            writer.add_figure("predicted_and_true", figure, trainer.global_step)
 
 
-def _writer(trainer: Trainer) -> SummaryWriter | None:
-    loggers = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
-    return loggers[0].experiment if loggers and trainer.is_global_zero else None
+def _writers(trainer: Trainer) -> list[Writer]:
+    """The loggers that take figures, audio and text; none in a process that does not log."""
+    writers: list[Writer] = []
+    for logger in trainer.loggers if trainer.is_global_zero else []:
+        if isinstance(logger, TensorBoardLogger):
+            writers.append(logger.experiment)
+        elif isinstance(logger, WandbLogger | MLFlowLogger):
+            writers.append(logger)
+    return writers
 
 
 def verbatim(text: str) -> str:

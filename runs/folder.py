@@ -20,7 +20,7 @@ from runs.provenance import is_running, this_process
 from runs.reading import Metrics, read_config, read_metrics
 from runs.status import Status
 
-RUN_FOLDERS = (".hydra", "checkpoints", "tensorboard")  # what a run writes next to its tables and metrics
+RUN_FOLDERS = (".hydra", "checkpoints", "tensorboard", "wandb", "mlflow")  # beside a run's tables and metrics
 HEARTBEAT = 10.0  # seconds between two heartbeats
 HEARTBEAT_TIMEOUT = 60.0  # seconds without a heartbeat after which a run counts as interrupted
 RESERVE = 16_384  # bytes of the heartbeat's file: freed on a full disk, they hold the last metrics.json

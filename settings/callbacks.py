@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic.dataclasses import dataclass
 
-from settings.fields import OPEN, AnyText, Count, Flag, Index, Path, Text, whole
+from settings.fields import OPEN, AnyText, Count, Flag, Index, Path, Target, Text, installed, whole
 from settings.options import Options
 from settings.plugin import Plugin
 
@@ -47,7 +47,7 @@ class TQDMProgressBar(Plugin):
 
 @dataclass(config=OPEN, kw_only=True)
 class Dashboard(Plugin):
-    """Shows a few clips in TensorBoard: sound, features, predictions."""
+    """Shows a few clips in TensorBoard, W&B or MLflow: audio, features, predictions."""
 
     num_clips: Annotated[int, whole(1, 1000)]
     """How many clips."""
@@ -67,6 +67,42 @@ class TensorBoardLogger(Plugin):
     """Log a metric that stands for all hyperparameters."""
 
 
+@dataclass(config=OPEN, kw_only=True)
+class WandbLogger(Plugin):
+    """Writes curves, audio and plots for Weights & Biases."""
+
+    _target_: Annotated[Target, installed("wandb", extra="wandb")]
+    """The class."""
+    save_dir: Path
+    """The run's folder; the files are in wandb/."""
+    project: Text
+    """The W&B project."""
+    group: Text
+    """Group of runs in the project."""
+    name: Text
+    """Name of the W&B run."""
+    offline: Flag
+    """Upload nothing; `wandb sync` uploads the files later."""
+
+
+@dataclass(config=OPEN, kw_only=True)
+class MLFlowLogger(Plugin):
+    """Writes curves, audio and plots for MLflow."""
+
+    _target_: Annotated[Target, installed("mlflow", extra="mlflow")]
+    """The class."""
+    save_dir: Path
+    """The run's folder; the id of the MLflow run is in mlflow/."""
+    tracking_uri: Text
+    """The store: sqlite:///FILE, or the address of a server."""
+    artifact_location: Path | None
+    """Folder of audio and plots; null: a server's own."""
+    experiment_name: Text
+    """The MLflow experiment."""
+    run_name: Text
+    """Name of the MLflow run."""
+
+
 Callback = Annotated[
     Plugin,
     Options(
@@ -80,4 +116,14 @@ Callback = Annotated[
         },
     ),
 ]
-Logger = Annotated[Plugin, Options("_target_", {"lightning.pytorch.loggers.TensorBoardLogger": TensorBoardLogger})]
+Logger = Annotated[
+    Plugin,
+    Options(
+        "_target_",
+        {
+            "lightning.pytorch.loggers.TensorBoardLogger": TensorBoardLogger,
+            "reporting.loggers.WandbLogger": WandbLogger,
+            "reporting.loggers.MLFlowLogger": MLFlowLogger,
+        },
+    ),
+]

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from importlib.metadata import distribution
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, GetCoreSchemaHandler, ValidationError
@@ -67,6 +68,11 @@ def text(test: Callable[[str], object] = bool, remedy: str = "give text; put a n
         return value.strip() not in ("", "???") and "\0" not in value and test(value)
 
     return Kind(_tested(given, core.str_schema(strict=True)), remedy)
+
+
+def installed(package: str, extra: str) -> Kind:
+    """Text that is legal once `package` is installed, with the project's extra of that name."""
+    return text(lambda _: distribution(package), f"{package} is not installed; pip install -e '.[{extra}]'")
 
 
 def tested(test: Callable[[Any], object], remedy: str) -> Kind:

@@ -2,14 +2,13 @@
 
 import resource
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 import torch
-from lightning.pytorch.loggers import Logger
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -18,7 +17,6 @@ from errors import RunError
 from lightning_modules.classifier import WordClassifier, topk_recall, uniform_kl
 from lightning_modules.outputs import WordSets, kl_divergence
 from messages import count, duration
-from runs.differences import flatten
 from runs.files import write_text
 from runs.folder import RunFolder
 from runs.reading import read_epochs
@@ -116,17 +114,6 @@ def training_cost(folder: RunFolder) -> dict[str, Any]:
         "clips_per_second": float(epochs["train/clips_per_second"].median()),
         "peak_memory_gb": memory / 1e9,
     }
-
-
-def log_settings(loggers: Sequence[Logger], config: dict[str, Any], metrics: dict[str, float]) -> None:
-    """Log the settings with the final metrics, for TensorBoard's HPARAMS tab."""
-    final = {f"final/{name}": value for name, value in metrics.items() if name.endswith(("kl", "recall", "loss"))}
-    # First the settings in which members and experiments differ: the table there shows the first few.
-    settings = flatten({group: config[group] for group in ("model", "optimizer", "schedule", "seed")})
-    settings |= {"batch_size": config["data"]["batch_size"], "max_epochs": config["trainer"]["max_epochs"]}
-    for logger in loggers:
-        logger.log_hyperparams(settings, final)
-        logger.finalize("success")
 
 
 def print_summary(folder: RunFolder, metrics: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ from settings.train import Train
 from training import results
 from training.device import choose_devices, resolve_auto
 from training.ending import clear_end, final_status
+from training.loggers import log_results
 from training.teacher import load_teacher
 from training.trainer import build_trainer, silence_lightning
 
@@ -86,7 +87,7 @@ def fit(cfg: Train, devices: Any, folder: RunFolder | None) -> dict[str, Any]:
     metrics = results.write_predictions(folder, datamodule, predictions) | results.training_cost(folder)
     results.write_any_word(folder, learner, datamodule, device)
     metrics["objective"] = metrics.get("val_kl", metrics["train_loss"])
-    results.log_settings(trainer.loggers, as_dict(cfg), metrics)
+    log_results(trainer.loggers, as_dict(cfg), metrics)
     data = {"splits": datamodule.splits.sizes, "cache_keys": datamodule.keys}
     machine = {"device": str(device), "precision": cfg.trainer.precision}
     status = final_status(trainer, metrics["epochs"], cfg.trainer.max_epochs)

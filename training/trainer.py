@@ -13,11 +13,13 @@ from settings import as_dict, blame
 from settings.plugin import Plugin
 from settings.train import Train
 from training.ending import RaiseAgain, epoch_timer
+from training.loggers import LogSettings
 
 
 def build_trainer(cfg: Train, devices: Any, has_val: bool) -> Trainer:
     """The trainer with its callbacks and loggers, without the callbacks that have no effect in this run."""
-    loggers = instantiate_all("logger", cfg.logger)
+    # A fast_dev_run writes nothing, but MLflow's logger makes a database.
+    loggers = [] if cfg.trainer.fast_dev_run else instantiate_all("logger", cfg.logger)
     useful = {
         "best": has_val,  # without validation, the last checkpoint is the result
         "learning_rate": bool(loggers),
@@ -29,7 +31,12 @@ def build_trainer(cfg: Train, devices: Any, has_val: bool) -> Trainer:
             as_dict(cfg.trainer),
             devices=devices,
             max_time=None,  # Lightning's own timer stops within an epoch
-            callbacks=[*instantiate_all("callbacks", callbacks), RaiseAgain(), *epoch_timer(cfg.trainer.max_time)],
+            callbacks=[
+                *instantiate_all("callbacks", callbacks),
+                LogSettings(as_dict(cfg)),
+                RaiseAgain(),
+                *epoch_timer(cfg.trainer.max_time),
+            ],
             logger=loggers,
             enable_progress_bar="progress" in callbacks,
         )
@@ -48,6 +55,7 @@ def instantiate_all(group: str, plugins: Mapping[str, Plugin | None]) -> list[An
 def silence_lightning() -> None:
     """Suppress Lightning's messages about devices, its products and its own use of torch; keep its other warnings."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    logging.getLogger("lightning.pytorch.loggers.mlflow").setLevel(logging.ERROR)  # a new experiment is no problem
     for message in (
         "LeafSpec",
         "does not have many workers",  # whole batches come from memory maps, so few workers are enough

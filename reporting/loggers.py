@@ -1,0 +1,111 @@
+"""Lightning's loggers for W&B and MLflow, extended to resume a run and to take what the dashboard writes."""
+
+import html
+import os
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Protocol
+
+import soundfile
+from filelock import FileLock
+from lightning.pytorch import loggers
+from lightning.pytorch.loggers.logger import rank_zero_experiment
+from matplotlib.figure import Figure
+from torch import Tensor
+
+
+class Writer(Protocol):
+    """What the dashboard needs of a logger; the signatures are those of TensorBoard's SummaryWriter."""
+
+    def add_figure(self, tag: str, figure: Figure, global_step: int, /) -> None: ...
+    def add_audio(self, tag: str, waveform: Tensor, global_step: int, sample_rate: int, /) -> None: ...
+    def add_text(self, tag: str, text: str, global_step: int, /) -> None: ...
+
+
+class WandbLogger(loggers.WandbLogger):
+    """One W&B run per member, with its files in `save_dir/wandb`; a resumed member continues its W&B run."""
+
+    def __init__(self, save_dir: str, **options: Any) -> None:
+        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # nothing is sent unless the user goes online
+        # create_new: W&B's active run may be that of an earlier member of the sweep in the same process.
+        super().__init__(save_dir=save_dir, reinit="create_new", **options)
+        self._wandb_init.pop("anonymous", None)  # W&B warns of this option, which Lightning always gives
+        self.folder = Path(save_dir, "wandb")
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """The W&B run."""
+        if self._wandb_init["id"] is None:  # a folder is named [offline-]run-<time>-<id>
+            runs = [path.name.rsplit("-", 2)[1:] for path in self.folder.glob("*run-*-*")]
+            self._wandb_init["id"] = max(runs)[1] if runs else None
+        return super().experiment
+
+    def finalize(self, status: str) -> None:
+        """Finish the W&B run; not at Lightning's "success" after `fit`, because the final metrics follow."""
+        super().finalize(status)
+        if status != "success" and self._experiment is not None:
+            self._experiment.finish(exit_code=int(status == "failed"))
+
+    def add_figure(self, tag: str, figure: Figure, step: int) -> None:
+        self.log_image(tag, [figure], step)
+
+    def add_audio(self, tag: str, waveform: Tensor, step: int, sample_rate: int) -> None:
+        """Log a waveform of shape `(1, T)`."""
+        self.log_audio(f"audio/{tag}", [waveform[0].numpy()], step, sample_rate=[sample_rate])
+
+    def add_text(self, tag: str, text: str, step: int) -> None:
+        import wandb
+
+        self.log_metrics({f"text/{tag}": wandb.Html(f"<pre>{html.escape(text)}</pre>")}, step)
+
+
+class MLFlowLogger(loggers.MLFlowLogger):
+    """One MLflow run per member; the file `save_dir/mlflow/run_id` lets a resumed member continue its MLflow run."""
+
+    def __init__(self, save_dir: str, tracking_uri: str, **options: Any) -> None:
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        _, _, database = tracking_uri.partition("sqlite:///")
+        # The client creates the tables of a new database; members that start together must not all do so.
+        with FileLock(f"{database}.lock") if database else nullcontext():
+            super().__init__(tracking_uri=tracking_uri, **options)
+        self.id_file = Path(save_dir, "mlflow", "run_id")
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """The MLflow client, after the member's run has been created or found."""
+        if self._initialized:
+            return self._mlflow_client
+        from mlflow.exceptions import MlflowException
+
+        if self.id_file.exists():
+            try:
+                run_id = self.id_file.read_text(encoding="utf-8")
+                self._mlflow_client.update_run(run_id, status="RUNNING")
+                self._run_id = run_id
+            except MlflowException:  # deleted, or in another store
+                pass
+        try:
+            client = super().experiment
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            client = super().experiment  # another member has created the experiment meanwhile
+        self.id_file.parent.mkdir(parents=True, exist_ok=True)
+        self.id_file.write_text(self._run_id, encoding="utf-8")
+        return client
+
+    def add_figure(self, tag: str, figure: Figure, step: int) -> None:
+        self.experiment.log_figure(self.run_id, figure, f"{tag}/step_{step:06}.png")
+
+    def add_audio(self, tag: str, waveform: Tensor, step: int, sample_rate: int) -> None:
+        """Log a waveform of shape `(1, T)`."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, f"{tag}.wav")
+            soundfile.write(path, waveform[0].numpy(), sample_rate)
+            self.experiment.log_artifact(self.run_id, str(path), "audio")
+
+    def add_text(self, tag: str, text: str, step: int) -> None:
+        self.experiment.log_text(self.run_id, text, f"text/{tag}.md")
