@@ -13,6 +13,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf, read_write
 
 import runs.sweep  # noqa: F401  registers the resolver member_name
+import settings.fields
 from errors import SettingError
 from settings.callback import hydra_config
 from settings.check import check, resolve, validate
@@ -33,6 +34,8 @@ LINES = [
     "train hydra/launcher=joblib",
     "train hydra/launcher=submitit_local",
     "train hydra/launcher=submitit_slurm",
+    "train logger=wandb",
+    "train logger=mlflow",
     "train experiment=best data.root=COMPETITION",
     "train experiment=best_words data.root=WORDS",
     "train experiment=winner data.root=COMPETITION",
@@ -50,6 +53,7 @@ LINES = [
 def compose(words: Path, competition: Path, cache_dir: Path, monkeypatch: pytest.MonkeyPatch):
     """A command line -> what Hydra composes."""
     monkeypatch.setattr(shutil, "which", lambda name: name)  # a login node of a cluster
+    monkeypatch.setattr(settings.fields, "distribution", str)  # all packages are installed
 
     def compose(line: str) -> tuple[Any, DictConfig]:
         script, *overrides = line.replace("WORDS", str(words)).replace("COMPETITION", str(competition)).split()

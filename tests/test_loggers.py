@@ -1,0 +1,136 @@
+"""logger=wandb and logger=mlflow, without a network, and any other logger of Lightning."""
+
+import json
+from importlib.metadata import PackageNotFoundError
+from importlib.util import find_spec
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from omegaconf import OmegaConf, read_write
+
+import runs.sweep  # noqa: F401  registers the resolver member_name
+import settings.fields
+from errors import SettingError
+from reporting.loggers import MLFlowLogger
+from settings.callback import hydra_config
+from settings.check import check
+from settings.train import Train
+from tests.helpers.composed import configuration
+from tests.helpers.scripts import run
+from tests.helpers.small_runs import TINY, data, write_data
+
+
+def needs(package: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(find_spec(package) is None, reason=f"needs {package}: pip install -e '.[{package}]'")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a competition."""
+    home = tmp_path_factory.mktemp("home")
+    write_data(home / "Data")
+    return home
+
+
+def crash_and_resume(home: Path, logger: str) -> Path:
+    """A sweep of two members whose first one crashes in its second epoch, and then resumes -> the sweep's folder."""
+    options = ["-m", *TINY, *data(home), f"logger={logger}", f"name={logger}", "seed=0,1"]
+    crash = f"+callbacks.crash={{_target_: tests.helpers.callbacks.Crash, epoch: 1, flag: {home / logger}}}"
+    run("train.py", *options, crash, cwd=home, expect=1)
+    printed = run("train.py", *options, cwd=home)
+    assert "resuming from" in printed and "2 of 2 members complete" in printed
+    return home / "outputs" / logger
+
+
+@pytest.mark.parametrize("logger", ["wandb", "mlflow"])
+def test_a_missing_package_is_an_error_with_the_command_that_installs_it(
+    logger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(name: str) -> None:
+        raise PackageNotFoundError(name)
+
+    cfg = configuration("train", f"logger={logger}", hydra=True)
+    with read_write(cfg.hydra):
+        cfg.hydra.runtime.output_dir = "outputs"
+    task = OmegaConf.masked_copy(cfg, [str(name) for name in cfg if name != "hydra"])
+    with hydra_config(cfg):
+        monkeypatch.setattr(settings.fields, "distribution", str)
+        check(Train, task)
+        monkeypatch.setattr(settings.fields, "distribution", missing)
+        with pytest.raises(SettingError) as error:
+            check(Train, task)
+    assert f"{logger} is not installed; pip install -e '.[{logger}]'" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_run_takes_any_logger_of_lightning(home: Path) -> None:
+    csv = f"+logger.csv={{_target_: lightning.pytorch.loggers.CSVLogger, save_dir: {home / 'csv'}}}"
+    run("train.py", *TINY, *data(home), "logger.tensorboard=null", "name=csv", csv, cwd=home)
+    (table,) = (home / "csv").rglob("metrics.csv")
+    metrics = json.loads((home / "outputs" / "csv" / "avg_seed0" / "metrics.json").read_text())
+    assert pd.read_csv(table)["final/val_kl"].dropna().item() == pytest.approx(metrics["val_kl"])
+    assert "optimizer.lr" in table.with_name("hparams.yaml").read_text()
+
+
+@needs("wandb")
+def test_wandb_has_one_run_per_member(home: Path) -> None:
+    sweep = crash_and_resume(home, "wandb")
+    runs = {seed: sorted((sweep / f"avg_seed{seed}" / "wandb").glob("offline-run-*")) for seed in (0, 1)}
+    assert [len(folders) for folders in runs.values()] == [2, 1]  # W&B makes a folder per process
+    ids = [{folder.name.rpartition("-")[2] for folder in folders} for folders in runs.values()]
+    assert len(ids[0]) == len(ids[1]) == 1 and ids[0] != ids[1]
+    media = {path.parent.name for path in runs[0][0].glob("files/media/**/*.*")}
+    assert {"features", "features_augmented", "audio", "text"} <= media
+    assert list(runs[0][1].glob("files/media/images/predicted_and_true*"))
+
+
+@needs("mlflow")
+def test_mlflow_has_one_run_per_member(home: Path) -> None:
+    import mlflow
+    from mlflow import MlflowClient
+
+    sweep = crash_and_resume(home, "mlflow")
+    store = f"sqlite:///{home}/outputs/mlflow.db"
+    mlflow.set_tracking_uri(store)
+    found = mlflow.search_runs(experiment_names=["mlflow"]).set_index("tags.mlflow.runName").sort_index()
+    assert list(found.index) == ["mlflow/avg_seed0", "mlflow/avg_seed1"]
+    assert list(found.status) == ["FINISHED"] * 2 and list(found["params.seed"]) == ["0", "1"]
+    for seed, row in enumerate(found.itertuples()):
+        metrics = json.loads((sweep / f"avg_seed{seed}" / "metrics.json").read_text())
+        client = MlflowClient(store)
+        assert client.get_run(row.run_id).data.metrics["final/val_kl"] == pytest.approx(metrics["val_kl"])
+        assert len({point.step for point in client.get_metric_history(row.run_id, "val/kl")}) == 2
+        artifacts = {item.path for item in client.list_artifacts(row.run_id)}
+        assert {"audio", "text", "features", "features_augmented", "predicted_and_true"} == artifacts
+
+
+@needs("mlflow")
+def test_a_fast_dev_run_makes_no_mlflow_database(home: Path) -> None:
+    run("train.py", *TINY, *data(home), "logger=mlflow", "name=dry", "trainer.fast_dev_run=true", cwd=home)
+    assert [path.name for path in (home / "outputs" / "dry").rglob("*") if path.is_file()] == ["train.log"]
+
+
+@needs("mlflow")
+def test_mlflow_resumes_a_run_that_its_store_has(tmp_path: Path) -> None:
+    def logger(store: str) -> MLFlowLogger:
+        return MLFlowLogger(str(tmp_path), f"sqlite:///{tmp_path}/{store}.db", experiment_name="words")
+
+    first = logger("a").run_id
+    assert logger("a").run_id == first
+    assert logger("b").run_id != first
+
+
+@needs("mlflow")
+def test_members_that_start_together_share_the_mlflow_experiment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loggers = [
+        MLFlowLogger(str(tmp_path / name), f"sqlite:///{tmp_path}/store.db", experiment_name="words") for name in "ab"
+    ]
+    client = loggers[1]._mlflow_client
+    answers = iter([client.get_experiment_by_name("words")])  # None, as it was before the other member created it
+    find = client.get_experiment_by_name
+    monkeypatch.setattr(client, "get_experiment_by_name", lambda name: next(answers, find(name)))
+    assert loggers[0].experiment_id == loggers[1].experiment_id
+    assert loggers[0].run_id != loggers[1].run_id
