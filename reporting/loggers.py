@@ -94,7 +94,7 @@ class MLFlowLogger(loggers.MLFlowLogger):
                 raise
             client = super().experiment  # another member has created the experiment meanwhile
         self.id_file.parent.mkdir(parents=True, exist_ok=True)
-        self.id_file.write_text(self._run_id, encoding="utf-8")
+        self.id_file.write_text(str(self._run_id), encoding="utf-8")
         return client
 
     def add_figure(self, tag: str, figure: Figure, step: int) -> None:

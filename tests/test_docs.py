@@ -19,6 +19,7 @@ import pytest
 import soundfile
 
 from tests.helpers.fake_recordings import RATE, speech, write_competition, write_word_folder
+from tests.helpers.packages import needs
 from tests.helpers.pages import BLOCK, ORDER, TEXTS, commands, files
 from tests.helpers.runtime import ARCHIVE, needs_runtime
 from tests.helpers.scripts import ENVIRONMENT, ROOT, run, start
@@ -121,6 +122,10 @@ class Project:
                 return self.serve("-m", "tensorboard.main", *arguments, ending="--port={}")
             case ["python", "-m", "http.server", *arguments]:
                 return self.serve("-m", "http.server", *arguments, ending="{}")
+            case ["mlflow", *arguments]:
+                return self.serve("-m", "mlflow", *arguments, ending="--port={}")
+            case ["wandb", "sync", *folders]:
+                return self.call("bash", "-c", f"wandb sync --dry-run {' '.join(folders)}")
             case ["python", script, *arguments] if "hydra/launcher=" in command:
                 short = shorten(arguments) if script == "train.py" else []
                 return self.call(sys.executable, script, *arguments, *short)
@@ -201,6 +206,9 @@ def marks(command: str) -> list[pytest.MarkDecorator]:
         return [pytest.mark.slow]
     if "format=web" in command or "http.server" in command:
         return [needs_runtime]
+    for package in ("wandb", "mlflow", "optuna"):
+        if f"={package}" in command or command.startswith(f"{package} "):
+            return [needs(package)]
     if "launcher=ray" in command:
         return [pytest.mark.ray]
     return [pytest.mark.slurm] if "launcher=submitit_slurm" in command else []

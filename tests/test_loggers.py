@@ -2,7 +2,6 @@
 
 import json
 from importlib.metadata import PackageNotFoundError
-from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -17,12 +16,9 @@ from settings.callback import hydra_config
 from settings.check import check
 from settings.train import Train
 from tests.helpers.composed import configuration
+from tests.helpers.packages import needs
 from tests.helpers.scripts import run
 from tests.helpers.small_runs import TINY, data, write_data
-
-
-def needs(package: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(find_spec(package) is None, reason=f"needs {package}: pip install -e '.[{package}]'")
 
 
 @pytest.fixture(scope="module")

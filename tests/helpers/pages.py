@@ -14,7 +14,7 @@ ORDER = [
 ]
 TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in dict.fromkeys(ORDER)}
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
-PROGRAM = re.compile(r"(git|cd|ln|mkdir|source|eval|python3?|make|pip|pytest|tensorboard|\.venv/bin/\S+) ")
+PROGRAM = re.compile(r"(git|cd|ln|mkdir|source|eval|python3?|make|pip|pytest|tensorboard|wandb|mlflow|\.venv/bin/\S+) ")
 
 
 def commands() -> list[tuple[str, str]]:
