@@ -5,12 +5,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from lightning import Trainer
 from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import DataLoader
 
 from lightning_modules.classifier import WordClassifier, topk_recall, uniform_kl, warmup_cosine
 from lightning_modules.outputs import kl_divergence
 from tests.helpers.golden import GOLDEN
-from tests.helpers.networks import learner, save
+from tests.helpers.networks import FEATURES, QUIET, TARGETS, learner, save
 
 
 def test_kl_by_hand() -> None:
@@ -57,7 +59,7 @@ def test_warmup_rises_to_the_peak_and_falls_to_the_final_fraction() -> None:
 
 def test_the_scheduler_steps_every_batch() -> None:
     model = learner()
-    model._trainer = type("Trainer", (), {"estimated_stepping_batches": 10})()
+    model._trainer = type("Trainer", (), {"estimated_stepping_batches": 10, "gradient_clip_val": None})()
     made = model.configure_optimizers()
     assert isinstance(made["lr_scheduler"]["scheduler"], LambdaLR) and made["lr_scheduler"]["interval"] == "step"
     rates = []
@@ -66,6 +68,17 @@ def test_the_scheduler_steps_every_batch() -> None:
         made["optimizer"].step()
         made["lr_scheduler"]["scheduler"].step()
     np.testing.assert_allclose(rates, [0.2 * warmup_cosine(i / 10, 0.0, 0.025) for i in range(10)])
+
+
+@pytest.mark.parametrize("name", ["AdamW", "SGD"])
+@pytest.mark.parametrize(("precision", "fused"), [("32-true", True), ("bf16-mixed", False)])
+def test_gradients_are_clipped_in_every_precision(name: str, precision: str, fused: bool) -> None:
+    model = learner(optimizer={"name": name, "lr": 0.1})
+    trainer = Trainer(max_steps=1, accelerator="cpu", precision=precision, gradient_clip_val=1.0, **QUIET)
+    before = model.network.state_dict()["stem.weight"].clone()
+    trainer.fit(model, DataLoader([(FEATURES, TARGETS)], batch_size=None))
+    assert not torch.equal(model.network.state_dict()["stem.weight"], before)
+    assert trainer.optimizers[0].defaults["fused"] == fused
 
 
 def test_a_checkpoint_predicts_alone(tmp_path) -> None:
