@@ -35,7 +35,7 @@ from tests.helpers.networks import FRONT_END, fill, learner, save, write_network
 from tests.helpers.scripts import ROOT, run
 
 WORDS = ["no", "on", "영"]
-DEFAULTS = {"run_dir": None, "ckpt_path": None, "format": "onnx", "output": None, "cache_dir": "nix"}
+DEFAULTS = {"run_dir": None, "ckpt_path": None, "format": "onnx", "output": None, "half": False, "cache_dir": "nix"}
 
 
 def load(sweep: Path) -> Predictor:
@@ -213,7 +213,7 @@ def test_errors_of_the_example_are_one_line(tmp_path, monkeypatch, names, messag
         ({"run_dir": "nix"}, "run_dir is 'nix'; no such file or folder"),
         ({"run_dir": "empty"}, "empty: no members in it; members are in sweep"),
         ({"ckpt_path": "broken.ckpt"}, "broken.ckpt: not a checkpoint of train.py, or a damaged one"),
-        ({"run_dir": "sweep", "format": "tflite"}, "format is 'tflite'; choose onnx or web"),
+        ({"run_dir": "sweep", "format": "tflite"}, "format is 'tflite'; choose onnx, web or safetensors"),
         (
             {"run_dir": "sweep", "format": "web", "output": "broken.ckpt"},
             "broken.ckpt, a file; give the name of a folder",
@@ -253,7 +253,7 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_errors_are_one_line_on_the_command_line(tmp_path: Path) -> None:
     printed = run("export.py", "run_dir=nix", "format=tflite", cwd=tmp_path, expect=1)
     assert (
-        "format is 'tflite'; choose onnx or web" in printed
+        "format is 'tflite'; choose onnx, web or safetensors" in printed
         and "Traceback" not in printed
         and not list(tmp_path.iterdir())
     )

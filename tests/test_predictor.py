@@ -77,7 +77,8 @@ def test_one_shift_is_bitwise_the_plain_mean(members: list[TrainedNetwork], wave
 def test_stacking_weights_are_loaded_with_the_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_unequal(tmp_path)
     combine(tmp_path, combine="stacked")
-    monkeypatch.setattr("inference.predictor.load_member", lambda checkpoint: member(0, WORDS))
+    monkeypatch.setattr("inference.safetensors_file.read_checkpoint", Path)
+    monkeypatch.setattr("inference.predictor.build_member", lambda checkpoint, path: member(0, WORDS))
     checkpoints = [tmp_path / name / "checkpoints" / "last.ckpt" for name in ("avg_seed0", "max_seed0")]
     assert load_ensemble(checkpoints).summary == "2 members, stacked"
     assert load_ensemble(checkpoints[:1], tta=5).summary == "1 member"
