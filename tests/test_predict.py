@@ -220,7 +220,6 @@ def test_control_characters_in_words_and_names_are_escaped(tmp_path, capsys):
             "run_dir is 'nix'; no such file or folder; give a folder that train",
         ),
         ("export.py", ["ckpt_path=nix.ckpt"], "ckpt_path is 'nix.ckpt'; no such file"),
-        ("app.py", [], "run_dir is not set; give run_dir=..., the folder of a run"),
         ("app.py", ["run_dir=nix"], "run_dir is 'nix'; no such file or folder; give a folder that train"),
     ],
 )
