@@ -84,7 +84,7 @@ def tensorboard(page: Page, url: str, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Take the screenshots of the docs.")
     parser.add_argument("run_dir", type=Path, help="folder of a sweep for which ensemble.py has written report.html")
-    parser.add_argument("clip", type=Path, help="a recording for the web page")
+    parser.add_argument("clip", type=Path, help="a recording for the web page, for the pretrained network")
     parser.add_argument("--out", default=Path(__file__).parent / "images", type=Path, help="folder for the images")
     args = parser.parse_args()
     run_dir = args.run_dir.resolve()
@@ -94,7 +94,7 @@ def main() -> None:
         page = browser.new_page(color_scheme="light")
         page.set_default_timeout(120_000)
         report(page, run_dir / "report.html", args.out / "report.png")
-        with server("app.py", f"run_dir={run_dir}", "port=PORT", log=Path(logs) / "app") as url:
+        with server("app.py", "port=PORT", log=Path(logs) / "app") as url:
             app(page, url, args.clip, args.out / "page.png")
         command = ["-m", "tensorboard.main", "--logdir", str(run_dir), "--port", "PORT", "--bind_all"]
         with server(*command, log=Path(logs) / "tensorboard") as url:
