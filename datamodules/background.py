@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from datamodules.audio_files import walk_recordings
+from datamodules.audio_files import existing_folder, walk_recordings
 from datamodules.noise import colored_noise
 from datamodules.recordings import read_blocks, read_header
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, to_int16
@@ -89,3 +89,23 @@ class BackgroundFolder:
         firsts = np.cumsum([0, *self.counts[:-1]])
         shares = ((round(start * count), round(end * count)) for count in self.counts)
         return np.concatenate([first + np.arange(*share) for first, share in zip(firsts, shares, strict=True)])
+
+
+def find_background(folder: Path | None, root: Path, needed: bool) -> Background | None:
+    """The recordings in `folder`; if it is None and background is needed, those in `root/_background_noise_` or noise.
+
+    Raises:
+        DataError: as BackgroundFolder, or no such folder.
+    """
+    if folder is not None:
+        return BackgroundFolder(existing_folder(folder, "set data.background to a folder with recordings of noise"))
+    if not needed:
+        return None
+    own = root / "_background_noise_"
+    return BackgroundFolder(own) if own.is_dir() else GeneratedNoise()
+
+
+def take_split(background: Background | None, split: str, val: float, test: float) -> np.ndarray:
+    """The indices of the clips of a split: `val` and `test` are the fractions of these, train has the rest."""
+    shares = {"train": (0.0, 1 - val - test), "val": (1 - val - test, 1 - test), "test": (1 - test, 1.0)}
+    return background.take(*shares[split]) if background else np.zeros(0, np.int64)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from datamodules.audio_files import existing_folder, list_recordings, walk_recordings
-from datamodules.background import Background, BackgroundFolder, GeneratedNoise
+from datamodules.background import find_background, take_split
 from datamodules.cache import cache_key, cached_array
 from datamodules.clips import Clips, OnTheFlyMixtures, Splits, render
 from datamodules.competition import CompetitionFolder
-from datamodules.mixing import NO_ROWS, Mixer
+from datamodules.mixing import Mixer
 from datamodules.speakers import find_speakers, split_speakers
 from datamodules.waveform_cache import cached_waveforms
 from datamodules.waveforms import NUM_SAMPLES, to_int16
@@ -90,7 +90,8 @@ class WordFolder:
             DataError: with the file or folder and what to do.
         """
         names, paths, labels = self._recordings()
-        unknown, background = self._unknown_recordings(names), self._background()
+        unknown = self._unknown_recordings(names)
+        background = find_background(self.background, self.root, needed=self.mixing["k"][0] == 0)
         labels = np.concatenate([labels, np.full(len(unknown), -1)])
         speakers, split_of = self._split([*paths, *unknown], labels)
         mixers, sizes = {}, {}
@@ -104,7 +105,7 @@ class WordFolder:
                 speeds=[self._speed(len(set(speakers[row]))) if split == "train" else 0.0 for row in rows],
                 unknown_share=UNKNOWN_SHARE if unknown or self.mixing["k"][0] == 0 else 0.0,
                 unknown=np.flatnonzero((labels == -1) & in_split),
-                background=len(labels) + self._take_background(split, background),
+                background=len(labels) + take_split(background, split, **self.fractions),
             )
             if split != "train":  # clips without words have no target, and so no KL divergence
                 mixers[split] = replace(mixers[split], k=(max(1, self.mixing["k"][0]), self.mixing["k"][1]))
@@ -146,25 +147,6 @@ class WordFolder:
         if not paths:
             raise DataError(f"{self.unknown}: contains no recordings of other words; add some, or data.unknown=null")
         return paths
-
-    def _background(self) -> Background | None:
-        """Background for the mixtures, if it is given or if there are clips without words."""
-        if self.background is not None:
-            return BackgroundFolder(
-                existing_folder(self.background, "set data.background to a folder with recordings of noise")
-            )
-        if self.mixing["k"][0] > 0:
-            return None
-        folder = self.root / "_background_noise_"
-        return BackgroundFolder(folder) if folder.is_dir() else GeneratedNoise()
-
-    def _take_background(self, split: str, background: Background | None) -> np.ndarray:
-        """The background clips of a split."""
-        if background is None:
-            return NO_ROWS
-        val, test = self.fractions.values()
-        shares = {"train": (0.0, 1 - val - test), "val": (1 - val - test, 1 - test), "test": (1 - test, 1.0)}
-        return background.take(*shares[split])
 
     def _speed(self, num_speakers: int) -> float:
         """Speed perturbation of a word: many speakers differ enough."""
