@@ -157,20 +157,21 @@ def speed_perturbation(words: Tensor, offsets: Tensor, speeds: Tensor) -> Tensor
     rate.
     """
     length, middle, device = words.shape[-1], words.shape[-1] / 2, words.device
-    advances = (speeds * BLOCK).round()  # input samples per block
+    advances = (speeds * BLOCK).round().long()  # input samples per block
     size = int(advances.max()) + 4  # input samples that a block depends on, at most
-    offsets, advances = send(offsets, device), send(advances, device)
-    speeds = advances / BLOCK
-    start = middle - (middle + offsets) * speeds  # input position of the first output sample
-    position = (start - start.floor())[..., None] + torch.arange(BLOCK, device=device) * speeds[..., None]
+    # The input position of the first output sample; in float32 it would be off by up to 1/2000 of a sample.
+    start = middle - (middle + offsets) * (advances.double() / BLOCK)
+    whole, part = start.floor(), (start % 1).float()
+    advances, whole, part = (send(each, device) for each in (advances, whole.long(), part))
+    position = part[..., None] + torch.arange(BLOCK, device=device) * (advances / BLOCK)[..., None]
     u = position - position.floor()
     weights = [((2 - u) * u - 1) * u, (3 * u - 5) * u * u + 2, ((4 - 3 * u) * u + 1) * u, (u - 1) * u * u]
     neighbors = position.long()[..., None, :] + torch.arange(4, device=device)[:, None]
     matrix = words.new_zeros(*speeds.shape, size, BLOCK).scatter_(2, neighbors, torch.stack(weights, dim=2) / 2)
     # The first neighbor of each block, (B, k, blocks); blocks outside of the word read zeros.
     blocks = torch.arange(math.ceil(length / BLOCK), device=device)
-    first = (start.floor() - 1)[..., None] + blocks * advances[..., None]
+    first = (whole - 1)[..., None] + blocks * advances[..., None]
     inputs = F.pad(words, (size, size)).unfold(-1, size, 1)
     clip, word = (torch.arange(n, device=device) for n in words.shape[:2])
-    frames = inputs[clip[:, None, None], word[:, None], first.long().clamp(-size, length) + size]
+    frames = inputs[clip[:, None, None], word[:, None], first.clamp(-size, length) + size]
     return (frames @ matrix).flatten(2)[..., :length]
