@@ -8,6 +8,7 @@ unequal levels, noise) and every recipe, the table has one row:
 
 - kl, std: mean and standard deviation of the members' KL;
 - recall: mean over the members;
+- scarce_recall: of the words with less than a quarter of the recordings of the largest word, mean over the members;
 - calibration: the part of the KL that the best single temperature removes, mean over the members;
 - ensemble_kl, low, high, ensemble_recall: the mean of the members, with a 95 % bootstrap interval over clips;
 - constant: the KL of the uniform prediction;
@@ -27,7 +28,7 @@ from allocator import keep_freed_memory
 from datamodules.audio_files import list_recordings
 from datamodules.recordings import read_clips
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, from_int16
-from ensembling.metrics import kl_divergence, recall, uniform_kl
+from ensembling.metrics import kl_divergence, recall, top_k, uniform_kl
 from inference.checkpoints import find_checkpoints
 from inference.member import load_member
 from inference.predictor import Predictor
@@ -63,12 +64,25 @@ def interval(values: np.ndarray, rng: np.random.Generator, num_draws: int = 2000
     return float(low), float(high)
 
 
-def score(targets: np.ndarray, probs: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
+def scarce_words(root: Path, names: Sequence[str]) -> np.ndarray:
+    """Which words have less than a quarter of the recordings of the largest one in the word folder: bool."""
+    counts = np.array([len(list_recordings(root / name)) for name in names])
+    return 4 * counts < counts.max()
+
+
+def recall_of(words: np.ndarray, targets: np.ndarray, probs: np.ndarray) -> float:
+    """The fraction of the occurrences of some words that are among the k most probable words of a clip of k words."""
+    true = targets[:, words] > 0
+    return (true & top_k(targets, probs)[:, words]).sum() / true.sum() if words.any() else np.nan
+
+
+def score(targets: np.ndarray, probs: np.ndarray, scarce: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
     """Compute the metrics of one recipe on one test set.
 
     Args:
         targets: `(N, num_classes)`.
         probs: the members' predictions, `(M, N, num_classes)`.
+        scarce: which words are scarce, `(num_classes,)` bool.
     """
     each = np.array([kl_divergence(targets, member).mean() for member in probs])
     mean = probs.mean(axis=0)
@@ -78,6 +92,7 @@ def score(targets: np.ndarray, probs: np.ndarray, rng: np.random.Generator) -> d
         "kl": each.mean(),
         "std": each.std(ddof=1) if len(each) > 1 else np.nan,
         "recall": np.mean([recall(targets, member).mean() for member in probs]),
+        "scarce_recall": np.mean([recall_of(scarce, targets, member) for member in probs]),
         "calibration": np.mean([calibration_error(targets, member) for member in probs]),
         "ensemble_kl": kl_divergence(targets, mean).mean(),
         "low": low,
@@ -91,6 +106,7 @@ def score_test_set(table: Path, recipes: Sequence[Path]) -> Iterator[dict[str, o
     """Yield one row per recipe: its metrics, and the difference of its members' mean KL to that of the first recipe."""
     rng = np.random.default_rng(0)
     targets = pd.read_csv(table, index_col=0)
+    scarce = scarce_words(table.parents[1] / "words", list(targets.columns))
     first = None
     for recipe in recipes:
         probs = predict(recipe, table.with_suffix(""), list(targets.columns))
@@ -98,7 +114,8 @@ def score_test_set(table: Path, recipes: Sequence[Path]) -> Iterator[dict[str, o
         first = clip_kl if first is None else first
         low, high = interval(clip_kl - first, rng)
         difference = {"difference": (clip_kl - first).mean(), "difference_low": low, "difference_high": high}
-        yield {"test_set": table.stem, "recipe": recipe.name, **score(targets.to_numpy(), probs, rng), **difference}
+        metrics = score(targets.to_numpy(), probs, scarce, rng)
+        yield {"test_set": table.stem, "recipe": recipe.name, **metrics, **difference}
 
 
 def main() -> None:

@@ -107,3 +107,15 @@ def test_greedy_selection_finds_the_best_weights():
     mean = stacking.greedy(certain, targets)(certain)
     shares = targets.mean(axis=0)
     assert np.abs(mean - shares).max() <= 1 / stacking.ROUNDS
+
+
+def test_recall_of_scarce_words(words):
+    names = sorted(folder.name for folder in words.iterdir())
+    for path in list_recordings(words / names[0])[1:]:
+        path.unlink()
+    scarce = score.scarce_words(words, names)
+    assert list(scarce) == [True] + [False] * (len(names) - 1)
+    targets = np.array([[0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]])
+    probs = np.array([[0.6, 0.1, 0.3], [0.1, 0.6, 0.3], [0.2, 0.5, 0.3]])
+    assert score.recall_of(np.array([True, False, False]), targets, probs) == 0.5
+    assert np.isnan(score.recall_of(np.zeros(3, bool), targets, probs))
