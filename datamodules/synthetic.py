@@ -14,6 +14,7 @@ from datamodules.clips import Splits
 from datamodules.pronunciation import clean_words
 from datamodules.speakers import find_speakers, split_speakers
 from datamodules.words import WordFolder
+from datamodules.words_per_clip import default_k
 from errors import DataError
 from messages import first_names
 
@@ -51,7 +52,7 @@ class Synthetic(WordFolder):
         self.people = None if root is None else Path(root).expanduser()
 
     def load(self, cache_dir: Path, seed: int) -> Splits:
-        if (most := self.mixing["k"][1]) > len(self.words):
+        if (most := self.mixing.setdefault("k", default_k(len(self.words)))[1]) > len(self.words):
             raise DataError(
                 f"data.k mixes {most} words, but data.words has {len(self.words)}; "
                 f"give data.k=1 for one word per clip, or up to data.k={len(self.words)}"

@@ -16,6 +16,7 @@ from datamodules.mixing import Mixer
 from datamodules.speakers import find_speakers, split_speakers
 from datamodules.waveform_cache import cached_waveforms
 from datamodules.waveforms import NUM_SAMPLES, to_int16
+from datamodules.words_per_clip import default_k
 from errors import DataError
 from messages import count, first_names
 
@@ -27,7 +28,7 @@ class WordFolder:
 
     Args:
         root: the folder, one subfolder per word.
-        k: number of different words per clip, or a range (min, max).
+        k: number of different words per clip, or a range (min, max); None: see `default_k`.
         gain_db: each word is attenuated by a level uniform in [0, gain_db] dB.
         offset: each word is shifted by a time uniform in [-offset, offset] seconds.
         speed: speed perturbation of each training word, by a factor in [1 / (1 + speed), 1 + speed].
@@ -52,7 +53,7 @@ class WordFolder:
     def __init__(
         self,
         root: str,
-        k: int | Sequence[int] = 4,
+        k: int | Sequence[int] | None = None,
         gain_db: float = 3.0,
         offset: float = 0.1,
         speed: float = 0.0,
@@ -73,8 +74,9 @@ class WordFolder:
     ) -> None:
         self.root, self.speaker_regex = Path(root).expanduser(), speaker_regex
         self.split_seed, self.fold = split_seed, fold
-        min_k, max_k = (k, k) if isinstance(k, int) else k
-        self.mixing: dict[str, Any] = {"k": (min_k, max_k), "gain_db": gain_db, "offset": offset}
+        self.mixing: dict[str, Any] = {"gain_db": gain_db, "offset": offset}
+        if k is not None:
+            self.mixing["k"] = (k, k) if isinstance(k, int) else tuple(k)
         self.speed, self.speed_speakers = speed, speed_speakers
         self.ramp = curriculum_epochs(curriculum, num_epochs)
         self.background = None if background is None else Path(background).expanduser()
@@ -181,7 +183,7 @@ class WordFolder:
         for name in names:
             if not paths[name]:
                 raise DataError(f"{self.root / name}: contains no recordings; add some or remove the folder")
-        min_k, max_k = self.mixing["k"]
+        min_k, max_k = self.mixing.setdefault("k", default_k(len(names)))
         if not (0 <= min_k <= max_k <= len(names) and max_k):
             k = min_k if min_k == max_k else f"[{min_k}, {max_k}]"
             raise DataError(

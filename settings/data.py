@@ -74,11 +74,14 @@ class Competition(Loading):
 class Mixing(Loading):
     """Clips mixed from recordings of single words."""
 
-    k: Annotated[
-        int | list[int],
-        either(whole(1), pair(whole(0), ""), remedy="give a whole number from 1 on, or a range such as [0,4]"),
-    ]
-    """Different words in a clip: a number or a range, [least, most]; from 0: clips may have none of the words."""
+    k: (
+        Annotated[
+            int | list[int],
+            either(whole(1), pair(whole(0), ""), remedy="give a whole number from 1 on, or a range such as [0,4]"),
+        ]
+        | None
+    )
+    """Different words in a clip: a number or a range, [0,4] also none; null: 4, or 1 to all of at most 4 words."""
     gain_db: Annotated[float, real(0, 100)]
     """Each word is attenuated by 0 to this many dB."""
     offset: Annotated[float, real(0, 1)]

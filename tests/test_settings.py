@@ -42,6 +42,7 @@ LINES = [
     "train experiment=demo",
     "train experiment=smoke",
     "train experiment=distill data.root=COMPETITION teacher=WORDS",
+    "train experiment=distill_words data.root=WORDS teacher=WORDS",
     "predict run_dir=WORDS input=WORDS",
     "ensemble run_dir=WORDS",
     "export run_dir=WORDS",

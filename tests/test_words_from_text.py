@@ -65,6 +65,12 @@ def test_more_words_per_clip_than_words_is_an_error_before_they_are_spoken(tmp_p
     assert not list(tmp_path.iterdir())
 
 
+def test_few_words_are_mixed_in_any_number(tmp_path):
+    splits = source(k=None, val_size=20).load(tmp_path, seed=0)
+    assert splits.train.k == (1, 3)
+    assert set((splits.val.targets > 0).sum(axis=1)) == {1, 2, 3}
+
+
 def test_the_default_words_are_english(tmp_path):
     with pytest.raises(DataError, match=r"^data\.language is de, but the default words are English; give data\.words"):
         source(words=None, language="de")
