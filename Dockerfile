@@ -2,7 +2,7 @@
 FROM python:3.13-slim
 
 COPY . /app
-# pip reads it: an index of PyTorch without CUDA, a tenth of the size.
+# pip reads it: an index of PyTorch without CUDA.
 ARG PIP_EXTRA_INDEX_URL
 RUN pip install --no-cache-dir --constraint /app/constraints.txt --editable '/app[app]'
 

@@ -40,6 +40,7 @@ SOURCE = {
     "winner": "competition",
     "best": "competition",
     "best_words": "words",
+    "distill_words": "words",
     "pretrained": "words",
 }  # of an experiment
 BENCHMARKS = {
