@@ -11,10 +11,10 @@ import numpy as np
 from datamodules import corpus
 from datamodules.audio_files import existing_folder, list_recordings
 from datamodules.clips import Splits
+from datamodules.mixing import default_k
 from datamodules.pronunciation import clean_words
 from datamodules.speakers import find_speakers, split_speakers
 from datamodules.words import WordFolder
-from datamodules.words_per_clip import default_k
 from errors import DataError
 from messages import first_names
 

@@ -12,11 +12,10 @@ from datamodules.background import find_background, take_split
 from datamodules.cache import cache_key, cached_array
 from datamodules.clips import Clips, OnTheFlyMixtures, Splits, render
 from datamodules.competition import CompetitionFolder
-from datamodules.mixing import Mixer
+from datamodules.mixing import Mixer, default_k
 from datamodules.speakers import find_speakers, split_speakers
 from datamodules.waveform_cache import cached_waveforms
 from datamodules.waveforms import NUM_SAMPLES, to_int16
-from datamodules.words_per_clip import default_k
 from errors import DataError
 from messages import count, first_names
 

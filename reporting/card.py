@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from datamodules.words_per_clip import default_k
 from ensembling.combine import Tables
 from ensembling.ensemble import Ensemble
 from messages import count, split_size
@@ -51,7 +50,7 @@ def build(ensemble: Ensemble, metrics: pd.DataFrame) -> str:
         source=str(data.get("source", {}).get("_target_", "")).rpartition(".")[-1],
         data=data,
         words=list(next(iter(combined.values())).columns),
-        words_per_clip=_words_per_clip(data, len(next(iter(combined.values())).columns)),
+        words_per_clip=_words_per_clip(data, members[0].metrics),
         splits=_splits(members, data, combined),
         recipe=[(name, yaml.safe_dump(recipes[0][name], **FLOW).strip()) for name in recipes[0]],
         differing=[name for name in flat if flat[name].nunique() > 1],
@@ -59,11 +58,11 @@ def build(ensemble: Ensemble, metrics: pd.DataFrame) -> str:
     )
 
 
-def _words_per_clip(data: Mapping[str, Any], num_words: int) -> str:
+def _words_per_clip(data: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """`4` or `2 to 4`; empty if the data are mixtures, which do not state it."""
     k = data.get("k", "")
-    if k is None:
-        k = list(default_k(num_words))
+    if k is None:  # the number of words decided
+        k = metrics.get("words_per_clip", "")
     min_k, max_k = k if isinstance(k, list) and len(k) == 2 else (k, k)
     return f"{min_k}" if min_k == max_k else f"{min_k} to {max_k}"
 

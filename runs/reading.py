@@ -36,6 +36,7 @@ class Metrics(TypedDict, total=False):
     val_kl: float
     train_seconds: float
     splits: dict[str, dict[str, int]]  # recordings and speakers by split
+    words_per_clip: list[int]  # minimum and maximum in training
     cache_keys: dict[str, str]  # by split
     git_commit: str | None
     git_dirty: bool | None

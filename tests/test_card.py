@@ -96,6 +96,11 @@ def test_the_sentences_follow_the_words_per_clip(tmp_path, k, words, input):
     assert ("at\nonce" in text) == ("mixed" in text) == ("k most probable" in text) == (words != "1")
 
 
+def test_words_per_clip_that_the_data_decided(tmp_path):
+    configure(write_member(tmp_path, "avg", 0, words_per_clip=[1, 3]), "Synthetic", None)
+    assert "- words per clip: 1 to 3\n" in build(tmp_path)
+
+
 def test_a_split_that_is_clips_is_counted_once_and_folds_have_no_common_one(tmp_path):
     for fold in (0, 1):
         splits = {"train": {"recordings": 20 + fold}, "test": {"recordings": 3}}

@@ -85,7 +85,7 @@ class Project:
         self._add_runtime()
 
     def _add_recordings(self) -> None:
-        write_competition(self.root / "DIR", num_train=40, words=WORDS)
+        write_competition(self.root / "DIR", num_train=40, words=WORDS, tones=True)
         names = sorted(f"train/{path.name}" for path in (self.root / "DIR/train").iterdir())
         rows = [(name, " ".join(WORDS[i % 6 :][:2])) for i, name in enumerate(names)]
         pd.DataFrame(rows, columns=["path", "words"]).to_csv(self.root / "DIR/recordings.csv", index=False)

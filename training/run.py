@@ -88,7 +88,8 @@ def fit(cfg: Train, devices: Any, folder: RunFolder | None) -> dict[str, Any]:
     results.write_any_word(folder, learner, datamodule, device)
     metrics["objective"] = metrics.get("val_kl", metrics["train_loss"])
     log_results(trainer.loggers, as_dict(cfg), metrics)
-    data = {"splits": datamodule.splits.sizes, "cache_keys": datamodule.keys}
+    splits = datamodule.splits
+    data = {"splits": splits.sizes, "words_per_clip": list(splits.train.k), "cache_keys": datamodule.keys}
     machine = {"device": str(device), "precision": cfg.trainer.precision}
     status = final_status(trainer, metrics["epochs"], cfg.trainer.max_epochs)
     folder.write_metrics(status=status, **data, **machine, **metrics)
