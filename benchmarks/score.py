@@ -70,10 +70,10 @@ def scarce_words(root: Path, names: Sequence[str]) -> np.ndarray:
     return 4 * counts < counts.max()
 
 
-def recall_of(words: np.ndarray, targets: np.ndarray, probs: np.ndarray) -> float:
+def recall_of(words: np.ndarray | list[int], targets: np.ndarray, probs: np.ndarray) -> float:
     """The fraction of the occurrences of some words that are among the k most probable words of a clip of k words."""
     true = targets[:, words] > 0
-    return (true & top_k(targets, probs)[:, words]).sum() / true.sum() if words.any() else np.nan
+    return (true & top_k(targets, probs)[:, words]).sum() / true.sum() if true.any() else np.nan
 
 
 def score(targets: np.ndarray, probs: np.ndarray, scarce: np.ndarray, rng: np.random.Generator) -> dict[str, float]:

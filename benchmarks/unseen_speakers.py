@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.score import recall_of
 from datamodules.audio_files import list_recordings, walk_recordings
 from datamodules.background import GeneratedNoise
 from datamodules.clips import render
@@ -120,14 +121,11 @@ def predict(model: Model, array: np.ndarray, mixtures: Mixtures) -> tuple[np.nda
 
 def metrics(targets: np.ndarray, probs: np.ndarray, sets: WordSets, scarce: list[int]) -> list[str]:
     """The cells of a row of the first table."""
-    true = targets > 0
-    k = true.sum(axis=1, keepdims=True)
-    top = (-probs).argsort(axis=1).argsort(axis=1) < k
     number = sets.num_words.argmax(axis=1) + sets.first
     shares = (
         recall(targets, probs).mean(),
-        np.mean(number == k[:, 0]),
-        (top & true)[:, scarce].sum() / true[:, scarce].sum() if scarce else np.nan,
+        np.mean(number == (targets > 0).sum(axis=1)),
+        recall_of(scarce, targets, probs),
     )
     kls = (kl_divergence(targets, probs).mean(), uniform_kl(targets).mean())
     return [*(f"{kl:.3f}" for kl in kls), *(f"{share:.1%}" for share in shares)]

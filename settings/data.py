@@ -70,17 +70,17 @@ class Competition(Loading):
         return self
 
 
+NumWords = Annotated[
+    int | list[int],
+    either(whole(1), pair(whole(0), ""), remedy="give a whole number from 1 on, or a range such as [0,4]"),
+]
+
+
 @dataclass(config=OPEN, kw_only=True)
 class Mixing(Loading):
     """Clips mixed from recordings of single words."""
 
-    k: (
-        Annotated[
-            int | list[int],
-            either(whole(1), pair(whole(0), ""), remedy="give a whole number from 1 on, or a range such as [0,4]"),
-        ]
-        | None
-    )
+    k: NumWords | None
     """Different words in a clip: a number or a range, [0,4] also none; null: 4, or 1 to all of at most 4 words."""
     gain_db: Annotated[float, real(0, 100)]
     """Each word is attenuated by 0 to this many dB."""
