@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from omegaconf import DictConfig
 
-import cli
-from errors import SettingError
-from pretrained import PRETRAINED
+from overlapped_words import cli
+from overlapped_words.errors import SettingError
+from overlapped_words.pretrained import PRETRAINED
 
 if TYPE_CHECKING:
     import gradio as gr
 
-    from settings.app import App
+    from overlapped_words.settings.app import App
 
 # Content security policy: browsers load scripts, fonts and images from this server only.
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
@@ -70,12 +70,12 @@ def serve(cfg: "App", uploads: str) -> "gr.Blocks":
     # These import torch and Gradio, which take seconds.
     from starlette.middleware import Middleware
 
-    from inference.checkpoints import find_checkpoints
-    from inference.model import Model
-    from inference.predictor import load_ensemble
-    from reporting.app.model import AppModel
-    from reporting.app.page import STYLE, Origin, build_page, theme
-    from runs.reading import read_config
+    from overlapped_words.app.model import AppModel
+    from overlapped_words.app.page import STYLE, Origin, build_page, theme
+    from overlapped_words.inference.checkpoints import find_checkpoints
+    from overlapped_words.inference.model import Model
+    from overlapped_words.inference.predictor import load_ensemble
+    from overlapped_words.runs.reading import read_config
 
     path = Path(cfg.run_dir or PRETRAINED)
     checkpoints = find_checkpoints(path)
@@ -117,8 +117,8 @@ def prepare_environment(uploads: str) -> None:
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="app")
 def main(cfg: DictConfig) -> None:
-    from settings import check
-    from settings.app import App
+    from overlapped_words.settings import check
+    from overlapped_words.settings.app import App
 
     settings = check(App, cfg)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # without this, a kill would leave the uploads

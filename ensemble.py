@@ -11,12 +11,12 @@ python ensemble.py run_dir=outputs/winner html=false        # skip report.html, 
 import hydra
 from omegaconf import DictConfig
 
-import cli
+from overlapped_words import cli
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="ensemble")
 def main(cfg: DictConfig) -> None:
-    from reporting import report  # pandas takes as long as the rest of --help or of a mistyped override
+    from overlapped_words.report import report  # pandas takes as long as the rest of --help or of a mistyped override
 
     report.main(cfg)
 

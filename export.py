@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 import hydra
 from omegaconf import DictConfig
 
-import cli
-from errors import SettingError
-from messages import count, printable
+from overlapped_words import cli
+from overlapped_words.errors import SettingError
+from overlapped_words.messages import count, printable
 
 if TYPE_CHECKING:
-    from settings.export import Export
+    from overlapped_words.settings.export import Export
 
 
 def export(cfg: "Export") -> Path:
@@ -44,10 +44,10 @@ def export_onnx(cfg: "Export", output: Path) -> dict[str, str]:
     check_packages(cfg.format)
 
     # These import torch, which takes seconds, and the packages that were checked.
-    from inference.checkpoints import find_checkpoints
-    from inference.onnx_export import metadata, to_onnx, write_checked
-    from inference.predictor import load_ensemble
-    from inference.probes import probe_waveforms
+    from overlapped_words.export.onnx_export import metadata, to_onnx, write_checked
+    from overlapped_words.export.probes import probe_waveforms
+    from overlapped_words.inference.checkpoints import find_checkpoints
+    from overlapped_words.inference.predictor import load_ensemble
 
     checkpoints = find_checkpoints(Path(cfg.path))
     predictor = load_ensemble(checkpoints)
@@ -65,8 +65,8 @@ def export_onnx(cfg: "Export", output: Path) -> dict[str, str]:
 
 def export_web(cfg: "Export", output: Path) -> None:
     """Write a folder with a page, the ONNX file, and onnxruntime for browsers."""
-    from reporting.onnxruntime_web import runtime_files
-    from reporting.web_page import write_page
+    from overlapped_words.export.onnxruntime_web import runtime_files
+    from overlapped_words.export.web_page import write_page
 
     runtime = runtime_files(Path(cfg.cache_dir))  # first, because the export takes minutes
     about = export_onnx(cfg, output / "model.onnx")
@@ -76,8 +76,8 @@ def export_web(cfg: "Export", output: Path) -> None:
 
 def export_safetensors(cfg: "Export", output: Path) -> None:
     """Write weights and settings to one file that contains no pickle."""
-    from inference.checkpoints import find_checkpoints
-    from inference.safetensors_file import read_trained, write_networks
+    from overlapped_words.inference.checkpoints import find_checkpoints
+    from overlapped_words.inference.safetensors_file import read_trained, write_networks
 
     trained = read_trained(find_checkpoints(Path(cfg.path)))
     write_networks(output, trained, cfg.half)
@@ -118,9 +118,9 @@ def output_path(trained: Path, output: str | None, format: str) -> Path:
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="export")
 def main(cfg: DictConfig) -> None:
-    from settings import check
-    from settings.export import Export
-    from settings.unused import warn_unused
+    from overlapped_words.settings import check
+    from overlapped_words.settings.export import Export
+    from overlapped_words.settings.unused import warn_unused
 
     settings = check(Export, cfg)
     warn_unused(settings)

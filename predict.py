@@ -1,6 +1,6 @@
 """Predict which words are spoken in recordings.
 
-python predict.py input=clip.wav                                          # print the likely words, by pretrained/
+python predict.py input=clip.wav                                          # print the likely words
 python predict.py run_dir=outputs/demo input=clip.wav                     # the same, by an ensemble of yours
 python predict.py run_dir=outputs/demo/avg_seed0 input=folder/            # write a table, by one member
 python predict.py ckpt_path=best.ckpt input=list.txt output=probs.csv     # a checkpoint is enough
@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 import hydra
 from omegaconf import DictConfig
 
-import cli
-from inference.inputs import find_inputs
-from inference.outputs import check_writable, plot_paths
+from overlapped_words import cli
+from overlapped_words.inference.inputs import find_inputs
+from overlapped_words.inference.outputs import check_writable, plot_paths
 
 if TYPE_CHECKING:
-    from settings.predict import Predict
+    from overlapped_words.settings.predict import Predict
 
 
 def predict(cfg: "Predict") -> None:
@@ -37,16 +37,16 @@ def predict(cfg: "Predict") -> None:
     words_only = inputs.alone and cfg.output is None and cfg.hop is None
     if cfg.shards == 1 and not words_only:
         check_writable(output, plots, cfg.overwrite)
-    from reporting import predictions  # torch takes seconds to import; check the paths first
+    from overlapped_words.inference import predictions  # torch takes seconds to import; check the paths first
 
     predictions.run(cfg, inputs, None if words_only else output, plots)
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="predict")
 def main(cfg: DictConfig) -> None:
-    from settings import check  # as in train.py
-    from settings.predict import Predict
-    from settings.unused import warn_unused
+    from overlapped_words.settings import check  # as in train.py
+    from overlapped_words.settings.predict import Predict
+    from overlapped_words.settings.unused import warn_unused
 
     settings = check(Predict, cfg)
     warn_unused(settings)

@@ -13,18 +13,20 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-import cli
+from overlapped_words import cli
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(cfg: DictConfig) -> float:
-    from settings import check  # Pydantic takes as long as everything else that --help imports
-    from settings.train import Train
-    from settings.unused import warn_unused
+    from overlapped_words.settings import check  # Pydantic takes as long as everything else that --help imports
+    from overlapped_words.settings.train import Train
+    from overlapped_words.settings.unused import warn_unused
 
     settings = check(Train, cfg)
     warn_unused(settings)
-    from training.run import train  # torch and Lightning take seconds to import; check the settings first
+    from overlapped_words.training.run import (
+        train,  # torch and Lightning take seconds to import; check the settings first
+    )
 
     job = HydraConfig.get()
     number = OmegaConf.select(job, "job.num", default=0)  # type: ignore[arg-type]  # missing without a sweep

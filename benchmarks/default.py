@@ -14,13 +14,13 @@ import soundfile
 import torch
 from hydra import compose, initialize_config_dir
 
-from allocator import keep_freed_memory
 from benchmarks.workload import rate
 from lightning_modules.classifier import WordClassifier
 from lightning_modules.muon import Muon
-from settings import check
-from settings.train import Train
-from training.run import build_data, train
+from overlapped_words.allocator import keep_freed_memory
+from overlapped_words.settings import check
+from overlapped_words.settings.train import Train
+from overlapped_words.training.run import build_data, train
 
 NETWORK = {"freq_bins": 1, "time_pools": 4, "output": "softmax"}  # of 0.1.0, the only one in earlier versions
 

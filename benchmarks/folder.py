@@ -21,16 +21,16 @@ import soundfile
 import torch
 from hydra import compose, initialize_config_dir
 
-from allocator import keep_freed_memory
 from datamodules.waveforms import from_int16
-from inference.inputs import Inputs, find_inputs
-from inference.member import TrainedNetwork
-from inference.model import Model
-from inference.predictor import Predictor
-from inference.tables import Table, predict_clips
-from runs.tables import write_table
-from settings import as_dict, check
-from settings.train import Train
+from overlapped_words.allocator import keep_freed_memory
+from overlapped_words.inference.inputs import Inputs, find_inputs
+from overlapped_words.inference.member import TrainedNetwork
+from overlapped_words.inference.model import Model
+from overlapped_words.inference.predictor import Predictor
+from overlapped_words.inference.tables import Table, predict_clips
+from overlapped_words.runs.tables import write_table
+from overlapped_words.settings import as_dict, check
+from overlapped_words.settings.train import Train
 
 BATCH_SIZE = 64  # of predict.py
 

@@ -22,9 +22,9 @@ from benchmarks.stopwatch import Measured, busy_share
 from benchmarks.workload import rate
 from datamodules.clips import Clips, Splits
 from lightning_modules.mac import MAC
-from settings import check
-from settings.train import Train
-from training.run import train
+from overlapped_words.settings import check
+from overlapped_words.settings.train import Train
+from overlapped_words.training.run import train
 
 SECONDS = 3.0  # duration of a measurement
 NUM_CLIPS = 100_000  # the competition's

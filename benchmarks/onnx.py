@@ -22,13 +22,13 @@ import torch
 from hydra import compose, initialize_config_dir
 from torch import Tensor
 
-from allocator import keep_freed_memory
-from inference.member import TrainedNetwork
-from inference.onnx_export import start_session, to_onnx
-from inference.portable_features import PortableMel
-from inference.predictor import Predictor
-from settings import as_dict, check
-from settings.train import Train
+from overlapped_words.allocator import keep_freed_memory
+from overlapped_words.export.onnx_export import start_session, to_onnx
+from overlapped_words.export.portable_features import PortableMel
+from overlapped_words.inference.member import TrainedNetwork
+from overlapped_words.inference.predictor import Predictor
+from overlapped_words.settings import as_dict, check
+from overlapped_words.settings.train import Train
 
 RECIPES: dict[str, list[str]] = {"default": [], "winner": ["experiment=winner", "data.root=."]}
 BATCH_SIZES = (1, 8, 64)

@@ -16,18 +16,18 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from torch import Tensor
 
-from allocator import keep_freed_memory
 from benchmarks.workload import NUM_CLIPS, rate
 from datamodules.features import MultiResolutionMel
 from datamodules.overlap import OverlapDataModule
-from inference.member import TrainedNetwork
-from inference.predictor import Predictor
 from lightning_modules.mac import MAC
 from lightning_modules.outputs import kl_divergence
-from settings import as_dict, check
-from settings.source import source_config
-from settings.train import Train
-from training.run import train
+from overlapped_words.allocator import keep_freed_memory
+from overlapped_words.inference.member import TrainedNetwork
+from overlapped_words.inference.predictor import Predictor
+from overlapped_words.settings import as_dict, check
+from overlapped_words.settings.source import source_config
+from overlapped_words.settings.train import Train
+from overlapped_words.training.run import train
 
 keep_freed_memory()  # as the scripts do
 

@@ -24,15 +24,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from allocator import keep_freed_memory
 from datamodules.audio_files import list_recordings
 from datamodules.recordings import read_clips
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, from_int16
-from ensembling.metrics import kl_divergence, recall, top_k, uniform_kl
-from inference.checkpoints import find_checkpoints
-from inference.member import load_member
-from inference.predictor import Predictor
-from runs.tables import PROB_FLOOR
+from overlapped_words.allocator import keep_freed_memory
+from overlapped_words.ensembling.metrics import kl_divergence, recall, top_k, uniform_kl
+from overlapped_words.inference.checkpoints import find_checkpoints
+from overlapped_words.inference.member import load_member
+from overlapped_words.inference.predictor import Predictor
+from overlapped_words.runs.tables import PROB_FLOOR
 
 TEMPERATURES = np.geomspace(0.25, 4.0, 65)
 

@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ensembling.metrics import kl_divergence
-from ensembling.stacking import fit, pool
-from runs.members import find_members, read_tables
+from overlapped_words.ensembling.metrics import kl_divergence
+from overlapped_words.ensembling.stacking import fit, pool
+from overlapped_words.runs.members import find_members, read_tables
 
 ROUNDS = 30  # of greedy selection; weights are multiples of 1 / ROUNDS
 

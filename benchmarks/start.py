@@ -27,7 +27,7 @@ def write_inputs(folder: Path) -> tuple[Path, Path]:
     import torch
 
     from benchmarks.onnx import settings_of
-    from inference.member import TrainedNetwork
+    from overlapped_words.inference.member import TrainedNetwork
 
     config, words = settings_of("default"), [f"word{i}" for i in range(30)]
     member = TrainedNetwork(words, config["model"], config["features"])

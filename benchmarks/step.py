@@ -13,7 +13,7 @@ import resource
 import time
 from concurrent.futures import ProcessPoolExecutor
 
-from allocator import keep_freed_memory
+from overlapped_words.allocator import keep_freed_memory
 
 NUM_STEPS = 8
 

@@ -1,11 +1,11 @@
 """Score a run of experiment=pretrained on the speakers that it held out: one to four words, noise, and no words.
 
 python -m benchmarks.unseen_speakers outputs/pretrained/avg_seed0            # a run, with the speakers that it held out
-python -m benchmarks.unseen_speakers outputs/pretrained/avg_seed0 --model pretrained/words.safetensors
+python -m benchmarks.unseen_speakers outputs/pretrained/avg_seed0 --model words.safetensors
 
-Prints the tables of pretrained/README.md. The number of words is not given to the network. Words are up to 3 dB apart.
-KL is in nats. A clip without words is a false alarm if the most likely set of words is not empty; per hour means per
-3,600 such clips of one second.
+Prints the tables of the network's model card. The number of words is not given to the network. Words are up to 3 dB
+apart. KL is in nats. A clip without words is a false alarm if the most likely set of words is not empty; per hour means
+per 3,600 such clips of one second.
 """
 
 import argparse
@@ -23,10 +23,10 @@ from datamodules.mixing import Mixer, Mixtures
 from datamodules.recordings import read_clips
 from datamodules.speakers import find_speakers, split_speakers
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, to_int16
-from ensembling.metrics import kl_divergence, recall, uniform_kl
-from inference.model import Model, load
-from inference.prediction import WordSets
-from runs.reading import read_config
+from overlapped_words.ensembling.metrics import kl_divergence, recall, uniform_kl
+from overlapped_words.inference.model import Model, load
+from overlapped_words.inference.prediction import WordSets
+from overlapped_words.runs.reading import read_config
 
 SIZE = 1000  # clips per set
 NOISE_DB = 10  # below a word

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import soundfile
 
-from errors import DataError
+from overlapped_words.errors import DataError
 
 EXTENSIONS = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".aifc", ".oga", ".opus"}
 EXTENSIONS -= {".raw"}  # samples without a header, so the rate is unknown

@@ -14,7 +14,7 @@ from datamodules.audio_files import existing_folder, walk_recordings
 from datamodules.noise import colored_noise
 from datamodules.recordings import read_blocks, read_header
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, to_int16
-from errors import DataError
+from overlapped_words.errors import DataError
 
 NUM_NOISES = 1_000  # generated clips, 32 MB
 MAX_SECONDS = 36_000  # of all recordings; 1.2 GB

@@ -3,7 +3,7 @@
 import numpy as np
 
 from datamodules.recordings import log
-from messages import printable
+from overlapped_words.messages import printable
 
 FRAME = 512
 LOW, HIGH = (100, 3_600), (5_000, 7_500)  # Hz; resampling from 8 to 16 kHz leaves some power up to 5 kHz

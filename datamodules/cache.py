@@ -14,8 +14,8 @@ import numpy as np
 from filelock import FileLock
 
 from datamodules.progress import Progress
-from errors import DISK_FULL, CacheError
-from messages import no_room
+from overlapped_words.errors import DISK_FULL, CacheError
+from overlapped_words.messages import no_room
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from datamodules.mixing import Mixer, Mixtures, mix, send
-from errors import DataError
+from overlapped_words.errors import DataError
 
 Batch = tuple[Tensor, Tensor]
 

@@ -9,7 +9,7 @@ from datamodules.clips import Clips, Splits
 from datamodules.folds import check_share, take_fold
 from datamodules.targets_table import TargetTable, normalize_name, read_targets
 from datamodules.waveform_cache import cached_waveforms
-from errors import DataError
+from overlapped_words.errors import DataError
 
 
 class CompetitionFolder:

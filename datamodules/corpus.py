@@ -18,8 +18,8 @@ from datamodules.cache import cache_key, cannot_write
 from datamodules.progress import Progress
 from datamodules.pronunciation import check_pronunciation, clean_words
 from datamodules.voices import REMEDY, Voice, draw_voices, find_accents, find_engine, speak
-from errors import DataError
-from messages import first_names
+from overlapped_words.errors import DataError
+from overlapped_words.messages import first_names
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from errors import DataError
+from overlapped_words.errors import DataError
 
 
 def check_share(name: str, share: float) -> None:

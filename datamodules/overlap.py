@@ -21,8 +21,8 @@ from datamodules.features import MultiResolutionMel
 from datamodules.loading import EpochSampler, make_loader
 from datamodules.seeding import derive_seed
 from datamodules.waveforms import SAMPLE_RATE, from_int16
-from errors import DataError
-from messages import split_size
+from overlapped_words.errors import DataError
+from overlapped_words.messages import split_size
 
 log = logging.getLogger(__name__)
 

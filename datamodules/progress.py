@@ -6,7 +6,7 @@ from types import TracebackType
 
 from tqdm import tqdm
 
-from messages import count, duration
+from overlapped_words.messages import count, duration
 
 log = logging.getLogger(__name__)
 

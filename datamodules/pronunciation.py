@@ -8,8 +8,8 @@ from itertools import combinations
 from pathlib import Path
 
 from datamodules.voices import transcribe
-from errors import DataError
-from messages import first_names, printable
+from overlapped_words.errors import DataError
+from overlapped_words.messages import first_names, printable
 
 log = logging.getLogger(__name__)
 

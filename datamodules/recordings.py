@@ -15,8 +15,8 @@ import soundfile
 from datamodules.audio_files import diagnose
 from datamodules.resampling import check_rate, resample
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, to_int16
-from errors import DataError
-from messages import grouped, printable
+from overlapped_words.errors import DataError
+from overlapped_words.messages import grouped, printable
 
 log = logging.getLogger(__name__)
 

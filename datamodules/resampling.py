@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from errors import DataError
+from overlapped_words.errors import DataError
 
 RATES = range(1_000, 768_001)  # Hz, sample rates that are accepted
 # Taps of the filter between two rates: 80 thousand from 44100 Hz to 16 kHz, but 44 million (1.4 GB while it is

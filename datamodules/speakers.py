@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.folds import check_share, take_fold
-from errors import DataError
+from overlapped_words.errors import DataError
 
 MAX_DRAWS = 100  # random splits of the speakers to try
 

@@ -6,7 +6,7 @@ from torchaudio.datasets import SPEECHCOMMANDS
 
 from datamodules.clips import Splits
 from datamodules.words import WordFolder
-from errors import DataError
+from overlapped_words.errors import DataError
 
 
 class SpeechCommands(WordFolder):

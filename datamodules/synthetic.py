@@ -15,8 +15,8 @@ from datamodules.mixing import default_k
 from datamodules.pronunciation import clean_words
 from datamodules.speakers import find_speakers, split_speakers
 from datamodules.words import WordFolder
-from errors import DataError
-from messages import first_names
+from overlapped_words.errors import DataError
+from overlapped_words.messages import first_names
 
 VOICE = "^([^_]+)_"  # the speaker in the file names of the corpus
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from errors import DataError
-from messages import first_names
+from overlapped_words.errors import DataError
+from overlapped_words.messages import first_names
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from datamodules import espeak
-from errors import DataError
+from overlapped_words.errors import DataError
 
 REMEDY = "reinstall espeakng-loader, or mix your own recordings (data=words)"
 # A code of an accent and its priority among the accents that share the code; lower comes first.

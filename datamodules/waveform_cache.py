@@ -10,7 +10,7 @@ from datamodules.background import Background
 from datamodules.cache import cache_key, cached_array
 from datamodules.recordings import read_clips
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE
-from errors import DataError
+from overlapped_words.errors import DataError
 
 
 def cached_waveforms(

@@ -16,8 +16,8 @@ from datamodules.mixing import Mixer, default_k
 from datamodules.speakers import find_speakers, split_speakers
 from datamodules.waveform_cache import cached_waveforms
 from datamodules.waveforms import NUM_SAMPLES, to_int16
-from errors import DataError
-from messages import count, first_names
+from overlapped_words.errors import DataError
+from overlapped_words.messages import count, first_names
 
 UNKNOWN_SHARE = 0.25  # of the places that a clip with fewer words leaves free
 

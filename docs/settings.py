@@ -1,6 +1,6 @@
 """Write docs/settings.md, the table of all settings: python docs/settings.py
 
-Descriptions come from settings/, values from conf/.
+Descriptions come from overlapped_words/settings/, values from conf/.
 """
 
 import sys
@@ -14,14 +14,14 @@ from omegaconf import DictConfig, OmegaConf
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from settings import augment, data, model, optimizer  # noqa: E402
-from settings.app import App  # noqa: E402
-from settings.ensemble import Ensemble  # noqa: E402
-from settings.export import Export  # noqa: E402
-from settings.features import MultiResolutionMel  # noqa: E402
-from settings.predict import Predict  # noqa: E402
-from settings.train import Schedule, Train  # noqa: E402
-from settings.trainer import Trainer  # noqa: E402
+from overlapped_words.settings import augment, data, model, optimizer  # noqa: E402
+from overlapped_words.settings.app import App  # noqa: E402
+from overlapped_words.settings.ensemble import Ensemble  # noqa: E402
+from overlapped_words.settings.export import Export  # noqa: E402
+from overlapped_words.settings.features import MultiResolutionMel  # noqa: E402
+from overlapped_words.settings.predict import Predict  # noqa: E402
+from overlapped_words.settings.train import Schedule, Train  # noqa: E402
+from overlapped_words.settings.trainer import Trainer  # noqa: E402
 
 INTRO = """# All settings
 
@@ -29,7 +29,7 @@ Which settings are there, and what are their values? Give any of them on the com
 settings with the group's name in front, `data.k=3`. Lists and null are written `[1,2]` and `null`. A wrong type, range
 or path is an error that names the setting. "required" means that the setting has no value of its own.
 
-`python docs/settings.py` writes this page from [settings/](../settings) and [conf/](../conf).
+`python docs/settings.py` writes this page from [overlapped_words/settings/](../settings) and [conf/](../conf).
 """
 GROUPS = ("data", "features", "augment", "model", "optimizer", "schedule", "trainer", "callbacks", "logger")
 # Title, dataclass, the overrides that compose it, and its name in that configuration.

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from datamodules.features import MultiResolutionMel
 from datamodules.seeding import derive_seed
-from errors import RunError, SettingError
 from lightning_modules.muon import Muon
 from lightning_modules.outputs import WordSets, kl_divergence
 from lightning_modules.registry import build_network
 from lightning_modules.teacher import Teacher
+from overlapped_words.errors import RunError, SettingError
 
 OPTIMIZERS = {"Muon": Muon}  # these take precedence over torch.optim
 

@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from errors import SettingError
 from lightning_modules.network import Network
+from overlapped_words.errors import SettingError
 
 POOLS = {
     "avg": (nn.AvgPool2d, nn.AdaptiveAvgPool2d),

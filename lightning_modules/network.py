@@ -6,8 +6,8 @@ from copy import deepcopy
 
 from torch import Tensor, nn
 
-from errors import SettingError
 from lightning_modules.outputs import Softmax, WordSets
+from overlapped_words.errors import SettingError
 
 MAX_K = 64  # words per clip; memory and time of a distribution over sets grow with its square
 

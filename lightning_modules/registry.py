@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from errors import SettingError
 from lightning_modules.mac import MAC
 from lightning_modules.network import Network
+from overlapped_words.errors import SettingError
 
 NETWORKS: dict[str, Callable[..., Network]] = {"mac": MAC}
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ensembling.any_word import average_any_word, false_alarms
-from errors import RunError
-from reporting import report_plots
-from runs.members import find_members
+from overlapped_words.ensembling.any_word import average_any_word, false_alarms
+from overlapped_words.errors import RunError
+from overlapped_words.report import report_plots
+from overlapped_words.runs.members import find_members
 from tests.helpers.data_modules import load_words
 from tests.helpers.fake_members import write_member
 

@@ -15,12 +15,12 @@ import httpx  # which Gradio brings
 from gradio_client import Client, handle_file
 
 from app import serve
-from errors import DataError, RunError, SettingError
-from inference.prediction import Prediction, WordSets
 from overlapped_words import load
-from reporting.app import model as app_model
-from reporting.app.model import AppModel
-from reporting.app.page import Origin
+from overlapped_words.app import model as app_model
+from overlapped_words.app.model import AppModel
+from overlapped_words.app.page import Origin
+from overlapped_words.errors import DataError, RunError, SettingError
+from overlapped_words.inference.prediction import Prediction, WordSets
 from tests.helpers.browsers import needs_chromium, rendered
 from tests.helpers.fake_recordings import RATE, speech
 from tests.helpers.served_app import served, settings, write_home

@@ -10,9 +10,9 @@ import soundfile
 pytest.importorskip("gradio", reason="the page's extra is not installed")
 
 from overlapped_words import load
-from reporting.app.live import Stream
-from reporting.app.model import AppModel
-from reporting.app.rolling import Moment, draw
+from overlapped_words.app.live import Stream
+from overlapped_words.app.model import AppModel
+from overlapped_words.app.rolling import Moment, draw
 from tests.helpers.fake_recordings import RATE, speech
 from tests.helpers.served_app import write_home
 

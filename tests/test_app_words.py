@@ -12,8 +12,8 @@ import httpx  # which Gradio brings
 from gradio_client import Client, handle_file
 
 from datamodules.sources import WordFolder
-from errors import DataError
-from reporting.app.word_folder import WordRecorder
+from overlapped_words.app.word_folder import WordRecorder
+from overlapped_words.errors import DataError
 from tests.helpers.fake_recordings import RATE, speech
 from tests.helpers.served_app import served, write_home
 

@@ -8,7 +8,7 @@ import soundfile
 from matplotlib.image import imread
 
 from datamodules.features import MultiResolutionMel
-from reporting.audio import encode
+from overlapped_words.report.audio import encode
 
 
 def test_encoded_audio_keeps_the_samples_and_shows_the_shortest_and_longest_window():

@@ -13,7 +13,7 @@ from datamodules.background import NUM_NOISES, BackgroundFolder, GeneratedNoise
 from datamodules.mixing import BACKGROUND_DB, BACKGROUND_SHARE, Mixer, mix
 from datamodules.sources import WordFolder
 from datamodules.words import UNKNOWN_SHARE
-from errors import DataError
+from overlapped_words.errors import DataError
 from tests.helpers.data_modules import load_error, load_words
 from tests.helpers.distributions import assert_share, assert_uniform, assert_uniform_between
 from tests.helpers.fake_recordings import RATE, tone, write_word_folder

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from datamodules.sources import CompetitionFolder
-from errors import DataError
+from overlapped_words.errors import DataError
 from tests.helpers.fake_recordings import RATE, cached_files, read_table, speech, spoil_recording, write_table
 
 

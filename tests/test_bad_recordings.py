@@ -9,7 +9,7 @@ import soundfile
 
 from datamodules.audio_files import how_to_convert
 from datamodules.recordings import read_clips, read_recording
-from errors import DataError
+from overlapped_words.errors import DataError
 from tests.helpers.fake_recordings import RATE, speech
 
 CLIP = speech(0)

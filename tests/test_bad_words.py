@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from datamodules.sources import WordFolder
-from errors import DataError
+from overlapped_words.errors import DataError
 from tests.helpers.data_modules import load_error, load_words
 from tests.helpers.fake_recordings import RATE, spoil_recording
 

@@ -8,7 +8,7 @@ import pytest
 
 from datamodules import cache
 from datamodules.cache import cache_key, cached_array
-from errors import CacheError
+from overlapped_words.errors import CacheError
 from tests.helpers.cached_arrays import VALUES, Build, ask
 from tests.helpers.fake_recordings import cached_files
 

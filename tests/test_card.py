@@ -5,8 +5,8 @@ import json
 import pytest
 import yaml
 
-from ensembling.ensemble import load_ensemble
-from reporting import card, summary
+from overlapped_words.ensembling.ensemble import load_ensemble
+from overlapped_words.report import card, summary
 from tests.helpers.fake_members import write_member
 
 DATA = {

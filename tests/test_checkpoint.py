@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from errors import RunError
-from runs.checkpoint import AtomicCheckpointIO
+from overlapped_words.errors import RunError
+from overlapped_words.training.checkpoint_io import AtomicCheckpointIO
 
 
 def test_a_failed_write_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

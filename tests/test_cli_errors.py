@@ -10,8 +10,8 @@ import pytest
 from hydra.core.utils import JobReturn
 from hydra.errors import InstantiationException
 
-import cli
-from errors import DataError
+from overlapped_words import cli
+from overlapped_words.errors import DataError
 from tests.helpers.scripts import ROOT
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ensembling.combine import average, combine, gather
-from errors import RunError
-from runs.members import find_members
+from overlapped_words.ensembling.combine import average, combine, gather
+from overlapped_words.errors import RunError
+from overlapped_words.runs.members import find_members
 from tests.helpers.fake_members import (
     FOLD_ANSWERS,
     IDS,

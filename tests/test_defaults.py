@@ -14,7 +14,7 @@ from lightning_modules.classifier import WordClassifier
 from lightning_modules.mac import MAC
 from lightning_modules.muon import Muon
 from lightning_modules.teacher import Teacher
-from reporting.dashboard import Dashboard
+from overlapped_words.training.dashboard import Dashboard
 from tests.helpers.composed import configuration
 
 

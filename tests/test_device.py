@@ -8,9 +8,9 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from errors import SettingError
-from training import device
-from training.device import choose_devices, resolve_auto
+from overlapped_words.errors import SettingError
+from overlapped_words.training import device
+from overlapped_words.training.device import choose_devices, resolve_auto
 
 
 def resolve(accelerator: str = "auto", precision: str = "auto", devices: int | str = 1) -> Any:

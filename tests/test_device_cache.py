@@ -5,7 +5,7 @@ import torch
 
 from datamodules.augment import AddNoise, Augment
 from datamodules.device_cache import DeviceClips, place
-from errors import DataError
+from overlapped_words.errors import DataError
 from tests.helpers.data_modules import attend, on_competition, on_words
 from tests.helpers.recipe import of_recipe
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from ensembling.combine import combine, gather
-from ensembling.diversity import kl_by_number, member_probs
-from ensembling.metrics import kl_divergence
-from runs.members import find_members
+from overlapped_words.ensembling.combine import combine, gather
+from overlapped_words.ensembling.diversity import kl_by_number, member_probs
+from overlapped_words.ensembling.metrics import kl_divergence
+from overlapped_words.runs.members import find_members
 from tests.helpers.fake_members import probabilities, write_folds, write_member
 
 

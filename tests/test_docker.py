@@ -44,7 +44,9 @@ def test_the_image_has_the_modules_of_the_page(image: Path) -> None:
     script = str(ROOT / "tests/helpers/page_modules.py")
     environment = {**ENVIRONMENT, "PYTHONPATH": str(image)}
     printed = run(script, cwd=image.parent, root=image, environment=environment)
-    assert printed.split() == [str(image / name) for name in ("app.py", "inference/model.py", "reporting/app/page.py")]
+    assert printed.split() == [
+        str(image / name) for name in ("app.py", "overlapped_words/inference/model.py", "overlapped_words/app/page.py")
+    ]
 
 
 def test_the_image_runs_as_a_user_and_has_every_package() -> None:

@@ -14,10 +14,10 @@ import pytest
 from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from errors import CacheError, RunError, SettingError
-from runs.folder import RunFolder
-from runs.status import Status
-from training.ending import RaiseAgain, clear_end, final_status
+from overlapped_words.errors import CacheError, RunError, SettingError
+from overlapped_words.runs.folder import RunFolder
+from overlapped_words.runs.status import Status
+from overlapped_words.training.ending import RaiseAgain, clear_end, final_status
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from datamodules.voices import draw_voices, find_engine, speak
-from errors import DataError
+from overlapped_words.errors import DataError
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from errors import RunError, SettingError
+from overlapped_words.errors import RunError, SettingError
 from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import (
     IDS,

@@ -15,7 +15,7 @@ from datamodules.features import MultiResolutionMel
 from datamodules.loading import EpochSampler
 from datamodules.overlap import OverlapDataModule
 from datamodules.waveforms import from_int16
-from errors import DataError
+from overlapped_words.errors import DataError
 from tests.helpers.data_modules import attend, on_competition, on_words
 
 

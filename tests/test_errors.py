@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ensembling.errors import by_word, confusions, reliability
-from ensembling.metrics import kl_divergence, recall
+from overlapped_words.ensembling.errors import by_word, confusions, reliability
+from overlapped_words.ensembling.metrics import kl_divergence, recall
 from tests.helpers.fake_members import probabilities
 
 # Clip 1: a and b recalled. Clip 2: a recalled, b missed, c predicted instead. Clip 3: c missed, a predicted instead.

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reporting.examples import best_and_worst
+from overlapped_words.report.examples import best_and_worst
 
 
 def table(values, ids) -> pd.DataFrame:

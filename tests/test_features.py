@@ -8,7 +8,7 @@ from torch import Tensor
 from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
 
 from datamodules.features import MultiResolutionMel
-from inference.portable_features import PortableMel
+from overlapped_words.export.portable_features import PortableMel
 from tests.helpers.golden import GOLDEN, SHARED, chirp, max_error
 
 

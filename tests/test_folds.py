@@ -10,7 +10,7 @@ import pytest
 from datamodules.clips import Clips, Splits
 from datamodules.mixing import Mixer
 from datamodules.sources import CompetitionFolder, WordFolder
-from errors import DataError
+from overlapped_words.errors import DataError
 from tests.helpers.fake_recordings import SPEAKERS
 from tests.helpers.scripts import run
 from tests.helpers.small_runs import TINY, WORDS, data, write_data

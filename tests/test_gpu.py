@@ -18,14 +18,14 @@ from datamodules.clips import render
 from datamodules.features import MultiResolutionMel
 from datamodules.mixing import Mixer
 from datamodules.overlap import OverlapDataModule
-from inference.predictor import load_ensemble
 from lightning_modules.muon import Muon
+from overlapped_words.inference.predictor import load_ensemble
+from overlapped_words.training.run import train
 from tests.helpers.composed import settings_of
 from tests.helpers.data_modules import attend, on_competition, on_words
 from tests.helpers.fake_recordings import speech, write_competition
 from tests.helpers.golden import GOLDEN, chirp, max_error
 from tests.helpers.networks import write_network
-from training.run import train
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 # Of the training: clips, steps an epoch, epochs and settings; 200 steps of the recipe on a GPU.

@@ -10,10 +10,10 @@ from lightning import Trainer
 from torch.utils.data import DataLoader
 
 from datamodules import progress
-from errors import RunError
-from runs.history import EpochCSVLogger
+from overlapped_words.errors import RunError
+from overlapped_words.training import results
+from overlapped_words.training.epoch_csv import EpochCSVLogger
 from tests.helpers.networks import FEATURES, QUIET, TARGETS, learner
-from training import results
 
 
 def fit(path: Path, epochs: int = 2, targets: torch.Tensor = TARGETS, every: int = 1, validate: bool = False) -> None:
@@ -28,11 +28,11 @@ def fit(path: Path, epochs: int = 2, targets: torch.Tensor = TARGETS, every: int
 
 
 def test_each_epoch_is_a_row_and_a_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "runs.history")
+    caplog.set_level(logging.INFO, "overlapped_words.training.epoch_csv")
     fit(tmp_path / "metrics.csv")
     table = pd.read_csv(tmp_path / "metrics.csv")
     assert table["epoch"].tolist() == [0, 1] and table["train/clips"].tolist() == [4, 4]
-    lines = [record.message for record in caplog.records if record.name == "runs.history"]
+    lines = [record.message for record in caplog.records if record.name == "overlapped_words.training.epoch_csv"]
     assert lines[0].startswith("epoch 1 of 2: train/loss ") and lines[0].endswith(" s left")
     assert lines[1].startswith("epoch 2 of 2: train/loss ") and "left" not in lines[1]
 

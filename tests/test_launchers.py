@@ -9,8 +9,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
+import overlapped_words.training.run
 import train
-import training.run
 from tests.helpers.composed import configuration
 from tests.helpers.scripts import ENVIRONMENT, ROOT
 from tests.helpers.small_runs import TINY, write_data
@@ -98,5 +98,5 @@ def test_members_know_their_number_in_the_sweep(monkeypatch: pytest.MonkeyPatch,
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         cfg = compose("train", [*job, "hydra.runtime.output_dir=here"], return_hydra_config=True)
     monkeypatch.setattr(HydraConfig.instance(), "cfg", cfg)
-    monkeypatch.setattr(training.run, "train", lambda cfg, run_dir, overrides, number: number)
+    monkeypatch.setattr(overlapped_words.training.run, "train", lambda cfg, run_dir, overrides, number: number)
     assert train.main(configuration("train", "run_dir=here", "name=members")) == number

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf, read_write
 
-import runs.sweep  # noqa: F401  registers the resolver member_name
-import settings.fields
-from errors import SettingError
-from reporting.loggers import MLFlowLogger
-from settings.callback import hydra_config
-from settings.check import check
-from settings.train import Train
+import overlapped_words.training.sweep  # noqa: F401  registers the resolver member_name
+from overlapped_words.errors import SettingError
+from overlapped_words.settings import fields
+from overlapped_words.settings.callback import hydra_config
+from overlapped_words.settings.check import check
+from overlapped_words.settings.train import Train
+from overlapped_words.training.loggers import MLFlowLogger
 from tests.helpers.composed import configuration
 from tests.helpers.packages import needs
 from tests.helpers.scripts import run
@@ -51,9 +51,9 @@ def test_a_missing_package_is_an_error_with_the_command_that_installs_it(
         cfg.hydra.runtime.output_dir = "outputs"
     task = OmegaConf.masked_copy(cfg, [str(name) for name in cfg if name != "hydra"])
     with hydra_config(cfg):
-        monkeypatch.setattr(settings.fields, "distribution", str)
+        monkeypatch.setattr(fields, "distribution", str)
         check(Train, task)
-        monkeypatch.setattr(settings.fields, "distribution", missing)
+        monkeypatch.setattr(fields, "distribution", missing)
         with pytest.raises(SettingError) as error:
             check(Train, task)
     assert f"{logger} is not installed; pip install -e '.[{logger}]'" in str(error.value)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from errors import RunError
-from inference.member import load_member, read_checkpoint
+from overlapped_words.errors import RunError
+from overlapped_words.inference.member import load_member, read_checkpoint
 from tests.helpers.fake_members import WORDS
 from tests.helpers.networks import write_network
 

@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
-from errors import RunError
-from runs.members import find_members, read_tables
+from overlapped_words.errors import RunError
+from overlapped_words.runs.members import find_members, read_tables
 from tests.helpers.fake_members import IDS, TEST_ANSWERS, VAL_IDS, probabilities, write_csv, write_member
 
 

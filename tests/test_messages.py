@@ -2,7 +2,7 @@
 
 import pytest
 
-from messages import count, first_names, printable
+from overlapped_words.messages import count, first_names, printable
 
 
 def test_lists_show_three_names():

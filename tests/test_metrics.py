@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from ensembling.metrics import kl_divergence, recall, uniform_kl, uniform_recall
-from runs.tables import PROB_FLOOR
+from overlapped_words.ensembling.metrics import kl_divergence, recall, uniform_kl, uniform_recall
+from overlapped_words.runs.tables import PROB_FLOOR
 from tests.helpers.fake_members import probabilities
 
 

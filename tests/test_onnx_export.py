@@ -18,16 +18,15 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
-from errors import UserError
 from export import export
-from inference import onnx_export
-from inference.checkpoints import find_checkpoints
-from inference.onnx_export import TOLERANCE, to_onnx, write_checked
-from inference.predictor import Predictor, load_ensemble
-from inference.probes import probe_waveforms
-from reporting import onnxruntime_web
-from settings import check
-from settings.export import Export
+from overlapped_words.errors import UserError
+from overlapped_words.export import onnx_export, onnxruntime_web
+from overlapped_words.export.onnx_export import TOLERANCE, to_onnx, write_checked
+from overlapped_words.export.probes import probe_waveforms
+from overlapped_words.inference.checkpoints import find_checkpoints
+from overlapped_words.inference.predictor import Predictor, load_ensemble
+from overlapped_words.settings import check
+from overlapped_words.settings.export import Export
 from tests.helpers.networks import FRONT_END, fill, learner, save, write_network
 from tests.helpers.scripts import ROOT, run
 

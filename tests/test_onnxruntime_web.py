@@ -7,9 +7,9 @@ from urllib.error import URLError
 
 import pytest
 
-from errors import CacheError
-from reporting import onnxruntime_web
-from reporting.onnxruntime_web import FILES, URL, digest, runtime_files
+from overlapped_words.errors import CacheError
+from overlapped_words.export import onnxruntime_web
+from overlapped_words.export.onnxruntime_web import FILES, URL, digest, runtime_files
 
 NAME = URL.rpartition("/")[2]
 CONTENTS = {name: f"content of {name}".encode() for name in FILES}

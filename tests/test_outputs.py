@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from errors import SettingError
 from lightning_modules.mac import MAC
 from lightning_modules.outputs import WordSets, kl_divergence
+from overlapped_words.errors import SettingError
 
 NUM_CLASSES = 5
 

@@ -10,7 +10,7 @@ from datamodules.features import MultiResolutionMel
 from datamodules.overlap import OverlapDataModule
 from datamodules.sources import CompetitionFolder, WordFolder
 from datamodules.waveforms import from_int16
-from errors import DataError
+from overlapped_words.errors import DataError
 from tests.helpers.data_modules import attend, on_competition, on_words, winner
 from tests.helpers.fake_recordings import cached_files, read_table, speech
 

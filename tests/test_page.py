@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from datamodules.sources import WordFolder
-from ensembling.ensemble import load_ensemble
-from messages import printable
-from reporting import page, summary
-from runs.members import Member
+from overlapped_words.ensembling.ensemble import load_ensemble
+from overlapped_words.messages import printable
+from overlapped_words.report import page, summary
+from overlapped_words.runs.members import Member
 from tests.helpers.browsers import needs_chromium, rendered
 from tests.helpers.fake_members import IDS, TEST_ANSWERS, write_csv, write_folds, write_member
 

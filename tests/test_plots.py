@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from reporting.plots import as_png, draw_features, draw_predictions, draw_timeline
+from overlapped_words.plots import as_png, draw_features, draw_predictions, draw_timeline
 
 
 def make_timeline(probs: np.ndarray, end: float | None = None) -> pd.DataFrame:

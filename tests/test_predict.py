@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 import soundfile
 
-from ensembling.ensemble_file import StackingWeights
-from errors import DataError, UserError
 from overlapped_words import load
+from overlapped_words.ensembling.ensemble_file import StackingWeights
+from overlapped_words.errors import DataError, UserError
 from predict import predict
 from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import WORDS

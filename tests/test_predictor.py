@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from ensembling.ensemble_file import StackingWeights
-from ensembling.stacking import pool
-from errors import RunError
-from inference.member import TrainedNetwork
-from inference.predictor import Predictor, load_ensemble
+from overlapped_words.ensembling.ensemble_file import StackingWeights
+from overlapped_words.ensembling.stacking import pool
+from overlapped_words.errors import RunError
+from overlapped_words.inference.member import TrainedNetwork
+from overlapped_words.inference.predictor import Predictor, load_ensemble
 from tests.helpers.fake_members import WORDS, write_unequal
 from tests.helpers.networks import SMALLER_FRONT_END, set_norms
 from tests.helpers.scripts import combine
@@ -77,8 +77,8 @@ def test_one_shift_is_bitwise_the_plain_mean(members: list[TrainedNetwork], wave
 def test_stacking_weights_are_loaded_with_the_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_unequal(tmp_path)
     combine(tmp_path, combine="stacked")
-    monkeypatch.setattr("inference.safetensors_file.read_checkpoint", Path)
-    monkeypatch.setattr("inference.predictor.build_member", lambda checkpoint, path: member(0, WORDS))
+    monkeypatch.setattr("overlapped_words.inference.safetensors_file.read_checkpoint", Path)
+    monkeypatch.setattr("overlapped_words.inference.predictor.build_member", lambda checkpoint, path: member(0, WORDS))
     checkpoints = [tmp_path / name / "checkpoints" / "last.ckpt" for name in ("avg_seed0", "max_seed0")]
     assert load_ensemble(checkpoints).summary == "2 members, stacked"
     assert load_ensemble(checkpoints[:1], tta=5).summary == "1 member"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.probes import probe_waveforms
+from overlapped_words.export.probes import probe_waveforms
 from tests.helpers.fake_recordings import write_word_folder
 
 

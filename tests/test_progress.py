@@ -8,7 +8,7 @@ import pytest
 from datamodules import progress
 from datamodules.cache import cached_array
 from datamodules.progress import Progress
-from messages import duration
+from overlapped_words.messages import duration
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from datamodules import voices
 from datamodules.corpus import WORDS
 from datamodules.pronunciation import check_pronunciation, clean_words
-from errors import DataError
+from overlapped_words.errors import DataError
 
 
 def checked(language: str, *words: str) -> list[str]:

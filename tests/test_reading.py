@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ensembling.ensemble_file import read_ensemble
-from errors import RunError
-from runs.reading import read_config, read_epochs, read_metrics
+from overlapped_words.ensembling.ensemble_file import read_ensemble
+from overlapped_words.errors import RunError
+from overlapped_words.runs.reading import read_config, read_epochs, read_metrics
 
 STACK = {"taken": True, "weights": {}, "offsets": {}, "floor": 0.1, "val_kl": 0.2, "mean_kl": 0.3}
 METRICS = {"status": "complete", "pool": "avg", "seed": 3}

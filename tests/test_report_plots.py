@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reporting import report_plots
-from runs.members import find_members
+from overlapped_words.report import report_plots
+from overlapped_words.runs.members import find_members
 from tests.helpers.fake_members import write_member
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from errors import RunError
-from runs.folder import RunFolder
-from runs.reading import read_config
+from overlapped_words.errors import RunError
+from overlapped_words.runs.folder import RunFolder
+from overlapped_words.runs.reading import read_config
 
 
 def test_a_run_on_another_machine_is_running_until_its_heartbeat_times_out(tmp_path: Path) -> None:

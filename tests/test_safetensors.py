@@ -13,13 +13,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from ensembling.ensemble_file import StackingWeights
-from errors import RunError
 from export import export
-from inference.checkpoints import find_checkpoints
-from inference.predictor import load_ensemble
-from inference.safetensors_file import SavedNetworks, read_networks, read_trained, write_networks
 from overlapped_words import load
+from overlapped_words.ensembling.ensemble_file import StackingWeights
+from overlapped_words.errors import RunError
+from overlapped_words.inference.checkpoints import find_checkpoints
+from overlapped_words.inference.predictor import load_ensemble
+from overlapped_words.inference.safetensors_file import SavedNetworks, read_networks, read_trained, write_networks
 from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import WORDS
 from tests.helpers.fake_recordings import RATE, speech

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf, read_write
 
-import runs.sweep  # noqa: F401  registers the resolver member_name
-import settings.fields
-from errors import SettingError
-from settings.callback import hydra_config
-from settings.check import check, resolve, validate
-from settings.hydra import Hydra
+import overlapped_words.training.sweep  # noqa: F401  registers the resolver member_name
+from overlapped_words.errors import SettingError
+from overlapped_words.settings import fields
+from overlapped_words.settings.callback import hydra_config
+from overlapped_words.settings.check import check, resolve, validate
+from overlapped_words.settings.hydra import Hydra
 from tests.helpers.composed import configuration, schema
 from tests.helpers.scripts import ENVIRONMENT, ROOT, run
 from tests.helpers.small_runs import write_finished
@@ -54,7 +54,7 @@ LINES = [
 def compose(words: Path, competition: Path, cache_dir: Path, monkeypatch: pytest.MonkeyPatch):
     """A command line -> what Hydra composes."""
     monkeypatch.setattr(shutil, "which", lambda name: name)  # a login node of a cluster
-    monkeypatch.setattr(settings.fields, "distribution", str)  # all packages are installed
+    monkeypatch.setattr(fields, "distribution", str)  # all packages are installed
 
     def compose(line: str) -> tuple[Any, DictConfig]:
         script, *overrides = line.replace("WORDS", str(words)).replace("COMPETITION", str(competition)).split()
@@ -116,12 +116,12 @@ def test_every_setting_is_checked(compose, line: str):
         (
             "trainer.plugins=[{_target_:lightning_modules.checkpoint.WholeCheckpointIO}]",
             "trainer.plugins.0._target_ is 'lightning_modules.checkpoint.WholeCheckpointIO', which was renamed; "
-            "use runs.checkpoint.AtomicCheckpointIO",
+            "use overlapped_words.training.checkpoint_io.AtomicCheckpointIO",
         ),
         (
             "callbacks.dashboard._target_=lightning_modules.dashboard.Dashboard",
             "callbacks.dashboard._target_ is 'lightning_modules.dashboard.Dashboard', which was renamed; "
-            "use reporting.dashboard.Dashboard",
+            "use overlapped_words.training.dashboard.Dashboard",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""docs/settings.md: up to date with settings/ and conf/."""
+"""docs/settings.md: up to date with overlapped_words/settings/ and conf/."""
 
 import importlib.util
 

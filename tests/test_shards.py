@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from errors import SettingError
-from inference.inputs import Inputs
-from inference.shards import cut, merge, part_paths
-from runs.files import write_text
+from overlapped_words.errors import SettingError
+from overlapped_words.inference.inputs import Inputs
+from overlapped_words.inference.shards import cut, merge, part_paths
+from overlapped_words.runs.files import write_text
 from tests.helpers.composed import settings_of
 from tests.helpers.scripts import ENVIRONMENT, ROOT, run
 from tests.helpers.small_runs import TINY, data, write_data

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import yaml
 
-from errors import RunError
-from reporting import report
-from settings.source import trusted_source
+from overlapped_words.errors import RunError
+from overlapped_words.report import report
+from overlapped_words.settings.source import trusted_source
 from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import write_member
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from ensembling.combine import combine, gather
-from ensembling.metrics import kl_divergence
-from ensembling.stacking import PRIOR, FittedStacking, fit, fit_stacking, pool
-from errors import RunError
-from runs.members import find_members
+from overlapped_words.ensembling.combine import combine, gather
+from overlapped_words.ensembling.metrics import kl_divergence
+from overlapped_words.ensembling.stacking import PRIOR, FittedStacking, fit, fit_stacking, pool
+from overlapped_words.errors import RunError
+from overlapped_words.runs.members import find_members
 from tests.helpers.fake_members import (
     WORDS,
     fold_ids,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from errors import RunError
-from inference.stacking import find_stacking_weights
+from overlapped_words.errors import RunError
+from overlapped_words.inference.stacking import find_stacking_weights
 from tests.helpers.fake_members import WORDS, write_unequal
 from tests.helpers.scripts import combine
 

@@ -5,8 +5,8 @@ import time
 
 import pandas as pd
 
-from reporting.status import as_text, overview
-from runs.members import find_members
+from overlapped_words.report.status import as_text, overview
+from overlapped_words.runs.members import find_members
 from tests.helpers.fake_members import write_member
 
 

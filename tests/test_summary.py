@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ensembling.ensemble import load_ensemble
-from ensembling.ensemble_file import format_ensemble
-from reporting import summary
-from runs.members import find_members
+from overlapped_words.ensembling.ensemble import load_ensemble
+from overlapped_words.ensembling.ensemble_file import format_ensemble
+from overlapped_words.report import summary
+from overlapped_words.runs.members import find_members
 from tests.helpers.fake_members import (
     FOLD_ANSWERS,
     IDS,

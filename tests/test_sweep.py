@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from runs import sweep as sweeps
-from runs.folder import RunFolder
-from runs.status import Status
+from overlapped_words.runs.folder import RunFolder
+from overlapped_words.runs.status import Status
+from overlapped_words.training import sweep as sweeps
 from tests.helpers.fake_members import write_member
 from tests.helpers.fake_recordings import write_word_folder
 from tests.helpers.scripts import ENVIRONMENT, ROOT, run

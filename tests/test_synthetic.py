@@ -18,7 +18,7 @@ from datamodules import corpus
 from datamodules.corpus import speak_corpus
 from datamodules.mixing import Mixer
 from datamodules.synthetic import Synthetic
-from errors import CacheError, DataError
+from overlapped_words.errors import CacheError, DataError
 
 WORDS = ["no", "seven", "sheila"]
 fork = multiprocessing.get_context("fork")  # so that processes inherit what a test has patched

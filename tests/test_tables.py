@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from errors import RunError
-from runs.files import write_files, write_text
-from runs.tables import difference, format_table, read_table
+from overlapped_words.errors import RunError
+from overlapped_words.runs.files import write_files, write_text
+from overlapped_words.runs.tables import difference, format_table, read_table
 from tests.helpers.fake_members import IDS, WORDS, probabilities, write_csv
 
 HEADER = "id,a,b\n"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from datamodules.targets_table import TargetTable, read_targets
-from errors import DataError
+from overlapped_words.errors import DataError
 
 
 def write(folder: Path, text: str | bytes, name: str = "train_answer.csv") -> Path:

@@ -7,11 +7,11 @@ import torch
 from lightning import Trainer
 from torch.utils.data import DataLoader
 
-from errors import RunError
 from lightning_modules.classifier import WordClassifier
 from lightning_modules.outputs import kl_divergence
+from overlapped_words.errors import RunError
+from overlapped_words.training.teacher import load_teacher
 from tests.helpers.networks import FEATURES, QUIET, TARGETS, learner, save
-from training.teacher import load_teacher
 
 
 def write_run(run_dir: Path, member: WordClassifier) -> WordClassifier:

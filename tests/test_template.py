@@ -7,8 +7,8 @@ import pytest
 from markdown_it import MarkdownIt
 from tensorboard.plugin_util import markdown_to_safe_html
 
-from reporting.dashboard import verbatim
-from reporting.template import code, markdown
+from overlapped_words.report.template import code, markdown
+from overlapped_words.training.dashboard import verbatim
 
 NAMES = ["a|b", "<b>", "&lt;", "*a*", "_a_", "snake_case", "[a](b)", "`a`", "``", "~~a~~", "a\\b", "\\|", "$x$", "하나"]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf, read_write
 
-from settings.callback import hydra_config
-from settings.check import check
-from settings.unused import warn_unused
+from overlapped_words.settings.callback import hydra_config
+from overlapped_words.settings.check import check
+from overlapped_words.settings.unused import warn_unused
 from tests.helpers.composed import configuration, schema
 from tests.helpers.scripts import run
 from tests.helpers.small_runs import write_finished

@@ -5,8 +5,8 @@ import pytest
 import soundfile
 
 from datamodules.recordings import fit_length, read_blocks, read_recording
-from errors import DataError
-from inference.windows import check_hop, cut_windows
+from overlapped_words.errors import DataError
+from overlapped_words.inference.windows import check_hop, cut_windows
 from tests.helpers.fake_recordings import RATE, speech
 
 

@@ -10,8 +10,8 @@ import soundfile
 import torch
 
 from datamodules.waveforms import from_int16, to_int16
-from inference.predictor import load_ensemble
 from overlapped_words import Model, RunError, load
+from overlapped_words.inference.predictor import load_ensemble
 from predict import predict
 from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import WORDS

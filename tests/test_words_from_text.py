@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from cli import as_overrides
 from datamodules.corpus import speak_corpus
 from datamodules.mixing import Mixer
 from datamodules.synthetic import Synthetic
-from errors import DataError, SettingError
+from overlapped_words.cli import as_overrides
+from overlapped_words.errors import DataError, SettingError
 from tests.helpers.composed import settings_of
 from tests.helpers.fake_recordings import write_word_folder
 

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errors import UserError
-from inference.predictor import load_ensemble
+from overlapped_words.errors import UserError
+from overlapped_words.inference.predictor import load_ensemble
 from tests.fuzz.damage import changed, damaged
 from tests.helpers.networks import write_network
 

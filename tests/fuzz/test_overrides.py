@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-import cli
-import runs.sweep  # noqa: F401  registers the resolver member_name
-from settings.callback import CheckSettings, Job
+import overlapped_words.training.sweep  # noqa: F401  registers the resolver member_name
+from overlapped_words import cli
+from overlapped_words.settings.callback import CheckSettings, Job
 from tests.fuzz.damage import NAMES, NUMBERS
 from tests.helpers.composed import schema
 from tests.helpers.fake_recordings import write_competition, write_word_folder

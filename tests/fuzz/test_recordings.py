@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datamodules.recordings import read_blocks, read_recording
-from errors import UserError
+from overlapped_words.errors import UserError
 from tests.fuzz.damage import damaged
 from tests.helpers.fake_recordings import speech
 

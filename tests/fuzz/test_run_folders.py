@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from errors import UserError
-from inference.checkpoints import find_checkpoints
-from inference.stacking import find_stacking_weights
-from reporting import report, status
-from runs.folder import RunFolder
-from runs.members import find_members
+from overlapped_words.errors import UserError
+from overlapped_words.inference.checkpoints import find_checkpoints
+from overlapped_words.inference.stacking import find_stacking_weights
+from overlapped_words.report import report, status
+from overlapped_words.runs.folder import RunFolder
+from overlapped_words.runs.members import find_members
 from tests.fuzz.damage import changed, damaged
 from tests.helpers.fake_members import write_unequal
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datamodules.targets_table import read_targets
-from errors import UserError
-from runs.reading import read_epochs
-from runs.tables import read_table
+from overlapped_words.errors import UserError
+from overlapped_words.runs.reading import read_epochs
+from overlapped_words.runs.tables import read_table
 from tests.fuzz.damage import NAMES, damaged
 
 TABLE = b"id,yes,no\na,0.25,0.75\nb,1,0\n"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from errors import CacheError
+from overlapped_words.errors import CacheError
 from tests.helpers.cached_arrays import VALUES, Build, ask
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from settings import check
+from overlapped_words.settings import check
 from tests.helpers.scripts import ROOT
 
 
@@ -17,7 +17,7 @@ def configuration(script: str, *overrides: str, hydra: bool = False) -> DictConf
 
 
 def schema(script: str) -> Any:
-    return getattr(import_module(f"settings.{script}"), script.title())
+    return getattr(import_module(f"overlapped_words.settings.{script}"), script.title())
 
 
 def settings_of(script: str, *overrides: str) -> Any:

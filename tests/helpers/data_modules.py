@@ -9,7 +9,7 @@ import torch
 from datamodules.clips import Splits
 from datamodules.overlap import OverlapDataModule
 from datamodules.sources import CompetitionFolder, WordFolder
-from errors import DataError
+from overlapped_words.errors import DataError
 from tests.helpers.fake_recordings import cached_files
 from tests.helpers.recipe import winner
 

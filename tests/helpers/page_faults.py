@@ -9,7 +9,7 @@ import sys
 
 import torch
 
-from allocator import keep_freed_memory
+from overlapped_words.allocator import keep_freed_memory
 
 if __name__ == "__main__":
     if "--keep" in sys.argv:

@@ -14,7 +14,7 @@ from tempfile import NamedTemporaryFile
 import pandas as pd
 from omegaconf import OmegaConf
 
-from reporting import report
+from overlapped_words.report import report
 
 ROOT = Path(__file__).parents[2]
 # PYTHONPATH: a process that starts outside of this checkout would import the installed packages.
@@ -25,14 +25,14 @@ SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
     [
         "hydra.main",
-        "settings.train",
+        "overlapped_words.settings.train",
         "datamodules.overlap",
         "datamodules.sources",
-        "reporting.summary",
-        "reporting.dashboard",
-        "runs.history",
-        "inference.predictor",
-        "training.run",
+        "overlapped_words.report.summary",
+        "overlapped_words.training.dashboard",
+        "overlapped_words.training.epoch_csv",
+        "overlapped_words.inference.predictor",
+        "overlapped_words.training.run",
     ]
 )
 

@@ -1,0 +1,87 @@
+"""The model behind the page: reads uploads within the limits, predicts, mixes words."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from datamodules.features import MultiResolutionMel
+from datamodules.mixing import mix
+from datamodules.recordings import fit_length, read_blocks, read_header, within_full_scale
+from datamodules.waveforms import to_int16
+from overlapped_words.errors import DataError
+from overlapped_words.inference.model import Model
+from overlapped_words.inference.prediction import Prediction
+
+MAX_DECODING = 20.0  # seconds that an upload may take to decode
+BLOCK = 5  # seconds of audio decoded between two checks of the time
+
+
+class AppModel:
+    """A model with the limits of the page; paths are those of uploads.
+
+    Args:
+        model: the trained model.
+        max_seconds: the longest recording.
+        hop: seconds from one window of a timeline to the next.
+    """
+
+    def __init__(self, model: Model, max_seconds: float, hop: float) -> None:
+        self.model, self.max_seconds, self.hop = model, max_seconds, hop
+
+    def read(self, path: str) -> np.ndarray:
+        """Read an upload -> `(T,)` float32 in [-1, 1] at the model's sample rate.
+
+        Raises:
+            DataError: it cannot be used, is too long or takes too long; names the file without the server's folder.
+        """
+        name, start = Path(path).name, time.monotonic()
+        blocks: list[np.ndarray] = []
+        header = read_header(Path(path))
+        self._check_length(name, header.seconds if header else 0)
+        try:
+            for block in read_blocks(Path(path), self.model.sample_rate, BLOCK):
+                blocks.append(block)
+                self._check_length(name, sum(map(len, blocks)) / self.model.sample_rate)  # a header may be wrong
+                if time.monotonic() - start > MAX_DECODING:
+                    raise DataError(f"{name}: takes over {MAX_DECODING:g} seconds to decode; convert it to 16 kHz mono")
+        except DataError as error:
+            raise DataError(str(error).replace(path, name)) from error
+        return within_full_scale(np.concatenate(blocks))
+
+    def _check_length(self, name: str, seconds: float) -> None:
+        if seconds > self.max_seconds:
+            raise DataError(f"{name}: longer than {self.max_seconds:g} seconds; use a shorter part")
+
+    def predict(self, waveform: np.ndarray) -> Prediction:
+        """Predict the loudest second of a waveform `(T,)` at the model's sample rate."""
+        return self.model.predictor.predict_clips(to_int16(fit_length(waveform, self.model.num_samples))[None])
+
+    def features(self, waveform: np.ndarray) -> tuple[torch.Tensor, MultiResolutionMel]:
+        """The features of the loudest second `(C, F, T)`, and the front end that computes them."""
+        front_end = self.model.predictor.front_ends[0]
+        assert isinstance(front_end, MultiResolutionMel)
+        clip = torch.from_numpy(fit_length(waveform, self.model.num_samples))[None]
+        return front_end(clip.to(next(front_end.buffers()).device))[0].cpu(), front_end
+
+    def mix(self, paths: list[str]) -> np.ndarray:
+        """Mix uploads of single words at equal loudness -> `(num_samples,)`; raises what `read` raises."""
+        words = np.stack([fit_length(self.read(path), self.model.num_samples) for path in paths])
+        gains = torch.ones(1, len(paths))
+        offsets = torch.zeros_like(gains, dtype=torch.long)
+        return mix(torch.from_numpy(words)[None], gains, offsets, speeds=gains)[0].numpy()
+
+    def shares(self, prediction: Prediction) -> dict[str, float] | None:
+        """The share of each word, or None if the most likely answer is none of the words."""
+        if prediction.sets and not prediction.sets.words[0].any():
+            return None
+        return dict(zip(self.model.class_names, map(float, prediction.probs[0]), strict=True))
+
+    def answer(self, prediction: Prediction) -> str:
+        """The most likely set of words: `right, nine (71.0%)`; without one, of a model without sets, empty."""
+        if not prediction.sets:
+            return ""
+        probs, sets = prediction.probs[0], prediction.sets
+        words = [self.model.class_names[i] for i in (-probs).argsort(kind="stable") if sets.words[0, i]]
+        return f"{', '.join(words) or 'none of the words'} ({sets.probs[0]:.1%})"

@@ -1,0 +1,108 @@
+"""The web page of app.py: what it says about the network, and its tabs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from overlapped_words.app import live, mixture, recording, word_folder
+from overlapped_words.app.model import AppModel
+from overlapped_words.messages import count, printable
+
+FORMATS = "WAV, FLAC, Ogg, MP3, AIFF"
+STYLE = """
+.rolling { width: 100%; max-width: 40rem; fill: currentColor; font-size: 17px; }
+.rolling rect { fill: var(--color-accent); }
+.dark { --color-accent: var(--primary-400) !important; }
+#time, #duration, .playback { color: var(--body-text-color) !important; }
+.now { font-size: 1.4rem; min-height: 2.2em; overflow-wrap: anywhere; }
+"""
+
+
+@dataclass
+class Origin:
+    """Where a network comes from.
+
+    Args:
+        path: the folder or file.
+        config: the settings of its training; empty if they are unknown.
+    """
+
+    path: Path
+    config: Mapping[str, Any]
+
+    @property
+    def data(self) -> str:
+        """The recordings that it was trained on, as text."""
+        data = self.config.get("data") or {}
+        source = str((data.get("source") or {}).get("_target_", "")).rpartition(".")[-1]
+        names = {
+            "Synthetic": "words spoken by the speech synthesizer eSpeak NG",
+            "SpeechCommands": "Google Speech Commands",
+            "WordFolder": f"recordings of single words in {data.get('root')}",
+            "CompetitionFolder": f"the recordings of a competition in {data.get('root')}",
+        }
+        return names.get(source, source)
+
+
+def build_page(model: AppModel, origin: Origin, limits: str, top: int, record_dir: str | None) -> gr.Blocks:
+    """Build the page without serving it.
+
+    Args:
+        limits: the longest and largest recording, in words.
+        top: the number of words shown.
+        record_dir: the word folder for recordings, if any.
+    """
+    # Uploads are deleted within two hours, and all of them at the end.
+    with gr.Blocks(title="Overlapped words", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
+        gr.HTML(introduction(model.model.class_names))
+        with gr.Accordion("About the network and its limits", open=False):
+            gr.HTML(about(model, origin, limits))
+        recording.build_tab(model, limits, top)
+        live.build_tab(model)
+        mixture.build_tab(model, top)
+        word_folder.build_tab(model, record_dir)
+    return page
+
+
+def theme() -> gr.themes.Base:
+    """Colors with the contrast that WCAG asks for, and fonts of the visitor's device."""
+    fonts: dict[str, Any] = {"font": ["system-ui", "sans-serif"], "font_mono": ["monospace"]}
+    return gr.themes.Default(primary_hue="blue", **fonts).set(
+        color_accent="*primary_600",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+    )
+
+
+def introduction(words: list[str]) -> str:
+    """What to do on the page."""
+    return (
+        "<h1>Which words are spoken at once?</h1>"
+        "<p>Record or upload one person, or several at the same time, who say some of these words: "
+        f"<b>{escape(', '.join(map(printable, words)))}</b>.</p>"
+    )
+
+
+def about(model: AppModel, origin: Origin, limits: str) -> str:
+    """What the numbers mean, the limits, and where the network comes from."""
+    k = model.model.predictor.k
+    largest = f"at most 1/{k[0]} each" if k and k[0] > 1 else "for example 0.5 each for two words"
+    items = {
+        "Shares": f"They sum to 1 over all words. Words that are spoken at once share it: {largest}.",
+        "One second": "The network listens to one second, the loudest one of a longer recording.",
+        "Recordings": f"{limits[0].upper()}{limits[1:]}; {FORMATS} and other formats of libsndfile.",
+        "Other words": "It knows no other words, and takes them for the most similar ones."
+        if not k or k[0]
+        else "It may answer that none of its words is spoken, but can take other words for similar ones.",
+        "Network": f"{origin.path.resolve().name}: {model.model.predictor.summary}, "
+        f"{count(len(model.model.class_names), 'word')}, {model.model.sample_rate} Hz",
+        "Trained on": origin.data,
+    }
+    rows = [f"<dt><b>{name}</b></dt><dd>{escape(printable(text))}</dd>" for name, text in items.items() if text]
+    return f"<dl>{''.join(rows)}</dl>"

@@ -1,0 +1,162 @@
+"""Check which members belong together, and average their tables."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from overlapped_words.errors import RunError
+from overlapped_words.messages import first_names
+from overlapped_words.runs.members import TABLES, TARGETS_OF, Member, read_tables
+from overlapped_words.runs.reading import RETRAIN
+from overlapped_words.runs.tables import difference
+
+Tables = dict[str, pd.DataFrame]  # a member's tables by file name without `.csv`
+
+
+def average(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Average members' tables, given by member name; every row of the result sums to 1 exactly.
+
+    Raises:
+        RunError: a member's ids, columns or their order differ from those of the first member.
+    """
+    first, *others = tables
+    for name in others:
+        if text := difference(tables[name], tables[first]):
+            raise RunError(f"{name}: {text} than {first}; {RETRAIN}")
+    mean = np.mean([table.to_numpy() for table in tables.values()], axis=0)
+    mean /= mean.sum(axis=1, keepdims=True)  # the tables are rounded; read_table accepts sums within its tolerance
+    return pd.DataFrame(mean, index=tables[first].index, columns=tables[first].columns)
+
+
+def combine(members: Sequence[Member], tables: dict[str, Tables]) -> Tables:
+    """Average the predictions of `members` per split; add the targets where they are known.
+
+    Validation tables are averaged within each fold, then concatenated in the order of the folds. So every clip is
+    predicted only by members that did not train on it.
+
+    Args:
+        members: at least one.
+        tables: from `gather`.
+
+    Raises:
+        RunError: only some members have a fold, or two folds share a validation clip.
+    """
+    everyone = {member.name: tables[member.name] for member in members}
+    groups = {"predictions": [everyone], "val_predictions": by_fold(members, tables)}
+    combined: Tables = {}
+    for kind, targets in TARGETS_OF.items():
+        firsts = [next(iter(group.values())) for group in groups[kind]]
+        if kind in firsts[0]:
+            means = [average({name: own[kind] for name, own in group.items()}) for group in groups[kind]]
+            combined[kind] = pd.concat(means)
+        if targets in firsts[0]:
+            combined[targets] = pd.concat([first[targets] for first in firsts])
+    return combined
+
+
+def by_fold(members: Sequence[Member], tables: dict[str, Tables]) -> list[dict[str, Tables]]:
+    """Group the tables of `members` by fold, in the order of the folds; one group if no member has a fold.
+
+    Raises:
+        RunError: only some members have a fold, or two folds share a validation clip.
+    """
+    sweep = members[0].path.parent
+    without = [member.name for member in members if member.fold is None]
+    within = [member.name for member in members if member.fold is not None]
+    if without and within:
+        raise RunError(
+            f"{sweep}: {first_names(without)} trained without data.fold, {first_names(within)} with data.fold; "
+            "move one group to a separate folder"
+        )
+    folds = sorted({member.fold for member in members}, key=lambda fold: fold or 0)
+    groups = [{member.name: tables[member.name] for member in members if member.fold == fold} for fold in folds]
+    validated_by: dict[str, str] = {}  # member by clip
+    for name, own in (next(iter(group.items())) for group in groups):
+        for clip in own.get("val_predictions", pd.DataFrame()).index:
+            if clip in validated_by:
+                raise RunError(
+                    f"{sweep / name}: validation clip {clip} is also in the fold of {validated_by[clip]}; train one of "
+                    "them again with the data, data.val_fraction and data.split_seed of the other"
+                )
+            validated_by[clip] = name
+    return groups
+
+
+def gather(members: Sequence[Member]) -> tuple[dict[str, Tables], dict[str, str]]:
+    """Read the tables of the members that can be combined; return an error message for each of the others.
+
+    Where tables disagree, the largest group of members that agree is kept; on a tie, the group of the earliest member.
+    Members of different folds may have different validation clips.
+
+    Returns:
+        Tables and errors, both by member name.
+    """
+    errors = {member.name: member.fault for member in members if member.fault}
+    tables: dict[str, Tables] = {}
+    for member in members:
+        if not member.fault:
+            try:
+                tables[member.name] = read_tables(member)
+            except RunError as error:
+                errors[member.name] = str(error)
+    paths = {member.name: member.path for member in members}
+    folds = {member.name: member.fold for member in members}
+
+    def leave_out(reasons: dict[str, str]) -> None:
+        for name, text in reasons.items():
+            errors[name] = f"{paths[name]}: {text}; {RETRAIN}"
+            del tables[name]
+
+    leave_out(_without_predictions(tables))
+    # All members must agree in everything but the validation clips, and those of one fold in these too.
+    leave_out(_outvoted({name: _without_validation_clips(own) for name, own in tables.items()}))
+    for fold in dict.fromkeys(folds.values()):
+        leave_out(_outvoted({name: own for name, own in tables.items() if folds[name] == fold}))
+    return tables, errors
+
+
+def _without_validation_clips(tables: Tables) -> Tables:
+    """Drop the rows of the validation tables and keep their columns."""
+    return {name: table.iloc[:0] if name.startswith("val_") else table for name, table in tables.items()}
+
+
+def _without_predictions(tables: dict[str, Tables]) -> dict[str, str]:
+    """Find members without predictions.csv if others have one: the data has a test split, so the table is missing."""
+    missing = [name for name, own in tables.items() if "predictions" not in own]
+    reason = "predictions.csv is missing, but other members have it"
+    return dict.fromkeys(missing, reason) if len(missing) < len(tables) else {}
+
+
+def _outvoted(tables: dict[str, Tables]) -> dict[str, str]:
+    """Return the members that disagree with the majority, and how."""
+    groups: list[list[str]] = []
+    for name in tables:
+        for group in groups:
+            if not disagreement(tables[name], tables[group[0]]):
+                group.append(name)
+                break
+        else:
+            groups.append([name])
+    majority = max(groups, key=len, default=[])
+    return {
+        name: f"{disagreement(tables[name], tables[majority[0]])} than {majority[0]}"
+        for name in tables
+        if name not in majority
+    }
+
+
+def disagreement(tables: Tables, reference: Tables) -> str:
+    """Describe how `tables` differ from `reference` in anything but the probabilities; empty if they agree."""
+    for name in TABLES:
+        if (name in tables) != (name in reference):
+            return f"different tables ({name}.csv is {'only here' if name in tables else 'missing'})"
+        if name not in tables:
+            continue
+        if text := difference(tables[name], reference[name]):
+            return f"{name}.csv has {text}"
+        if name in TARGETS_OF.values():
+            same = np.isclose(tables[name], reference[name], rtol=0, atol=1e-6).all(axis=1)
+            if not same.all():
+                return f"{name}.csv has different targets (the first: {tables[name].index[int(same.argmin())]})"
+    return ""

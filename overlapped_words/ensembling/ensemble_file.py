@@ -1,0 +1,124 @@
+"""Read and write ensemble.json: the members of an ensemble and the stacking weights fitted to them."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from overlapped_words.errors import RunError
+from overlapped_words.runs.members import Member
+from overlapped_words.runs.reading import read_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RENEW = "run ensemble.py again, or delete the file"
+
+
+@dataclass(frozen=True)
+class StackingWeights:
+    """Combine members as softmax(sum of weight * log(max(p, floor)) + offset of the word).
+
+    `val_kl` (nats) is the KL divergence that stacking reaches on validation clips, each predicted with weights fitted
+    on other clips; `mean_kl` is that of the members' mean on the same clips.
+    """
+
+    weights: dict[str, float]  # by member
+    offsets: dict[str, float]  # by word
+    floor: float
+    val_kl: float
+    mean_kl: float
+
+    @property
+    def better_than_mean(self) -> bool:
+        return self.val_kl < self.mean_kl
+
+
+WEIGHTS = fields(StackingWeights)
+
+
+@dataclass(frozen=True)
+class SavedEnsemble:
+    """The content of ensemble.json that predict.py uses.
+
+    `fingerprints` are the SHA-256 of val_predictions.csv by member, None for a member without that table. `stacking` is
+    None where ensemble.py used the mean.
+    """
+
+    fingerprints: dict[str, str | None]
+    stacking: StackingWeights | None
+
+
+class _Member(TypedDict):
+    name: str
+    val_predictions_sha256: str | None
+
+
+class _Stacking(TypedDict):
+    taken: bool
+    weights: dict[str, float]
+    offsets: dict[str, float]
+    floor: float
+    val_kl: float
+    mean_kl: float
+
+
+class _File(TypedDict):
+    members: list[_Member]
+    stack: _Stacking | None
+
+
+def read_ensemble(path: Path) -> SavedEnsemble:
+    """Read an ensemble.json.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    content = read_json(path, _File, RENEW)
+    fingerprints = {member["name"]: member["val_predictions_sha256"] for member in content["members"]}
+    stack = content["stack"]
+    if not stack or not stack["taken"]:
+        return SavedEnsemble(fingerprints, None)
+    if not 0 < stack["floor"] < 1:
+        raise RunError(f"{path}: stack.floor is {stack['floor']}, not between 0 and 1; {RENEW}")
+    return SavedEnsemble(fingerprints, StackingWeights(**{field.name: stack[field.name] for field in WEIGHTS}))
+
+
+def format_ensemble(
+    members: Sequence[Member], table: "pd.DataFrame", left_out: dict[str, str], stacking: StackingWeights | None = None
+) -> str:
+    """The text of ensemble.json: members with the fingerprints of their predictions, metrics, stacking weights.
+
+    Args:
+        table: the metrics, see `overlapped_words.report.summary`.
+        left_out: why members were left out, by name.
+        stacking: the fitted weights, whether or not they are better than the mean.
+    """
+    stack = None
+    if stacking:  # not dataclasses.asdict: fitted weights come with tables
+        values = {field.name: getattr(stacking, field.name) for field in WEIGHTS}
+        stack = {"taken": stacking.better_than_mean, **values}
+    content = {
+        "members": [
+            {
+                "name": member.name,
+                "pool": member.pool,
+                "seed": member.seed,
+                "fold": member.fold,
+                "predictions_sha256": fingerprint(member.path / "predictions.csv"),
+                "val_predictions_sha256": fingerprint(member.path / "val_predictions.csv"),
+            }
+            for member in members
+        ],
+        "left_out": left_out,
+        "stack": stack,
+        "figures": json.loads(table.to_json(orient="records", double_precision=10)),
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def fingerprint(table: Path) -> str | None:
+    """The SHA-256 of a table, None if there is none."""
+    return hashlib.sha256(table.read_bytes()).hexdigest() if table.is_file() else None

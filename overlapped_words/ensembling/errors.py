@@ -1,0 +1,67 @@
+"""Errors of an ensemble: recall and KL per word, confused words, calibration.
+
+`targets` and `probs` are tables of distributions with the same clips and words.
+"""
+
+import numpy as np
+import pandas as pd
+
+from overlapped_words.ensembling.metrics import top_k
+from overlapped_words.runs.tables import PROB_FLOOR
+
+
+def by_word(targets: pd.DataFrame, probs: pd.DataFrame) -> pd.DataFrame:
+    """Compute metrics per word, over the clips that contain it.
+
+    Words that occur in no clip are omitted. The sum of clips * kl divided by the number of clips is the total KL.
+
+    Returns:
+        One row per word, the lowest recall first. Columns: word, clips (number of clips with the word), recall
+        (fraction of these with the word in the top k), kl (mean of the word's term of the KL, in nats; negative where
+        the prediction exceeds the target).
+    """
+    target_values, values = targets.to_numpy(), probs.to_numpy()
+    true, predicted = target_values > 0, top_k(target_values, values)
+    log_ratio = np.log(np.where(true, target_values, 1) / np.maximum(values, PROB_FLOOR))
+    terms = np.where(true, target_values * log_ratio, 0)
+    clips = true.sum(axis=0)
+    with np.errstate(invalid="ignore"):  # 0 / 0 for words in no clip
+        metrics = {"clips": clips, "recall": (true & predicted).sum(axis=0) / clips, "kl": terms.sum(axis=0) / clips}
+    table = pd.DataFrame({"word": targets.columns, **metrics})
+    return table[table["clips"] > 0].sort_values("recall", kind="stable", ignore_index=True)
+
+
+def confusions(targets: pd.DataFrame, probs: pd.DataFrame) -> pd.DataFrame:
+    """Count pairs of a missed word and a word predicted instead.
+
+    A clip has as many missed words as wrong ones in its top k. Each missed word is split equally among the wrong
+    ones, so the counts of its pairs sum to the number of times it was missed.
+
+    Returns:
+        One row per pair, the most frequent first. Columns: missed, predicted, clips (may be fractional).
+    """
+    true, top = targets.to_numpy() > 0, top_k(targets.to_numpy(), probs.to_numpy())
+    missed, wrong = true & ~top, top & ~true
+    counts = missed.T.astype(float) @ (wrong / np.maximum(wrong.sum(axis=1, keepdims=True), 1))
+    rows, columns = counts.nonzero()
+    words = targets.columns.to_numpy()
+    table = pd.DataFrame({"missed": words[rows], "predicted": words[columns], "clips": counts[rows, columns]})
+    return table.sort_values("clips", ascending=False, kind="stable", ignore_index=True)
+
+
+def reliability(targets: pd.DataFrame, probs: pd.DataFrame, num_bins: int = 12) -> pd.DataFrame:
+    """Compare predicted and true probabilities over all pairs of clip and word, binned by prediction.
+
+    Bins have equal width from 0 to the highest prediction. With soft targets, a prediction of p is calibrated if the
+    targets of all predictions of p have mean p.
+
+    Returns:
+        One row per non-empty bin. Columns: predicted and true (means), error (standard error of true), pairs (count).
+    """
+    predictions, values = probs.to_numpy().ravel(), targets.to_numpy().ravel()
+    bins = np.minimum((predictions / predictions.max() * num_bins).astype(int), num_bins - 1)
+    groups = pd.DataFrame({"predicted": predictions, "true": values}).groupby(bins)
+    table = groups.mean()
+    table["error"] = groups["true"].sem(ddof=0)
+    table["pairs"] = groups.size()
+    return table.reset_index(drop=True)

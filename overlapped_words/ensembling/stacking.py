@@ -1,0 +1,175 @@
+"""Stacking: fit weights of the members on validation clips, and compare them with the mean.
+
+Members are combined as softmax(sum of weight * log p + offset of the word). This is stacked generalization (Wolpert,
+Neural Networks 5, 1992) by multinomial regression on log-probabilities, a logarithmic opinion pool (Heskes, NIPS 1997).
+The sum of the weights acts as an inverse temperature (Guo et al., ICML 2017), so no separate calibration is needed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from overlapped_words.ensembling.combine import Tables, by_fold
+from overlapped_words.ensembling.ensemble_file import StackingWeights
+from overlapped_words.ensembling.metrics import kl_divergence
+from overlapped_words.errors import RunError
+from overlapped_words.messages import first_names
+from overlapped_words.runs.members import Member
+from overlapped_words.runs.tables import PROB_FLOOR
+
+PRIOR = 5.0  # strength of the prior in clips; 3 to 10 work equally well, see docs/ensemble_stage.md
+NUM_PARTS = 5  # parts of the validation clips for held-out predictions
+
+
+@dataclass(frozen=True)
+class FittedStacking(StackingWeights):
+    """Stacking weights and the combined tables that they give.
+
+    `tables` are those of `combine` with stacked predictions. Each validation clip is predicted with weights fitted on
+    other clips, so `val_kl` is what to expect on new clips.
+    """
+
+    tables: Tables
+
+
+def fit_stacking(members: Sequence[Member], tables: dict[str, Tables], combined: Tables) -> FittedStacking:
+    """Fit stacking weights on the validation tables of `members`.
+
+    In a cross-validation (`data.fold`), members that differ only in their fold share one weight, fitted on the
+    out-of-fold predictions of all clips. For the test clips it is divided equally among them.
+
+    Args:
+        members: the members to combine.
+        tables: their tables by name, from `overlapped_words.ensembling.combine.gather`.
+        combined: the mean of their tables, from `overlapped_words.ensembling.combine.combine`.
+
+    Raises:
+        RunError: too few validation clips, or folds with different members.
+    """
+    if len(combined.get("val_answers", ())) < NUM_PARTS:
+        raise RunError(
+            f"{members[0].path.parent}: combine=stacked needs at least {NUM_PARTS} validation clips; train with "
+            "data.val_fraction above 0, or use combine=mean"
+        )
+    # avg_seed0_fold0 and avg_seed0_fold1 share the weight of avg_seed0.
+    unfolded = {member.name: member.name.removesuffix(f"_fold{member.fold}") for member in members}
+    targets = combined["val_answers"].to_numpy()
+    probs = _validation_probs(members, tables, unfolded)
+    held_out = _cross_validate(probs, targets)
+    fitted, offsets = fit(probs, targets)
+
+    weight_of = dict(zip(dict.fromkeys(unfolded.values()), fitted.tolist(), strict=True))
+    num_folds = len({member.fold for member in members})
+    weights = {name: weight_of[shared] / num_folds for name, shared in unfolded.items()}
+    stacked = {"val_predictions": held_out}
+    if "predictions" in combined:
+        test = np.stack([tables[name]["predictions"].to_numpy() for name in weights])
+        stacked["predictions"] = pool(test, np.array(list(weights.values())), offsets)
+    return FittedStacking(
+        weights=weights,
+        offsets=dict(zip(combined["val_answers"].columns, offsets.tolist(), strict=True)),
+        floor=PROB_FLOOR,
+        val_kl=float(kl_divergence(targets, held_out).mean()),
+        mean_kl=float(kl_divergence(targets, combined["val_predictions"].to_numpy()).mean()),
+        tables=combined | {kind: _like(combined[kind], values) for kind, values in stacked.items()},
+    )
+
+
+def _validation_probs(members: Sequence[Member], tables: dict[str, Tables], unfolded: dict[str, str]) -> np.ndarray:
+    """Collect validation predictions of the K unfolded members, `(K, N, num_classes)`, in the order of `combine`."""
+    names = list(dict.fromkeys(unfolded.values()))
+    folds = [{unfolded[name]: own for name, own in group.items()} for group in by_fold(members, tables)]
+    if missing := [name for name in names if any(name not in fold for fold in folds)]:
+        raise RunError(
+            f"{members[0].path.parent}: {first_names(missing)} missing in some folds; train the missing members, "
+            "or use combine=mean"
+        )
+    return np.stack([np.concatenate([fold[name]["val_predictions"].to_numpy() for fold in folds]) for name in names])
+
+
+def _like(table: pd.DataFrame, values: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame(values, index=table.index, columns=table.columns)
+
+
+def _cross_validate(probs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Predict each part of the clips with weights fitted on the other parts; `(N, num_classes)`."""
+    held_out = np.empty_like(targets)
+    for part in np.array_split(np.random.default_rng(0).permutation(len(targets)), NUM_PARTS):
+        rest = np.setdiff1d(np.arange(len(targets)), part)
+        held_out[part] = pool(probs[:, part], *fit(probs[:, rest], targets[rest]))
+    return held_out
+
+
+def pool(probs: np.ndarray, weights: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Combine members' probabilities with stacking weights.
+
+    Args:
+        probs: `(M, N, num_classes)`.
+        weights: `(M,)`.
+        offsets: `(num_classes,)`.
+
+    Returns:
+        Probabilities `(N, num_classes)`.
+    """
+    return _softmax(np.tensordot(weights, _log(probs), axes=1) + offsets)
+
+
+def _log(probs: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(probs, PROB_FLOOR))
+
+
+def _softmax(scores: np.ndarray) -> np.ndarray:
+    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return odds / odds.sum(axis=1, keepdims=True)
+
+
+def fit(probs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fit weights `(M,)` and offsets `(num_classes,)` by minimizing the KL of the combined members.
+
+    The KL is convex in both, so Newton's method finds the unique minimum. A Gaussian prior around the members'
+    geometric mean (equal weights, no offsets) has the strength of PRIOR clips.
+
+    Args:
+        probs: the members' probabilities, `(M, N, num_classes)`.
+        targets: `(N, num_classes)`.
+    """
+    log_probs = _log(probs)
+    num_members, num_clips, num_classes = probs.shape
+    strength = PRIOR / num_clips
+    start = np.concatenate([np.full(num_members, 1 / num_members), np.zeros(num_classes)])
+
+    def predict(params: np.ndarray) -> np.ndarray:
+        return _softmax(np.tensordot(params[:num_members], log_probs, axes=1) + params[num_members:])
+
+    def loss(params: np.ndarray) -> float:
+        return kl_divergence(targets, predict(params)).mean() + strength / 2 * np.sum((params - start) ** 2)
+
+    params = start
+    for _ in range(100):  # five or six steps suffice unless a member is very poor
+        gradient, hessian = _derivatives(log_probs, predict(params), targets)
+        step = np.linalg.solve(hessian + strength * np.eye(len(params)), gradient + strength * (params - start))
+        if np.abs(step).max() < 1e-6:
+            break
+        while loss(params - step) > loss(params):  # backtrack
+            step /= 2
+        params = params - step
+    return params[:num_members], params[num_members:]
+
+
+def _derivatives(log_probs: np.ndarray, probs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return gradient and Hessian of the mean KL at the predictions `probs`; weights come first, then offsets.
+
+    With the log-probabilities centered by their mean under `probs`, the Hessian is the mean covariance of the terms
+    that the weights and offsets multiply.
+    """
+    num_members, num_clips, _ = log_probs.shape
+    error = probs - targets
+    gradient = np.concatenate([np.tensordot(log_probs, error, axes=2) / num_clips, error.mean(axis=0)])
+    centered = log_probs - (log_probs * probs).sum(axis=2, keepdims=True)
+    weighted = centered * probs
+    by_weights = weighted.reshape(num_members, -1) @ centered.reshape(num_members, -1).T / num_clips
+    by_offsets = np.diag(probs.mean(axis=0)) - probs.T @ probs / num_clips
+    mixed = weighted.mean(axis=1)
+    return gradient, np.block([[by_weights, mixed], [mixed.T, by_offsets]])

@@ -1,0 +1,121 @@
+"""Export a predictor to ONNX; write the file only if its probabilities match PyTorch's."""
+
+import json
+import logging
+import warnings
+from collections.abc import Sequence
+from copy import deepcopy
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+from torch import Tensor, nn
+
+from overlapped_words.errors import UserError
+from overlapped_words.export.portable_features import PortableMel
+from overlapped_words.inference.predictor import Predictor
+from overlapped_words.runs.files import write_bytes
+from overlapped_words.runs.reading import read_config
+
+TOLERANCE = 1e-4  # in probability
+BATCH_SIZES = (1, 3)  # to compare with
+
+
+def metadata(predictor: Predictor, checkpoints: Sequence[Path]) -> dict[str, str]:
+    """What a program that uses the file needs to know: words, sample rate, clip length, origin."""
+    config = read_config(checkpoints[0].parents[1])  # empty for a checkpoint outside of a run folder
+    return {
+        "words": json.dumps(predictor.class_names, ensure_ascii=False),
+        "sample_rate": str(predictor.sample_rate),
+        "num_samples": str(predictor.num_samples),
+        "members": str(len(checkpoints)),
+        **({"k": json.dumps(predictor.k)} if predictor.k else {}),
+        "recipe": config.get("name", "unknown"),
+        "version": f"overlapped-words {version('overlapped-words')}",
+    }
+
+
+class Exported(nn.Module):
+    """A predictor with the outputs of the file: the probabilities of the words and, if it varies, of their number."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        super().__init__()
+        self.predictor = deepcopy(predictor).cpu().eval()
+        front_ends: Any = self.predictor.front_ends
+        self.predictor.front_ends = nn.ModuleList(map(PortableMel, front_ends))
+
+    def forward(self, waveforms: Tensor) -> tuple[Tensor, ...]:
+        logits = self.predictor.to_logits(waveforms)
+        probs = self.predictor.to_probs(logits)
+        return (probs, self.predictor.num_words(logits)) if self.predictor.k_varies else (probs,)
+
+
+def to_onnx(predictor: Predictor, metadata: dict[str, str]) -> torch.onnx.ONNXProgram:
+    """Export `waveforms` (batch, num_samples) -> `probs` (batch, num_classes), float32, for batches of any size.
+
+    If the number of words varies, the second output is `num_words` (batch, max_k - min_k + 1), its distribution.
+    """
+    for name in ("torch.onnx", "onnxscript"):  # warnings about packages and operators that the graph does not need
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # from PyTorch's own calls
+        program = torch.onnx.export(
+            Exported(predictor).eval(),
+            (torch.zeros(2, predictor.num_samples),),  # a batch of one would fix the batch size in the graph
+            input_names=["waveforms"],
+            output_names=["probs", *["num_words"] * predictor.k_varies],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None  # it is None only without dynamo
+    ClearMetadataAndDocStringPass()(program.model)  # every node's stack trace, with folders of this machine
+    program.model.metadata_props.update(metadata)
+    return program
+
+
+def write_checked(
+    program: torch.onnx.ONNXProgram, path: Path, predictor: Predictor, waveforms: dict[str, np.ndarray]
+) -> float:
+    """Write the file, replacing an older one. Return the largest difference in probability from PyTorch.
+
+    Raises:
+        UserError: the difference on one of the `waveforms` exceeds TOLERANCE, or the disk is full; an older file stays.
+    """
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / path.name
+        program.save(file, external_data=False)
+        differences = compare(file, predictor, waveforms)
+        worst = max(differences, key=differences.__getitem__)
+        if not differences[worst] <= TOLERANCE:  # also true for NaN
+            raise UserError(
+                f"{path}: not written, its probabilities differ from PyTorch's by {differences[worst]:.1e} "
+                f"({worst}), more than {TOLERANCE:.0e}; try other versions of torch and onnxruntime"
+            )
+        write_bytes(path, file.read_bytes())
+    return differences[worst]
+
+
+def start_session(path: Path, num_threads: int) -> onnxruntime.InferenceSession:
+    """Load a file on the CPU. onnxruntime's own number of threads ignores the cores that a Slurm job may use."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = num_threads
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def compare(path: Path, predictor: Predictor, waveforms: dict[str, np.ndarray]) -> dict[str, float]:
+    """Name of a waveform -> the largest difference in probability between the file and `predictor`."""
+    session = start_session(path, torch.get_num_threads())
+    inputs = np.stack(list(waveforms.values()))
+    expected = predictor.cpu().predict(torch.from_numpy(inputs)).columns
+    largest = np.zeros(len(inputs))
+    for size in BATCH_SIZES:
+        batches = [inputs[start : start + size] for start in range(0, len(inputs), size)]
+        columns = np.concatenate([np.hstack(session.run(None, {"waveforms": batch})) for batch in batches])
+        largest = np.maximum(largest, np.abs(columns - expected).max(axis=1))
+    return dict(zip(waveforms, largest.tolist(), strict=True))

@@ -1,0 +1,95 @@
+"""Trained networks in one safetensors file: their weights, and their settings as JSON in its metadata.
+
+Nothing is unpickled, so the file cannot run code. Weights are named `<member>.<name in the state dict>`.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+
+from datamodules.audio_files import is_lfs_pointer
+from overlapped_words.ensembling.ensemble_file import StackingWeights
+from overlapped_words.errors import RunError
+from overlapped_words.inference.member import Checkpoint, check_sizes, check_weights, read_checkpoint
+from overlapped_words.inference.stacking import find_stacking_weights
+from overlapped_words.runs.files import write_bytes
+
+SUFFIX = ".safetensors"
+MAX_MEMBERS = 1_000
+
+
+class SavedNetworks(NamedTuple):
+    """The content of a file: members in their order, and the weights that stack them; None averages."""
+
+    members: list[Checkpoint]
+    stacking: StackingWeights | None
+
+
+def write_networks(path: Path, networks: SavedNetworks, half: bool) -> None:
+    """Write trained networks, replacing an older file.
+
+    Args:
+        half: store the weights in 16 bits, which halves the file.
+    """
+    settings = [member._replace(weights={})._asdict() for member in networks.members]
+    metadata = {
+        "format": "overlapped-words",
+        "version": version("overlapped-words"),
+        "members": json.dumps(settings, ensure_ascii=False),
+        "stacking": json.dumps(networks.stacking and asdict(networks.stacking), ensure_ascii=False),
+    }
+    weights = {
+        f"{i}.{name}": (tensor.half() if half and tensor.is_floating_point() else tensor).contiguous()
+        for i, member in enumerate(networks.members)
+        for name, tensor in member.weights.items()
+    }
+    write_bytes(path, save(weights, metadata))
+
+
+def read_networks(path: Path) -> SavedNetworks:
+    """Read and check a file of `write_networks` without building its networks; weights are float32.
+
+    Raises:
+        RunError: it is not such a file, or asks for absurd sizes.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata, names = file.metadata(), file.keys()
+            settings, stacking = json.loads(metadata["members"]), json.loads(metadata["stacking"])
+            if not 1 <= len(settings) <= MAX_MEMBERS:
+                raise RunError(f"its number of members is {len(settings)}, not 1 to {MAX_MEMBERS}")
+            weights: list[dict[str, torch.Tensor]] = [{} for _ in settings]
+            for name in names:
+                member, _, key = name.partition(".")
+                tensor = file.get_tensor(name)
+                weights[int(member)][key] = tensor.float() if tensor.is_floating_point() else tensor
+        members = [Checkpoint(**{**own, "weights": tensors}) for own, tensors in zip(settings, weights, strict=True)]
+        for member in members:
+            check_sizes(member)
+            check_weights(member, path.stat().st_size)
+        return SavedNetworks(members, StackingWeights(**stacking) if stacking else None)
+    except RunError as error:
+        raise RunError(f"{path}: {error}; give a file that export.py wrote") from error
+    except Exception as error:  # any, on bytes that are not such a file
+        what = "not a safetensors file of export.py, or a damaged one; give another, or export it again"
+        if is_lfs_pointer(path):
+            what = "a Git LFS pointer, not the file; fetch it: git lfs pull"
+        raise RunError(f"{path}: {what}") from error
+
+
+def read_trained(files: Sequence[Path]) -> SavedNetworks:
+    """Read one file of `write_networks`, or the checkpoints of a run or a sweep with their stacking weights.
+
+    Raises:
+        RunError: as `read_networks`, `read_checkpoint` and `find_stacking_weights`.
+    """
+    if files[0].suffix == SUFFIX:
+        return read_networks(files[0])
+    return SavedNetworks([read_checkpoint(file) for file in files], find_stacking_weights(files))

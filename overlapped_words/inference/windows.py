@@ -1,0 +1,42 @@
+"""Cut a long recording into overlapping windows, each as long as a clip."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from datamodules.recordings import fit_length
+from overlapped_words.errors import DataError
+
+
+def check_hop(hop: float) -> None:
+    """Check the time from one window to the next, `hop` seconds.
+
+    Raises:
+        DataError: it is not a number, or out of range.
+    """
+    if isinstance(hop, bool) or not isinstance(hop, int | float) or not 0.01 <= hop <= 1:
+        raise DataError(f"hop is {hop!r}; give 0.01 to 1 seconds, for example hop=0.25")
+
+
+def cut_windows(blocks: Iterable[np.ndarray], num_samples: int, hop: int) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Blocks `(T,)` of one recording, in order -> (first sample, end, samples `(num_samples,)`) of each window.
+
+    Windows start every `hop` samples, and an additional one ends with the recording. A recording shorter than
+    `num_samples` gives one window, padded with zeros as in training. Keeps at most one block in memory.
+    """
+    buffer, offset = np.zeros(0, np.float32), 0  # samples that later windows may need, and the position of the first
+    start = end = 0  # start of the next window, end of the previous one
+    for block in blocks:
+        buffer = np.concatenate([buffer, block])
+        while start + num_samples <= offset + len(buffer):
+            end = start + num_samples
+            yield start, end, buffer[start - offset : end - offset]
+            start += hop
+        # Keep num_samples at least: the last window may reach back before `start`.
+        used = max(0, min(start - offset, len(buffer) - num_samples))
+        buffer, offset = buffer[used:], offset + used
+    length = offset + len(buffer)
+    if end == 0:
+        yield 0, length, fit_length(buffer, num_samples)
+    elif end < length:
+        yield length - num_samples, length, buffer[-num_samples:]

@@ -1,0 +1,93 @@
+"""Format parts of messages: counts, sizes, lists of names, text that is safe to print."""
+
+import logging
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+# Old names of settings, and what replaces them.
+RENAMED = {
+    "callbacks.history": "callbacks.epoch_csv",
+    "callbacks.teacher": "teacher=FOLDER and teacher_weight=NUMBER",
+    "freq_width": "freq_mask_param",
+    "time_width": "time_mask_param",
+}
+# The same for classes, which are values of settings.
+RENAMED_CLASSES = {
+    "lightning_modules.checkpoint.WholeCheckpointIO": "overlapped_words.training.checkpoint_io.AtomicCheckpointIO",
+    "lightning_modules.dashboard.Dashboard": "overlapped_words.training.dashboard.Dashboard",
+    "lightning_modules.history.History": "overlapped_words.training.epoch_csv.EpochCSVLogger",
+    "lightning_modules.sweep.Sweep": "overlapped_words.training.sweep.Sweep",
+}
+# Options of groups that were removed, and what replaces them.
+REMOVED_OPTIONS = {"augment=light": "augment=warp", "experiment=small": "experiment=best"}
+JOINERS = "\u200c\u200d"  # not printable for Python, but part of Persian and Indic words
+
+
+def first_names(names: Iterable[str]) -> str:
+    """Up to three names and the number of the rest: `a, b, c and 2 more`."""
+    names = [printable(name) for name in names]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") if names else "none"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 recording`, `1,000 recordings`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def split_size(size: Mapping[str, int]) -> str:
+    """The size of a split: `2,016 recordings by 34 speakers`."""
+    return " by ".join(count(number, noun.removesuffix("s")) for noun, number in size.items())
+
+
+def renamed(setting: str) -> str:
+    """The error for the old name of a setting, or of a setting in a group that has an old name; empty for others."""
+    for old, new in RENAMED.items():
+        if f".{old}." in f".{setting}.":
+            return f"{setting} was renamed; use {new}"
+    return ""
+
+
+def printable(text: str) -> str:
+    r"""Escape control characters: `\x1b[2J` instead of a cleared terminal."""
+    return "".join(c if c.isprintable() or c in JOINERS else c.encode("unicode_escape").decode() for c in text)
+
+
+def duration(seconds: float) -> str:
+    """A time in its two largest units: `42 s`, `1 min 3 s`, `2 h 10 min`."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def no_room(path: Path, size: int | None = None) -> str:
+    """The message for a full disk: the file, its size if known, the free space and what to do."""
+    free = file_size(shutil.disk_usage(path.parent).free)
+    space = f"{free} are free" if size is None else f"it needs {file_size(size)} and {free} are free"
+    return f"{path}: no space left on the disk; {space}; free some space and repeat the command"
+
+
+def file_size(size: int) -> str:
+    """Bytes as `0.9 kB`, `18.5 MB` or `3,200.0 MB`."""
+    return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
+
+
+@contextmanager
+def grouped(log: logging.Logger) -> Iterator[None]:
+    """Log repeated warnings once, at the end: its argument (`%s`) is then up to three of the names."""
+    names: dict[str, list[str]] = defaultdict(list)
+
+    def collect(record: logging.LogRecord) -> bool:
+        names[record.msg] += map(str, record.args or ())
+        return False
+
+    log.addFilter(collect)
+    try:
+        yield
+    finally:
+        log.removeFilter(collect)
+        for message, files in names.items():
+            log.warning(message, first_names(sorted(files)))  # sorted, because threads add them in any order

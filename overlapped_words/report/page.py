@@ -1,0 +1,124 @@
+"""Build report.html: a single file with tables, plots and audio that works offline."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from overlapped_words.ensembling import diversity, errors
+from overlapped_words.ensembling.any_word import average_any_word, false_alarms
+from overlapped_words.ensembling.ensemble import Ensemble
+from overlapped_words.ensembling.metrics import kl_divergence
+from overlapped_words.messages import count
+from overlapped_words.report import examples, report_plots, summary
+from overlapped_words.report.template import render
+from overlapped_words.runs.members import Member
+from overlapped_words.runs.reading import read_epochs
+
+if TYPE_CHECKING:
+    from datamodules.clips import Splits
+
+NUM_PAIRS = 15  # of confused words
+
+
+def build(ensemble: Ensemble, metrics: pd.DataFrame, load: Callable[[Member], Splits] = examples.load_splits) -> str:
+    """Build the page of an ensemble.
+
+    It covers the test clips if their targets are known, otherwise the validation clips. Without any targets, it shows
+    the predictions for the test clips.
+
+    Args:
+        metrics: from `overlapped_words.report.summary.metrics_table`.
+        load: returns the data that a member was trained with, for its audio.
+    """
+    combined = ensemble.combined
+    use_test = "test_answers" in combined or "val_answers" not in combined
+    kind, targets_kind = ("predictions", "test_answers") if use_test else ("val_predictions", "val_answers")
+    probs, targets = combined[kind], combined.get(targets_kind)
+    plots = _curves(ensemble.members)
+    if targets is None:
+        means = probs.mean().sort_values(ascending=False)
+        plots["mean_probs"] = report_plots.bars(means.index, means, "mean probability", "%{x:.4f}")
+    else:
+        plots |= _gains(ensemble, kind, targets) | _errors(targets, probs)
+    if (any_word := average_any_word(ensemble.members)) is not None:
+        plots["false_alarms"] = report_plots.false_alarms(false_alarms(any_word))
+    best, worst = examples.best_and_worst(probs, targets)
+    audio, missing_audio = examples.find_audio(ensemble, kind, [clip.id for clip in best + worst], load)
+    return render(
+        "report.html",
+        title=ensemble.title,
+        headline=summary.headline(metrics),
+        cells=summary.cells(metrics),
+        num_members=len(ensemble.members),
+        left_out=ensemble.errors,
+        split="test" if use_test else "validation",
+        num_clips=len(probs),
+        has_targets=targets is not None,
+        plots={name: json.loads(plot.to_json()) for name, plot in plots.items()},
+        themes=report_plots.THEMES,
+        script=_packed_script(),
+        best=best,
+        worst=worst,
+        audio=audio,
+        missing_audio=missing_audio,
+    )
+
+
+def _curves(members: Sequence[Member]) -> dict[str, go.Figure]:
+    """Plot the training curves that the members have."""
+    epochs = [read_epochs(member.path / "metrics.csv") for member in members]
+    titles = {"train/loss": ("loss", "training loss"), "val/kl": ("val_kl", "validation KL (nats)")}
+    return {
+        name: report_plots.epoch_curves(members, epochs, column, title)
+        for column, (name, title) in titles.items()
+        if any(column in table for table in epochs)
+    }
+
+
+def _gains(ensemble: Ensemble, kind: str, targets: pd.DataFrame) -> dict[str, go.Figure]:
+    """Plot the gain from averaging; nothing for a single member."""
+    probs = diversity.member_probs(ensemble.members, ensemble.tables, kind)  # (M, N, num_classes)
+    if len(probs) == 1:
+        return {}
+    values = targets.to_numpy()
+    names = [member.name for member in ensemble.members]
+    if len(names) > len(probs):  # cross-validation: members of different folds are joined
+        names = [f"member {i + 1} of each fold" for i in range(len(probs))]
+    kls = np.array([kl_divergence(values, own).mean() for own in probs])
+    curves = diversity.kl_by_number(values, probs)
+    return {
+        "diversity": report_plots.diversity(names, kls, ensemble=curves[0, -1]),
+        "by_number": report_plots.kl_by_number(curves),
+    }
+
+
+def _errors(targets: pd.DataFrame, probs: pd.DataFrame) -> dict[str, go.Figure]:
+    """Plot recall and KL per word, calibration and, if there are any, confused pairs of words."""
+    words = errors.by_word(targets, probs)
+    pairs = errors.confusions(targets, probs)[:NUM_PAIRS]
+    names = [f"{missed} → {predicted}" for missed, predicted in zip(pairs["missed"], pairs["predicted"], strict=True)]
+    clips = [count(number, "clip") for number in words["clips"]]
+    plots = {
+        "recall": report_plots.bars(words["word"], words["recall"], "recall", "%{x:.1%} of %{customdata}", clips),
+        "word_kl": report_plots.bars(words["word"], words["kl"], "KL (nats)", "%{x:.4f} in %{customdata}", clips),
+        "reliability": report_plots.reliability(errors.reliability(targets, probs)),
+    }
+    if names:
+        plots["pairs"] = report_plots.bars(names, pairs["clips"], "clips", "%{x:.1f} clips")
+    return plots
+
+
+@cache
+def _packed_script() -> str:
+    """plotly.js, gzip in base64: 2 MB instead of 5."""
+    return b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()

@@ -1,0 +1,48 @@
+"""Atomic file writing: a reader sees the old content or the new content, never part of a file."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from uuid import uuid4
+
+from overlapped_words.errors import DISK_FULL, RunError
+from overlapped_words.messages import no_room
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace one file, as `write_files` does."""
+    write_files({path: text.encode()})
+
+
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Replace one file, as `write_files` does."""
+    write_files({path: content})
+
+
+def write_files(contents: Mapping[Path, bytes | memoryview]) -> None:
+    """Write all files under temporary names, then rename them. An error leaves the old files unchanged.
+
+    Raises:
+        RunError: the disk is full, or a folder cannot be written.
+    """
+    # Random names: containers that share a folder may reuse process ids, and a predictable name could be a link that
+    # someone else put there.
+    temporary = {path: path.with_name(f".{path.name}.{uuid4().hex}.tmp") for path in contents}
+    path = Path()
+    try:
+        for path, content in contents.items():
+            temporary[path].write_bytes(content)
+        for path in contents:
+            os.replace(temporary[path], path)
+    except OSError as error:
+        _remove(temporary)  # before the free space is read
+        if error.errno in DISK_FULL:
+            raise RunError(no_room(path, len(contents[path]))) from error
+        raise RunError(f"{path}: cannot be written ({error.strerror}); check its folder and permissions") from error
+    finally:
+        _remove(temporary)
+
+
+def _remove(temporary: Mapping[Path, Path]) -> None:
+    for path in temporary.values():
+        path.unlink(missing_ok=True)

@@ -1,0 +1,128 @@
+"""The members of an ensemble in a folder: their status and their tables."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from overlapped_words.errors import RunError
+from overlapped_words.messages import first_names, printable
+from overlapped_words.runs.folder import RunFolder
+from overlapped_words.runs.names import MemberName, parse_member_name
+from overlapped_words.runs.reading import RETRAIN, Metrics
+from overlapped_words.runs.status import Status
+from overlapped_words.runs.tables import difference, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# The tables of a member by file name without `.csv`: predictions, and the targets of each.
+TARGETS_OF = {"predictions": "test_answers", "val_predictions": "val_answers"}
+TABLES = (*TARGETS_OF.keys(), *TARGETS_OF.values())
+
+REMEDIES: dict[str, str] = {
+    Status.RUNNING: "not complete, still training; wait until it finishes",
+    Status.INTERRUPTED: "not complete, it was interrupted; repeat its train.py command to resume it",
+    Status.WAITING: "not complete, its sweep has not started it yet; wait, or delete its folder if the sweep has ended",
+    Status.STOPPED: "not complete, trainer.max_time stopped it; repeat its train.py command with a longer one",
+    Status.NOT_STARTED: "its sweep ended before it started; repeat the sweep's command to train it",
+    Status.FAILED: "not complete, its training failed ({error}); fix the cause and repeat its train.py command",
+}
+NO_METRICS = "not complete, its metrics.json is missing; repeat its train.py command"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One trained network's folder, `<pool>_seed<seed>/` or, in a cross-validation, `<pool>_seed<seed>_fold<fold>/`.
+
+    `status` is a `Status`, or another text that metrics.json gives. `fault` is the message that says why the member
+    cannot be used; it is empty for a complete member. `last_heartbeat` is a time in seconds, 0 without one.
+    """
+
+    path: Path
+    name: str
+    pool: str
+    seed: int
+    fold: int | None
+    status: str
+    metrics: Metrics
+    fault: str = ""
+    last_heartbeat: float = 0.0
+
+
+def folder_name(folder: Path) -> str:
+    """The name of a folder, also of `Path()`, safe to print."""
+    return printable(os.path.basename(os.path.abspath(folder)))
+
+
+def find_members(run_dir: Path) -> list[Member]:
+    """The members in a sweep's folder, by pool, seed and fold; a member's own folder gives a list of one.
+
+    Other folders, such as a launcher's `.submitit`, are skipped.
+
+    Raises:
+        RunError: the folder does not exist or has no members; the message names folders nearby that have some.
+    """
+    run_dir = Path(run_dir)
+    if run_dir.is_dir():
+        folders = [run_dir] if _is_member(run_dir) else [path for path in run_dir.iterdir() if _is_member(path)]
+        if folders:
+            return sorted(map(read_member, folders), key=_rank)
+    roots = (run_dir, run_dir.parent, Path("outputs"))
+    candidates = (sorted({str(file.parent.parent) for file in root.glob("*/*/metrics.json")}) for root in roots)
+    nearby = next(filter(None, candidates), [])
+    hint = f"members are in {first_names(nearby)}" if nearby else "train.py creates them"
+    raise RunError(f"{run_dir}: {'no members in it' if run_dir.is_dir() else 'no such folder'}; {hint}")
+
+
+def _is_member(folder: Path) -> bool:
+    """Whether a run was here. A run that was rejected at once leaves only settings and a log."""
+    results = ("checkpoints/last.ckpt", *(f"{table}.csv" for table in TABLES))
+    trained = (folder / ".hydra").is_dir() and any((folder / name).exists() for name in results)
+    return (folder / "metrics.json").exists() or trained
+
+
+def _rank(member: Member) -> tuple:
+    return member.pool, member.seed, member.fold is not None, member.fold, member.name
+
+
+def read_member(folder: Path) -> Member:
+    """The member in `folder`, with any status."""
+    run, name = RunFolder(folder), folder_name(folder)
+    try:
+        metrics, status = run.metrics, run.status
+    except RunError as error:
+        return Member(folder, name, *parse_member_name(name), Status.UNREADABLE, {}, str(error))
+    if not metrics:
+        fault = f"{folder}: {NO_METRICS}"
+        return Member(folder, name, *parse_member_name(name), Status.UNREADABLE, metrics, fault)
+    origin = MemberName(metrics["pool"], metrics["seed"], metrics.get("fold"))
+    if status == Status.COMPLETE:
+        return Member(folder, name, *origin, status, metrics)
+    remedy = REMEDIES.get(status, f"not complete, metrics.json gives its status as {status}; {RETRAIN}")
+    fault = f"{folder}: {remedy}".replace("{error}", error_of(metrics))
+    return Member(folder, name, *origin, status, metrics, fault, run.last_heartbeat)
+
+
+def error_of(metrics: Metrics) -> str:
+    """Why a run failed, on one line."""
+    return " ".join((metrics.get("error") or "see train.log").split())
+
+
+def read_tables(member: Member) -> "dict[str, pd.DataFrame]":
+    """The tables in TABLES that the member has, by file name without `.csv`.
+
+    Raises:
+        RunError: no table, a file that is not a table of distributions, or predictions and targets of different clips.
+    """
+    tables = {name: read_table(path) for name in TABLES if (path := member.path / f"{name}.csv").is_file()}
+    if not tables.keys() & TARGETS_OF.keys():
+        raise RunError(f"{member.path}: neither predictions.csv nor val_predictions.csv; {RETRAIN}")
+    if "val_predictions" in tables and "val_answers" not in tables:
+        raise RunError(f"{member.path}: val_predictions.csv but no val_answers.csv; {RETRAIN}")
+    for predictions, targets in TARGETS_OF.items():
+        if targets in tables and predictions not in tables:
+            raise RunError(f"{member.path}: {targets}.csv but no {predictions}.csv; {RETRAIN}")
+        if targets in tables and (text := difference(tables[predictions], tables[targets])):
+            raise RunError(f"{member.path / predictions}.csv: {text} than {targets}.csv; {RETRAIN}")
+    return tables

@@ -1,0 +1,58 @@
+"""All settings of predict.py."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import model_validator
+from pydantic.dataclasses import dataclass
+from typing_extensions import Self
+
+from overlapped_words.settings.fields import CLOSED, Device, ExistingPath, Flag, Hop, Path, whole
+from overlapped_words.settings.trained import Trained
+
+
+@dataclass(config=CLOSED, kw_only=True)
+class Predict(Trained):
+    """Recordings to words."""
+
+    input: ExistingPath
+    """A recording, a folder of recordings, or a list of them (.txt, one path per line)."""
+    output: Path | None
+    """The table (CSV); null: none for one recording, else predictions.csv or timeline.csv."""
+    overwrite: Flag
+    """Replace an output that exists, which is an error otherwise."""
+    skip_unreadable: Flag
+    """Leave out recordings that cannot be read, and name them, instead of an error."""
+    top: Annotated[int, whole(1)]
+    """Likely words shown for one recording."""
+    tta: Annotated[int, whole(1, 1000)]
+    """Test-time augmentation: the mean over this many time shifts of up to 25 ms."""
+    hop: Hop | None
+    """Seconds from one window to the next in long recordings; null takes one second of each recording."""
+    plot: Flag
+    """Draw each timeline."""
+    batch_size: Annotated[int, whole(1, 100_000)]
+    """Windows or clips per step."""
+    device: Device
+    """`auto` takes a GPU where there is one."""
+    shards: Annotated[int, whole(1, 1_000_000)]
+    """Parts to predict the input in."""
+    shard: Annotated[int, whole(0)]
+    """Which of the parts, from 0 on."""
+
+    @model_validator(mode="after")
+    def check_together(self) -> Self:
+        if self.shard >= self.shards:
+            raise ValueError(
+                f"shard is {self.shard}, outside of {self.shards} shards; give one from 0 to {self.shards - 1}"
+            )
+        if self.shards > 1 and self.output is None:
+            raise ValueError(f"{self.shards} shards have no table to be merged into; give output=FILE")
+        if self.plot and (self.hop is None or self.shards > 1):
+            raise ValueError("plot is true; add hop=0.25 or the like, and leave out shards")
+        return self
+
+    def unused(self) -> Iterator[tuple[str, str]]:
+        """Settings, or groups of them, that have no effect, each with the reason."""
+        if self.output or self.hop is not None:
+            yield "top", f"{'hop' if self.output is None else 'output'} writes the probabilities of all words"

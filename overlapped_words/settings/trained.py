@@ -1,0 +1,29 @@
+"""Which trained network a script uses."""
+
+from pydantic import model_validator
+from pydantic.dataclasses import dataclass
+from typing_extensions import Self
+
+from overlapped_words.pretrained import PRETRAINED
+from overlapped_words.settings.fields import CLOSED, ExistingFile, RunPath
+
+
+@dataclass(config=CLOSED, kw_only=True)
+class Trained:
+    """Either of two settings, or neither for the network that comes with the project."""
+
+    run_dir: RunPath | None
+    """The folder of a run, or of a sweep: then the ensemble of its members."""
+    ckpt_path: ExistingFile | None
+    """One checkpoint, or a file of export.py format=safetensors."""
+
+    @model_validator(mode="after")
+    def check_not_both(self) -> Self:
+        if self.run_dir is not None and self.ckpt_path is not None:
+            raise ValueError("give either run_dir=FOLDER (a run or a sweep) or ckpt_path=FILE")
+        return self
+
+    @property
+    def path(self) -> str:
+        """The one that is given, or the network that comes with the project."""
+        return self.run_dir or self.ckpt_path or str(PRETRAINED)

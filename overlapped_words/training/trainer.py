@@ -1,0 +1,68 @@
+"""Build Lightning's Trainer from the settings."""
+
+import logging
+import sys
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from hydra.utils import instantiate
+from lightning import Trainer
+
+from overlapped_words.settings import as_dict, blame
+from overlapped_words.settings.plugin import Plugin
+from overlapped_words.settings.train import Train
+from overlapped_words.training.ending import RaiseAgain, epoch_timer
+from overlapped_words.training.hparams import LogSettings
+
+
+def build_trainer(cfg: Train, devices: Any, has_val: bool) -> Trainer:
+    """The trainer with its callbacks and loggers, without the callbacks that have no effect in this run."""
+    # A fast_dev_run writes nothing, but MLflow's logger makes a database.
+    loggers = [] if cfg.trainer.fast_dev_run else instantiate_all("logger", cfg.logger)
+    useful = {
+        "best": has_val,  # without validation, the last checkpoint is the result
+        "learning_rate": bool(loggers),
+        "progress": sys.stdout.isatty() and getattr(cfg.trainer, "enable_progress_bar", True),
+    }
+    callbacks = {name: plugin for name, plugin in cfg.callbacks.items() if plugin and useful.get(name, True)}
+    with blame("trainer"):
+        return instantiate(
+            as_dict(cfg.trainer),
+            devices=devices,
+            max_time=None,  # Lightning's own timer stops within an epoch
+            callbacks=[
+                *instantiate_all("callbacks", callbacks),
+                LogSettings(as_dict(cfg)),
+                RaiseAgain(),
+                *epoch_timer(cfg.trainer.max_time),
+            ],
+            logger=loggers,
+            enable_progress_bar="progress" in callbacks,
+        )
+
+
+def instantiate_all(group: str, plugins: Mapping[str, Plugin | None]) -> list[Any]:
+    """The objects that the settings of a group describe, without those that are null."""
+    objects = []
+    for name, plugin in plugins.items():
+        if plugin:
+            with blame(f"{group}.{name}"):
+                objects.append(instantiate(as_dict(plugin)))
+    return objects
+
+
+def silence_lightning() -> None:
+    """Suppress Lightning's messages about devices, its products and its own use of torch; keep its other warnings."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    logging.getLogger("lightning.pytorch.loggers.mlflow").setLevel(logging.ERROR)  # a new experiment is no problem
+    for message in (
+        "LeafSpec",
+        "does not have many workers",  # whole batches come from memory maps, so few workers are enough
+        "exists and is not empty",  # the checkpoint folder of a resumed run
+        "`srun` command is available",  # a login node of a cluster
+        "smaller than the logging interval",
+        "across ranks is zero",  # no validation split
+        "is not supported by the model summary",  # the summary is off
+    ):
+        warnings.filterwarnings("ignore", message=f".*{message}.*")
