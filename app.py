@@ -18,17 +18,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import hydra
-from omegaconf import DictConfig
-
-from overlapped_words import cli
+from overlapped_words.cli import run
 from overlapped_words.errors import SettingError
 from overlapped_words.pretrained import PRETRAINED
+from overlapped_words.settings.app import App
 
 if TYPE_CHECKING:
     import gradio as gr
-
-    from overlapped_words.settings.app import App
 
 # Content security policy: browsers load scripts, fonts and images from this server only.
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
@@ -55,7 +51,7 @@ class LocalOnly:
         await app(scope, receive, send_with_policy)
 
 
-def serve(cfg: "App", uploads: str) -> "gr.Blocks":
+def serve(cfg: App, uploads: str) -> "gr.Blocks":
     """Serve the page in the background; `uploads` is the folder for visitors' files.
 
     Raises:
@@ -115,12 +111,7 @@ def prepare_environment(uploads: str) -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log that request
 
 
-@hydra.main(version_base="1.3", config_path="conf", config_name="app")
-def main(cfg: DictConfig) -> None:
-    from overlapped_words.settings import check
-    from overlapped_words.settings.app import App
-
-    settings = check(App, cfg)
+def main(settings: App) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # without this, a kill would leave the uploads
     with TemporaryDirectory() as uploads:
         page = serve(settings, uploads)
@@ -129,4 +120,4 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    run(main, App)

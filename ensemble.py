@@ -8,18 +8,15 @@ python ensemble.py run_dir=outputs/winner status=true       # only show the stat
 python ensemble.py run_dir=outputs/winner html=false        # skip report.html, which needs plotly and the data
 """
 
-import hydra
-from omegaconf import DictConfig
-
-from overlapped_words import cli
+from overlapped_words.cli import run
+from overlapped_words.settings.ensemble import Ensemble
 
 
-@hydra.main(version_base="1.3", config_path="conf", config_name="ensemble")
-def main(cfg: DictConfig) -> None:
-    from overlapped_words.report import report  # pandas takes as long as the rest of --help or of a mistyped override
+def main(settings: Ensemble) -> None:
+    from overlapped_words.report import report  # pandas takes as long as the rest of --help
 
-    report.main(cfg)
+    report.run(settings)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    run(main, Ensemble)

@@ -12,20 +12,14 @@ python predict.py -m shards=8 'shard=range(8)' run_dir=outputs/demo input=folder
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import hydra
-from omegaconf import DictConfig
-
-from overlapped_words import cli
+from overlapped_words.cli import run
 from overlapped_words.inference.inputs import find_inputs
 from overlapped_words.inference.outputs import check_writable, plot_paths
-
-if TYPE_CHECKING:
-    from overlapped_words.settings.predict import Predict
+from overlapped_words.settings.predict import Predict
 
 
-def predict(cfg: "Predict") -> None:
+def predict(cfg: Predict) -> None:
     """Print the likely words of one recording, or write a table of probabilities, or one shard of it.
 
     Raises:
@@ -42,17 +36,6 @@ def predict(cfg: "Predict") -> None:
     predictions.run(cfg, inputs, None if words_only else output, plots)
 
 
-@hydra.main(version_base="1.3", config_path="conf", config_name="predict")
-def main(cfg: DictConfig) -> None:
-    from overlapped_words.settings import check  # as in train.py
-    from overlapped_words.settings.predict import Predict
-    from overlapped_words.settings.unused import warn_unused
-
-    settings = check(Predict, cfg)
-    warn_unused(settings)
-    predict(settings)
-
-
 if __name__ == "__main__":
     warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/")  # as in train.py
-    cli.run(main)
+    run(predict, Predict)

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from datamodules.noise import colored_noise
+from overlapped_words.settings.fields import Count, Fraction, Index, NotNegative, Pair
 
 
 def _mask(size: int, max_width: int, batch_size: int, device: torch.device, generator: Generator | None) -> Tensor:
@@ -37,7 +38,7 @@ class AddNoise(nn.Module):
         p: probability that a waveform gets noise.
     """
 
-    def __init__(self, snr_db: Sequence[float], p: float) -> None:
+    def __init__(self, snr_db: Pair, p: Fraction) -> None:
         super().__init__()
         self.snr_db, self.p = tuple(snr_db), p
 
@@ -62,7 +63,7 @@ class SpecAugment(nn.Module):
     Source: arXiv 1904.08779, with the notebook's sizes.
     """
 
-    def __init__(self, freq_mask_param: int, time_mask_param: int, freq_masks: int, time_masks: int) -> None:
+    def __init__(self, freq_mask_param: Index, time_mask_param: Index, freq_masks: Index, time_masks: Index) -> None:
         super().__init__()
         self.freq_mask_param, self.time_mask_param = freq_mask_param, time_mask_param
         self.freq_masks, self.time_masks = freq_masks, time_masks
@@ -82,7 +83,7 @@ class SpecAugment(nn.Module):
 class RandomCrop(nn.Module):
     """Zero-pad all four sides by `padding` and crop to the original size at offsets uniform in [0, 2 * padding)."""
 
-    def __init__(self, padding: int) -> None:
+    def __init__(self, padding: Count) -> None:
         super().__init__()
         self.padding = padding
 
@@ -109,7 +110,9 @@ class RandomWarp(nn.Module):
     Interspeech 2015), here applied to features, where one resampling does both.
     """
 
-    def __init__(self, freq_scale: float, time_scale: float, freq_shift: float, time_shift: float) -> None:
+    def __init__(
+        self, freq_scale: NotNegative, time_scale: NotNegative, freq_shift: Fraction, time_shift: Fraction
+    ) -> None:
         super().__init__()
         self.freq_scale, self.time_scale = freq_scale, time_scale
         self.freq_shift, self.time_shift = freq_shift, time_shift
@@ -134,7 +137,7 @@ class Mixup(nn.Module):
         low, high: the weight of the other clip is uniform in [low, high].
     """
 
-    def __init__(self, p: float, low: float, high: float) -> None:
+    def __init__(self, p: Fraction, low: Fraction, high: Fraction) -> None:
         super().__init__()
         self.p, self.low, self.high = p, low, high
 

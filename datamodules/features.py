@@ -1,13 +1,16 @@
 """The front end: multi-resolution mel spectrograms."""
 
 from collections.abc import Sequence
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge, Le, MaxLen, MinLen
 from torch import Tensor, nn
 from torchaudio.functional import melscale_fbanks
 
-from datamodules.waveforms import SAMPLE_RATE
+from overlapped_words.errors import SettingError
+from overlapped_words.settings.fields import Count
 
 BANDS_PER_BLOCK = 32
 VALUES_IN_CACHE = 350_000  # of a spectrum, 1.4 MB
@@ -32,6 +35,9 @@ class MultiResolutionMel(nn.Module):
         f_min, f_max: range of the mel bands, in Hz.
         n_mels: number of mel bands (HTK scale, without area normalization).
 
+    Raises:
+        SettingError: a window longer than the FFT, or no range of frequencies.
+
     Source: the winning notebook, class MRMS.
     """
 
@@ -39,16 +45,22 @@ class MultiResolutionMel(nn.Module):
 
     def __init__(
         self,
-        sample_rate: int = SAMPLE_RATE,
-        n_fft: int = 2048,
-        win_lengths: Sequence[int] = (250, 500, 750, 1000),
-        hop_length: int = 100,
-        pad: int = 50,
-        f_min: float = 25.0,
-        f_max: float = 7500.0,
-        n_mels: int = 160,
+        sample_rate: Literal[16_000] = 16_000,
+        n_fft: Annotated[int, Ge(16), Le(32_768)] = 2048,
+        win_lengths: Annotated[Sequence[Count], MinLen(1), MaxLen(64)] = (250, 500, 750, 1000),
+        hop_length: Annotated[int, Ge(1), Le(16_000)] = 100,
+        pad: Annotated[int, Ge(0), Le(16_000)] = 50,
+        f_min: Annotated[float, Ge(0), Le(8000)] = 25.0,
+        f_max: Annotated[float, Ge(0), Le(8000)] = 7500.0,
+        n_mels: Annotated[int, Ge(1), Le(1024)] = 160,
     ) -> None:
         super().__init__()
+        if max(win_lengths) > n_fft:
+            raise SettingError(
+                f"features.n_fft is {n_fft}; give at least the longest of win_lengths, {max(win_lengths)}"
+            )
+        if f_min >= f_max:
+            raise SettingError(f"features.f_min is {f_min}; give a frequency below f_max, {f_max} Hz")
         self.sample_rate = sample_rate
         self.n_fft, self.hop_length, self.pad, self.win_lengths = n_fft, hop_length, pad, tuple(win_lengths)
         self.f_min, self.f_max, self.n_mels = f_min, f_max, n_mels

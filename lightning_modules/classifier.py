@@ -9,15 +9,15 @@ from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
-from datamodules.features import MultiResolutionMel
 from datamodules.seeding import derive_seed
-from lightning_modules.muon import Muon
+from lightning_modules.network import build_network
 from lightning_modules.outputs import WordSets, kl_divergence
-from lightning_modules.registry import build_network
 from lightning_modules.teacher import Teacher
-from overlapped_words.errors import RunError, SettingError
+from overlapped_words.errors import RunError
+from overlapped_words.settings.component import build
 
-OPTIMIZERS = {"Muon": Muon}  # these take precedence over torch.optim
+# What torch's schedulers call the number of steps of a training run.
+NUM_STEPS = ("total_steps", "T_max", "total_iters")
 
 
 def uniform_kl(targets: Tensor) -> Tensor:
@@ -40,11 +40,11 @@ class WordClassifier(LightningModule):
 
     Args:
         class_names: in the order of the outputs.
-        network: `name`, one of lightning_modules.registry.NETWORKS, and arguments of that network.
-        features: arguments of MultiResolutionMel.
-        optimizer: `name`, Muon (see muon.py) or a class of torch.optim, and its arguments.
-        schedule: `warmup`, the fraction of all steps in which the learning rate rises linearly from zero; `final`, the
-            fraction of the learning rate at the end of the cosine, the last step.
+        network: `_target_`, a subclass of Network in lightning_modules, and its arguments.
+        features: arguments of MultiResolutionMel, one channel for each of `win_lengths`.
+        optimizer: `_target_`, such as torch.optim.SGD, and its arguments but for the parameters.
+        schedule: `_target_`, such as lightning_modules.schedules.WarmupCosine, and its arguments. It gets the optimizer
+            and, if it takes that, the number of steps of the training run; it is stepped at every batch.
 
     With a `teacher`, the KL divergence to its predictions has a share in the loss.
     """
@@ -55,20 +55,14 @@ class WordClassifier(LightningModule):
         network: dict[str, Any],
         features: dict[str, Any],
         optimizer: dict[str, Any],
-        schedule: dict[str, float],
+        schedule: dict[str, Any],
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
         self.class_names = list(class_names)
-        self.features = MultiResolutionMel(**features)
-        if not hasattr(torch.optim, str(optimizer["name"])):
-            raise SettingError(
-                f"optimizer.name is {optimizer['name']!r}; choose a class of torch.optim: Muon, AdamW, SGD"
-            )
+        self.network = build_network(network, num_classes=len(self.class_names), in_chans=len(features["win_lengths"]))
         # Convolutions on CPUs and on tensor cores are faster with contiguous channels.
-        self.network = build_network(network, len(self.class_names), len(self.features.win_lengths)).to(
-            memory_format=torch.channels_last
-        )
+        self.network.to(memory_format=torch.channels_last)
         self.teacher: Teacher | None = None
         self.compiled: Callable[[Tensor], Tensor] | None = None
 
@@ -86,11 +80,6 @@ class WordClassifier(LightningModule):
         Only training: all of its batches have one size, those of evaluation differ.
         """
         self.compiled = torch.compile(self.network.logits, mode=mode, dynamic=False)
-
-    @torch.no_grad()
-    def probs(self, waveforms: Tensor) -> Tensor:
-        """Waveforms `(B, T)` in [-1, 1] at the features' sample rate -> probabilities `(B, num_classes)`, float32."""
-        return self(self.features(waveforms)).float().exp()
 
     def on_fit_start(self) -> None:
         if self.teacher:
@@ -151,23 +140,12 @@ class WordClassifier(LightningModule):
             )
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        options = dict(self.hparams["optimizer"])
-        name = options.pop("name")
+        settings = self.hparams["optimizer"]
         # Fused: one pass over the weights instead of a dozen. In mixed precision, the fused optimizers of torch.optim
         # unscale the gradients themselves, which is too late for clipping: Lightning rejects both together.
-        clips = name not in OPTIMIZERS and self.trainer.gradient_clip_val
-        options.setdefault("fused", not (clips and "mixed" in self.trainer.precision))
-        optimizer = (OPTIMIZERS.get(name) or getattr(torch.optim, name))(self.parameters(), **options)
-        steps, schedule = int(self.trainer.estimated_stepping_batches), self.hparams["schedule"]
-        scheduler = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: warmup_cosine(step / steps, schedule["warmup"], schedule["final"])
-        )
+        of_torch = settings["_target_"].startswith("torch.optim.")
+        fused = not (of_torch and self.trainer.gradient_clip_val and "mixed" in self.trainer.precision)
+        optimizer = build("optimizer", settings, params=list(self.parameters()), fused=fused)
+        steps = dict.fromkeys(NUM_STEPS, int(self.trainer.estimated_stepping_batches))
+        scheduler = build("schedule", self.hparams["schedule"], optimizer=optimizer, **steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-
-def warmup_cosine(progress: float, warmup: float, final: float) -> float:
-    """Learning rate factor at `progress` (0 to 1) through all steps: linear warmup, then one cosine to `final`."""
-    if progress < warmup:
-        return progress / warmup
-    phase = min((progress - warmup) / (1 - warmup), 1.0)
-    return final + (1 - final) * (1 + math.cos(math.pi * phase)) / 2

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from lightning_modules.network import Network
-from overlapped_words.errors import SettingError
+from overlapped_words.settings.fields import Share
 
 POOLS = {
     "avg": (nn.AvgPool2d, nn.AdaptiveAvgPool2d),
@@ -67,20 +68,18 @@ class MAC(Network):
 
     def __init__(
         self,
-        pool: str = "avg",
+        pool: Literal["avg", "max"] = "avg",
         num_classes: int = 30,
-        width: int = 24,
+        width: Annotated[int, Ge(1), Le(512)] = 24,
         in_chans: int = 4,
-        drop_rate: float = 0.25,
+        drop_rate: Share = 0.25,
         residual: bool = False,
-        freq_bins: int = 1,
-        time_pools: int = 4,
-        output: str = "softmax",
+        freq_bins: Annotated[int, Ge(1), Le(32)] = 1,
+        time_pools: Annotated[int, Ge(0), Le(4)] = 4,
+        output: Literal["softmax", "set"] = "softmax",
         k: Sequence[int] | None = None,
     ) -> None:
         super().__init__(num_classes, output, k)
-        if pool not in POOLS:
-            raise SettingError(f"pool is {pool!r}; choose one of {', '.join(POOLS)}")
         local_pool, global_pool = POOLS[pool]
         self.residual = residual
         w = width

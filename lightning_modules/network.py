@@ -1,13 +1,18 @@
-"""The base class of all networks."""
+"""The base class of all networks, and how a network is built from settings."""
 
+import inspect
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from importlib import import_module
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from lightning_modules.outputs import Softmax, WordSets
 from overlapped_words.errors import SettingError
+from overlapped_words.runs.legacy import upgrade_network
 
 MAX_K = 64  # words per clip; memory and time of a distribution over sets grow with its square
 
@@ -25,13 +30,13 @@ class Network(nn.Module, ABC):
         k: minimum and maximum number of words per clip; for "set" only.
 
     Raises:
-        SettingError: an unknown output, or a set without `k`.
+        SettingError: a set without `k`, or with numbers of words out of range.
     """
 
-    def __init__(self, num_classes: int, output: str = "softmax", k: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, num_classes: int, output: Literal["softmax", "set"] = "softmax", k: Sequence[int] | None = None
+    ) -> None:
         super().__init__()
-        if output not in ("softmax", "set"):
-            raise SettingError(f"model.output is {output!r}; choose softmax or set")
         if output == "set" and not (k and len(k) == 2 and 0 <= k[0] <= k[1] <= min(num_classes, MAX_K) and k[1]):
             raise SettingError(
                 f"model.output=set needs the number of words per clip, not {k}: a range of 0 to {MAX_K} of the "
@@ -49,3 +54,33 @@ class Network(nn.Module, ABC):
     def folded(self) -> "Network":
         """A copy in evaluation mode for prediction. Override it to fold batch norms or the like."""
         return deepcopy(self).eval()
+
+
+def build_network(settings: Mapping[str, Any], **given: Any) -> Network:
+    """The network that settings describe: `_target_`, a class in lightning_modules, and its arguments.
+
+    Settings may come from a stranger's checkpoint, so they can name no other class.
+
+    Args:
+        settings: `_target_` and arguments; `name: mac` in checkpoints of earlier versions.
+        given: num_classes, in_chans and k, which come from the data; passed on if the constructor takes them.
+
+    Raises:
+        SettingError: another class.
+    """
+    settings = upgrade_network(settings)
+    network = find_network(settings.pop("_target_"))
+    parameters = inspect.signature(network).parameters
+    return network(**settings, **{name: value for name, value in given.items() if name in parameters})
+
+
+def find_network(target: object) -> type[Network]:
+    """The class that `target` names, a subclass of Network in lightning_modules; SettingError for anything else."""
+    match = re.fullmatch(r"(lightning_modules(?:\.\w+)+)\.(\w+)", str(target), re.ASCII)
+    try:
+        found = match and getattr(import_module(match[1]), match[2])
+    except (ImportError, AttributeError):
+        found = None
+    if not (isinstance(found, type) and issubclass(found, Network)):
+        raise SettingError(f"model._target_ is {target!r:.80}; give a subclass of Network in lightning_modules")
+    return found

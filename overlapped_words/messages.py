@@ -12,14 +12,9 @@ RENAMED = {
     "callbacks.history": "callbacks.epoch_csv",
     "callbacks.teacher": "teacher=FOLDER and teacher_weight=NUMBER",
     "freq_width": "freq_mask_param",
+    "model.name": "model._target_=lightning_modules.mac.MAC",
+    "optimizer.name": "optimizer._target_=torch.optim.AdamW or the like",
     "time_width": "time_mask_param",
-}
-# The same for classes, which are values of settings.
-RENAMED_CLASSES = {
-    "lightning_modules.checkpoint.WholeCheckpointIO": "overlapped_words.training.checkpoint_io.AtomicCheckpointIO",
-    "lightning_modules.dashboard.Dashboard": "overlapped_words.training.dashboard.Dashboard",
-    "lightning_modules.history.History": "overlapped_words.training.epoch_csv.EpochCSVLogger",
-    "lightning_modules.sweep.Sweep": "overlapped_words.training.sweep.Sweep",
 }
 # Options of groups that were removed, and what replaces them.
 REMOVED_OPTIONS = {"augment=light": "augment=warp", "experiment=small": "experiment=best"}

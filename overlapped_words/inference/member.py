@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from datamodules.audio_files import is_lfs_pointer
 from datamodules.features import MultiResolutionMel
-from lightning_modules.registry import build_network
+from lightning_modules.network import build_network
 from overlapped_words.errors import RunError
 
 # The largest sizes that a checkpoint may ask for, far above what is useful. Without limits, a file of a few bytes could
@@ -40,7 +40,9 @@ class TrainedNetwork(nn.Module):
         self.class_names = list(class_names)
         self.feature_settings = dict(features)
         self.features = MultiResolutionMel(**features)
-        self.network = build_network(network, len(self.class_names), len(self.features.win_lengths))
+        self.network = build_network(
+            network, num_classes=len(self.class_names), in_chans=len(self.features.win_lengths)
+        )
         self.network.to(memory_format=torch.channels_last)
 
 
@@ -160,7 +162,7 @@ def check_weights(checkpoint: Checkpoint, num_bytes: int) -> None:
     num_windows = len(checkpoint.features.get("win_lengths", range(4)))
     try:
         with torch.device("meta"):  # shapes without memory
-            network = build_network(checkpoint.network, len(checkpoint.class_names), num_windows)
+            network = build_network(checkpoint.network, num_classes=len(checkpoint.class_names), in_chans=num_windows)
     except RuntimeError:  # a network that computes with values in its constructor
         return
     for key, expected in network.state_dict(prefix="network.").items():

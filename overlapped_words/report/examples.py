@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from hydra.utils import get_class
 
 from overlapped_words.ensembling.ensemble import Ensemble
 from overlapped_words.ensembling.metrics import kl_divergence, top_k
 from overlapped_words.errors import RunError
 from overlapped_words.runs.members import Member
 from overlapped_words.runs.reading import read_config
-from overlapped_words.settings import blame
-from overlapped_words.settings.source import trusted_source
+from overlapped_words.settings.component import build
 
 if TYPE_CHECKING:  # these import torch, which ensemble.py needs only for audio
     from datamodules.clips import Clips, Splits
@@ -71,11 +69,10 @@ def load_splits(member: Member) -> Splits:
     Raises:
         UserError, OSError: the data is gone, or the configuration does not name it.
     """
-    config, path = read_config(member.path), member.path / ".hydra" / "config.yaml"
-    arguments = trusted_source(config, str(path))
-    target = arguments.pop("_target_")
-    with blame(f"{path}: data"):
-        source = get_class(target)(**arguments)
+    config = read_config(member.path)
+    skip = ("batch_size", "num_workers", "cache", "cache_dir", "device_cache", "source")
+    data = {name: value for name, value in config["data"].items() if name not in skip}
+    source = build("data", data | config["data"]["source"])
     return source.load(Path(config["data"]["cache_dir"]).expanduser(), config.get("seed", 0))
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pandas as pd
-from omegaconf import DictConfig
 
 from overlapped_words.ensembling.ensemble import Ensemble, load_ensemble
 from overlapped_words.ensembling.ensemble_file import format_ensemble
@@ -13,22 +12,13 @@ from overlapped_words.runs.files import write_files
 from overlapped_words.runs.members import REMEDIES
 from overlapped_words.runs.status import Status
 from overlapped_words.runs.tables import format_table
-from overlapped_words.settings import check
 from overlapped_words.settings.ensemble import Ensemble as Settings
-from overlapped_words.settings.unused import warn_unused
 
 FILES = {
     "predictions": "submission.csv",
     "val_predictions": "ensemble_val_predictions.csv",
     "val_answers": "ensemble_val_answers.csv",
 }
-
-
-def main(cfg: DictConfig) -> None:
-    """Check the settings, then `run`."""
-    settings = check(Settings, cfg)
-    warn_unused(settings)
-    run(settings)
 
 
 def run(settings: Settings) -> pd.DataFrame:

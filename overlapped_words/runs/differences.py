@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from overlapped_words.runs.legacy import upgrade_config
+
 # Settings that do not change the result, so a run may resume with different values.
 IGNORED_SETTINGS = (
     "callbacks",
@@ -14,6 +16,7 @@ IGNORED_SETTINGS = (
     "data.num_workers",
     "data.source",  # interpolated from other settings in data
     "logger",
+    "member",  # a folder may be renamed
     "overwrite",
     "run_dir",  # a folder may be moved
     "trainer.accelerator",
@@ -39,7 +42,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[st
 
     A missing setting counts as null, or as its value in LEGACY.
     """
-    flat_old, flat_new = LEGACY | flatten(old), LEGACY | flatten(new)
+    flat_old, flat_new = LEGACY | flatten(upgrade_config(old)), LEGACY | flatten(new)
     pairs = [(name, flat_old.get(name), flat_new.get(name)) for name in {**flat_old, **flat_new}]
     return [pair for pair in pairs if pair[1] != pair[2] and not _is_ignored(pair[0])]
 

@@ -1,31 +1,32 @@
 """Settings of ensemble.py."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
-from overlapped_words.settings.fields import CLOSED, Flag, Path, whole
+from overlapped_words.settings.check import STRICT
+from overlapped_words.settings.fields import Count, Path
 
 
-@dataclass(config=CLOSED, kw_only=True)
+@dataclass(config=STRICT, kw_only=True)
 class Ensemble:
     """Combine the members of a sweep into a submission."""
 
     run_dir: Path
     """Folder of a sweep, outputs/<name>, or of one of its members."""
-    expect: Annotated[int, whole(1)] | None
+    expect: Count | None
     """Required number of members; null accepts any number."""
     combine: Literal["mean", "stacked"]
     """`stacked`: weight the members, fitted on validation clips, if that is better than the mean on held-out clips."""
-    partial: Flag
+    partial: bool
     """Leave out members that cannot be used; if false, they are an error."""
-    status: Flag
+    status: bool
     """Only show the status of each member."""
-    html: Flag
+    html: bool
     """Write report.html, a page with plots and audio."""
 
     def unused(self) -> Iterator[tuple[str, str]]:
-        """Settings, or groups of them, that have no effect, each with the reason."""
+        """Settings that have no effect, each with the reason."""
         if self.status:
             yield from ((name, "status=true writes nothing") for name in ("expect", "combine", "partial", "html"))

@@ -1,15 +1,16 @@
-"""All settings of export.py."""
+"""Settings of export.py."""
 
 from collections.abc import Iterator
 from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
-from overlapped_words.settings.fields import CLOSED, Flag, Path
+from overlapped_words.settings.check import STRICT
+from overlapped_words.settings.fields import Path
 from overlapped_words.settings.trained import Trained
 
 
-@dataclass(config=CLOSED, kw_only=True)
+@dataclass(config=STRICT, kw_only=True)
 class Export(Trained):
     """Checkpoints to one file for other programs, or to a web page."""
 
@@ -17,7 +18,7 @@ class Export(Trained):
     """`onnx`, one file; `web`, a folder with a page that needs no Python; `safetensors`, one file to share."""
     output: Path | None
     """The file or folder; null: model.onnx, web or model.safetensors in run_dir, or beside the checkpoint."""
-    half: Flag
+    half: bool
     """16-bit weights, for safetensors."""
     cache_dir: Path
     """Where onnxruntime-web is stored, and the spoken words of data=synthetic, to compare on."""

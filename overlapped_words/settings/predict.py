@@ -1,17 +1,17 @@
-"""All settings of predict.py."""
+"""Settings of predict.py."""
 
 from collections.abc import Iterator
-from typing import Annotated
 
 from pydantic import model_validator
 from pydantic.dataclasses import dataclass
 from typing_extensions import Self
 
-from overlapped_words.settings.fields import CLOSED, Device, ExistingPath, Flag, Hop, Path, whole
+from overlapped_words.settings.check import STRICT
+from overlapped_words.settings.fields import Count, Device, ExistingPath, Hop, Index, Path
 from overlapped_words.settings.trained import Trained
 
 
-@dataclass(config=CLOSED, kw_only=True)
+@dataclass(config=STRICT, kw_only=True)
 class Predict(Trained):
     """Recordings to words."""
 
@@ -19,25 +19,25 @@ class Predict(Trained):
     """A recording, a folder of recordings, or a list of them (.txt, one path per line)."""
     output: Path | None
     """The table (CSV); null: none for one recording, else predictions.csv or timeline.csv."""
-    overwrite: Flag
+    overwrite: bool
     """Replace an output that exists, which is an error otherwise."""
-    skip_unreadable: Flag
+    skip_unreadable: bool
     """Leave out recordings that cannot be read, and name them, instead of an error."""
-    top: Annotated[int, whole(1)]
+    top: Count
     """Likely words shown for one recording."""
-    tta: Annotated[int, whole(1, 1000)]
+    tta: Count
     """Test-time augmentation: the mean over this many time shifts of up to 25 ms."""
     hop: Hop | None
     """Seconds from one window to the next in long recordings; null takes one second of each recording."""
-    plot: Flag
+    plot: bool
     """Draw each timeline."""
-    batch_size: Annotated[int, whole(1, 100_000)]
+    batch_size: Count
     """Windows or clips per step."""
     device: Device
     """`auto` takes a GPU where there is one."""
-    shards: Annotated[int, whole(1, 1_000_000)]
+    shards: Count
     """Parts to predict the input in."""
-    shard: Annotated[int, whole(0)]
+    shard: Index
     """Which of the parts, from 0 on."""
 
     @model_validator(mode="after")
@@ -53,6 +53,6 @@ class Predict(Trained):
         return self
 
     def unused(self) -> Iterator[tuple[str, str]]:
-        """Settings, or groups of them, that have no effect, each with the reason."""
+        """Settings that have no effect, each with the reason."""
         if self.output or self.hop is not None:
             yield "top", f"{'hop' if self.output is None else 'output'} writes the probabilities of all words"

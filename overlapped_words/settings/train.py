@@ -1,91 +1,75 @@
-"""All settings of train.py."""
+"""Settings of train.py. Those of its groups are the arguments of the classes that their `_target_` names."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from annotated_types import Gt, Le
+from pydantic import model_validator
 from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs
 from typing_extensions import Self
 
 from overlapped_words.messages import renamed
-from overlapped_words.settings.augment import AnyAugment
-from overlapped_words.settings.callbacks import Callback, Logger
-from overlapped_words.settings.data import Data, Mixing, Synthetic
-from overlapped_words.settings.features import MultiResolutionMel
-from overlapped_words.settings.fields import (
-    CLOSED,
-    ExistingFile,
-    ExistingFolder,
-    Flag,
-    Fraction,
-    Path,
-    Seed,
-    Share,
-    Text,
-    real,
-)
-from overlapped_words.settings.model import Network
-from overlapped_words.settings.optimizer import AnyOptimizer
-from overlapped_words.settings.trainer import Trainer
+from overlapped_words.runs.legacy import upgrade_config
+from overlapped_words.settings.check import STRICT
+from overlapped_words.settings.fields import ExistingFile, ExistingFolder, Group, Path, Seed, Text
 
 
-@dataclass(config=CLOSED, kw_only=True)
-class Schedule:
-    """The learning rate over all steps: a linear rise, then one cosine down."""
-
-    warmup: Share
-    """Fraction of the steps in which it rises from zero."""
-    final: Fraction
-    """Where it ends, as a fraction of its peak."""
-
-
-@dataclass(config=CLOSED, kw_only=True)
+@dataclass(config=STRICT, kw_only=True)
 class Train:
     """One run: the training of one member of an ensemble."""
 
     name: Text
     """The folder outputs/<name>/ that the members of an ensemble share."""
+    member: Text
+    """The member's folder in it."""
     seed: Seed
     """Seed of the weights, the order of clips, mixtures, augmentation and dropout."""
-    schedule: Schedule
-    """Learning rate schedule."""
     teacher: ExistingFolder | None
     """Distillation: the folder of an ensemble's complete runs; train on its mean prediction."""
-    teacher_weight: Annotated[float, real(above=0, most=1)]
+    teacher_weight: Annotated[float, Gt(0), Le(1)]
     """Weight of the teacher in the targets; the data's own targets have the rest."""
     compile: Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"] | None
     """Train with the network through torch.compile, in this mode."""
     ckpt_path: ExistingFile | None
     """A checkpoint to resume from; null: the run's own last one, if any."""
-    overwrite: Flag
+    overwrite: bool
     """Delete what an earlier run made in the folder."""
     run_dir: Path
     """The run's folder."""
-    data: Data
-    features: MultiResolutionMel
-    augment: AnyAugment
-    model: Network
-    optimizer: AnyOptimizer
-    trainer: Trainer
-    callbacks: dict[str, Callback | None] = Field(default_factory=dict)
-    logger: dict[str, Logger | None] = Field(default_factory=dict)
+    data: Group
+    features: Group
+    augment: Group
+    model: Group
+    optimizer: Group
+    schedule: Group
+    trainer: Group
+    callbacks: dict[str, Group | None] | None = None
+    logger: dict[str, Group | None] | None = None
 
-    @model_validator(mode="after")
-    def check_targets(self) -> Self:
-        if getattr(self.model, "output", "softmax") == "set" and getattr(self.augment, "mixup", None):
-            raise ValueError("augment.mixup mixes targets, but model.output=set needs equal shares; set it to null")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def upgrade(cls, values: ArgsKwargs) -> ArgsKwargs:
+        """Files of settings may be those of earlier versions."""
+        return ArgsKwargs((), upgrade_config(values.kwargs or {}))
 
     @model_validator(mode="after")
     def check_callbacks(self) -> Self:
+        callbacks = self.callbacks or {}
+        if old := next((name for name in callbacks if renamed(f"callbacks.{name}")), None):
+            raise ValueError(renamed(f"callbacks.{old}"))
         for name, writes in (
             ("last", "checkpoints/last.ckpt, which resuming and predict.py need"),
             ("epoch_csv", "metrics.csv"),
         ):
-            if not self.callbacks.get(name):
+            if not callbacks.get(name):
                 raise ValueError(f"callbacks.{name} is null, but no other callback writes {writes}; leave it on")
-        if old := next((name for name in self.callbacks if renamed(f"callbacks.{name}")), None):
-            raise ValueError(renamed(f"callbacks.{old}"))
+        return self
+
+    @model_validator(mode="after")
+    def check_targets(self) -> Self:
+        if self.model.get("output") == "set" and self.augment.get("mixup"):
+            raise ValueError("augment.mixup mixes targets, but model.output=set needs equal shares; set it to null")
         return self
 
     def unused(self) -> Iterator[tuple[str, str]]:
@@ -96,20 +80,19 @@ class Train:
         if not any((self.logger or {}).values()):
             yield "callbacks.learning_rate", "there is no logger"
             yield "callbacks.dashboard", "there is no logger"
-        if self.trainer.fast_dev_run:
+        if self.trainer.get("fast_dev_run"):
             yield "trainer.max_epochs", "trainer.fast_dev_run trains one batch"
             yield "trainer.limit_train_batches", "trainer.fast_dev_run trains one batch"
-        if getattr(data, "val_fraction", None) == 0:
+        if data.get("val_fraction") == 0:
             yield "data.val_size", "data.val_fraction is 0"
             yield "callbacks.best", "data.val_fraction is 0"
             yield "trainer.check_val_every_n_epoch", "data.val_fraction is 0"
-        if isinstance(data, Synthetic) and not (data.root or data.unknown):
+        if "words" in data and not (data.get("root") or data.get("unknown")):
             yield "data.speaker_regex", "data.root is null"
-        if isinstance(data, Mixing):
-            if data.submission:
-                yield "data.test_fraction", "data.submission is the test split"
-                yield "data.test_size", "data.submission is the test split"
-            elif data.test_fraction == 0:
-                yield "data.test_size", "data.test_fraction is 0"
-            if data.k in (1, [1, 1]):
-                yield "data.curriculum", "data.k is 1 from the first epoch on"
+        if data.get("submission"):
+            yield "data.test_fraction", "data.submission is the test split"
+            yield "data.test_size", "data.submission is the test split"
+        elif data.get("test_fraction") == 0:
+            yield "data.test_size", "data.test_fraction is 0"
+        if data.get("k") in (1, [1, 1]):
+            yield "data.curriculum", "data.k is 1 from the first epoch on"

@@ -5,14 +5,15 @@ from pydantic.dataclasses import dataclass
 from typing_extensions import Self
 
 from overlapped_words.pretrained import PRETRAINED
-from overlapped_words.settings.fields import CLOSED, ExistingFile, RunPath
+from overlapped_words.settings.check import STRICT
+from overlapped_words.settings.fields import ExistingFile, ExistingPath
 
 
-@dataclass(config=CLOSED, kw_only=True)
+@dataclass(config=STRICT, kw_only=True)
 class Trained:
-    """Either of two settings, or neither for the network that comes with the project."""
+    """Either of two settings, or neither for the network that ships."""
 
-    run_dir: RunPath | None
+    run_dir: ExistingPath | None
     """The folder of a run, or of a sweep: then the ensemble of its members."""
     ckpt_path: ExistingFile | None
     """One checkpoint, or a file of export.py format=safetensors."""
@@ -25,5 +26,5 @@ class Trained:
 
     @property
     def path(self) -> str:
-        """The one that is given, or the network that comes with the project."""
+        """The one that is given, or the network that ships."""
         return self.run_dir or self.ckpt_path or str(PRETRAINED)

@@ -8,7 +8,6 @@ import torch
 
 from overlapped_words.errors import SettingError
 from overlapped_words.settings.train import Train
-from overlapped_words.settings.trainer import Trainer
 
 log = logging.getLogger(__name__)
 
@@ -24,39 +23,38 @@ def resolve_auto(cfg: Train) -> None:
     Raises:
         SettingError: PyTorch finds no such device.
     """
-    trainer = cfg.trainer
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     gpu = next((name for name in available if available[name]), None)
-    if trainer.accelerator == "auto":
-        trainer.accelerator = gpu or "cpu"  # type: ignore[assignment]
-    elif trainer.accelerator == "gpu":
-        trainer.accelerator = gpu or "gpu"  # type: ignore[assignment]
-    if not ({"gpu": False} | available).get(trainer.accelerator, True):
+    chosen = {"auto": gpu or "cpu", "gpu": gpu or "gpu"}
+    accelerator = str(cfg.trainer.get("accelerator", "auto"))
+    accelerator = cfg.trainer["accelerator"] = chosen.get(accelerator, accelerator)
+    if not ({"gpu": False} | available).get(accelerator, True):
         raise SettingError(
-            f"trainer.accelerator is {trainer.accelerator}, but PyTorch finds no such device; choose cpu or auto"
+            f"trainer.accelerator is {accelerator}, but PyTorch finds no such device; choose cpu or auto"
         )
-    on_cuda = trainer.accelerator == "cuda"
-    if trainer.precision == "auto":
-        on_cpu = trainer.accelerator == "cpu"
-        trainer.precision = "16-mixed" if on_cuda else "bf16-mixed" if on_cpu and has_bfloat16() else "32-true"
-    if cfg.data.cache == "auto":
-        cfg.data.cache = "waveforms" if on_cuda else "features"
-    if trainer.accelerator == "cpu" and trainer.precision in MIXED and not computes_bfloat16():
+    if cfg.data.get("cache") == "auto":
+        cfg.data["cache"] = "waveforms" if accelerator == "cuda" else "features"
+    if cfg.trainer.get("precision") == "auto":
+        on_cpu = "bf16-mixed" if accelerator == "cpu" and has_bfloat16() else "32-true"
+        cfg.trainer["precision"] = "16-mixed" if accelerator == "cuda" else on_cpu
+    precision = cfg.trainer.get("precision", "32-true")
+    if accelerator == "cpu" and precision in MIXED and not computes_bfloat16():
         log.warning(
             "trainer.precision is %s, but this CPU has neither AVX512_BF16 nor AMX; bfloat16 is many times slower than "
             "float32 without them; choose 32-true",
-            trainer.precision,
+            precision,
         )
+    if precision in ("16-true", "bf16-true"):
+        raise SettingError(f"trainer.precision is {precision}; features are float32, choose auto, 16-mixed or 32-true")
 
 
-def choose_devices(trainer: Trainer, number: int) -> Any:
+def choose_devices(trainer: dict[str, Any], number: int) -> Any:
     """trainer.devices; for a member on one GPU, the index of that GPU, in turn by the member's number in its sweep.
 
     Not a setting: a run may resume on another GPU of the machine.
     """
-    if trainer.accelerator == "cuda" and trainer.devices == 1:
-        return [number % torch.cuda.device_count()]
-    return trainer.devices
+    devices = trainer.get("devices", 1)
+    return [number % torch.cuda.device_count()] if trainer["accelerator"] == "cuda" and devices == 1 else devices
 
 
 def computes_bfloat16() -> bool:

@@ -1,7 +1,6 @@
-"""Hydra's callback for a sweep: check all members before the first one starts, report at the end which failed."""
+"""Hydra's callback of train.py: check all members before the first one starts, report at the end which failed."""
 
 import atexit
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,66 +11,64 @@ from omegaconf import DictConfig, OmegaConf
 from overlapped_words.cli import exit_on_error
 from overlapped_words.errors import RunError, SettingError
 from overlapped_words.messages import count, printable
-from overlapped_words.runs.names import member_name
+from overlapped_words.runs.folder import RunFolder
+from overlapped_words.runs.members import error_of, read_member
+from overlapped_words.runs.names import fold_suffix, pool_of
+from overlapped_words.runs.provenance import this_process
 from overlapped_words.runs.status import Status
-from overlapped_words.settings.callback import CheckSettings, Job, compose_members
+from overlapped_words.settings.callback import CheckSettings, compose_members, hydra_config, member_folder
+from overlapped_words.settings.train import Train
 
 # Not in train.py: a launcher's worker imports this module with the callback, but not the script.
-OmegaConf.register_new_resolver("member_name", member_name, replace=True)
+OmegaConf.register_new_resolver("fold_suffix", fold_suffix, replace=True)
 
 
 class Sweep(CheckSettings):
     """The callback in conf/hydra/overlap.yaml."""
 
-    def on_multirun_start(self, config: DictConfig, config_name: str, **kwargs: Any) -> None:  # type: ignore[override]
+    def check_one(self, settings: Train) -> None:
+        from overlapped_words.training.components import check_components  # torch and Lightning take seconds
+
+        check_components(settings)
+
+    def on_multirun_start(self, config: DictConfig, config_name: str, **_: Any) -> None:  # type: ignore[override]
         with exit_on_error():
             members = compose_members(config, config_name)
-            self.check(members)
+            self.check_all(members)
             for member in members:
-                _check_devices(member.cfg)
-            _check_folders(members)
+                _check_devices(member)
+            folders = _check_folders(members)
         if not members or config.trainer.fast_dev_run:
             return
-        _announce({member.folder: member.cfg for member in members})
+        for folder, member in zip(folders, members, strict=True):
+            _announce(folder, member)
         # Not on_multirun_end: Hydra does not call it if a member failed.
-        atexit.register(_report_end, [member.folder for member in members])
+        atexit.register(_report_end, folders)
 
 
-def _check_folders(members: Sequence[Job]) -> None:
-    """Check that every member has a folder of its own.
+def _check_folders(members: Sequence[DictConfig]) -> list[Path]:
+    """The folders of the members.
 
     Raises:
-        SettingError: two members would write to one folder. The message names the setting in which they differ.
+        SettingError: two members would write to one folder. The message names the settings in which they differ.
     """
-    first: dict[Path, Job] = {}
-    pairs = [(first.setdefault(member.folder, member), member) for member in members]
-    pairs = [(one, two) for one, two in pairs if one is not two]
-    if not pairs:
-        return
-    one, two = pairs[0]
-    keys = [key for key in one.overrides if any(one.overrides[key] != two.overrides[key] for one, two in pairs)]
-    if not keys:
-        raise SettingError(f"two members would write to {two.folder}: the sweep contains a value twice; remove one")
-    values = (" ".join(member.overrides[key] for key in keys) for member in (one, two))
-    raise SettingError(f"two members would write to {two.folder}: {' and '.join(values)}; {_remedy(members, keys)}")
-
-
-def _remedy(members: Sequence[Job], keys: Sequence[str]) -> str:
-    """Return how to give each member its own folder: a `name` made of the settings `keys`, if that is enough."""
-    names = {member.name for member in members}
-    groups = [key for key in members[0].overrides if key in members[0].cfg.hydra.runtime.choices]
-    swept = [key for key in groups if len({member.overrides[key] for member in members}) > 1]
-    if len(names) > 1:  # the experiment or the data sets it
-        keys = [*(key for key in swept if key not in keys), *keys]
-    values = [f"${{hydra:runtime.choices.{key}}}" if key in groups else f"${{{key}}}" for key in keys]
-    name = "_".join([*names, *values] if len(names) == 1 else values)
+    first: dict[Path, DictConfig] = {}
     for member in members:
-        member.cfg.name = name
-    distinct = len({member.folder for member in members}) == len(members)
-    # Other characters need quotes in a shell or in Hydra's command line, or create subfolders.
-    if distinct and all(re.fullmatch(r"[\w.+-]+", member.name, flags=re.ASCII) for member in members):
-        return f"add 'name={name}'"
-    return "run one command for each, each with its own name=..."
+        folder = member_folder(member)
+        other = first.setdefault(folder, member)
+        if other is member:
+            continue
+        settings = [dict(override.split("=", 1) for override in one.hydra.overrides.task) for one in (other, member)]
+        names = [name for name in settings[1] if settings[0].get(name) != settings[1][name]]
+        if not names:
+            raise SettingError(f"two members would write to {folder}: the sweep contains a value twice; remove one")
+        values = " and ".join(" ".join(f"{name}={own[name]}" for name in names) for own in settings)
+        choices = member.hydra.runtime.choices
+        parts = [f"${{hydra:runtime.choices.{name}}}" if name in choices else f"${{{name}}}" for name in names]
+        with hydra_config(member):
+            remedy = "_".join([str(member.name), *parts])
+        raise SettingError(f"two members would write to {folder}: {values}; add 'name={remedy}'")
+    return list(first)
 
 
 def _check_devices(cfg: DictConfig) -> None:
@@ -90,26 +87,21 @@ def _check_devices(cfg: DictConfig) -> None:
         )
 
 
-def _announce(members: dict[Path, DictConfig]) -> None:
-    """Mark members that have not started as waiting for this sweep, so that `ensemble.py status=true` shows them."""
-    from overlapped_words.runs.folder import RunFolder
-    from overlapped_words.runs.provenance import this_process
-
-    for path, cfg in members.items():
-        run = RunFolder(path)
-        # A damaged metrics.json does not stop the other members: the member itself reports it.
-        with suppress(RunError):
-            if run.metrics.get("status", Status.WAITING) == Status.WAITING:
-                path.mkdir(parents=True, exist_ok=True)
-                fold = OmegaConf.select(cfg, "data.fold")
-                origin = {"pool": cfg.model.pool, "seed": cfg.seed, "fold": fold}
-                run.write_metrics(status=Status.WAITING, **origin, **this_process())
+def _announce(folder: Path, cfg: DictConfig) -> None:
+    """Mark a member that has not started as waiting for this sweep, so that `ensemble.py status=true` shows it."""
+    run = RunFolder(folder)
+    # A damaged metrics.json does not stop the other members: the member itself reports it.
+    with suppress(RunError):
+        if run.metrics.get("status", Status.WAITING) == Status.WAITING:
+            folder.mkdir(parents=True, exist_ok=True)
+            with hydra_config(cfg):
+                pool = pool_of(cfg.model, cfg.member)
+            origin = {"pool": pool, "seed": cfg.seed, "fold": OmegaConf.select(cfg, "data.fold")}
+            run.write_metrics(status=Status.WAITING, **origin, **this_process())
 
 
 def _report_end(folders: list[Path]) -> None:
     """Print which members are not complete, why, and how to resume."""
-    from overlapped_words.runs.members import error_of, read_member
-
     incomplete = [member for member in map(read_member, folders) if member.status != Status.COMPLETE]
     print(f"\n{len(folders) - len(incomplete)} of {count(len(folders), 'member')} complete", flush=True)
     for member in incomplete:

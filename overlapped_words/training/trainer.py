@@ -4,13 +4,13 @@ import logging
 import sys
 import warnings
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
-from hydra.utils import instantiate
 from lightning import Trainer
 
-from overlapped_words.settings import as_dict, blame
-from overlapped_words.settings.plugin import Plugin
+from overlapped_words.settings.component import build
+from overlapped_words.settings.fields import Group
 from overlapped_words.settings.train import Train
 from overlapped_words.training.ending import RaiseAgain, epoch_timer
 from overlapped_words.training.hparams import LogSettings
@@ -19,37 +19,31 @@ from overlapped_words.training.hparams import LogSettings
 def build_trainer(cfg: Train, devices: Any, has_val: bool) -> Trainer:
     """The trainer with its callbacks and loggers, without the callbacks that have no effect in this run."""
     # A fast_dev_run writes nothing, but MLflow's logger makes a database.
-    loggers = [] if cfg.trainer.fast_dev_run else instantiate_all("logger", cfg.logger)
+    loggers = [] if cfg.trainer["fast_dev_run"] else build_all("logger", cfg.logger or {})
     useful = {
         "best": has_val,  # without validation, the last checkpoint is the result
         "learning_rate": bool(loggers),
-        "progress": sys.stdout.isatty() and getattr(cfg.trainer, "enable_progress_bar", True),
+        "progress": sys.stdout.isatty() and cfg.trainer.get("enable_progress_bar", True),
     }
-    callbacks = {name: plugin for name, plugin in cfg.callbacks.items() if plugin and useful.get(name, True)}
-    with blame("trainer"):
-        return instantiate(
-            as_dict(cfg.trainer),
-            devices=devices,
-            max_time=None,  # Lightning's own timer stops within an epoch
-            callbacks=[
-                *instantiate_all("callbacks", callbacks),
-                LogSettings(as_dict(cfg)),
-                RaiseAgain(),
-                *epoch_timer(cfg.trainer.max_time),
-            ],
-            logger=loggers,
-            enable_progress_bar="progress" in callbacks,
-        )
+    callbacks = {name: plugin for name, plugin in (cfg.callbacks or {}).items() if plugin and useful.get(name, True)}
+    # Lightning's own timer stops within an epoch.
+    settings = {**cfg.trainer, "devices": devices, "max_time": None, "enable_progress_bar": "progress" in callbacks}
+    return build(
+        "trainer",
+        settings,
+        callbacks=[
+            *build_all("callbacks", callbacks),
+            LogSettings(asdict(cfg)),
+            RaiseAgain(),
+            *epoch_timer(cfg.trainer.get("max_time")),
+        ],
+        logger=loggers,
+    )
 
 
-def instantiate_all(group: str, plugins: Mapping[str, Plugin | None]) -> list[Any]:
+def build_all(group: str, plugins: Mapping[str, Group | None]) -> list[Any]:
     """The objects that the settings of a group describe, without those that are null."""
-    objects = []
-    for name, plugin in plugins.items():
-        if plugin:
-            with blame(f"{group}.{name}"):
-                objects.append(instantiate(as_dict(plugin)))
-    return objects
+    return [build(f"{group}.{name}", plugin) for name, plugin in plugins.items() if plugin]
 
 
 def silence_lightning() -> None:

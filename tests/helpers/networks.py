@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from datamodules.features import MultiResolutionMel
 from lightning_modules.classifier import WordClassifier
 from tests.helpers.fake_members import WORDS, write_member
 
@@ -22,10 +23,10 @@ def learner(**changes) -> WordClassifier:
     """A learner of three words with `changes` to its arguments."""
     options = {
         "class_names": ["no", "on", "ox"],
-        "network": {"name": "mac", "width": 2},
+        "network": {"_target_": "lightning_modules.mac.MAC", "width": 2},
         "features": FRONT_END,
-        "optimizer": {"name": "SGD", "lr": 0.2},
-        "schedule": {"warmup": 0.0, "final": 0.025},
+        "optimizer": {"_target_": "torch.optim.SGD", "lr": 0.2},
+        "schedule": {"_target_": "lightning_modules.schedules.WarmupCosine", "warmup": 0.0, "final": 0.025},
     }
     return WordClassifier(**{**options, **changes})
 
@@ -71,6 +72,6 @@ def write_network(sweep: Path, pool: str, seed: int, words: list[str] = WORDS, *
     )
     pitches = 2 ** torch.linspace(7, 12, 16).view(-1, 1)
     waveforms = torch.sin(2 * torch.pi * pitches * torch.arange(16_000) / 16_000) + 0.1 * torch.randn(16, 16_000)
-    set_norms(model.network, model.features(waveforms))
+    set_norms(model.network, MultiResolutionMel(**SMALLER_FRONT_END)(waveforms))
     save(model, folder / "checkpoints" / "last.ckpt")
     return folder

@@ -1,0 +1,50 @@
+"""Settings of runs and checkpoints of earlier versions, in today's form."""
+
+from collections.abc import Mapping
+from typing import Any
+
+NETWORKS = {"mac": "lightning_modules.mac.MAC"}
+OPTIMIZERS = {"Muon": "lightning_modules.muon.Muon"}
+# Classes that have moved.
+MOVED = {
+    "lightning_modules.checkpoint.WholeCheckpointIO": "overlapped_words.training.checkpoint_io.AtomicCheckpointIO",
+    "lightning_modules.dashboard.Dashboard": "overlapped_words.training.dashboard.Dashboard",
+    "lightning_modules.history.History": "overlapped_words.training.epoch_csv.EpochCSVLogger",
+    "reporting.dashboard.Dashboard": "overlapped_words.training.dashboard.Dashboard",
+    "reporting.loggers.MLFlowLogger": "overlapped_words.training.loggers.MLFlowLogger",
+    "reporting.loggers.WandbLogger": "overlapped_words.training.loggers.WandbLogger",
+    "runs.checkpoint.AtomicCheckpointIO": "overlapped_words.training.checkpoint_io.AtomicCheckpointIO",
+    "runs.history.EpochCSVLogger": "overlapped_words.training.epoch_csv.EpochCSVLogger",
+}
+
+
+def upgrade_network(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """`name: mac` -> `_target_: lightning_modules.mac.MAC`."""
+    return _with_target(settings, NETWORKS, "")
+
+
+def upgrade_config(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of train.py, with `_target_` for network, optimizer and schedule, and classes where they are now."""
+    config: dict[str, Any] = _moved(dict(settings))
+    if isinstance(config.get("model"), dict):
+        config["model"] = upgrade_network(config["model"])
+    if isinstance(config.get("optimizer"), dict):
+        config["optimizer"] = _with_target(config["optimizer"], OPTIMIZERS, "torch.optim.")
+    if isinstance(config.get("schedule"), dict):
+        config["schedule"] = {"_target_": "lightning_modules.schedules.WarmupCosine", **config["schedule"]}
+    return config
+
+
+def _with_target(settings: Mapping[str, Any], targets: Mapping[str, str], package: str) -> dict[str, Any]:
+    rest = {key: value for key, value in settings.items() if key not in ("name", "_target_")}
+    name = settings.get("name")
+    target = targets.get(name, f"{package}{name}") if isinstance(name, str) else settings.get("_target_")
+    return {"_target_": target, **rest}
+
+
+def _moved(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _moved(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_moved(item) for item in value]
+    return MOVED.get(value, value) if isinstance(value, str) else value

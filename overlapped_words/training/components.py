@@ -1,0 +1,100 @@
+"""The components of a run, from the settings of its groups: check them, and build the data and the learner."""
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from datamodules.clips import Splits
+from datamodules.features import MultiResolutionMel
+from datamodules.overlap import OverlapDataModule
+from lightning_modules.classifier import WordClassifier
+from lightning_modules.network import find_network
+from overlapped_words.errors import DataError, SettingError
+from overlapped_words.settings.component import build, check_arguments, check_component, naming
+from overlapped_words.settings.train import Train
+from overlapped_words.training.device import resolve_auto
+from overlapped_words.training.teacher import load_teacher
+
+# What the learner, the data module and the trainer give to a component beside its settings; the values are not checked.
+GIVEN: dict[str, dict[str, Any]] = {
+    "loading": {"source": None, "features": {}, "augment": None},
+    "model": {"num_classes": 1, "in_chans": 1, "k": None},
+    "optimizer": {"params": [], "fused": False},
+    "schedule": {"optimizer": None, "total_steps": 1, "T_max": 1, "total_iters": 1},
+}
+LOADING = inspect.signature(OverlapDataModule).parameters.keys() - {"source", "features", "augment", "seed"}
+
+
+def check_components(cfg: Train) -> None:
+    """Check the settings of all groups against the constructors that take them, before anything is built.
+
+    Raises:
+        SettingError: with one line for each setting that is wrong.
+    """
+    resolve_auto(cfg)
+    source, loading = split_data(cfg.data)
+    groups = {"trainer": cfg.trainer, "data": source, "augment": cfg.augment, "model": cfg.model}
+    groups |= {"optimizer": cfg.optimizer, "schedule": cfg.schedule}
+    for group, plugins in (("callbacks", cfg.callbacks), ("logger", cfg.logger)):
+        groups |= {f"{group}.{name}": plugin for name, plugin in (plugins or {}).items() if plugin}
+    checks: list[Callable[[], Any]] = [
+        partial(check_component, name, settings, GIVEN.get(name)) for name, settings in groups.items()
+    ]
+    checks += [
+        partial(check_arguments, "data", OverlapDataModule, loading, GIVEN["loading"]),
+        partial(check_arguments, "features", MultiResolutionMel, cfg.features, {}),
+        partial(find_network, cfg.model.get("_target_")),
+    ]
+    faults = []
+    for check in checks:
+        try:
+            check()
+        except SettingError as error:
+            faults.append(str(error))
+    if faults:
+        raise SettingError("\n".join(faults))
+
+
+def split_data(data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings of `data`: those of its source, and those that say how the data module loads the clips."""
+    loading = {name: value for name, value in data.items() if name in LOADING}
+    own = {name: value for name, value in data.items() if name not in LOADING and name != "source"}
+    return own | data["source"], loading
+
+
+def build_data(cfg: Train) -> OverlapDataModule:
+    """The data module with the source, the features and the augmentation of the settings."""
+    source, loading = split_data(cfg.data)
+    with naming("features"):
+        return OverlapDataModule(
+            source=build("data", source),
+            features=cfg.features,
+            augment=build("augment", cfg.augment),
+            seed=cfg.seed,
+            **loading,
+        )
+
+
+def build_learner(cfg: Train, splits: Splits) -> WordClassifier:
+    """The network with its optimizer and schedule, compiled and with a teacher if the settings ask for it.
+
+    Raises:
+        DataError: model.output does not fit the targets: set needs equal shares, softmax a word in every clip.
+    """
+    network, k = dict(cfg.model), splits.train.k
+    if network.get("output") == "set":
+        splits.train.check_equal_shares()
+        network["k"] = list(k)
+    elif k[0] == 0:
+        raise DataError(
+            f"data.k is [0, {k[1]}], but a softmax cannot predict that there are no words; use model.output=set"
+        )
+    with naming("model"):
+        learner = WordClassifier(splits.class_names, network, cfg.features, cfg.optimizer, cfg.schedule)
+    if cfg.compile:
+        learner.compile_network(cfg.compile)
+    if cfg.teacher:
+        learner.teacher = load_teacher(Path(cfg.teacher), learner, cfg.teacher_weight)
+    return learner
