@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV ?= .venv
 CONSTRAINTS ?= constraints.txt # versions to install; empty for the newest
 BIN := $(VENV)/bin
-INSTALL = $(BIN)/pip install --quiet $(addprefix --constraint ,$(strip $(CONSTRAINTS))) --editable
+INSTALL = $(BIN)/pip install $(addprefix --constraint ,$(strip $(CONSTRAINTS))) --editable
 
 .PHONY: demo test lint setup constraints
 demo: $(VENV)/.ready
@@ -31,6 +31,7 @@ setup: $(VENV)/.dev-ready
 
 $(VENV)/.ready: pyproject.toml $(strip $(CONSTRAINTS))
 	$(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV). The first time, this downloads 3.1 GB; README.md says how to install without CUDA."
 	$(INSTALL) .
 	touch $@
 
@@ -41,6 +42,6 @@ $(VENV)/.dev-ready: $(VENV)/.ready
 constraints:
 	rm -rf .venv-newest
 	$(MAKE) test VENV=.venv-newest CONSTRAINTS=
-	.venv-newest/bin/pip install --quiet --editable '.[wandb,mlflow,optuna]'
+	.venv-newest/bin/pip install --editable '.[wandb,mlflow,optuna]'
 	.venv-newest/bin/python -m pytest tests/test_loggers.py
 	.venv-newest/bin/python .ci/constraints.py > constraints.txt

@@ -1,14 +1,10 @@
 """The Docker image contains what predict.py and app.py need, and nothing else."""
 
-import re
 import shutil
 from pathlib import Path
 
 import pytest
-import soundfile
 
-from tests.helpers.fake_recordings import RATE, speech
-from tests.helpers.networks import learner, save
 from tests.helpers.scripts import ENVIRONMENT, ROOT, run
 
 
@@ -31,13 +27,10 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_image_predicts_a_recording(image: Path, tmp_path: Path) -> None:
-    save(learner(), tmp_path / "best.ckpt")
-    soundfile.write(tmp_path / "clip.wav", speech(0), RATE)
+    shutil.copy(ROOT / "examples/two_words.flac", tmp_path)
     environment = {**ENVIRONMENT, "PYTHONPATH": str(image)}
-    printed = run(
-        "predict.py", "ckpt_path=best.ckpt", "input=clip.wav", cwd=tmp_path, root=image, environment=environment
-    )
-    assert "clip.wav, 1 member" in printed
+    printed = run("predict.py", "input=two_words.flac", cwd=tmp_path, root=image, environment=environment)
+    assert "most likely: left, dog" in printed
 
 
 def test_the_image_has_the_modules_of_the_page(image: Path) -> None:
@@ -49,9 +42,6 @@ def test_the_image_has_the_modules_of_the_page(image: Path) -> None:
     ]
 
 
-def test_the_image_runs_as_a_user_and_has_every_package() -> None:
+def test_the_image_runs_as_a_user() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     assert lines.index("USER user") < lines.index('ENTRYPOINT ["python"]')
-    (packages,) = re.findall(r"^packages = \[(.*)\]", (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE)
-    admitted = (ROOT / ".dockerignore").read_text().splitlines()
-    assert [name for name in re.findall(r'"(\w+)"', packages) if f"!{name}" not in admitted] == []
