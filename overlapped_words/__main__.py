@@ -7,7 +7,7 @@ python -m overlapped_words predict input=clip.wav
 import runpy
 import sys
 
-from overlapped_words.cli import SCRIPTS
+from overlapped_words.paths import SCRIPTS
 
 NAMES = ("train", "predict", "ensemble", "export", "app")
 

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 import hydra
@@ -19,12 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from overlapped_words.errors import user_message
 from overlapped_words.messages import REMOVED_OPTIONS, printable, renamed
-
-PACKAGE = Path(__file__).parent
-# A wheel has conf/ and the scripts inside of the package, a checkout beside it.
-INSTALLED = (PACKAGE / "conf").is_dir()
-CONF = PACKAGE / "conf" if INSTALLED else PACKAGE.parent / "conf"
-SCRIPTS = PACKAGE / "scripts" if INSTALLED else PACKAGE.parent
+from overlapped_words.paths import CONF, command
 
 PATHS = ("run_dir", "ckpt_path", "input", "output")
 LIST = re.compile(r"\[([^\[\]\"]+)\]")  # without lists in it, and without strings in double quotes
@@ -177,9 +171,4 @@ def _quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
-def command(name: str) -> str:
-    """How to call a script: `python train.py` in a checkout, `overlapped-words train` where it is installed."""
-    return f"overlapped-words {name}" if INSTALLED else f"python {name}.py"
-
-
-OmegaConf.register_new_resolver("command", command, replace=True)
+OmegaConf.register_new_resolver("command", command, replace=True)  # in the help texts of conf/

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 from lightning import Trainer
-from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 
-from lightning_modules.classifier import WordClassifier, topk_recall, uniform_kl, warmup_cosine
+from lightning_modules.classifier import WordClassifier, topk_recall, uniform_kl
 from lightning_modules.outputs import kl_divergence
+from lightning_modules.schedules import WarmupCosine, warmup_cosine
+from overlapped_words.errors import SettingError
+from overlapped_words.runs.legacy import upgrade_config
 from tests.helpers.golden import GOLDEN
 from tests.helpers.networks import FEATURES, QUIET, TARGETS, learner, save
 
@@ -61,7 +63,7 @@ def test_the_scheduler_steps_every_batch() -> None:
     model = learner()
     model._trainer = type("Trainer", (), {"estimated_stepping_batches": 10, "gradient_clip_val": None})()
     made = model.configure_optimizers()
-    assert isinstance(made["lr_scheduler"]["scheduler"], LambdaLR) and made["lr_scheduler"]["interval"] == "step"
+    assert isinstance(made["lr_scheduler"]["scheduler"], WarmupCosine) and made["lr_scheduler"]["interval"] == "step"
     rates = []
     for _ in range(10):
         rates.append(made["optimizer"].param_groups[0]["lr"])
@@ -73,7 +75,7 @@ def test_the_scheduler_steps_every_batch() -> None:
 @pytest.mark.parametrize("name", ["AdamW", "SGD"])
 @pytest.mark.parametrize(("precision", "fused"), [("32-true", True), ("bf16-mixed", False)])
 def test_gradients_are_clipped_in_every_precision(name: str, precision: str, fused: bool) -> None:
-    model = learner(optimizer={"name": name, "lr": 0.1})
+    model = learner(optimizer={"_target_": f"torch.optim.{name}", "lr": 0.1})
     trainer = Trainer(max_steps=1, accelerator="cpu", precision=precision, gradient_clip_val=1.0, **QUIET)
     before = model.network.state_dict()["stem.weight"].clone()
     trainer.fit(model, DataLoader([(FEATURES, TARGETS)], batch_size=None))
@@ -85,20 +87,42 @@ def test_a_checkpoint_predicts_alone(tmp_path) -> None:
     model = learner().eval()
     save(model, tmp_path / "a.ckpt")
     assert torch.load(tmp_path / "a.ckpt", weights_only=True)["hyper_parameters"]["class_names"] == ["no", "on", "ox"]
-    waveforms = torch.randn(2, 16_000) / 10
     loaded = WordClassifier.load_from_checkpoint(tmp_path / "a.ckpt", weights_only=True).eval()
-    assert torch.equal(loaded.probs(waveforms), model.probs(waveforms))
-    torch.testing.assert_close(model.probs(waveforms).sum(dim=1), torch.ones(2))
+    assert torch.equal(loaded(FEATURES), model(FEATURES))
+    torch.testing.assert_close(model(FEATURES).exp().sum(dim=1), torch.ones(4))
 
 
-def test_an_unknown_network_is_an_error_with_the_choices() -> None:
-    with pytest.raises(ValueError, match="choose one of mac"):
-        learner(network={"name": "nix"})
+@pytest.mark.parametrize("target", ["os.system", "torch.nn.Linear", "lightning_modules.mac.ConvBlock", "nix", None])
+def test_a_network_is_a_subclass_of_network_in_lightning_modules(target: str | None) -> None:
+    with pytest.raises(SettingError, match="give a subclass of Network in lightning_modules"):
+        learner(network={"_target_": target})
 
 
-def test_an_unknown_optimizer_is_an_error_with_examples() -> None:
-    with pytest.raises(ValueError, match=r"optimizer\.name is 'nix'; choose .*Muon"):
-        learner(optimizer={"name": "nix", "lr": 0.1})
+@pytest.mark.parametrize("optimizer", ["NAdam", "RMSprop", "RAdam", "Adagrad", "Adadelta", "Rprop", "ASGD"])
+def test_optimizers_of_torch(optimizer: str) -> None:
+    model = learner(optimizer={"_target_": f"torch.optim.{optimizer}", "lr": 0.01})
+    before = model.network.stem.weight.clone()
+    trainer = Trainer(max_steps=1, accelerator="cpu", **QUIET)
+    trainer.fit(model, DataLoader([(FEATURES, TARGETS)], batch_size=None))
+    assert not torch.equal(model.network.stem.weight, before)
+
+
+@pytest.mark.parametrize("schedule", ["CosineAnnealingLR", "LinearLR", "OneCycleLR"])
+def test_schedules_of_torch_get_the_number_of_steps(schedule: str) -> None:
+    options = {"max_lr": 0.2} if schedule == "OneCycleLR" else {}
+    model = learner(schedule={"_target_": f"torch.optim.lr_scheduler.{schedule}", **options})
+    model._trainer = type("Trainer", (), {"estimated_stepping_batches": 10, "gradient_clip_val": None})()
+    scheduler = model.configure_optimizers()["lr_scheduler"]["scheduler"]
+    assert 10 in (getattr(scheduler, name, None) for name in ("T_max", "total_iters", "total_steps"))
+
+
+def test_an_optimizer_of_earlier_versions_is_upgraded() -> None:
+    old = {"optimizer": {"name": "Muon", "lr": 1.0}, "model": {"name": "mac", "pool": "max"}, "schedule": {"warmup": 0}}
+    new = upgrade_config(old)
+    assert new["optimizer"] == {"_target_": "lightning_modules.muon.Muon", "lr": 1.0}
+    assert new["model"] == {"_target_": "lightning_modules.mac.MAC", "pool": "max"}
+    assert new["schedule"] == {"_target_": "lightning_modules.schedules.WarmupCosine", "warmup": 0}
+    assert upgrade_config(new) == new
 
 
 def test_weights_are_channels_last() -> None:
@@ -123,7 +147,7 @@ def test_only_training_uses_the_compiled_network(monkeypatch) -> None:
 
 
 def test_the_dropout_of_a_step_repeats() -> None:
-    network = learner(network={"name": "mac", "width": 2, "drop_rate": 0.5})
+    network = learner(network={"_target_": "lightning_modules.mac.MAC", "width": 2, "drop_rate": 0.5})
 
     def draw(step: int, seed: int = 7) -> bytes:
         torch.manual_seed(seed)

@@ -92,7 +92,7 @@ def test_a_different_configuration_is_an_error_with_the_difference(home: Path) -
 def test_fast_dev_run_saves_nothing(home: Path) -> None:
     printed = run("train.py", *TINY, *data(home), "name=dry", "trainer.fast_dev_run=true", cwd=home)
     assert "one batch went through training, validation and prediction" in printed
-    assert [path.name for path in (home / "outputs" / "dry").rglob("*") if path.is_file()] == ["train.log"]
+    assert not (home / "outputs" / "dry").exists()
 
 
 def test_optional_callbacks_and_loggers_can_be_off(home: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_list_of_recordings_keeps_its_order(home: Path) -> None:
         (["ckpt_path=Data/submission.csv", "input=Data/test"], "not a checkpoint"),
         (["run_dir=outputs/smoke", "input=nix.wav"], "input is 'nix.wav'; no such file or folder"),
         (["run_dir=outputs/smoke", "input=Data/submission.csv"], "cannot be read as audio"),
-        (["run_dir=outputs/smoke", "input=Data/test", "tta=0"], "tta is 0; give a whole number from 1 to 1000"),
+        (["run_dir=outputs/smoke", "input=Data/test", "top=0"], "top is 0; it should be greater than or equal to 1"),
         (["run_dir=outputs/smoke", "ckpt_path=Data/submission.csv", "input=Data/test"], "give either run_dir=FOLDER"),
     ],
 )
@@ -210,7 +210,7 @@ def test_a_run_that_never_trained_can_be_replaced(home: Path) -> None:
     [
         (["experiment=winner"], "data.root is not set; give data.root=..."),
         (["experiment=distill", "data.root=Data"], "teacher is not set; give teacher=..."),
-        (["model.pool=median", *TINY, "data.root=Data"], "model.pool is 'median'; choose avg or max"),
+        (["model.pool=median", *TINY, "data.root=Data"], "model.pool is 'median'; it should be avg or max"),
         (["data=competion"], "data=competion: there is no such option; choose one of competition,"),
         (["ckpt_path=nix.ckpt", *TINY, "data.root=Data"], "ckpt_path is 'nix.ckpt'; no such file"),
         (["callbacks.last=null", *TINY, "data.root=Data"], "callbacks.last is null"),
@@ -222,7 +222,7 @@ def test_a_run_that_never_trained_can_be_replaced(home: Path) -> None:
         (["callbacks=null", "experiment=smoke"], "callbacks.last is null"),
         (
             ["trainer.precision=16-true", *TINY, "data.root=Data"],
-            "trainer.precision is '16-true'; choose auto, 16-mixed",
+            "trainer.precision is 16-true; features are float32, choose auto, 16-mixed",
         ),
     ],
 )
@@ -233,7 +233,9 @@ def test_errors_of_train(home: Path, arguments: list[str], message: str) -> None
 
 def test_a_mistyped_setting_is_an_error(home: Path) -> None:
     printed = run("train.py", "model.poool=max", cwd=home, expect=1)
-    assert "Key 'poool' is not in struct" in printed
+    assert printed == "model.poool: there is no such setting; did you mean model.pool?\n"
+    printed = run("train.py", "data=competition", "data.root=Data", "data.val_size=3", cwd=home, expect=1)
+    assert "data.val_size: there is no such setting here, only with data=speech_commands or data=synthetic" in printed
 
 
 @pytest.mark.parametrize("script", ["train.py", "predict.py", "ensemble.py", "export.py", "app.py"])

@@ -3,31 +3,33 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hydra.core.utils import JobReturn
 from hydra.errors import InstantiationException
 
 from overlapped_words import cli
 from overlapped_words.errors import DataError
+from overlapped_words.settings.app import App
+from overlapped_words.settings.ensemble import Ensemble
+from overlapped_words.settings.predict import Predict
 from tests.helpers.scripts import ROOT
 
 
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `cli.run` changes is put back."""
-    monkeypatch.setattr(sys, "argv", ["script.py"])
-    monkeypatch.setattr(JobReturn, "return_value", JobReturn.return_value)
+    monkeypatch.setattr(sys, "argv", ["ensemble.py", "run_dir=."])
     monkeypatch.setenv("HYDRA_FULL_ERROR", "")
 
 
-def raising(error: BaseException) -> Callable[[], None]:
-    def main() -> None:
+def raising(error: BaseException) -> None:
+    """Run a script whose call into the package raises."""
+
+    def main(settings: object) -> None:
         raise error
 
-    return main
+    cli.run(main, Ensemble)
 
 
 def wrapped(error: Exception) -> InstantiationException:
@@ -50,14 +52,14 @@ def wrapped(error: Exception) -> InstantiationException:
 )
 def test_a_user_error_is_its_message(error: Exception, message: str) -> None:
     with pytest.raises(SystemExit) as end:
-        cli.run(raising(error))
+        raising(error)
     assert end.value.code == message  # printed on stderr, with status 1
 
 
 @pytest.mark.parametrize("error", [ValueError("shapes do not match"), wrapped(TypeError("an int")), KeyError("x")])
 def test_a_bug_is_a_traceback(error: Exception) -> None:
     with pytest.raises(type(error)):
-        cli.run(raising(error))
+        raising(error)
 
 
 @pytest.mark.parametrize(
@@ -72,12 +74,19 @@ def test_a_bug_is_a_traceback(error: Exception) -> None:
     ],
 )
 def test_arguments_as_hydra_reads_them(argument: str, override: str) -> None:
-    assert cli.as_overrides([argument]) == [override]
+    assert cli.as_overrides([argument], Ensemble) == [override]
+
+
+def test_a_first_argument_that_is_a_file_is_the_input(tmp_path: Path) -> None:
+    other = tmp_path / "dog.wav"
+    other.touch()
+    assert cli.as_overrides([str(other)], Predict) == [f"input='{other}'"]
+    assert cli.as_overrides([str(other)], App) == [str(other)]
 
 
 def test_ctrl_c_ends_with_the_status_that_a_shell_expects() -> None:
     with pytest.raises(SystemExit) as end:
-        cli.run(raising(KeyboardInterrupt()))
+        raising(KeyboardInterrupt())
     assert end.value.code == 130
 
 
@@ -87,7 +96,7 @@ def test_output_to_a_closed_pipe_is_dropped(monkeypatch: pytest.MonkeyPatch) -> 
     with open(writer, "w") as pipe, pytest.raises(SystemExit) as end:
         monkeypatch.setattr(sys, "stdout", pipe)
         print("a line")
-        cli.run(raising(SystemExit(0)))  # as Hydra ends after --help
+        raising(SystemExit(0))  # as Hydra ends after --help
     assert end.value.code == 1
 
 

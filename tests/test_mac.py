@@ -75,8 +75,3 @@ def test_residual_connections_skip_the_blocks() -> None:
     x = torch.randn(2, 8, 16, 16)
     torch.testing.assert_close(stage(x), stage[0](x))
     assert sum(p.numel() for p in network.parameters()) == sum(p.numel() for p in MAC(width=4).parameters())
-
-
-def test_an_unknown_pool_is_an_error_with_the_choices() -> None:
-    with pytest.raises(ValueError, match="avg, max"):
-        MAC("median")

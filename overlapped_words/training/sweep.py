@@ -1,16 +1,19 @@
 """Hydra's callback of train.py: check all members before the first one starts, report at the end which failed."""
 
 import atexit
+import shutil
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, read_write
 
 from overlapped_words.cli import exit_on_error
 from overlapped_words.errors import RunError, SettingError
 from overlapped_words.messages import count, printable
+from overlapped_words.paths import command
 from overlapped_words.runs.folder import RunFolder
 from overlapped_words.runs.members import error_of, read_member
 from overlapped_words.runs.names import fold_suffix, pool_of
@@ -31,6 +34,12 @@ class Sweep(CheckSettings):
 
         check_components(settings)
 
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        super().on_run_start(config)
+        if config.trainer.fast_dev_run:
+            with read_write(config.hydra):
+                config.hydra.run.dir = _temporary_folder()
+
     def on_multirun_start(self, config: DictConfig, config_name: str, **_: Any) -> None:  # type: ignore[override]
         with exit_on_error():
             members = compose_members(config, config_name)
@@ -38,12 +47,23 @@ class Sweep(CheckSettings):
             for member in members:
                 _check_devices(member)
             folders = _check_folders(members)
-        if not members or config.trainer.fast_dev_run:
+        if config.trainer.fast_dev_run:
+            with read_write(config.hydra):  # from which Hydra composes the members
+                config.hydra.overrides.hydra.append(f"hydra.sweep.dir={_temporary_folder()}")
+                config.hydra.sweep.dir = config.hydra.overrides.hydra[-1].partition("=")[2]
             return
         for folder, member in zip(folders, members, strict=True):
             _announce(folder, member)
-        # Not on_multirun_end: Hydra does not call it if a member failed.
-        atexit.register(_report_end, folders)
+        if folders:
+            # Not on_multirun_end: Hydra does not call it if a member failed.
+            atexit.register(_report_end, folders)
+
+
+def _temporary_folder() -> str:
+    """Where Hydra's log of a fast_dev_run goes, which saves nothing; deleted when the process ends."""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _check_folders(members: Sequence[DictConfig]) -> list[Path]:
@@ -65,9 +85,8 @@ def _check_folders(members: Sequence[DictConfig]) -> list[Path]:
         values = " and ".join(" ".join(f"{name}={own[name]}" for name in names) for own in settings)
         choices = member.hydra.runtime.choices
         parts = [f"${{hydra:runtime.choices.{name}}}" if name in choices else f"${{{name}}}" for name in names]
-        with hydra_config(member):
-            remedy = "_".join([str(member.name), *parts])
-        raise SettingError(f"two members would write to {folder}: {values}; add 'name={remedy}'")
+        remedy = f"give each its own folder, such as 'name={'_'.join([folder.parent.name, *parts])}'"
+        raise SettingError(f"two members would write to {folder}: {values}; {remedy}")
     return list(first)
 
 
@@ -118,4 +137,4 @@ def _report_end(folders: list[Path]) -> None:
         print(f"{repeat}: it skips complete members and resumes the others.")
     else:
         for sweep in dict.fromkeys(folder.parent for folder in folders):
-            print(f"python ensemble.py run_dir={sweep}")
+            print(f"{command('ensemble')} run_dir={sweep}")

@@ -1,0 +1,74 @@
+"""What docs/extend.md adds, in a copy of the project: no existing file changes, and everything works together."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.helpers.fake_recordings import write_word_folder
+from tests.helpers.scripts import ENVIRONMENT, ROOT, run
+
+PAGE = (ROOT / "docs" / "extend.md").read_text(encoding="utf-8")
+FILES = dict(re.findall(r"^```(?:yaml|python)\n# (\S+\.(?:yaml|py))\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+SMALL = ["data.train_size=16", "data.val_size=8", "data.test_size=8", "data.batch_size=8", "data.k=2"]
+SHORT = [*SMALL, "trainer.max_epochs=1", "callbacks.dashboard=null"]
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project with the files of the page."""
+    root = tmp_path_factory.mktemp("copy")
+    for name in ("conf", "datamodules", "lightning_modules", "overlapped_words"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for script in ROOT.glob("*.py"):
+        shutil.copy(script, root)
+    for path, text in FILES.items():
+        assert not (root / path).exists(), f"{path} exists: the page says that no existing file changes"
+        (root / path).write_text(text, encoding="utf-8")
+    write_word_folder(root / "words")
+    return root
+
+
+def call(copy: Path, script: str, *arguments: str, expect: int = 0) -> str:
+    environment = {**ENVIRONMENT, "PYTHONPATH": str(copy), "XDG_CACHE_HOME": str(copy / "cache")}
+    return run(script, *arguments, cwd=copy, root=copy, environment=environment, expect=expect)
+
+
+def test_all_of_them_in_one_sweep(copy: Path) -> None:
+    chosen = ["model=recurrent", "model.width=4", "optimizer=sign_sgd", "schedule=linear", "augment=loudness"]
+    data = ["data=words", "data.root=words", "logger=csv"]
+    call(copy, "train.py", "-m", *data, *chosen, *SHORT, "seed=0,1", "name=own")
+    member = copy / "outputs" / "own" / "recurrent_seed0"
+    metrics = json.loads((member / "metrics.json").read_text())
+    assert metrics["status"] == "complete" and metrics["pool"] == "recurrent"
+    assert 0 <= metrics["val_top1"] <= 1 and 0 <= metrics["test_top1"] <= 1
+    assert "val/top1" in pd.read_csv(member / "metrics.csv") and list(member.rglob("csv/**/metrics.csv"))
+    printed = call(copy, "ensemble.py", "run_dir=outputs/own", "html=false")
+    table = pd.read_csv(copy / "outputs" / "own" / "members.csv")
+    assert table["val_top1"].notna().all() and "top1" in printed
+    assert "top1" in (copy / "outputs" / "own" / "report.md").read_text()
+    clip = next((copy / "words").rglob("*.wav"))
+    assert "%" in call(copy, "predict.py", "run_dir=outputs/own", f"input={clip}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["optimizer=sign_sgd", "optimizer.lr=0"], "optimizer.lr is 0; it should be greater than 0"),
+        (["model=recurrent", "model.width=-1"], "model.width is -1; it should be greater than or equal to 1"),
+        (["augment=loudness", "augment.transforms.0.decibel=a"], "augment.transforms.0.decibel is 'a'; it should be"),
+        (["data=listed", "data.table=nix"], "data.table is 'nix'; no such file"),
+    ],
+)
+def test_their_annotations_are_checked(copy: Path, arguments: list[str], message: str) -> None:
+    printed = call(copy, "train.py", *arguments, expect=1)
+    assert message in printed and "Traceback" not in printed
+
+
+def test_a_recipe_and_an_optimizer_of_torch(copy: Path) -> None:
+    small = [*SMALL, "model.width=2", "data.root=words", "trainer.max_epochs=1", "callbacks.dashboard=null"]
+    call(copy, "train.py", "experiment=quick", "optimizer=nadam", *small)
+    assert (copy / "outputs" / "quick" / "avg_seed0" / "predictions.csv").exists()
