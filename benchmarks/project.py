@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
+from overlapped_words.settings.source import source_config
 from torch import Tensor
 
 from benchmarks.workload import NUM_CLIPS, rate
@@ -25,7 +26,6 @@ from overlapped_words.allocator import keep_freed_memory
 from overlapped_words.inference.member import TrainedNetwork
 from overlapped_words.inference.predictor import Predictor
 from overlapped_words.settings import as_dict, check
-from overlapped_words.settings.source import source_config
 from overlapped_words.settings.train import Train
 from overlapped_words.training.run import train
 

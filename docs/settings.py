@@ -14,14 +14,15 @@ from omegaconf import DictConfig, OmegaConf
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from overlapped_words.settings.features import MultiResolutionMel  # noqa: E402
+from overlapped_words.settings.trainer import Trainer  # noqa: E402
+
 from overlapped_words.settings import augment, data, model, optimizer  # noqa: E402
 from overlapped_words.settings.app import App  # noqa: E402
 from overlapped_words.settings.ensemble import Ensemble  # noqa: E402
 from overlapped_words.settings.export import Export  # noqa: E402
-from overlapped_words.settings.features import MultiResolutionMel  # noqa: E402
 from overlapped_words.settings.predict import Predict  # noqa: E402
 from overlapped_words.settings.train import Schedule, Train  # noqa: E402
-from overlapped_words.settings.trainer import Trainer  # noqa: E402
 
 INTRO = """# All settings
 

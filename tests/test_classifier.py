@@ -12,7 +12,7 @@ from lightning_modules.classifier import WordClassifier, topk_recall, uniform_kl
 from lightning_modules.outputs import kl_divergence
 from lightning_modules.schedules import WarmupCosine, warmup_cosine
 from overlapped_words.errors import SettingError
-from overlapped_words.runs.legacy import upgrade_config
+from overlapped_words.settings.legacy import upgrade_config
 from tests.helpers.golden import GOLDEN
 from tests.helpers.networks import FEATURES, QUIET, TARGETS, learner, save
 

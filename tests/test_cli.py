@@ -216,7 +216,7 @@ def test_a_run_that_never_trained_can_be_replaced(home: Path) -> None:
         (["callbacks.last=null", *TINY, "data.root=Data"], "callbacks.last is null"),
         (
             ["callbacks.teacher.weight=0.5", *TINY, "data.root=Data"],
-            "callbacks.teacher.weight was renamed; use teacher=",
+            "callbacks.teacher was renamed; use teacher=",
         ),
         (["callbacks.epoch_csv=null", *TINY, "data.root=Data"], "callbacks.epoch_csv is null"),
         (["callbacks=null", "experiment=smoke"], "callbacks.last is null"),

@@ -12,11 +12,13 @@ from tests.helpers.scripts import ROOT
 SCRIPTS = ["train", "predict", "ensemble", "export", "app"]
 LAYERS = [
     SCRIPTS,
+    ["overlapped_words.cli", "overlapped_words.__main__"],
     ["overlapped_words.app", "overlapped_words.report", "overlapped_words.export", "overlapped_words.training"],
     ["overlapped_words.inference"],
     ["lightning_modules", "overlapped_words.ensembling"],
     ["overlapped_words.runs"],
-    ["datamodules", "overlapped_words.settings"],
+    ["datamodules"],
+    ["overlapped_words.settings"],
     ["overlapped_words"],
 ]
 LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}

@@ -1,21 +1,13 @@
 """logger=wandb and logger=mlflow, without a network, and any other logger of Lightning."""
 
 import json
-from importlib.metadata import PackageNotFoundError
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from omegaconf import OmegaConf, read_write
 
-import overlapped_words.training.sweep  # noqa: F401  registers the resolver member_name
-from overlapped_words.errors import SettingError
-from overlapped_words.settings import fields
-from overlapped_words.settings.callback import hydra_config
-from overlapped_words.settings.check import check
-from overlapped_words.settings.train import Train
 from overlapped_words.training.loggers import MLFlowLogger
-from tests.helpers.composed import configuration
 from tests.helpers.packages import needs
 from tests.helpers.scripts import run
 from tests.helpers.small_runs import TINY, data, write_data
@@ -40,24 +32,10 @@ def crash_and_resume(home: Path, logger: str) -> Path:
 
 
 @pytest.mark.parametrize("logger", ["wandb", "mlflow"])
-def test_a_missing_package_is_an_error_with_the_command_that_installs_it(
-    logger: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def missing(name: str) -> None:
-        raise PackageNotFoundError(name)
-
-    cfg = configuration("train", f"logger={logger}", hydra=True)
-    with read_write(cfg.hydra):
-        cfg.hydra.runtime.output_dir = "outputs"
-    task = OmegaConf.masked_copy(cfg, [str(name) for name in cfg if name != "hydra"])
-    with hydra_config(cfg):
-        monkeypatch.setattr(fields, "distribution", str)
-        check(Train, task)
-        monkeypatch.setattr(fields, "distribution", missing)
-        with pytest.raises(SettingError) as error:
-            check(Train, task)
-    assert f"{logger} is not installed; pip install -e '.[{logger}]'" in str(error.value)
-    assert "\n" not in str(error.value)
+@pytest.mark.skipif(find_spec("wandb") is not None, reason="the packages are installed")
+def test_a_missing_package_is_an_error_before_training(home: Path, logger: str) -> None:
+    printed = run("train.py", *TINY, *data(home), f"logger={logger}", "name=missing", cwd=home, expect=1)
+    assert f"logger.{logger}: ModuleNotFoundError: " in printed and "Traceback" not in printed
 
 
 def test_a_run_takes_any_logger_of_lightning(home: Path) -> None:

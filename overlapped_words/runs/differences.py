@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from overlapped_words.runs.legacy import upgrade_config
+from overlapped_words.settings.legacy import upgrade_config
 
 # Settings that do not change the result, so a run may resume with different values.
 IGNORED_SETTINGS = (

@@ -16,8 +16,8 @@ from hydra.experimental.callback import Callback
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf, read_write
 
-from overlapped_words.cli import exit_on_error
 from overlapped_words.errors import SettingError
+from overlapped_words.hydra_errors import exit_on_error
 from overlapped_words.settings.check import check
 
 

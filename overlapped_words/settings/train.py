@@ -10,9 +10,9 @@ from pydantic_core import ArgsKwargs
 from typing_extensions import Self
 
 from overlapped_words.messages import renamed
-from overlapped_words.runs.legacy import upgrade_config
 from overlapped_words.settings.check import STRICT
 from overlapped_words.settings.fields import ExistingFile, ExistingFolder, Group, Path, Seed, Text
+from overlapped_words.settings.legacy import upgrade_config
 
 
 @dataclass(config=STRICT, kw_only=True)

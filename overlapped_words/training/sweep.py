@@ -10,8 +10,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, read_write
 
-from overlapped_words.cli import exit_on_error
 from overlapped_words.errors import RunError, SettingError
+from overlapped_words.hydra_errors import exit_on_error
 from overlapped_words.messages import count, printable
 from overlapped_words.paths import command
 from overlapped_words.runs.folder import RunFolder

@@ -7,11 +7,13 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hypothesis import given
 from hypothesis import strategies as st
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, read_write
 
-import overlapped_words.training.sweep  # noqa: F401  registers the resolver member_name
-from overlapped_words import cli
-from overlapped_words.settings.callback import CheckSettings, Job
+import overlapped_words.training.sweep  # noqa: F401  registers the resolver fold_suffix
+from overlapped_words.hydra_errors import as_message
+from overlapped_words.settings.callback import hydra_config, without_hydra
+from overlapped_words.settings.check import check
+from overlapped_words.training.components import check_components
 from tests.fuzz.damage import NAMES, NUMBERS
 from tests.helpers.composed import schema
 from tests.helpers.fake_recordings import write_competition, write_word_folder
@@ -70,11 +72,7 @@ def names(node, prefix: str = ""):
 def test_an_override_is_legal_or_an_error(home: Path, data: st.DataObject):
     script, *overrides = data.draw(st.sampled_from(LINES)).split()
     config = compose(script, overrides, return_hydra_config=True)
-    settings = [
-        name
-        for name in names(OmegaConf.to_container(config))
-        if not name.startswith(("hydra.runtime", "hydra.callbacks"))
-    ]
+    settings = [name for name in names(OmegaConf.to_container(config)) if not name.startswith("hydra")]
     for _ in range(data.draw(st.integers(1, 3))):
         sign = data.draw(st.sampled_from(["", "", "", "+", "++", "~"]))
         name = data.draw(st.sampled_from(settings) | st.text(max_size=5))
@@ -82,10 +80,13 @@ def test_an_override_is_legal_or_an_error(home: Path, data: st.DataObject):
     before = sorted(home.rglob("*"))
     try:
         cfg = compose(script, overrides, return_hydra_config=True)
-        cfg.hydra.job.num, cfg.hydra.job.id = 0, "0"
-        name = schema(script)
-        CheckSettings(f"{name.__module__}.{name.__qualname__}").check([Job(cfg, ("run.dir",), {})])
+        with read_write(cfg.hydra):
+            cfg.hydra.job.num, cfg.hydra.job.id, cfg.hydra.runtime.output_dir = 0, "0", "outputs"
+        with hydra_config(cfg):
+            checked = check(schema(script), without_hydra(cfg))
+            if script == "train":
+                check_components(checked)
     except Exception as error:
-        message = cli.as_message(error)
+        message = as_message(error)
         assert message, (overrides, error)
     assert sorted(home.rglob("*")) == before
