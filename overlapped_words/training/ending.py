@@ -1,11 +1,9 @@
-"""How a training ends: complete, at its time limit, by a signal or by an error."""
+"""How a training run ends: complete, at its time limit, by a signal or by an error."""
 
 import logging
 import multiprocessing
 import signal
-import sys
 import threading
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any
 
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import Timer
-from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from overlapped_words.errors import DISK_FULL, RunError, SettingError
 from overlapped_words.messages import count, no_room
@@ -22,18 +20,20 @@ from overlapped_words.runs.status import Status
 
 log = logging.getLogger(__name__)
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 class RaiseAgain(Callback):
-    """Raise the exception of a signal at the end of a batch if it was lost.
+    """Raise the exit of a signal at the end of a batch if it was lost.
 
     Python ignores exceptions that a signal handler raises within a weakref callback or a finalizer.
     """
 
-    received: type[BaseException] | None = None
+    received: SystemExit | None = None
 
     def on_train_batch_end(self, *_: Any) -> None:
-        if error := RaiseAgain.received:
-            raise error
+        if RaiseAgain.received:
+            raise RaiseAgain.received
 
 
 @contextmanager
@@ -47,37 +47,35 @@ def clear_end(run_dir: str | None) -> Iterator[None]:
         SettingError: Lightning rejects a setting.
         RunError: the disk is full.
     """
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     # A launcher may have set its own handler.
-    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    ours = threading.current_thread() is threading.main_thread() and handlers[signal.SIGTERM] == signal.SIG_DFL
     RaiseAgain.received = None
-    interrupt = signal.getsignal(signal.SIGINT)
     if ours:
-        signal.signal(signal.SIGTERM, _terminate)
-        signal.signal(signal.SIGINT, _interrupt)
+        for number in SIGNALS:
+            signal.signal(number, _exit)
     excepthook, threading.excepthook = threading.excepthook, _ignore_full_disk
     try:
         yield
-    except SIGTERMException:
-        _exit(signal.SIGTERM, run_dir)
-    except KeyboardInterrupt:
-        _exit(signal.SIGINT, run_dir)
     except SystemExit as error:
-        if not isinstance(error.__context__, KeyboardInterrupt):
-            raise
-        _exit(signal.SIGINT, run_dir)
+        if run_dir and error is RaiseAgain.received and isinstance(error.code, int):
+            name = signal.Signals(error.code - 128).name
+            log.warning("ended by %s; repeat the command to resume from the last completed epoch", name)
+        raise
     except MisconfigurationException as error:
         raise SettingError(" ".join(str(error).split())) from error
-    except (RunError, OSError) as error:
-        if run_dir is None or (problem := _full_disk(error, Path(run_dir))) is None:
+    except OSError as error:
+        if run_dir is None or error.errno not in DISK_FULL:
             raise
-        raise RunError(f"{problem}, which resumes the run") from error
+        # An error of an open file has no file name.
+        raise RunError(f"{no_room(Path(error.filename or run_dir))}, which resumes the run") from error
     finally:
         for worker in multiprocessing.active_children():
             worker.kill()  # workers of a data loader ignore SIGTERM, by which Python would end them
         threading.excepthook = excepthook
         if ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, interrupt)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
 
 
 def epoch_timer(limit: str | dict[str, int] | None) -> list[Timer]:
@@ -99,38 +97,14 @@ def final_status(trainer: Trainer, epochs: int, max_epochs: int) -> Status:
     return Status.STOPPED
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second signal must not interrupt the shutdown
-    RaiseAgain.received = SIGTERMException
-    raise SIGTERMException
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    RaiseAgain.received = KeyboardInterrupt
-    raise KeyboardInterrupt
+def _exit(number: int, frame: FrameType | None) -> None:
+    if number == signal.SIGTERM:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second signal must not interrupt the shutdown
+    RaiseAgain.received = SystemExit(128 + number)
+    raise RaiseAgain.received
 
 
 def _ignore_full_disk(error: threading.ExceptHookArgs) -> None:
     """Print no traceback of TensorBoard's writer thread on a full disk: the main thread raises the same error."""
     if not isinstance(error.exc_value, OSError) or error.exc_value.errno not in DISK_FULL:
         threading.__excepthook__(error)
-
-
-def _full_disk(error: RunError | OSError, run_dir: Path) -> str | None:
-    """The message of an error that a full disk caused; None for any other error."""
-    if isinstance(error.__context__, RunError):  # a logger that closes after an error may raise another
-        error = error.__context__
-    cause = error if isinstance(error, OSError) else error.__cause__
-    if not isinstance(cause, OSError) or cause.errno not in DISK_FULL:
-        return None
-    if isinstance(error, RunError):
-        return str(error)
-    # An error of an open file has no file name.
-    by_tensorboard = any("tensorboard" in frame.filename for frame in traceback.extract_tb(error.__traceback__))
-    return no_room(Path(error.filename or run_dir / ("tensorboard" if by_tensorboard else "")))
-
-
-def _exit(number: signal.Signals, run_dir: str | None) -> None:
-    if run_dir:
-        log.warning("ended by %s; repeat the command to resume from the last completed epoch", number.name)
-    sys.exit(128 + number)

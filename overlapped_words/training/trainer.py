@@ -1,6 +1,7 @@
 """Build Lightning's Trainer from the settings."""
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lightning import Trainer
+from lightning.pytorch.plugins.environments import LightningEnvironment
 
 from overlapped_words.settings.component import build
 from overlapped_words.settings.fields import Group
@@ -28,6 +30,10 @@ def build_trainer(cfg: Train, devices: Any, has_val: bool) -> Trainer:
     callbacks = {name: plugin for name, plugin in (cfg.callbacks or {}).items() if plugin and useful.get(name, True)}
     # Lightning's own timer stops within an epoch.
     settings = {**cfg.trainer, "devices": devices, "max_time": None, "enable_progress_bar": "progress" in callbacks}
+    plugins = build_all("trainer.plugins", dict(enumerate(settings.pop("plugins", None) or [])))
+    one = devices == 1 or (isinstance(devices, list) and len(devices) == 1)
+    if one and os.environ.get("SLURM_NTASKS", "1") != "1":
+        plugins.append(LightningEnvironment())  # one process in an allocation for several, which Lightning rejects
     return build(
         "trainer",
         settings,
@@ -38,10 +44,11 @@ def build_trainer(cfg: Train, devices: Any, has_val: bool) -> Trainer:
             *epoch_timer(cfg.trainer.get("max_time")),
         ],
         logger=loggers,
+        plugins=plugins,
     )
 
 
-def build_all(group: str, plugins: Mapping[str, Group | None]) -> list[Any]:
+def build_all(group: str, plugins: Mapping[Any, Group | None]) -> list[Any]:
     """The objects that the settings of a group describe, without those that are null."""
     return [build(f"{group}.{name}", plugin) for name, plugin in plugins.items() if plugin]
 
