@@ -90,9 +90,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder to write to")
     parser.add_argument("--speakers", type=int, default=6, help="number of held-out speakers")
     parser.add_argument("--train-size", type=int, default=4000, help="number of training mixtures")
-    parser.add_argument(
-        "--test-size", type=int, default=1000, help="of the test set `test`; the others are half as large"
-    )
+    parser.add_argument("--test-size", type=int, default=1000, help="of the set `test`; others are half as large")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     words, out = Words(arguments.words, arguments.speakers, arguments.seed), arguments.out

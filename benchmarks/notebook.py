@@ -1,4 +1,4 @@
-"""The reference for speed.py: a reimplementation of the winning notebook's pipeline.
+"""The reference for speed.py and gpu.py: a reimplementation of the winning notebook's pipeline.
 
 It processes one clip at a time: torchaudio features, one float32 file per clip (`torch.save`, `torch.load`),
 augmentation in the dataset. The network uses PyTorch's default memory layout and allocator. The benchmark functions at
@@ -9,9 +9,9 @@ import random
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import soundfile
 import torch
@@ -20,8 +20,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchaudio.transforms import AmplitudeToDB, FrequencyMasking, MelSpectrogram, TimeMasking
 
-from benchmarks.workload import NUM_CLIPS, rate
+from benchmarks.workload import rate
 from lightning_modules.mac import MAC
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class Features(nn.Module):
@@ -66,36 +68,29 @@ class Files(Dataset):
         return features, target
 
 
-def build_cache(recordings: Sequence[Path], folder: Path) -> list[Path]:
+def build_cache(recordings: Sequence[Path], folder: Path) -> None:
     """Compute the features of each recording; write one file per recording."""
-    extractor, files = Features(), []
+    extractor = Features()
     for path in recordings:
         waveform = torch.from_numpy(soundfile.read(path, dtype="float32")[0])[None]
-        files.append(folder / f"{path.stem}.pt")
-        torch.save(extractor(waveform), files[-1])
-    return files
+        torch.save(extractor(waveform), folder / f"{path.stem}.pt")
 
 
-def batches(root: Path, num_workers: int, repeat: int = 1, batch_size: int = 128) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield training batches indefinitely; the first call writes the feature files.
-
-    An epoch holds every clip `repeat` times.
-    """
+def batches(root: Path, num_workers: int, copies: int = 1, batch_size: int = 128) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield training batches indefinitely, in epochs of `copies` of every clip; the first call writes the files."""
     folder = root / "files"
     if not folder.exists():
         folder.mkdir()
         build_cache(sorted((root / "train").iterdir()), folder)
-    targets = pd.read_csv(root / "train_answer.csv").to_numpy()[:, 1:].astype(np.float32)
-    clips = Files(sorted(folder.iterdir()) * repeat, torch.from_numpy(targets).repeat(repeat, 1))
-    # Persistent workers: an epoch of so few clips is short, and starting workers would dominate the measurement.
+    targets = torch.from_numpy(pd.read_csv(root / "train_answer.csv").iloc[:, 1:].to_numpy("float32"))
     loader = DataLoader(
-        clips,
+        Files(sorted(folder.iterdir()) * copies, targets.repeat(copies, 1)),
         batch_size=batch_size,
         shuffle=True,
         drop_last=True,
         num_workers=num_workers,
-        pin_memory=torch.cuda.is_available(),
-        persistent_workers=num_workers > 0,
+        pin_memory=DEVICE.type == "cuda",
+        persistent_workers=num_workers > 0,  # starting them would dominate epochs of so few clips
     )
     while True:
         yield from loader
@@ -111,31 +106,41 @@ def loading(root: Path, num_workers: int) -> float:
     return rate(lambda: len(next(stream)[1]))
 
 
-def training(root: Path, pool: str) -> float:
-    stream, network = batches(root, num_workers=2), MAC(pool)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.2, momentum=0.9, weight_decay=1e-4)
-
-    def step() -> int:
-        inputs, targets = next(stream)
-        optimizer.zero_grad()
-        F.kl_div(network(inputs), targets, reduction="batchmean").backward()
-        optimizer.step()
-        return len(targets)
-
-    return rate(step, seconds=30)
-
-
 def caching(root: Path) -> float:
+    recordings = sorted((root / "train").iterdir())
     with tempfile.TemporaryDirectory(dir=root) as folder:
         start = time.perf_counter()
-        build_cache(sorted((root / "train").iterdir()), Path(folder))
-        return NUM_CLIPS / (time.perf_counter() - start)
+        build_cache(recordings, Path(folder))
+        return len(recordings) / (time.perf_counter() - start)
+
+
+def training(root: Path, pool: str = "avg", seconds: float = 30.0, loads: bool = True, **loading: int) -> float:
+    """Measure training, in 16-bit mixed precision on a GPU; without `loads`, on one batch on the device."""
+    on_gpu, stream = DEVICE.type == "cuda", batches(root, **{"num_workers": 2, **loading})
+    if not loads:
+        x, y = next(stream)
+        stream = repeat((x.to(DEVICE), y.to(DEVICE)))
+    network = MAC(pool).to(DEVICE)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.2, momentum=0.9, weight_decay=1e-4)
+    scaler = torch.amp.GradScaler(DEVICE.type, enabled=on_gpu)
+
+    def step() -> int:
+        x, y = next(stream)
+        optimizer.zero_grad()
+        with torch.autocast(DEVICE.type, torch.float16, enabled=on_gpu):
+            loss = F.kl_div(network(x.to(DEVICE)), y.to(DEVICE), reduction="batchmean")
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        loss.item()  # as the notebook's progress bar does
+        return len(y)
+
+    return rate(step, seconds)
 
 
 @torch.no_grad()
 def prediction(root: Path) -> float:
     """Sixteen members, one after the other, each computing its own features."""
-    torch.manual_seed(0)
     extractor, waveforms = Features(), 0.1 * torch.randn(32, 1, 16_000)
     members = [MAC(pool).eval() for pool in ["avg"] * 8 + ["max"] * 8]
 

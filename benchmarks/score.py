@@ -22,37 +22,26 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from datamodules.audio_files import list_recordings
-from datamodules.recordings import read_clips
-from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, from_int16
+from overlapped_words import load
 from overlapped_words.allocator import keep_freed_memory
 from overlapped_words.ensembling.metrics import kl_divergence, recall, top_k, uniform_kl
-from overlapped_words.inference.checkpoints import find_checkpoints
-from overlapped_words.inference.member import load_member
-from overlapped_words.inference.predictor import Predictor
-from overlapped_words.runs.tables import PROB_FLOOR
 
 TEMPERATURES = np.geomspace(0.25, 4.0, 65)
 
 
 def predict(run_dir: Path, folder: Path, class_names: list[str]) -> np.ndarray:
     """Predict the recordings in `folder` with every member; return probabilities `(M, N, num_classes)`."""
-    members = [Predictor([load_member(path)], [str(path)]) for path in find_checkpoints(run_dir)]
-    if members[0].class_names != class_names:
-        raise SystemExit(f"{run_dir}: its words differ from those of {folder}; train it on that data")
-    probs: list[list[np.ndarray]] = [[] for _ in members]
-    for chunk in read_clips(list_recordings(folder), SAMPLE_RATE, NUM_SAMPLES, chunk_size=64):
-        waveforms = from_int16(torch.from_numpy(chunk))
-        for i, member in enumerate(members):
-            probs[i].append(member(waveforms).numpy())
-    return np.stack([np.concatenate(chunks) for chunks in probs]).astype(np.float64)
+    members = [load(path.parents[1]) for path in sorted(run_dir.rglob("checkpoints/last.ckpt"))]
+    if not members or members[0].class_names != class_names:
+        raise SystemExit(f"{run_dir}: no member that was trained on the words of {folder}; train one on that data")
+    return np.stack([member(list_recordings(folder)).to_numpy(np.float64) for member in members])
 
 
 def calibration_error(targets: np.ndarray, probs: np.ndarray) -> float:
     """The part of the mean KL (nats) that the best single temperature removes."""
-    logs = np.log(np.maximum(probs, PROB_FLOOR))
+    logs = np.log(np.maximum(probs, 1e-10))  # the floor of kl_divergence
     scaled = (np.exp(logs / t) / np.exp(logs / t).sum(axis=1, keepdims=True) for t in TEMPERATURES)
     return kl_divergence(targets, probs).mean() - min(kl_divergence(targets, p).mean() for p in scaled)
 
@@ -123,20 +112,12 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="output of benchmarks.held_out")
     parser.add_argument("recipes", type=Path, nargs="+", help="folder of a sweep")
     parser.add_argument("--test-sets", nargs="*", help="score only these test sets")
-    parser.add_argument("--out", type=Path, help="CSV file to write the table to")
     arguments = parser.parse_args()
     keep_freed_memory()
-    tables = sorted((arguments.data / "test_sets").glob("*.csv"))
-    rows = [
-        row
-        for table in tables
-        if not arguments.test_sets or table.stem in arguments.test_sets
-        for row in score_test_set(table, arguments.recipes)
-    ]
-    result = pd.DataFrame(rows)
-    print(result.to_string(index=False, float_format="{:.4f}".format))
-    if arguments.out:
-        result.to_csv(arguments.out, index=False, float_format="%.5f")
+    for table in sorted((arguments.data / "test_sets").glob("*.csv")):
+        if not arguments.test_sets or table.stem in arguments.test_sets:
+            rows = pd.DataFrame(score_test_set(table, arguments.recipes))
+            print(rows.to_string(index=False, float_format="{:.4f}".format), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,113 +1,139 @@
-"""Measure the speed of this project relative to the winning notebook and to an earlier version, in the same run.
+"""Measure the speed of this project on a CPU relative to the winning notebook, in the same run.
 
 python -m benchmarks.speed                             # all rows: about half an hour on two cores
 python -m benchmarks.speed --only features training    # rows whose names start with these words
-python -m benchmarks.speed --rounds 5 --out docs       # also writes its rows of docs/speed.csv
-python -m benchmarks.speed --only default --earlier v0.1.0    # the default recipe, compared with that commit
 
-Each measurement runs in a new process. A round measures every function once, in alternation between project and
-reference. The table reports the median, lowest and highest ratio over the rounds. Do not run anything else meanwhile.
-The reference of the winner's recipe is the notebook; that of the default recipe is the commit given by --earlier.
+Both train the winner's network with its recipe on the same generated clips. Each measurement runs in a new process. A
+round measures every row once, in alternation between project and reference (benchmarks/notebook.py). Prints a Markdown
+table: median clips/s, and the median, lowest and highest ratio over the rounds. Do not run anything else meanwhile.
 """
 
 import argparse
-import io
-import json
+import multiprocessing
 import shutil
-import statistics
-import subprocess
 import sys
-import tarfile
 import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
+from statistics import median
+from types import SimpleNamespace
 
-import pandas as pd
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from torch import Tensor
 
-from benchmarks.workload import make_clips
+from benchmarks import notebook
+from benchmarks.workload import ROOT, make_clips, rate, train
+from datamodules.features import MultiResolutionMel
+from datamodules.overlap import OverlapDataModule
+from datamodules.sources import CompetitionFolder
+from overlapped_words import load
+from overlapped_words.allocator import keep_freed_memory
 
-EARLIER = "67b61cb"  # before the default recipe was made faster
+NUM_CLIPS = 640  # five batches of 128
+FLOAT32 = "trainer.precision=32-true"  # as the notebook on a CPU
 
-# Row name -> two calls (function, *arguments); the row reports the ratio of their speeds. In
-# the earlier version, a call whose module is earlier_default runs benchmarks.default.
-ROWS: dict[str, tuple[tuple, tuple]] = {
-    "features": (("project.features",), ("notebook.features",)),
-    "loading, 0 workers": (("project.loading", 0), ("notebook.loading", 0)),
-    "loading, 2 workers": (("project.loading", 2), ("notebook.loading", 2)),
-    "training, avg": (("project.training", "avg"), ("notebook.training", "avg")),
-    "training, max": (("project.training", "max"), ("notebook.training", "max")),
-    "training, avg / bare step": (("project.training", "avg"), ("project.bare_step", "avg")),
-    "training, max / bare step": (("project.training", "max"), ("project.bare_step", "max")),
-    "training, waveforms / features": (("project.training", "avg", "waveforms"), ("project.training", "avg")),
-    "caching": (("project.caching",), ("notebook.caching",)),
-    "prediction, 16 members": (("project.prediction",), ("notebook.prediction",)),
-    "default, mixing": (("default.mixing",), ("earlier_default.mixing",)),
-    "default, features": (("default.features",), ("earlier_default.features",)),
-    "default, forward and backward": (("default.forward_backward",), ("earlier_default.forward_backward",)),
-    "default, Muon": (("default.muon",), ("earlier_default.muon",)),
-    "default, training": (("default.training",), ("earlier_default.training",)),
-    "default, training, 32-true": (("default.training", "32-true"), ("earlier_default.training", "32-true")),
-    "default, training, bf16-mixed / 32-true": (("default.training", "bf16-mixed"), ("default.training", "32-true")),
+
+def data_module(root: Path, cache_dir: Path, num_workers: int = 0) -> OverlapDataModule:
+    """The winner's data module with its feature cache, and a stub in place of the trainer."""
+    augment = instantiate(OmegaConf.load(ROOT / "conf" / "augment" / "winner.yaml"))
+    source = CompetitionFolder(str(root), val_fraction=0)
+    data = OverlapDataModule(source, {}, augment, num_workers=num_workers, cache="features", cache_dir=str(cache_dir))
+    loop = SimpleNamespace(total_batch_idx=0)
+    data.trainer = SimpleNamespace(training=True, world_size=1, global_rank=0, fit_loop=loop)  # type: ignore[assignment]
+    return data
+
+
+def features(root: Path) -> float:
+    front_end, waveforms = MultiResolutionMel(), 0.1 * torch.randn(64, 16_000)
+    return rate(lambda: len(front_end(waveforms)))
+
+
+def loading(root: Path, num_workers: int) -> float:
+    """Measure loading from the cache on disk plus augmentation."""
+    data = data_module(root, root / "cache", num_workers)
+    data.setup()
+
+    def batches() -> Iterator[tuple[Tensor, Tensor]]:
+        loader = data.train_dataloader()
+        while True:
+            for batch in loader:
+                yield data.on_after_batch_transfer(batch, 0)
+
+    stream = batches()
+    return rate(lambda: len(next(stream)[1]))
+
+
+def training(root: Path, pool: str) -> float:
+    """Train for four epochs with train.py; the mean speed of the last three."""
+    options = (f"data.root={root}", f"model.pool={pool}", "data.cache=features", "trainer.max_epochs=4", FLOAT32)
+    return train(root, pool, "experiment=winner", *options, "overwrite=true")[0]
+
+
+def caching(root: Path) -> float:
+    """Measure building the feature cache from recordings."""
+    with tempfile.TemporaryDirectory(dir=root) as folder:
+        data = data_module(root, Path(folder))
+        start = time.perf_counter()
+        data.setup()
+        return NUM_CLIPS / (time.perf_counter() - start)
+
+
+def prediction(root: Path) -> float:
+    """Measure the Python API with sixteen members: copies of two that were trained for one step."""
+    sweep = root / "outputs" / "sweep"
+    for pool in ("avg", "max") if not sweep.exists() else ():
+        options = (f"data.root={root}", f"model.pool={pool}", "trainer.max_epochs=1", "trainer.limit_train_batches=1")
+        train(root, f"one_{pool}", "experiment=winner", *options, FLOAT32)
+        for seed in range(8):
+            shutil.copytree(root / "outputs" / f"one_{pool}" / f"{pool}_seed0", sweep / f"{pool}_seed{seed}")
+    model, waveforms = load(sweep, "cpu"), 0.1 * torch.randn(32, 16_000)
+    return rate(lambda: len(model(waveforms, 16_000)))
+
+
+ROWS: dict[str, tuple[Callable[[Path], float], Callable[[Path], float]]] = {  # this project's and the notebook's
+    "features": (features, notebook.features),
+    "loading, 0 workers": (partial(loading, num_workers=0), partial(notebook.loading, num_workers=0)),
+    "loading, 2 workers": (partial(loading, num_workers=2), partial(notebook.loading, num_workers=2)),
+    "training, avg": (partial(training, pool="avg"), partial(notebook.training, pool="avg")),
+    "training, max": (partial(training, pool="max"), partial(notebook.training, pool="max")),
+    "caching": (caching, notebook.caching),
+    "prediction, 16 members": (prediction, notebook.prediction),
 }
-COLUMNS = ["row", "clips_per_s", "reference_clips_per_s", "ratio", "lowest", "highest"]
 
 
-def measure(call: tuple, root: Path, earlier: Path) -> float:
-    """Run one call in a new process, in this version or in the folder `earlier`; return clips/s."""
-    name, *arguments = call
-    version = earlier if name.startswith("earlier_") else Path(__file__).parents[1]
-    command = [sys.executable, "-m", "benchmarks.call", name.removeprefix("earlier_"), str(root), json.dumps(arguments)]
-    done = subprocess.run(command, cwd=version, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return float(done.stdout.rpartition("rate ")[2])
-
-
-def check_out(commit: str, folder: Path) -> None:
-    """Write the files of an earlier commit into `folder`, with today's benchmarks."""
-    package = Path(__file__).parent
-    archive = subprocess.run(["git", "archive", commit], cwd=package.parent, capture_output=True)
-    if archive.returncode:
-        raise SystemExit(f"--earlier {commit}: {archive.stderr.decode().strip()}; fetch the commit or give another one")
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-        tar.extractall(folder, filter="data")
-    shutil.copytree(package, folder / package.name, dirs_exist_ok=True)
-
-
-def write(table: pd.DataFrame, path: Path) -> None:
-    """Write the measured rows to `path`, which keeps its other rows."""
-    if path.exists():
-        kept = pd.read_csv(path)
-        table = pd.concat([kept[kept["row"].isin(set(ROWS) - set(table["row"]))], table])
-    table = table.sort_values("row", key=lambda rows: rows.map(list(ROWS).index))
-    table.to_csv(path, index=False, float_format="%.4g")
+def call(function: Callable[[Path], float], root: Path, keep_memory: bool) -> float:
+    """Measure in this process, which is a new one, because the setting of the allocator stays."""
+    if keep_memory:
+        keep_freed_memory()  # as the scripts do
+    return function(root)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", default=[""], help="measure only rows whose names start with these words")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--earlier", default=EARLIER, help=f"commit to compare the default recipe with ({EARLIER})")
-    parser.add_argument("--out", type=Path, help="folder to write speed.csv to")
-    arguments = parser.parse_args()
-    rows = {row: calls for row, calls in ROWS.items() if row.startswith(tuple(arguments.only))}
-    rates: dict[tuple, list[float]] = {call: [] for calls in rows.values() for call in calls}
+    options = parser.parse_args()
+    rates: dict[str, list[list[float]]] = {
+        row: [[], []] for row in ROWS if row.startswith(tuple(options.only))
+    }  # of each side
     with tempfile.TemporaryDirectory() as folder:
-        make_clips(Path(folder))
-        earlier = Path(folder) / "earlier"
-        if any(call[0].startswith("earlier_") for call in rates):
-            check_out(arguments.earlier, earlier)
-        for _ in range(arguments.rounds):
-            for call, measured in rates.items():
-                measured.append(measure(call, Path(folder), earlier))
-                print(f"{call[0]} {call[1:]}: {measured[-1]:.1f} clips/s", file=sys.stderr, flush=True)
-    table: list[list] = []
-    for row, (call, reference) in rows.items():
-        ratios = [rate / other for rate, other in zip(rates[call], rates[reference], strict=True)]
-        medians = map(statistics.median, (rates[call], rates[reference], ratios))
-        table.append([row, *medians, min(ratios), max(ratios)])
-        print("{:<38} {:8.1f} vs. {:8.1f} clips/s, ratio {:5.2f} ({:.2f} to {:.2f})".format(*table[-1]))
-    if arguments.out:
-        write(pd.DataFrame(table, columns=COLUMNS), arguments.out / "speed.csv")
+        make_clips(Path(folder), NUM_CLIPS)
+        for _ in range(options.rounds):
+            for row, sides in rates.items():
+                for i, measured in enumerate(sides):
+                    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+                        measured.append(executor.submit(call, ROWS[row][i], Path(folder), i == 0).result())
+                    print(f"{row}, {('project', 'reference')[i]}: {measured[-1]:.1f} clips/s", file=sys.stderr)
+    print("| | project, clips/s | reference, clips/s | ratio (lowest to highest) |\n|---|---|---|---|")
+    for row, (ours, reference) in rates.items():
+        ratios = [rate / other for rate, other in zip(ours, reference, strict=True)]
+        spread = f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        print(f"| {row} | {median(ours):.4g} | {median(reference):.4g} | {spread} |")
 
 
 if __name__ == "__main__":

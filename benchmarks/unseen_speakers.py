@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import yaml
 
 from benchmarks.score import recall_of
 from datamodules.audio_files import list_recordings, walk_recordings
@@ -23,10 +25,8 @@ from datamodules.mixing import Mixer, Mixtures
 from datamodules.recordings import read_clips
 from datamodules.speakers import find_speakers, split_speakers
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, to_int16
+from overlapped_words import load
 from overlapped_words.ensembling.metrics import kl_divergence, recall, uniform_kl
-from overlapped_words.inference.model import Model, load
-from overlapped_words.inference.prediction import WordSets
-from overlapped_words.runs.reading import read_config
 
 SIZE = 1000  # clips per set
 NOISE_DB = 10  # below a word
@@ -60,16 +60,15 @@ def held_out(data: dict[str, Any]) -> Recordings:
     test = np.flatnonzero(split_of == "test")
     noise = GeneratedNoise()
     noises = np.concatenate(list(noise.clips()))[noise.take(1 - fractions["test"], 1)]
-    clips = np.concatenate([*read_clips([paths[i] for i in test], SAMPLE_RATE, NUM_SAMPLES), noises])
     num_train = np.bincount(labels[(split_of == "train") & (labels >= 0)])
     return Recordings(
         names,
-        clips,
-        [np.flatnonzero(labels[test] == i) for i in range(len(names))],
-        np.flatnonzero(labels[test] == -1),
-        len(test) + np.arange(len(noises)),
-        len(set(speakers[test][labels[test] >= 0])),
-        [i for i, number in enumerate(num_train) if number < 100],
+        array=np.concatenate([*read_clips([paths[i] for i in test], SAMPLE_RATE, NUM_SAMPLES), noises]),
+        words=[np.flatnonzero(labels[test] == i) for i in range(len(names))],
+        others=np.flatnonzero(labels[test] == -1),
+        noise=len(test) + np.arange(len(noises)),
+        num_speakers=len(set(speakers[test][labels[test] >= 0])),
+        scarce=[i for i, number in enumerate(num_train) if number < 100],
     )
 
 
@@ -82,7 +81,10 @@ def with_words(recordings: Recordings) -> dict[str, Mixtures]:
         name = f"{k} word{'s' if k > 1 else ''}"
         if noisy:
             name += f", noise {NOISE_DB} dB below a word"
-            mixtures = join(mixtures, alone(rng.choice(recordings.noise, SIZE), gain=10 ** (-NOISE_DB / 20)))
+            noise = alone(rng.choice(recordings.noise, SIZE), gain=10 ** (-NOISE_DB / 20))
+            columns = ("recordings", "gains", "offsets", "speeds")
+            joined = {column: np.hstack([getattr(mixtures, column), getattr(noise, column)]) for column in columns}
+            mixtures = Mixtures(**joined, targets=mixtures.targets)
         sets[name] = mixtures
     return sets
 
@@ -104,41 +106,11 @@ def alone(rows: np.ndarray, gain: float = 1, speed: float = 1) -> Mixtures:
     return Mixtures(rows[:, None], gain * column, offsets, speed * column, targets)
 
 
-def join(mixtures: Mixtures, more: Mixtures) -> Mixtures:
-    """Add the recordings of `more` to the mixtures."""
-    names = ("recordings", "gains", "offsets", "speeds")
-    columns = {name: np.hstack([getattr(mixtures, name), getattr(more, name)]) for name in names}
-    return Mixtures(**columns, targets=mixtures.targets)
-
-
-def predict(model: Model, array: np.ndarray, mixtures: Mixtures) -> tuple[np.ndarray, WordSets]:
-    """The probabilities of the words, and the sets of words."""
-    clips = to_int16(render(array, mixtures, np.arange(len(mixtures.gains))).numpy())
-    probs, sets = model.predictor.predict_clips(clips)
-    assert sets
-    return probs, sets
-
-
-def metrics(targets: np.ndarray, probs: np.ndarray, sets: WordSets, scarce: list[int]) -> list[str]:
-    """The cells of a row of the first table."""
-    number = sets.num_words.argmax(axis=1) + sets.first
-    shares = (
-        recall(targets, probs).mean(),
-        np.mean(number == (targets > 0).sum(axis=1)),
-        recall_of(scarce, targets, probs),
-    )
-    kls = (kl_divergence(targets, probs).mean(), uniform_kl(targets).mean())
-    return [*(f"{kl:.3f}" for kl in kls), *(f"{share:.1%}" for share in shares)]
-
-
-def print_row(*cells: object) -> None:
-    print("|", " | ".join(map(str, cells)), "|", flush=True)
-
-
-def print_header(*cells: object) -> None:
-    print()
-    print_row(*cells)
-    print_row(*["---"] * len(cells))
+def print_table(header: str, rows: dict[str, list[str]]) -> None:
+    """Print a Markdown table."""
+    print(f"\n| {header} |\n|{' --- |' * (header.count('|') + 1)}")
+    for name, cells in rows.items():
+        print("|", " | ".join([name, *cells]), "|")
 
 
 def main() -> None:
@@ -146,25 +118,29 @@ def main() -> None:
     parser.add_argument("run_dir", type=Path, help="folder of a run of train.py with data=words")
     parser.add_argument("--model", type=Path, help="what to score, by default the run itself")
     arguments = parser.parse_args()
-    config: Any = read_config(arguments.run_dir)
-    recordings, model = held_out(config["data"]), load(arguments.model or arguments.run_dir)
+    data = yaml.safe_load((arguments.run_dir / ".hydra" / "config.yaml").read_text(encoding="utf-8"))["data"]
+    recordings, model = held_out(data), load(arguments.model or arguments.run_dir)
     assert model.class_names == recordings.names
     print(f"{recordings.num_speakers} unseen speakers, {sum(map(len, recordings.words))} recordings of words")
-    any_word = {}
-    print_header("clips", "KL", "uniform prediction", "recall", "number of words right", "recall of scarce words")
-    for name, mixtures in with_words(recordings).items():
-        probs, sets = predict(model, recordings.array, mixtures)
-        any_word[name] = sets.any_word
-        print_row(name, *metrics(mixtures.targets, probs, sets, recordings.scarce))
-    print_header("clips without words", "false alarms", "per hour")
-    for name, mixtures in without_words(recordings).items():
-        _, sets = predict(model, recordings.array, mixtures)
-        any_word[name] = sets.any_word
-        share = sets.words.any(axis=1).mean()
-        print_row(name, f"{share:.1%}", f"{3600 * share:.0f}")
-    print_header("probability of any word above", *THRESHOLDS)
-    for name, values in any_word.items():
-        print_row(name, *(f"{np.mean(values > threshold):.1%}" for threshold in THRESHOLDS))
+    metrics, alarms, any_word = {}, {}, {}
+    for name, mixtures in (with_words(recordings) | without_words(recordings)).items():
+        clips = to_int16(render(recordings.array, mixtures, np.arange(SIZE)).numpy())
+        sets = pd.DataFrame(model.word_sets(clips, SAMPLE_RATE))
+        words_above = [np.mean(1 - sets["num_words_0"] > threshold) for threshold in THRESHOLDS]
+        any_word[name] = [f"{share:.1%}" for share in words_above]
+        if mixtures.targets.size:
+            targets, probs = mixtures.targets, np.asarray(model(clips, SAMPLE_RATE))
+            number = sets.filter(like="num_words_").to_numpy().argmax(axis=1)
+            right = np.mean(number == (targets > 0).sum(axis=1))
+            shares = (recall(targets, probs).mean(), right, recall_of(recordings.scarce, targets, probs))
+            kls = (kl_divergence(targets, probs).mean(), uniform_kl(targets).mean())
+            metrics[name] = [*(f"{kl:.3f}" for kl in kls), *(f"{share:.1%}" for share in shares)]
+        else:
+            share = sets["words"].map(bool).mean()
+            alarms[name] = [f"{share:.1%}", f"{3600 * share:.0f}"]
+    print_table("clips | KL | uniform prediction | recall | number of words right | recall of scarce words", metrics)
+    print_table("clips without words | false alarms | per hour", alarms)
+    print_table(f"probability of any word above | {' | '.join(map(str, THRESHOLDS))}", any_word)
 
 
 if __name__ == "__main__":

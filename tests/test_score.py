@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 import soundfile
 
-from benchmarks import held_out, score, stacking
+from benchmarks import held_out, score
 from datamodules.audio_files import list_recordings
 from datamodules.sources import CompetitionFolder, WordFolder
+from tests.helpers.networks import write_network
 
 TEST_SETS = {
     "test": held_out.MixtureSet(12, k=2),
@@ -53,20 +54,12 @@ def test_level_of_the_noise(words):
 def test_calibration_error():
     balanced = np.array([[0.7, 0.3], [0.3, 0.7]])
     assert score.calibration_error(balanced, balanced) == pytest.approx(0, abs=1e-9)
-    for power in (0.5, 2.0):  # too flat, too sharp
-        off = balanced**power / (balanced**power).sum(axis=1, keepdims=True)
-        expected = np.mean(np.sum(balanced * np.log(balanced / off), axis=1))
-        assert score.calibration_error(balanced, off) == pytest.approx(expected, rel=0.01)
+    sharp = balanced**2 / (balanced**2).sum(axis=1, keepdims=True)
+    expected = np.mean(np.sum(balanced * np.log(balanced / sharp), axis=1))
+    assert score.calibration_error(balanced, sharp) == pytest.approx(expected, rel=0.01)
 
 
-def test_bootstrap_interval():
-    values = np.random.default_rng(0).normal(2, 1, 400)
-    low, high = score.interval(values, np.random.default_rng(1))
-    assert low < values.mean() < high
-    assert high - low == pytest.approx(2 * 1.96 / 20, rel=0.15)
-
-
-def test_recipes_are_compared_on_the_same_clips(simulated, monkeypatch):
+def test_recipes_are_compared_on_the_same_clips_with_an_interval(simulated, monkeypatch):
     blurs = {"good": (0.2, 0.4), "bad": (0.9, 0.8)}
 
     def predict(recipe: Path, folder: Path, class_names: list[str]) -> np.ndarray:
@@ -81,32 +74,15 @@ def test_recipes_are_compared_on_the_same_clips(simulated, monkeypatch):
     assert good["ensemble_kl"] < good["kl"] and good["recall"] == 1
 
 
-def members(rng: np.random.Generator, targets: np.ndarray, noises: list[float]) -> np.ndarray:
-    """Predictions of simulated members: the targets with Gaussian noise of the given deviations on the log-odds."""
-    scores = np.log(targets + 0.05) + np.stack([noise * rng.normal(size=targets.shape) for noise in noises])
-    odds = np.exp(scores)
-    return odds / odds.sum(axis=2, keepdims=True)
-
-
-def test_evaluation_uses_clips_that_were_not_used_for_fitting():
-    rng = np.random.default_rng(0)
-    targets = rng.permuted(np.tile([0.5, 0.5, 0, 0, 0, 0], (300, 1)), axis=1)
-    probs = members(rng, targets, [0.5, 0.6, 3.0])
-    table = stacking.evaluate(probs, targets, num_clips=200, num_draws=4)
-    assert table.loc["mean", "relative to mean"] == 0 and table.loc["best member", "worse than best"] == 0
-    assert table.loc["greedy", "KL"] < min(table.loc["mean", "KL"], table.loc["best member", "KL"])
-    assert table.loc["stacked", "worse than mean"] == 0 and table.loc["stacked", "relative to mean"] < -0.1
-    # A choice fitted on a single clip is worse than the mean of equally good members.
-    equals = members(rng, targets, [1.0, 1.0, 1.0])
-    assert stacking.evaluate(equals, targets, num_clips=1, num_draws=4).loc["best member", "worse than mean"] == 1
-
-
-def test_greedy_selection_finds_the_best_weights():
-    targets = np.eye(2)[(np.arange(100) % 4 == 0).astype(int)]  # a quarter of the clips are the second word
-    certain = np.stack([np.tile([1.0, 0.0], (100, 1)), np.tile([0.0, 1.0], (100, 1))])
-    mean = stacking.greedy(certain, targets)(certain)
-    shares = targets.mean(axis=0)
-    assert np.abs(mean - shares).max() <= 1 / stacking.ROUNDS
+def test_every_member_predicts_the_recordings(simulated, tmp_path):
+    words = sorted(path.name for path in (simulated / "words").iterdir())
+    for seed in range(2):
+        write_network(tmp_path / "sweep", "avg", seed, words=words)
+    probs = score.predict(tmp_path / "sweep", simulated / "test_sets" / "words3", words)
+    assert probs.shape == (2, 6, 4) and not np.allclose(probs[0], probs[1])
+    assert np.allclose(probs.sum(axis=2), 1)
+    with pytest.raises(SystemExit, match="no member that was trained on the words"):
+        score.predict(tmp_path / "sweep", simulated / "test_sets" / "words3", words[:3])
 
 
 def test_recall_of_scarce_words(words):
