@@ -1,4 +1,4 @@
-"""Every command in README, CONTRIBUTING and docs/ runs as written, in a copy of the project; links lead somewhere.
+"""Every command in README, CONTRIBUTING and docs/ runs as written, in a copy of the project; paths lead somewhere.
 
 The commands run in the order of a reader, in one folder: later ones need what earlier ones wrote. Appended to them is
 only what makes them short, see `tests/helpers/project.py`.
@@ -27,7 +27,7 @@ def marks(command: str) -> list[pytest.MarkDecorator]:
         return [pytest.mark.network]
     if command == "pytest -m gpu":
         return [pytest.mark.gpu]
-    if re.search(r"-m (benchmarks\.(speed|growth|gpu|folder|onnx|start)|pytest)", command):
+    if re.search(r"-m (benchmarks\.(speed|gpu|start)|pytest)", command):
         return [pytest.mark.slow]
     if "format=web" in command or "http.server" in command:
         return [needs_runtime]
@@ -68,12 +68,9 @@ def test_pyproject_lists_what_the_docs_install() -> None:
 
 
 @pytest.mark.parametrize("page", TEXTS)
-def test_links_and_paths_exist(page: str) -> None:
-    text = BLOCK.sub("", TEXTS[page])
-    links = [target.partition("#")[0] for target in re.findall(r"\]\(([^)]+)\)", text) if "://" not in target]
-    assert [target for target in links if target and not (ROOT / page).parent.joinpath(target).exists()] == []
-    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {"conf", "docs", "examples", "benchmarks"}
-    paths = re.findall(rf"`((?:{'|'.join(packages)})/[\w/.-]*)`", text)
+def test_paths_exist(page: str) -> None:
+    folders = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and path.name != "outputs")
+    paths = re.findall(rf"`((?:{folders})/[\w/.-]*)`(?! of commit)", BLOCK.sub("", TEXTS[page]))
     assert [path for path in paths if not (ROOT / path).exists() and path not in dict(files())] == []
 
 

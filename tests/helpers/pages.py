@@ -14,7 +14,10 @@ ORDER = [
 ]
 TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in dict.fromkeys(ORDER)}
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
-PROGRAM = re.compile(r"(git|cd|ln|mkdir|source|eval|python3?|make|pip|pytest|tensorboard|wandb|mlflow|\.venv/bin/\S+) ")
+FILE = re.compile(r"(?:`([\w/.-]+\.\w+)`:\n+)?^```\w*\n(?:# ([\w/]+\.\w+)\n)?(.*?)^```$", flags=BLOCK.flags)
+PROGRAM = re.compile(
+    r"(git|cd|ln|mkdir|source|eval|python3?|overlapped-words|make|pip|pytest|tensorboard|wandb|mlflow|\.venv/bin/\S+) "
+)
 
 
 def commands() -> list[tuple[str, str]]:
@@ -30,9 +33,8 @@ def commands() -> list[tuple[str, str]]:
 
 
 def files() -> Iterator[tuple[str, str]]:
-    """(path, text) of the files that pages show: blocks whose first line is a comment with the path."""
+    """(path, text) of the files that pages show: blocks after "`path`:" or whose first line is the comment "# path"."""
     for text in TEXTS.values():
-        for _, block in BLOCK.findall(text):
-            first, _, rest = block.partition("\n")
-            if path := re.fullmatch(r"# ([\w/]+\.\w+)", first):
-                yield path[1], rest
+        for above, first, block in FILE.findall(text):
+            if path := above or first:
+                yield path, block

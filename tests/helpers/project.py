@@ -1,6 +1,5 @@
 """A copy of the project in which the commands of the docs run, in the order of a reader."""
 
-import re
 import shlex
 import shutil
 import socket
@@ -14,50 +13,43 @@ import pandas as pd
 import soundfile
 
 from tests.helpers.fake_recordings import RATE, speech, write_competition, write_word_folder
-from tests.helpers.pages import TEXTS, files
+from tests.helpers.pages import files
 from tests.helpers.runtime import ARCHIVE
 from tests.helpers.scripts import ENVIRONMENT, ROOT, run, start
 
 WORDS = ("down", "left", "no", "right", "up", "yes")
 SPEAKERS = [f"{name}-take" for name in ("ann", "bob", "cleo", "dan", "eve", "finn", "gus", "hal", "ida", "jo")]
 MEANT = {"<name>": "demo", "ROW": "features", "URL": str(ROOT)}  # what a reader fills in
+NOT_COPIED = (".git", ".venv*", ".*cache", "__pycache__", "*.egg-info", "build", "node_modules", "outputs")
 
-# What training on each source needs to be short.
+# What makes training short: for every source that mixes, for the synthetic words, and the source of an experiment.
 MIXED = ["data.train_size=8", "data.val_size=8", "data.test_size=8"]
-SMALL = {
-    "synthetic": [*MIXED, "data.num_voices=7", "data.takes=1"],
-    "words": MIXED,
-    "competition": [],
-    "listed": [],
-}
-SOURCE = {
-    "winner": "competition",
-    "best": "competition",
-    "best_words": "words",
-    "distill_words": "words",
-    "pretrained": "words",
-}  # of an experiment
-BENCHMARKS = {
+SMALL = {"words": MIXED, "synthetic": [*MIXED, "data.num_voices=7", "data.takes=1"]}
+SOURCE = dict.fromkeys(("winner", "best"), "competition")
+SOURCE |= dict.fromkeys(("best_words", "distill_words", "pretrained"), "words")
+# What makes a module short.
+MODULES = {
     "benchmarks.held_out": ["--train-size", "32", "--test-size", "16"],
-    "benchmarks.score": [],
-    "benchmarks.stacking": ["--clips", "4", "--draws", "1"],
     "benchmarks.speed": ["--rounds", "1"],
-    "benchmarks.growth": ["64"],
-    "benchmarks.folder": ["--clips", "64"],
-    "benchmarks.onnx": ["--members", "1"],
     "benchmarks.start": ["--rounds", "1"],
     "benchmarks.gpu": ["--tiny"],
-    "datamodules.voices": [],
+}
+# Commands of servers -> what a process of Python runs, and how it is given a port.
+SERVERS = {
+    "python app.py": (["app.py"], "port={}"),
+    "python -m http.server": (["-m", "http.server"], "{}"),
+    "tensorboard": (["-m", "tensorboard.main"], "--port={}"),
+    "mlflow": (["-m", "mlflow"], "--port={}"),
 }
 
 
-def shorten(arguments: list[str]) -> list[str]:
+def shorten(words: list[str]) -> list[str]:
     """What is appended to a command of train.py: one epoch of one batch for a narrow network, without drawings."""
-    given = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
+    given = dict(word.split("=", 1) for word in words if "=" in word)
     source = given.get("data", SOURCE.get(given.get("experiment", ""), "synthetic"))
-    short = ["data.batch_size=8", "trainer.limit_train_batches=1", "callbacks.dashboard=null", *SMALL[source]]
+    short = ["data.batch_size=8", "trainer.limit_train_batches=1", "callbacks.dashboard=null", *SMALL.get(source, [])]
     short += ["trainer.max_epochs=1"] if "trainer.fast_dev_run" not in given else []
-    return short + (["model.width=2"] if "model.width" not in given else [])
+    return short if {"model", "model.width"} & set(given) else [*short, "model.width=2"]
 
 
 class Project:
@@ -67,16 +59,15 @@ class Project:
         self.root = root / "overlapped-words"
         self.environment = {**ENVIRONMENT, "PYTHONPATH": str(self.root), "XDG_CACHE_HOME": str(root / "cache")}
         self.environment["PATH"] = f"{Path(sys.executable).parent}:{ENVIRONMENT['PATH']}"
-        folders = {"benchmarks", "conf", "docs", "examples", *(path.parent.name for path in ROOT.glob("*/__init__.py"))}
-        self.root.mkdir()
-        for path in ROOT.iterdir():
-            if path.name in folders:
-                shutil.copytree(path, self.root / path.name, ignore=shutil.ignore_patterns("__pycache__"))
-            elif path.is_file() and path.name != ".git":
-                shutil.copy(path, self.root)
+        shutil.copytree(ROOT, self.root, ignore=shutil.ignore_patterns(*NOT_COPIED))
+        for path, text in files():
+            if not (file := self.root / path).exists():  # else a page shows a part of it
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text, encoding="utf-8")
         self._add_recordings()
-        self._add_files_of_pages()
-        self._add_runtime()
+        cache = root / "cache" / ARCHIVE.parent.name
+        cache.mkdir(parents=True)
+        (cache / ARCHIVE.name).symlink_to(ARCHIVE)
 
     def _add_recordings(self) -> None:
         write_competition(self.root / "DIR", num_train=40, words=WORDS, tones=True)
@@ -89,47 +80,27 @@ class Project:
         for seed, name in enumerate(("clip.wav", "my_clip.wav", "talk.mp3", "folder/a.wav", "folder/b.flac")):
             soundfile.write(self.root / name, speech(seed, seconds=2.5), RATE)
 
-    def _add_files_of_pages(self) -> None:
-        for path, text in files():
-            (self.root / path).write_text(text, encoding="utf-8")
-        (block,) = re.findall(
-            r"```python\n([^`]*^NETWORKS.*?\n)```", TEXTS["docs/adding_a_model.md"], flags=re.MULTILINE
-        )
-        file = self.root / "lightning_modules/registry.py"
-        text, count = re.subn(r"^NETWORKS: .*\n", block, file.read_text(encoding="utf-8"), flags=re.MULTILINE)
-        assert count == 1
-        file.write_text(text, encoding="utf-8")
-
-    def _add_runtime(self) -> None:
-        cache = self.root.parent / "cache" / ARCHIVE.parent.name
-        cache.mkdir(parents=True)
-        (cache / ARCHIVE.name).symlink_to(ARCHIVE)
-
     def execute(self, command: str) -> str:
         """Run a command -> what it printed."""
         for name, meaning in MEANT.items():
             command = command.replace(name, meaning)
+        for server, (script, port) in SERVERS.items():
+            if command.startswith(f"{server} "):
+                return self.serve(*script, *shlex.split(command.removeprefix(server)), port=port)
         words = shlex.split(command)
+        if words[0] == "overlapped-words":
+            words[:1] = ["python", "-m", "overlapped_words"]
+        if "train" in words[3:4] or words[:2] == ["python", "train.py"]:
+            words += [] if {"--help", "--cfg", "-sc"} & set(words) else shorten(words)
         match words:
-            case ["python", "app.py", *arguments]:
-                return self.serve("app.py", *arguments, ending="port={}")
-            case ["tensorboard", *arguments]:
-                return self.serve("-m", "tensorboard.main", *arguments, ending="--port={}")
-            case ["python", "-m", "http.server", *arguments]:
-                return self.serve("-m", "http.server", *arguments, ending="{}")
-            case ["mlflow", *arguments]:
-                return self.serve("-m", "mlflow", *arguments, ending="--port={}")
             case ["wandb", "sync", *folders]:
                 return self.call("bash", "-c", f"wandb sync --dry-run {' '.join(folders)}")
-            case ["python", script, *arguments] if "hydra/launcher=" in command:
-                short = shorten(arguments) if script == "train.py" else []
-                return self.call(sys.executable, script, *arguments, *short)
-            case ["python", "train.py", *arguments] if not {"--help", "--cfg", "-sc"} & set(arguments):
-                return self.python("train.py", *arguments, *shorten(arguments))
-            case ["python", "-m", "pytest", *arguments] | ["pytest", *arguments]:
+            case ["pytest", *arguments] | ["python", "-m", "pytest", *arguments]:
                 return self.call(sys.executable, "-m", "pytest", *arguments)
+            case ["python", *arguments] if "hydra/launcher=" in command:
+                return self.call(sys.executable, *arguments)
             case ["python", "-m", module, *arguments]:
-                return self.python("-m", module, *arguments, *BENCHMARKS[module])
+                return self.python("-m", module, *arguments, *MODULES.get(module, []))
             case ["python", *arguments]:
                 return self.python(*arguments)
             case ["python3", "-m", "venv", folder]:
@@ -144,9 +115,7 @@ class Project:
             case ["git", "clone", *_]:
                 (self.root.parent / "cloned").mkdir()
                 return self.call(*words, cwd=self.root.parent / "cloned")
-            case ["cd", *_]:
-                return self.call("bash", "-c", command, cwd=self.root.parent)
-        return self.call("bash", "-c", command)
+        return self.call("bash", "-c", command, cwd=self.root.parent if words[0] == "cd" else self.root)
 
     def python(self, script: str, *arguments: str) -> str:
         return run(script, *arguments, cwd=self.root, root=self.root, environment=self.environment)
@@ -157,19 +126,19 @@ class Project:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def serve(self, script: str, *arguments: str, ending: str) -> str:
+    def serve(self, script: str, *arguments: str, port: str) -> str:
         """A server: it runs until it has answered."""
         with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+            number = free.getsockname()[1]
         output = self.root.parent / "served.txt"
         output.touch()
         given = {"cwd": self.root, "root": self.root, "output": str(output), "environment": self.environment}
-        process = start(script, *arguments, ending.format(port), **given)
+        process = start(script, *arguments, port.format(number), **given)
         try:
             while True:
                 assert process.is_alive(), output.read_text()
                 with closing(socket.socket()) as connection:
-                    if connection.connect_ex(("127.0.0.1", port)) == 0:
+                    if connection.connect_ex(("127.0.0.1", number)) == 0:
                         return output.read_text()
                 time.sleep(0.05)
         finally:
