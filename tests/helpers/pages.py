@@ -14,7 +14,7 @@ ORDER = [
 ]
 TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in dict.fromkeys(ORDER)}
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
-FILE = re.compile(r"(?:`([\w/.-]+\.\w+)`:\n+)?^```\w*\n(?:# ([\w/]+\.\w+)\n)?(.*?)^```$", flags=BLOCK.flags)
+FILE = re.compile(r"(?:^`([\w/.-]+\.\w+)`:\n+)?^```\w*\n(?:# ([\w/]+\.\w+)\n)?(.*?)^```$", flags=BLOCK.flags)
 PROGRAM = re.compile(
     r"(git|cd|ln|mkdir|source|eval|python3?|overlapped-words|make|pip|pytest|tensorboard|wandb|mlflow|\.venv/bin/\S+) "
 )
@@ -33,7 +33,7 @@ def commands() -> list[tuple[str, str]]:
 
 
 def files() -> Iterator[tuple[str, str]]:
-    """(path, text) of the files that pages show: blocks after "`path`:" or whose first line is the comment "# path"."""
+    """(path, text) of the files that pages show: blocks after a line "`path`:" or with a first line "# path"."""
     for text in TEXTS.values():
         for above, first, block in FILE.findall(text):
             if path := above or first:

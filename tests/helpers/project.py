@@ -22,11 +22,10 @@ SPEAKERS = [f"{name}-take" for name in ("ann", "bob", "cleo", "dan", "eve", "fin
 MEANT = {"<name>": "demo", "ROW": "features", "URL": str(ROOT)}  # what a reader fills in
 NOT_COPIED = (".git", ".venv*", ".*cache", "__pycache__", "*.egg-info", "build", "node_modules", "outputs")
 
-# What makes training short: for every source that mixes, for the synthetic words, and the source of an experiment.
+# What makes training short on a source, and the sources of the experiments.
 MIXED = ["data.train_size=8", "data.val_size=8", "data.test_size=8"]
 SMALL = {"words": MIXED, "synthetic": [*MIXED, "data.num_voices=7", "data.takes=1"]}
-SOURCE = dict.fromkeys(("winner", "best"), "competition")
-SOURCE |= dict.fromkeys(("best_words", "distill_words", "pretrained"), "words")
+SOURCE = {"winner": "competition", "best": "competition", "demo": "synthetic", "smoke": "synthetic"}  # others: words
 # What makes a module short.
 MODULES = {
     "benchmarks.held_out": ["--train-size", "32", "--test-size", "16"],
@@ -46,7 +45,7 @@ SERVERS = {
 def shorten(words: list[str]) -> list[str]:
     """What is appended to a command of train.py: one epoch of one batch for a narrow network, without drawings."""
     given = dict(word.split("=", 1) for word in words if "=" in word)
-    source = given.get("data", SOURCE.get(given.get("experiment", ""), "synthetic"))
+    source = given.get("data", SOURCE.get(given.get("experiment", "demo"), "words"))
     short = ["data.batch_size=8", "trainer.limit_train_batches=1", "callbacks.dashboard=null", *SMALL.get(source, [])]
     short += ["trainer.max_epochs=1"] if "trainer.fast_dev_run" not in given else []
     return short if {"model", "model.width"} & set(given) else [*short, "model.width=2"]
