@@ -58,8 +58,9 @@ def clear_end(run_dir: str | None) -> Iterator[None]:
     try:
         yield
     except SystemExit as error:
-        if run_dir and error is RaiseAgain.received and isinstance(error.code, int):
-            name = signal.Signals(error.code - 128).name
+        names = {128 + number: number.name for number in SIGNALS}
+        if run_dir and error.code in names:
+            name = names[error.code]
             log.warning("ended by %s; repeat the command to resume from the last completed epoch", name)
         raise
     except MisconfigurationException as error:
