@@ -79,13 +79,17 @@ def test_negative_probabilities(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("row", "total"), [("0.5,0.4", "0.9"), ("0,0", "0"), ("0.5,0.5011", "1.001"), ("25,75", "100")]
+    ("row", "total", "remedy"),
+    [
+        ("0.5,0.4", "0.9", "divide each row by its sum"),
+        ("0.5,0.5011", "1.001", "divide each row by its sum"),
+        ("1,1", "2", "divide each row by its sum"),
+        ("0,0", "0", "correct it or remove the clip"),
+    ],
 )
-def test_rows_that_do_not_sum_to_1(tmp_path, row, total):
+def test_rows_that_do_not_sum_to_1(tmp_path, row, total, remedy):
     path = write(tmp_path, f"id,yes,no\na,1,0\n\nb,{row}\n")
-    assert read_error(path) == (
-        f"{path}, line 4 (b): sums to {total}, not to 1 (1 such rows); correct it or remove the clip"
-    )
+    assert read_error(path) == f"{path}, line 4 (b): sums to {total}, not to 1 (1 such rows); {remedy}"
 
 
 @pytest.mark.parametrize("row", ["0.333,0.333,0.333", "0.3,0.3,0.401", "0.25,0.5,0.251", "0.2,0.2,0.6005"])
@@ -112,6 +116,8 @@ def test_a_duplicate_id(tmp_path):
     ("header", "fault"),
     [
         ("id,yes,yes", "duplicate column yes; rename or remove one"),
+        ("id,yes,\u110b\u1161,\uc544", "duplicate column \uc544; rename or remove one"),  # one syllable, spelled twice
+        ("name,yes,id", "a word is named id, like the first column of all tables; give it another name"),
         ("id,yes,", "column 3 has no name in the header; name it or remove it"),
         (
             "id;yes;no",
@@ -154,22 +160,30 @@ def targets(tmp_path) -> TargetTable:
     return read_targets(write(tmp_path, "id,yes,no,up\na,1,0,0\n\nb,0,1,0\nc,0,0,1\n"))
 
 
-def test_rows_without_a_recording(tmp_path, targets):
-    with pytest.raises(DataError) as caught:
-        targets.check_ids({"a"}, tmp_path / "train")
-    assert str(caught.value) == (
-        f"{targets.path}, line 4: b has no recording in {tmp_path / 'train'} (2 such rows); "
-        "add the recording or remove the row"
-    )
+def test_rows_and_recordings_are_matched_by_file_name(tmp_path):
+    ids = ["a", "b.wav", "train/c.FLAC", "train\\d.mp4", "x/e", "f.wav", "g.1"]
+    table = read_targets(write(tmp_path, "\n".join(["id,yes,no", *(f"{clip_id},1,0" for clip_id in ids)])))
+    assert table.match(["g.1", "f.wav", "e", "d", "c", "b", "a"], tmp_path) == ["a", "b", "c", "d", "e", "f.wav", "g.1"]
+    assert table.ids == ids  # those of the submission stay as they are
 
 
-def test_recordings_without_a_row(tmp_path, targets):
-    targets.check_ids({"c", "b", "a"}, tmp_path / "train")
+@pytest.mark.parametrize(
+    ("recordings", "fault"),
+    [
+        ({"a"}, "{table}, line 4: b has no recording in {folder} (2 such rows); add the recording or remove the row"),
+        ({*"abcdefgh"}, "{folder}: no row in {table} for d, e, f and 2 more; add the row or remove the recording"),
+    ],
+)
+def test_rows_and_recordings_that_do_not_match(tmp_path, targets, recordings, fault):
     with pytest.raises(DataError) as caught:
-        targets.check_ids({*"abcdefgh"}, tmp_path / "train")
-    assert str(caught.value) == (
-        f"{tmp_path / 'train'}: no row in {targets.path} for d, e, f and 2 more; add the row or remove the recording"
-    )
+        targets.match(recordings, tmp_path)
+    assert str(caught.value) == fault.format(table=targets.path, folder=tmp_path)
+
+
+def test_two_rows_for_one_recording(tmp_path):
+    table = read_targets(write(tmp_path, "id,yes,no\na,1,0\na.wav,0,1\n"))
+    with pytest.raises(DataError, match=r"line 3: a\.wav is the recording of line 2; keep one row$"):
+        table.match({"a"}, tmp_path)
 
 
 def test_columns_of_the_submission(tmp_path, targets):
