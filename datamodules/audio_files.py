@@ -58,9 +58,7 @@ def find_recordings(folders: Sequence[Path], remedy: str) -> list[Path]:
     Raises:
         DataError: a folder without recordings; states what it contains instead, and how to convert it or the `remedy`.
     """
-    recordings: list[Path] = []
-    others: list[Path] = []
-    subfolders: list[Path] = []
+    recordings, others, subfolders = [], [], []
     for folder in folders:
         here, others_here, subfolders_here = _scan(folder)
         if not here:
@@ -113,19 +111,12 @@ def _first_names(paths: Iterable[Path]) -> str:
 def _scan(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
     """Recordings, other files and subfolders of `folder`, sorted by name, without hidden and system ones."""
     extensions = EXTENSIONS | FFMPEG_EXTENSIONS if FFMPEG else EXTENSIONS
-    recordings: list[Path] = []
-    others: list[Path] = []
-    subfolders: list[Path] = []
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            path = folder / entry.name
-            if entry.name[0] == "." or entry.name.lower() in SYSTEM_NAMES:
-                continue
-            if entry.is_dir():
-                subfolders.append(path)
-            else:
-                (recordings if path.suffix.lower() in extensions else others).append(path)
-    return recordings, others, subfolders
+    with os.scandir(folder) as found:
+        entries = [entry for entry in found if entry.name[0] != "." and entry.name.lower() not in SYSTEM_NAMES]
+    subfolders = sorted(folder / entry.name for entry in entries if entry.is_dir())
+    files = sorted(folder / entry.name for entry in entries if not entry.is_dir())
+    recordings = [path for path in files if path.suffix.lower() in extensions]
+    return recordings, [path for path in files if path.suffix.lower() not in extensions], subfolders
 
 
 def needs_ffmpeg(path: Path) -> bool:
@@ -165,7 +156,7 @@ def is_lfs_pointer(path: Path) -> bool:
 
 def _first_bytes(path: Path) -> bytes:
     try:
-        if not path.is_file():  # a pipe can be read only once
+        if path.is_fifo():  # it can be read only once
             return b""
         with path.open("rb") as file:
             return file.read(256)

@@ -17,7 +17,8 @@ from datamodules import audio_files
 from datamodules.resampling import check_rate
 from overlapped_words.errors import DataError
 
-MAX_VALUES = 1 << 22  # mono samples decoded at a time (16 MB), twice as many over all channels
+MAX_VALUES = 1 << 23  # decoded at a time, over all channels (32 MB), if a second has no more
+MAX_SECOND = 1 << 25  # values of one second over all channels (128 MB)
 UNKNOWN_LENGTH = 1 << 48  # frames: libsndfile returns more than this if the header does not state the length
 MPEG_FRAME = 1152  # samples
 
@@ -28,7 +29,7 @@ HEADER_SIZE = 44  # bytes: some programs include the header in the size of the d
 # Programs that write a WAV to a pipe do not know its length; they write a size near 2^31 or 2^32. Nothing is missing.
 UNKNOWN_SIZE = 0x7FFF0000
 # The header of an MP3 with a number of frames that is not 0: a tag, flags of which the lowest is set, the number.
-FRAME_COUNT = re.compile(rb"(?:Xing|Info)\0{3}[\x01\x03\x05\x07\x09\x0b\x0d\x0f](?!\0{4})|VBRI", re.DOTALL)
+FRAME_COUNT = re.compile(rb"(?:Xing|Info)\0{3}[\x01\x03\x05\x07\x09\x0b\x0d\x0f](?!\0{4})|VBRI")
 # ffmpeg may open the file itself only, in these formats: others, such as playlists, name more files to read.
 FFMPEG_OPTIONS = "-v error -xerror -nostdin -protocol_whitelist file -format_whitelist mov,matroska,asf,aac,amr,ac3"
 
@@ -43,7 +44,7 @@ class Header(NamedTuple):
 def read_header(path: Path) -> Header | None:
     """The header of a recording, or None if libsndfile cannot read it or it is a pipe."""
     try:
-        if not path.is_file():
+        if path.is_fifo():
             return None
         with _open(path) as file:
             return Header(file.frames / file.samplerate if file.frames < UNKNOWN_LENGTH else 0, file.samplerate)
@@ -54,10 +55,8 @@ def read_header(path: Path) -> Header | None:
 def decode(path: Path, sample_rate: int, seconds: int) -> Iterator[tuple[np.ndarray, int]]:
     """Yield blocks `(T, channels)` float32 of up to `seconds` whole seconds, each with the recording's sample rate.
 
-    More than two channels are averaged.
-
     Raises:
-        DataError: the file is not audio, is truncated or empty, or cannot be resampled to `sample_rate`.
+        DataError: the file is not audio, is truncated or empty, or has too many channels or an unusual sample rate.
     """
     decoder = _decode_with_ffmpeg if audio_files.FFMPEG and audio_files.needs_ffmpeg(path) else _decode
     empty = True
@@ -78,9 +77,8 @@ def _decode(path: Path, sample_rate: int, seconds: int) -> Iterator[tuple[np.nda
     done = 0
     with _open(path) as file:
         header_log, frames, rate = file.extra_info, file.frames, file.samplerate
-        check_rate(rate, sample_rate)
-        length = max(1, min(seconds, MAX_VALUES // rate)) * rate
-        while done < frames and len(block := _read_block(file, min(length, frames - done))):
+        length = _block_length(rate, file.channels, sample_rate, seconds)
+        while done < frames and len(block := file.read(min(length, frames - done), dtype="float32", always_2d=True)):
             done += len(block)
             yield block, rate
     sizes = TRUNCATED.search(header_log)
@@ -89,16 +87,12 @@ def _decode(path: Path, sample_rate: int, seconds: int) -> Iterator[tuple[np.nda
         raise DataError("truncated, shorter than its header says; copy it again or remove it")
 
 
-def _read_block(file: "_Reader", length: int) -> np.ndarray:
-    """The next `length` frames `(T, channels)`; more than two channels are averaged to `(T, 1)` to save memory."""
-    step = MPEG_FRAME if isinstance(file, _UncountedMp3) else max(1, 2 * MAX_VALUES // file.channels)
-    parts = []
-    for start in range(0, length, step):
-        part = file.read(min(step, length - start), dtype="float32", always_2d=True)
-        parts.append(part.mean(axis=1, keepdims=True) if file.channels > 2 else part)
-        if not len(part):
-            break
-    return np.concatenate(parts)
+def _block_length(rate: int, channels: int, sample_rate: int, seconds: int) -> int:
+    """The number of frames to decode at a time: whole seconds."""
+    check_rate(rate, sample_rate)
+    if rate * channels > MAX_SECOND:
+        raise DataError(f"has {channels} channels at {rate} Hz; convert it to mono at 48000 Hz or less")
+    return max(1, min(seconds, MAX_VALUES // (rate * channels))) * rate
 
 
 class _Reader(soundfile.SoundFile):
@@ -115,16 +109,8 @@ class _Reader(soundfile.SoundFile):
 class _Endless(io.BytesIO):
     """The content of a file that claims to be far longer."""
 
-    SIZE = 1 << 50
-
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        return super().seek(offset + self.SIZE) if whence == os.SEEK_END else super().seek(offset, whence)
-
-    def readinto(self, buffer: Any, /) -> int:
-        if self.tell() < self.SIZE // 2:
-            return super().readinto(buffer)
-        buffer[:] = bytes(len(buffer))  # libsndfile looks for a tag in the last 128 bytes
-        return len(buffer)
+        return super().seek(1 << 50) if (offset, whence) == (0, os.SEEK_END) else super().seek(offset, whence)
 
 
 class _UncountedMp3(_Reader):
@@ -138,13 +124,17 @@ class _UncountedMp3(_Reader):
         self.content = _Endless(content)
         super().__init__(self.content)
 
-    def read(self, *args: Any, **options: Any) -> np.ndarray:
+    def read(self, frames: int = -1, **options: Any) -> np.ndarray:
+        parts = [np.zeros((0, self.channels), np.float32)]
         try:
-            return super().read(*args, **options)
+            for start in range(0, frames, MPEG_FRAME):
+                parts.append(super().read(min(MPEG_FRAME, frames - start), **options))
+                if not len(parts[-1]):
+                    break
         except soundfile.LibsndfileError:
             if self.content.tell() < self.content.getbuffer().nbytes:
-                raise
-            return np.zeros((0, self.channels), np.float32)  # the last MPEG frame is incomplete
+                raise  # otherwise the last MPEG frame is incomplete
+        return np.concatenate(parts)
 
 
 def _open(path: Path) -> _Reader:
@@ -153,7 +143,7 @@ def _open(path: Path) -> _Reader:
     Raises:
         soundfile.LibsndfileError, OSError, TypeError, ValueError: it cannot be read.
     """
-    piped = None if path.is_file() else path.read_bytes()  # a pipe can be read only once
+    piped = path.read_bytes() if path.is_fifo() else None  # it can be read only once
     file = _Reader(path if piped is None else io.BytesIO(piped))
     if file.format == "MP3":
         content = piped or path.read_bytes()
@@ -177,11 +167,9 @@ def _decode_with_ffmpeg(path: Path, sample_rate: int, seconds: int) -> Iterator[
         assert process.stdout
         if len(header := process.stdout.read(24)) == 24:
             _, start, _, _, rate, channels = struct.unpack(">6I", header)
-            check_rate(rate, sample_rate)
+            length = _block_length(rate, channels, sample_rate, seconds)
             process.stdout.read(start - len(header))
-            length = max(1, min(seconds, MAX_VALUES // rate)) * rate
             while samples := process.stdout.read(4 * channels * length):
-                block = np.frombuffer(samples, ">f4").astype(np.float32).reshape(-1, channels)
-                yield block.mean(axis=1, keepdims=True) if channels > 2 else block, rate
+                yield np.frombuffer(samples, ">f4").astype(np.float32).reshape(-1, channels), rate
     if process.returncode:
         raise ValueError("ffmpeg cannot decode it")

@@ -10,7 +10,7 @@ import pytest
 
 from datamodules.sources import CompetitionFolder
 from overlapped_words.errors import DataError
-from tests.helpers.fake_recordings import RATE, cached_files, read_table, speech, spoil_recording, write_table
+from tests.helpers.fake_recordings import RATE, cached_files, read_table, spoil_recording, write_table
 
 
 def load_error(source: CompetitionFolder, cache_dir: Path) -> str:
@@ -30,7 +30,6 @@ def rewrite(name: str, change: Callable[[list[list[str]]], None]) -> Callable[[P
     return spoil
 
 
-ONE_NAN = np.where(np.arange(RATE) == 777, np.nan, speech(0))
 BAD = {  # case: (change to a good folder, expected message)
     "no folder": (shutil.rmtree, r"^{root}: no such folder; set data\.root"),
     "empty folder": (
@@ -77,10 +76,6 @@ BAD = {  # case: (change to a good folder, expected message)
     "a test recording without its row": (
         rewrite("submission.csv", lambda rows: rows.pop(3)),
         r"^{root}/test: no row in {root}/submission\.csv for test_002; add the row",
-    ),
-    "a duplicate id": (
-        rewrite("train_answer.csv", lambda rows: rows.append(rows[1])),
-        r"^{root}/train_answer\.csv, line 14: duplicate id train_000, first in line 2; keep one row$",
     ),
     "two recordings with the same id": (
         lambda root: shutil.copy(root / "train/train_004.wav", root / "train/train_004.flac"),
