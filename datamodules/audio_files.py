@@ -1,21 +1,36 @@
-"""List recordings in a folder and diagnose files that cannot be read."""
+"""List the recordings in a folder, say what is skipped, and diagnose files that cannot be read."""
 
+import logging
 import os
 import shlex
-from collections.abc import Iterable
+import shutil
+import unicodedata
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import soundfile
 
 from overlapped_words.errors import DataError
+from overlapped_words.messages import count, first_names, printable
 
+log = logging.getLogger(__name__)
+
+FFMPEG = shutil.which("ffmpeg")
+# Formats of phones, browsers and Windows. libsndfile cannot read them, ffmpeg can.
+FFMPEG_EXTENSIONS = {".m4a", ".mp4", ".m4b", ".aac", ".webm", ".wma", ".mov", ".mkv", ".mka", ".amr", ".3gp", ".ac3"}
+# The same formats under another extension, by their first bytes: MPEG-4, Matroska and WebM, Windows Media, AMR.
+FFMPEG_CONTENT = ((4, b"ftyp"), (0, b"\x1a\x45\xdf\xa3"), (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"), (0, b"#!AMR"))
 EXTENSIONS = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".aifc", ".oga", ".opus"}
 EXTENSIONS -= {".raw"}  # samples without a header, so the rate is unknown
 
-# Formats of phones, browsers and Windows that libsndfile cannot read.
-CONVERTIBLE = {".m4a", ".mp4", ".m4b", ".aac", ".webm", ".wma", ".mov", ".mkv", ".mka", ".amr", ".3gp", ".ac3"}
-# The same formats under another extension, by their first bytes: MPEG-4, Matroska and WebM, Windows Media, AMR.
-CONVERTIBLE_CONTENT = ((4, b"ftyp"), (0, b"\x1a\x45\xdf\xa3"), (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"), (0, b"#!AMR"))
+# Written by macOS, Windows and network drives; skipped like hidden files.
+SYSTEM_NAMES = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "lost+found"}
+SYSTEM_NAMES |= {"@eadir", "@tmp", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information"}
+
+
+def normalize_name(text: str) -> str:
+    """Normalize a name for comparison: macOS decomposes Korean syllables and accented letters, other systems do not."""
+    return unicodedata.normalize("NFC", text).strip()
 
 
 def existing_folder(folder: Path, remedy: str) -> Path:
@@ -27,35 +42,100 @@ def existing_folder(folder: Path, remedy: str) -> Path:
 
 def list_recordings(folder: Path) -> list[Path]:
     """Recordings directly in `folder`, sorted by name; hidden files are skipped, extensions match in any case."""
-    return [path for path in list_files(folder) if path.suffix.lower() in EXTENSIONS]
+    return _scan(folder)[0]
 
 
 def walk_recordings(folder: Path) -> list[Path]:
-    """Recordings in `folder` and its subfolders, sorted; hidden files and folders are skipped."""
-    recordings = list_recordings(folder)
-    for entry in sorted(folder.iterdir()):
-        if entry.is_dir() and entry.name[0] != ".":
-            recordings += walk_recordings(entry)
+    """Recordings in `folder` and its subfolders, sorted; hidden ones are skipped. Logs the files that are not read."""
+    recordings, others, subfolders = _scan(folder)
+    log_skipped(others)
+    return recordings + [path for subfolder in subfolders for path in walk_recordings(subfolder)]
+
+
+def find_recordings(folders: Sequence[Path], remedy: str) -> list[Path]:
+    """Recordings directly in `folders`, in order. Logs the files and subfolders that are not read.
+
+    Raises:
+        DataError: a folder without recordings; states what it contains instead, and how to convert it or the `remedy`.
+    """
+    recordings, others, subfolders = [], [], []
+    for folder in folders:
+        here, others_here, subfolders_here = _scan(folder)
+        if not here:
+            names = first_names([*(path.name for path in others_here), *(f"{path.name}/" for path in subfolders_here)])
+            content = f", only {names}" if others_here or subfolders_here else ""
+            raise DataError(f"{folder}: contains no recordings{content}; {how_to_convert(others_here) or remedy}")
+        recordings += here
+        others += others_here
+        subfolders += subfolders_here
+    log_skipped(others, subfolders)
     return recordings
 
 
-def list_files(folder: Path) -> list[Path]:
-    """Files directly in `folder`, sorted by name; hidden files are skipped."""
-    with os.scandir(folder) as entries:
-        return sorted(folder / entry.name for entry in entries if entry.name[0] != "." and not entry.is_dir())
+def find_words(root: Path, remedy: str) -> tuple[list[str], list[Path], list[int]]:
+    """The words of a word folder, the paths of all recordings, and the word index of each recording.
+
+    Raises:
+        DataError: no words, a word without recordings, a name that cannot be used, or two folders for one word.
+    """
+    folders: dict[str, Path] = {}
+    for folder in _scan(existing_folder(root, remedy))[2]:
+        if folder.name[0] != "_":  # such as _background_noise_
+            other = folders.setdefault(normalize_name(folder.name), folder)
+            if other != folder:
+                raise DataError(f"{folder}: the same word as {other.name!a}; move the recordings into one folder")
+    if not folders:
+        raise DataError(f"{root}: contains no recordings in subfolders; add one subfolder per word")
+    if "id" in folders:
+        raise DataError(f"{folders['id']}: id is the first column of all tables; give the word another name")
+    log_skipped(list_recordings(root))
+    names = sorted(folders)
+    paths = find_recordings([folders[name] for name in names], "add some or remove the folder")
+    return names, paths, [names.index(normalize_name(path.parent.name)) for path in paths]
+
+
+def log_skipped(files: Sequence[Path], subfolders: Sequence[Path] = ()) -> None:
+    """Log the files and subfolders that are not read, up to three of each, and how to convert them."""
+    if files:
+        command = how_to_convert(files)
+        convert = printable(f"; {command}") if command else ""
+        log.warning("%s skipped: %s%s", count(len(files), "file"), _first_names(files), convert)
+    if subfolders:
+        log.warning("%s not searched: %s", count(len(subfolders), "subfolder"), _first_names(subfolders))
+
+
+def _first_names(paths: Iterable[Path]) -> str:
+    return first_names(f"{path.parent.name}/{path.name}" for path in paths)
+
+
+def _scan(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
+    """Recordings, other files and subfolders of `folder`, sorted by name, without hidden and system ones."""
+    extensions = EXTENSIONS | FFMPEG_EXTENSIONS if FFMPEG else EXTENSIONS
+    with os.scandir(folder) as found:
+        entries = [entry for entry in found if entry.name[0] != "." and entry.name.lower() not in SYSTEM_NAMES]
+    subfolders = sorted(folder / entry.name for entry in entries if entry.is_dir())
+    files = sorted(folder / entry.name for entry in entries if not entry.is_dir())
+    recordings = [path for path in files if path.suffix.lower() in extensions]
+    return recordings, [path for path in files if path.suffix.lower() not in extensions], subfolders
+
+
+def needs_ffmpeg(path: Path) -> bool:
+    """Whether `path` has a format that only ffmpeg reads, by its extension or first bytes."""
+    start = _first_bytes(path)
+    return path.suffix.lower() in FFMPEG_EXTENSIONS or any(start[at:].startswith(magic) for at, magic in FFMPEG_CONTENT)
 
 
 def how_to_convert(paths: Iterable[Path]) -> str:
-    """An ffmpeg command for the first file in a format that libsndfile cannot read; empty if there is none."""
-    for path in paths:
-        if path.suffix.lower() in CONVERTIBLE or _has_convertible_content(path):
-            target = path.with_suffix(".flac" if path.suffix.lower() == ".wav" else ".wav")
-            return f"ffmpeg -i {shlex.quote(str(path))} {shlex.quote(str(target))}"
+    """How to read the first file in a format that only ffmpeg reads; empty if there is none."""
+    for path in filter(needs_ffmpeg, paths):
+        target = path.with_suffix(".flac" if path.suffix.lower() == ".wav" else ".wav")
+        command = f"ffmpeg -i {shlex.quote(str(path))} {shlex.quote(str(target))}"
+        return f"install ffmpeg to read audio such as {path.name}, or convert it first: {command}"
     return ""
 
 
 def diagnose(path: Path, reason: str) -> str:
-    """Why a file cannot be read as a recording and what to do; `reason` is libsndfile's message for unknown content."""
+    """Why a file cannot be read as a recording and what to do; `reason` is the decoder's message."""
     if not path.exists():
         return "no such file; correct the path or remove it"
     if path.is_dir():
@@ -64,8 +144,8 @@ def diagnose(path: Path, reason: str) -> str:
         return "a Git LFS pointer, not the recording; fetch it: git lfs pull"
     if _first_bytes(path).lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html")):
         return "a web page (HTML), not a recording; replace it with the recording"
-    if command := how_to_convert([path]):
-        return f"a format that cannot be read; convert it first: {command}"
+    if not FFMPEG and (remedy := how_to_convert([path])):
+        return f"a format that cannot be read; {remedy}"
     return f"cannot be read as audio ({reason}); replace it or remove it"
 
 
@@ -74,13 +154,10 @@ def is_lfs_pointer(path: Path) -> bool:
     return _first_bytes(path).startswith(b"version https://git-lfs.github.com/")
 
 
-def _has_convertible_content(path: Path) -> bool:
-    start = _first_bytes(path)
-    return any(start[at:].startswith(content) for at, content in CONVERTIBLE_CONTENT)
-
-
 def _first_bytes(path: Path) -> bytes:
     try:
+        if path.is_fifo():  # it can be read only once
+            return b""
         with path.open("rb") as file:
             return file.read(256)
     except OSError:

@@ -12,7 +12,7 @@ import torch
 
 from datamodules.audio_files import existing_folder, walk_recordings
 from datamodules.noise import colored_noise
-from datamodules.recordings import read_blocks, read_header
+from datamodules.recordings import read_blocks, read_seconds
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, to_int16
 from overlapped_words.errors import DataError
 
@@ -70,7 +70,7 @@ class BackgroundFolder:
         self.paths = walk_recordings(folder)
         if not self.paths:
             raise DataError(f"{folder}: contains no recordings; add recordings of noise and other sounds")
-        seconds = [header.seconds if (header := read_header(path)) else 1 for path in self.paths]
+        seconds = [read_seconds(path) for path in self.paths]
         if sum(seconds) > MAX_SECONDS:
             raise DataError(f"{folder}: contains {sum(seconds) / 3600:.0f} hours of recordings; use at most 10 hours")
         self.counts = [max(1, math.floor(length)) for length in seconds]

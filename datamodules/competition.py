@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from datamodules.audio_files import existing_folder, list_recordings
+from datamodules.audio_files import existing_folder, find_recordings, normalize_name
 from datamodules.clips import Clips, Splits
 from datamodules.folds import check_share, take_fold
-from datamodules.targets_table import TargetTable, normalize_name, read_targets
+from datamodules.targets_table import TargetTable, read_targets
 from datamodules.waveform_cache import cached_waveforms
 from overlapped_words.errors import DataError
 
@@ -15,7 +15,7 @@ from overlapped_words.errors import DataError
 class CompetitionFolder:
     """Recordings of mixtures, `root/train/*` and `root/test/*`, `root/train_answer.csv` and `root/submission.csv`.
 
-    Recordings and rows are matched by id (the file's name without its extension), never by position.
+    Recordings and rows are matched by id (the file's name with or without its extension), never by position.
 
     Args:
         root: the folder; without a submission.csv there is no test split.
@@ -81,18 +81,15 @@ class CompetitionFolder:
         return np.isin(np.arange(num_clips), val)
 
     def _recordings(self, split: str, table: TargetTable) -> dict[str, Path]:
-        """The recordings of a split by id, one for each row of the table."""
+        """The recordings of a split, sorted by name, each with the id of its row in the table."""
         folder = existing_folder(self.root / split, f"create it and add the recordings of {table.path.name}")
-        paths = list_recordings(folder)
-        if not paths:
-            raise DataError(f"{folder}: contains no recordings; add those of {table.path.name}")
         recordings: dict[str, Path] = {}
-        for path in paths:
+        for path in find_recordings([folder], f"add those of {table.path.name}"):
             other = recordings.setdefault(normalize_name(path.stem), path)
             if other != path:
                 raise DataError(f"{folder}: {other.name} and {path.name} have the same id; keep one of them")
-        table.check_ids(set(recordings), folder)
-        return recordings
+        id_of = dict(zip(table.match(recordings, folder), table.ids, strict=True))
+        return {id_of[name]: path for name, path in recordings.items()}
 
     def _clips(self, split: str, table: TargetTable, recordings: dict[str, Path], cache_dir: Path) -> Clips:
         """The clips of a split in the order of the table's rows; only training rows contain targets."""

@@ -2,36 +2,23 @@
 
 import logging
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import soundfile
 
-from datamodules.audio_files import diagnose
-from datamodules.resampling import check_rate, resample
+from datamodules.decoding import decode, read_header
+from datamodules.resampling import resample
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, to_int16
 from overlapped_words.errors import DataError
 from overlapped_words.messages import grouped, printable
 
 log = logging.getLogger(__name__)
 
-
 BLOCK = 60  # seconds decoded at a time
-MAX_VALUES = 1 << 22  # mono samples decoded at a time (16 MB), twice as many over all channels
 CANCELED = 0.01  # two channels have opposite phase if their mean has less than this share of the louder one's energy
-
-# libsndfile reads what is left of a truncated file; only its log shows it: "data : 32000 (should be 21318)".
-# The chunk is "data" in WAV, "SSND" in AIFF, "Data Size" in AU; W64 and RF64 log the size of the whole file.
-TRUNCATED = re.compile(r"(?:data|SSND|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)")
-# Programs that write a WAV to a pipe do not know its length; they write a size near 2^31 or 2^32. Nothing is missing.
-UNKNOWN_SIZE = 0x7FFF0000
-UNKNOWN_LENGTH = 2**62  # frames, in a FLAC written to a pipe
-
 OPPOSITE = "%s: the two channels have opposite phase and cancel each other out; only the louder one is used"
 
 
@@ -41,7 +28,9 @@ def within_full_scale(waveform: np.ndarray) -> np.ndarray:
 
 
 def read_recording(path: Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """Any file that libsndfile reads -> `(T,)` float32 in [-1, 1] at `sample_rate` Hz; channels are averaged.
+    """Any file that libsndfile or an installed ffmpeg reads -> `(T,)` float32 in [-1, 1] at `sample_rate` Hz.
+
+    Channels are averaged.
 
     Raises:
         DataError: the file is not audio, is truncated or empty, or contains samples that are not finite.
@@ -56,7 +45,7 @@ def read_blocks(path: Path, sample_rate: int = SAMPLE_RATE, seconds: int = BLOCK
     for a truncated recording only after its last block.
     """
     before, done = np.zeros(0, np.float32), 0
-    for (block, rate), (following, _) in pairwise(chain(_decode(path, sample_rate, seconds), [(before, 0)])):
+    for (block, rate), (following, _) in pairwise(chain(_decode_mono(path, sample_rate, seconds), [(before, 0)])):
         if not np.isfinite(block).all():
             first = done + int(np.flatnonzero(~np.isfinite(block))[0])
             raise DataError(f"{path}: sample {first} is not a finite number; export it again or remove it")
@@ -67,47 +56,13 @@ def read_blocks(path: Path, sample_rate: int = SAMPLE_RATE, seconds: int = BLOCK
         before, done = block[-rate:], done + len(block)
 
 
-def _decode(path: Path, sample_rate: int, seconds: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Yield mono blocks `(T,)` of whole seconds, each with the recording's sample rate.
-
-    Raises:
-        DataError: the file is not audio, is truncated or empty, or cannot be resampled to `sample_rate`.
-    """
-    done = 0
-    try:
-        with soundfile.SoundFile(path) as file:
-            header_log, frames, rate = file.extra_info, file.frames, file.samplerate
-            if frames >= UNKNOWN_LENGTH:  # libsndfile fails at the end of such a file
-                raise ValueError("the header contains no length, as in a file written through a pipe")
-            check_rate(rate, sample_rate)
-            length, louder = max(1, min(seconds, MAX_VALUES // rate)) * rate, None
-            while len(block := _read_block(file, length)):
-                done += len(block)
-                if louder is None and (louder := louder_channel(block)) is not None:
-                    log.warning(OPPOSITE, printable(str(path)))
-                yield block.mean(axis=1) if louder is None else block[:, louder], rate
-    except DataError as error:  # from check_rate
-        raise DataError(f"{path}: {error}") from error
-    except (soundfile.LibsndfileError, OSError, TypeError, ValueError) as error:
-        reason = str(getattr(error, "error_string", error))  # libsndfile's message without the path
-        raise DataError(f"{path}: {diagnose(path, reason)}") from error
-    sizes = TRUNCATED.search(header_log)
-    if done < frames or (sizes and int(sizes[2]) < int(sizes[1]) < UNKNOWN_SIZE):
-        raise DataError(f"{path}: truncated, shorter than its header says; copy it again or remove it")
-    if done == 0:
-        raise DataError(f"{path}: contains no samples; replace it or remove it")
-
-
-def _read_block(file: soundfile.SoundFile, length: int) -> np.ndarray:
-    """The next `length` frames, `(T, channels)`; more than two channels are averaged to `(T, 1)` to save memory."""
-    if file.channels <= 2:
-        return file.read(length, dtype="float32", always_2d=True)
-    step = max(1, 2 * MAX_VALUES // file.channels)
-    parts = [
-        file.read(min(step, length - start), dtype="float32", always_2d=True).mean(axis=1, keepdims=True)
-        for start in range(0, length, step)
-    ]
-    return np.concatenate(parts)
+def _decode_mono(path: Path, sample_rate: int, seconds: int) -> Iterator[tuple[np.ndarray, int]]:
+    """The blocks of `decode`, mixed down to `(T,)`."""
+    louder = None
+    for block, rate in decode(path, sample_rate, seconds):
+        if louder is None and (louder := louder_channel(block)) is not None:
+            log.warning(OPPOSITE, printable(str(path)))
+        yield block.mean(axis=1) if louder is None else block[:, louder], rate
 
 
 def louder_channel(channels: np.ndarray) -> int | None:
@@ -128,20 +83,10 @@ def mix_down(channels: np.ndarray, name: str) -> np.ndarray:
     return channels[:, louder]
 
 
-class Header(NamedTuple):
-    """What a recording's header says; it may be wrong."""
-
-    seconds: float
-    sample_rate: int
-
-
-def read_header(path: Path) -> Header | None:
-    """The header of a recording, or None if it cannot be read."""
-    try:
-        info = soundfile.info(path)
-        return Header(info.duration, info.samplerate) if info.frames < UNKNOWN_LENGTH else None
-    except (soundfile.LibsndfileError, OSError, TypeError, ValueError):
-        return None
+def read_seconds(path: Path) -> float:
+    """The length of a recording; decodes it if its header does not state the length. Raises what `read_blocks` does."""
+    header = read_header(path)
+    return header.seconds if header and header.seconds else sum(map(len, read_blocks(path))) / SAMPLE_RATE
 
 
 def fit_length(waveform: np.ndarray, num_samples: int = NUM_SAMPLES) -> np.ndarray:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from datamodules.audio_files import normalize_name
 from datamodules.folds import check_share, take_fold
 from overlapped_words.errors import DataError
 
@@ -26,7 +27,7 @@ def find_speakers(paths: Sequence[Path], regex: str) -> np.ndarray:
         ) from error
     speakers = []
     for path in paths:
-        match = pattern.search(path.name)
+        match = pattern.search(normalize_name(path.name))
         speaker = match and match[min(1, pattern.groups)]
         if not speaker:
             raise DataError(

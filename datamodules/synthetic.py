@@ -1,6 +1,5 @@
 """Words from text: a word folder that voices of eSpeak NG speak, and people where there are recordings."""
 
-import unicodedata
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from datamodules import corpus
-from datamodules.audio_files import existing_folder, list_recordings
+from datamodules.audio_files import find_words
 from datamodules.clips import Splits
 from datamodules.mixing import default_k
 from datamodules.pronunciation import clean_words
@@ -74,15 +73,11 @@ class Synthetic(WordFolder):
 
     def _by_people(self, root: Path) -> list[tuple[str, Path]]:
         """The word and the path of each recording in `root`."""
-        existing_folder(root, "set data.root to a folder with one subfolder of recordings per word, or to null")
-        folders = sorted(folder for folder in root.iterdir() if folder.is_dir() and folder.name[0] not in "._")
-        words = {folder: unicodedata.normalize("NFC", folder.name) for folder in folders}
-        if other := [str(folder) for folder, word in words.items() if word not in self.words]:
+        remedy = "set data.root to a folder with one subfolder of recordings per word, or to null"
+        names, paths, labels = find_words(root, remedy)
+        if other := [str(root / name) for name in names if name not in self.words]:
             raise DataError(f"{first_names(other)}: not in data.words; add the words there, or remove the folders")
-        recordings = [(word, path) for folder, word in words.items() for path in list_recordings(folder)]
-        if not recordings:
-            raise DataError(f"{root}: contains no recordings of data.words; add some as <word>/<speaker>_<take>.wav")
-        return recordings
+        return [(names[label], path) for label, path in zip(labels, paths, strict=True)]
 
     def _split(self, paths: Sequence[Path], labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As for a word folder, voices and people each on their own; voices that a split does not need are "unused"."""

@@ -2,12 +2,13 @@
 
 import csv
 import math
-import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from datamodules.audio_files import EXTENSIONS, FFMPEG_EXTENSIONS, normalize_name
 from overlapped_words.errors import DataError
 from overlapped_words.messages import first_names
 
@@ -34,9 +35,12 @@ class TargetTable:
         for bad, fault in ((negative, "contains a negative probability"), (off, "sums to {:.4g}, not to 1")):
             if bad.any():
                 i = int(bad.argmax())
+                remedy = (
+                    "divide each row by its sum" if bad is off and total[i] > 0 else "correct it or remove the clip"
+                )
                 raise DataError(
                     f"{self.path}, line {self.lines[i]} ({self.ids[i]}): {fault.format(total[i])} "
-                    f"({int(bad.sum())} such rows); correct it or remove the clip"
+                    f"({int(bad.sum())} such rows); {remedy}"
                 )
 
     def check_columns(self, class_names: list[str], where: str) -> None:
@@ -49,19 +53,30 @@ class TargetTable:
                 f"missing {first_names(missing)}; unknown {first_names(unknown)}; use the same header"
             )
 
-    def check_ids(self, recordings: set[str], folder: Path) -> None:
-        """Raise DataError if a row has no recording in `folder`, or a recording in it has no row."""
-        absent = [i for i, clip_id in enumerate(self.ids) if clip_id not in recordings]
-        if absent:
-            raise DataError(
-                f"{self.path}, line {self.lines[absent[0]]}: {self.ids[absent[0]]} has no recording in {folder} "
-                f"({len(absent)} such rows); add the recording or remove the row"
-            )
-        extra = sorted(recordings - set(self.ids))
-        if extra:
+    def match(self, recordings: Collection[str], folder: Path) -> list[str]:
+        """The name in `recordings`, the file names in `folder` without extensions, of each row.
+
+        An id may be such a name, or else the file name with its extension, its path, or both.
+
+        Raises:
+            DataError: a row has no recording, two rows have the same, or a recording has no row.
+        """
+        names = [name if name in recordings else _file_stem(name) for name in self.ids]
+        line_of: dict[str, int] = {}
+        for name, clip_id, line in zip(names, self.ids, self.lines, strict=True):
+            if name not in recordings:
+                absent = sum(name not in recordings for name in names)
+                raise DataError(
+                    f"{self.path}, line {line}: {clip_id} has no recording in {folder} "
+                    f"({absent} such rows); add the recording or remove the row"
+                )
+            if (first := line_of.setdefault(name, line)) != line:
+                raise DataError(f"{self.path}, line {line}: {clip_id} is the recording of line {first}; keep one row")
+        if extra := sorted(set(recordings) - set(names)):
             raise DataError(
                 f"{folder}: no row in {self.path} for {first_names(extra)}; add the row or remove the recording"
             )
+        return names
 
 
 def read_targets(path: Path) -> TargetTable:
@@ -98,9 +113,10 @@ def read_targets(path: Path) -> TargetTable:
     return TargetTable(path, header, list(lines), np.array(values, np.float32), list(lines.values()))
 
 
-def normalize_name(text: str) -> str:
-    """Normalize a name for comparison: macOS decomposes Korean syllables and accented letters, other systems do not."""
-    return unicodedata.normalize("NFC", text).strip()
+def _file_stem(clip_id: str) -> str:
+    """`train/c0.wav` -> `c0`: the file name without the extension of a recording."""
+    name = PurePosixPath(clip_id.replace("\\", "/"))
+    return name.stem if name.suffix.lower() in EXTENSIONS | FFMPEG_EXTENSIONS else name.name
 
 
 def _check_header(path: Path, header: list[str]) -> None:
@@ -114,18 +130,17 @@ def _check_header(path: Path, header: list[str]) -> None:
     duplicates = [name for i, name in enumerate(header) if name in header[:i]]
     if duplicates:
         raise DataError(f"{path}: duplicate column {duplicates[0]}; rename or remove one")
+    if "id" in header[1:]:
+        raise DataError(f"{path}: a word is named id, like the first column of all tables; give it another name")
 
 
 def _numbers(texts: list[str], names: list[str], where: str) -> np.ndarray:
-    numbers = [_number(text) for text in texts]
-    if not all(map(math.isfinite, numbers)):
-        i = next(i for i, number in enumerate(numbers) if not math.isfinite(number))
-        raise DataError(f"{where}, column {names[i]}: {texts[i]!r} is not a number; correct it")
+    numbers = []
+    for text, name in zip(texts, names, strict=True):
+        try:
+            numbers.append(float(text))
+        except ValueError:
+            numbers.append(math.nan)
+        if not math.isfinite(numbers[-1]):
+            raise DataError(f"{where}, column {name}: {text!r} is not a number; correct it")
     return np.array(numbers, np.float32)
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from datamodules.audio_files import existing_folder, list_recordings, walk_recordings
+from datamodules.audio_files import existing_folder, find_words, normalize_name, walk_recordings
 from datamodules.background import find_background, take_split
 from datamodules.cache import cache_key, cached_array
 from datamodules.clips import Clips, OnTheFlyMixtures, Splits, render
@@ -144,7 +144,7 @@ class WordFolder:
                 f"data.unknown needs clips with fewer than {max_k} words; give a range, such as data.k=[0,{max_k}]"
             )
         existing_folder(self.unknown, "set data.unknown to a folder with recordings of other words")
-        paths = [path for path in walk_recordings(self.unknown) if path.parent.name not in names]
+        paths = [path for path in walk_recordings(self.unknown) if normalize_name(path.parent.name) not in names]
         if not paths:
             raise DataError(f"{self.unknown}: contains no recordings of other words; add some, or data.unknown=null")
         return paths
@@ -174,22 +174,14 @@ class WordFolder:
 
     def _recordings(self) -> tuple[list[str], list[Path], np.ndarray]:
         """The words, the paths of all recordings, and the word index of each recording `(N,)`."""
-        existing_folder(self.root, "set data.root to a folder with one subfolder per word")
-        names = sorted(folder.name for folder in self.root.iterdir() if folder.is_dir() and folder.name[0] not in "._")
-        paths = {name: list_recordings(self.root / name) for name in names}
-        if not names:
-            raise DataError(f"{self.root}: contains no subfolders; add one subfolder of recordings per word")
-        for name in names:
-            if not paths[name]:
-                raise DataError(f"{self.root / name}: contains no recordings; add some or remove the folder")
+        names, paths, labels = find_words(self.root, "set data.root to a folder with one subfolder per word")
         min_k, max_k = self.mixing.setdefault("k", default_k(len(names)))
         if not (0 <= min_k <= max_k <= len(names) and max_k):
             k = min_k if min_k == max_k else f"[{min_k}, {max_k}]"
             raise DataError(
                 f"data.k is {k}, but there are {count(len(names), 'word')} in {self.root}; choose 1 to {len(names)}"
             )
-        labels = np.repeat(np.arange(len(names)), [len(paths[name]) for name in names])
-        return names, [path for name in names for path in paths[name]], labels
+        return names, paths, np.array(labels)
 
     def _fixed_mixtures(
         self, split: str, array: np.ndarray, key: str, mixer: Mixer, cache_dir: Path, words: bool = True

@@ -1,13 +1,14 @@
 """Recordings that cannot be read give an error with their name, the reason and the remedy."""
 
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from datamodules.audio_files import how_to_convert
+from datamodules import audio_files
 from datamodules.recordings import read_clips, read_recording
 from overlapped_words.errors import DataError
 from tests.helpers.fake_recordings import RATE, speech
@@ -36,32 +37,16 @@ def test_rates_that_would_take_too_much_memory_are_errors(tmp_path, rate):
     assert read_error(path).startswith(f"{path}: cannot resample from {rate} Hz to 16000 Hz; convert to a common rate")
 
 
-def test_a_flac_from_a_pipe_is_an_error_with_the_reason(tmp_path):
-    path = write(tmp_path / "a.flac", CLIP)
-    content = bytearray(path.read_bytes())
-    content[21] &= 0xF0  # the 36 bits of the number of samples
-    content[22:26] = bytes(4)
-    path.write_bytes(content)
-    assert "the header contains no length" in read_error(path)
-
-
-@pytest.mark.parametrize("keep", [0.3, 0.7, 0.999])
+@pytest.mark.parametrize("keep", [0.3, 0.7, 0.99])
 @pytest.mark.parametrize(
     "kind",
-    ["wav PCM_16", "wav PCM_U8", "wav PCM_24", "wav FLOAT", "aiff PCM_16", "au PCM_16", "w64 PCM_16", "rf64 PCM_16"],
+    ["wav PCM_16", "wav PCM_U8", "wav FLOAT", "aiff PCM_16", "au PCM_16", "w64 PCM_16", "rf64 PCM_16", "flac PCM_16"],
 )
 def test_truncated_recordings_are_errors(tmp_path, kind, keep):
     extension, subtype = kind.split()
     path = write(tmp_path / f"a.{extension}", speech(0, seconds=1.0001), subtype=subtype)
     path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
-    assert "truncated, shorter than its header says" in read_error(path)
-
-
-@pytest.mark.parametrize("keep", [0.1, 0.5, 0.999])
-def test_a_truncated_flac(tmp_path, keep):
-    path = write(tmp_path / "a.flac", CLIP)
-    path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
-    assert "cannot be read as audio" in read_error(path)
+    assert re.search("truncated, shorter than its header says|flac decoder lost sync", read_error(path))
 
 
 @pytest.mark.parametrize("extension", ["wav", "flac", "aiff", "ogg", "mp3"])
@@ -72,13 +57,24 @@ def test_files_that_are_not_audio(tmp_path, extension, content):
     assert re.search("cannot be read as audio|contains no samples", read_error(path))
 
 
-@pytest.mark.parametrize("extension", ["wav", "flac", "mp3", "opus"])
-def test_lfs_pointers_and_web_pages_are_recognized(tmp_path, extension):
-    path = tmp_path / f"a.{extension}"
-    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 32044\n")
-    assert read_error(path) == f"{path}: a Git LFS pointer, not the recording; fetch it: git lfs pull"
-    path.write_text("\ufeff\n<!DOCTYPE html>\n<title>404</title>" * 100, encoding="utf-8")
-    assert f"{path}: a web page (HTML), not a recording; replace it" in read_error(path)
+def test_what_a_file_is_instead_of_a_recording(tmp_path):
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 32044\n"
+    page = "\ufeff\n<!DOCTYPE html>\n<title>404</title>".encode() * 100
+    contents = {"lfs.mp3": pointer, "page.opus": page, "samples.raw": bytes(32_000)}  # libsndfile needs a rate for raw
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "folder.wav").mkdir()
+    write(tmp_path / "empty.wav", CLIP[:0])
+    faults = {
+        "lfs.mp3": "a Git LFS pointer, not the recording; fetch it: git lfs pull",
+        "page.opus": "a web page (HTML), not a recording; replace it",
+        "samples.raw": "cannot be read as audio",
+        "folder.wav": "a folder, not a recording; list",
+        "absent.wav": "no such file; correct",
+        "empty.wav": "contains no samples; replace",
+    }
+    for name, fault in faults.items():
+        assert f"{name}: {fault}" in read_error(tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -86,23 +82,17 @@ def test_lfs_pointers_and_web_pages_are_recognized(tmp_path, extension):
     [
         ("a.m4a", b"\0\0\0\x1cftypM4A ", "a.wav"),
         ("a.MP4", b"", "a.wav"),
-        ("a.webm", b"\x1a\x45\xdf\xa3", "a.wav"),
-        ("a.wma", bytes(100), "a.wav"),
-        ("a.aac", b"\xff\xf1", "a.wav"),
+        ("b c.webm", b"\x1a\x45\xdf\xa3", "b c.wav"),
         ("a.wav", b"\0\0\0\x20ftypisom", "a.flac"),  # the wrong extension
         ("a.mp3", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a.wav"),
     ],
 )
-def test_the_error_of_a_convertible_format_gives_the_ffmpeg_command(tmp_path, name, content, target):
+def test_without_ffmpeg_the_error_says_how_to_convert(tmp_path, monkeypatch, name, content, target):
+    monkeypatch.setattr(audio_files, "FFMPEG", None)
     path = tmp_path / name
     path.write_bytes(content)
-    assert read_error(path).endswith(f"convert it first: ffmpeg -i {path} {tmp_path / target}")
-    (tmp_path / "b c.m4a").touch()
-    assert how_to_convert([tmp_path / "x.wav", tmp_path / "b c.m4a"]).endswith(f"'{tmp_path}/b c.wav'")
-
-
-def test_a_recording_without_samples(tmp_path):
-    assert "contains no samples" in read_error(write(tmp_path / "a.wav", CLIP[:0]))
+    command = shlex.join(["ffmpeg", "-i", str(path), str(tmp_path / target)])
+    assert read_error(path).endswith(f"; install ffmpeg to read audio such as {name}, or convert it first: {command}")
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -110,19 +100,6 @@ def test_a_sample_that_is_not_finite_is_an_error_with_its_index(tmp_path, bad):
     clip = np.stack([CLIP, CLIP], axis=1)
     clip[1234, 1] = bad
     assert "sample 1234 is not a finite number" in read_error(write(tmp_path / "a.wav", clip, subtype="FLOAT"))
-
-
-def test_all_nan(tmp_path):
-    path = write(tmp_path / "a.wav", np.full(RATE, np.nan), subtype="FLOAT")
-    assert "sample 0 is not a finite number" in read_error(path)
-
-
-def test_folders_missing_files_and_raw_samples_are_errors(tmp_path):
-    (tmp_path / "folder.wav").mkdir()
-    (tmp_path / "samples.raw").write_bytes(bytes(32_000))  # libsndfile needs a rate for these
-    faults = {"folder.wav": "a folder, not a", "absent.wav": "no such file", "samples.raw": "cannot be read as audio"}
-    for name, fault in faults.items():
-        assert f"{name}: {fault}" in read_error(tmp_path / name)
 
 
 def test_the_error_counts_all_bad_recordings_and_names_five(tmp_path):

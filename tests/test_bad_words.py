@@ -3,13 +3,12 @@
 import re
 import shutil
 
-import numpy as np
 import pytest
 
 from datamodules.sources import WordFolder
 from overlapped_words.errors import DataError
 from tests.helpers.data_modules import load_error, load_words
-from tests.helpers.fake_recordings import RATE, spoil_recording
+from tests.helpers.fake_recordings import spoil_recording
 
 BAD_WORDS = {
     "no folder": (
@@ -20,7 +19,7 @@ BAD_WORDS = {
     "empty folder": (
         lambda root: [shutil.rmtree(root), root.mkdir()],
         {},
-        r"^{root}: contains no subfolders; add one subfolder of recordings per word$",
+        r"^{root}: contains no recordings in subfolders; add one subfolder per word$",
     ),
     "an empty word": (
         lambda root: (root / "empty").mkdir(),
@@ -44,10 +43,15 @@ BAD_WORDS = {
         {},
         r"^1 of 48 .*\n{root}/left/ann_0\.wav: cannot be read as audio .*; replace it or remove it$",
     ),
-    "all NaN": (
-        spoil_recording("left/ann_0.wav", np.full(RATE, np.nan)),
+    "a word that is the name of a column": (
+        lambda root: (root / "up").rename(root / "id"),
         {},
-        r"\n{root}/left/ann_0\.wav: sample 0 is not a finite number; export it again or remove it$",
+        r"^{root}/id: id is the first column of all tables; give the word another name$",
+    ),
+    "two folders for one word": (
+        lambda root: [(root / name).mkdir() for name in ("\uc544", "\u110b\u1161")],
+        {},
+        r"^{root}/\uc544: the same word as '\\u110b\\u1161'; move the recordings into one folder$",
     ),
 }
 

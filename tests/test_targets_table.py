@@ -57,82 +57,40 @@ def test_ids_and_words_that_look_like_something_else(tmp_path):
     assert targets.ids == ["NA", "null", "1e3"] and targets.class_names == ["NaN", "1", "no, thanks"]
 
 
-@pytest.mark.parametrize("value", ["many", "", "nan", "inf", "-inf", "1e999", "0,5", "0x1", "True", "--1"])
-def test_values_that_are_not_numbers(tmp_path, value):
-    path = write(tmp_path, f'id,yes,no\na,1,0\nb,1,"{value}"\n')
-    assert read_error(path) == f"{path}, line 3 (b), column no: {value!r} is not a number; correct it"
+VALUES = ["many", "", "nan", "inf", "-inf", "1e999", "0,5", "0x1", "True", "--1"]
+DIVIDE, CORRECT = "divide each row by its sum", "correct it or remove the clip"
+HEADER = "the first line must be a comma-separated header: id, word, word, ..."
+FAULTS = [  # text, message; lines are counted as in an editor
+    *((f'id,yes,no\na,1,0\nb,1,"{value}"\n', f", line 3 (b), column no: {value!r} is not") for value in VALUES),
+    ("id,yes,no\n\na,1,0\n,,\n\nb,1,x\n", ", line 6 (b), column no: 'x' is not a number; correct it"),
+    ('id,yes,no\n"a\nb",1,0\nc,1,x\n', ", line 4 (c), column no: 'x' is not a number; correct it"),
+    ("id,yes,no\na,1.5,-0.5\nb,2,-1\n", f", line 2 (a): contains a negative probability (2 such rows); {CORRECT}"),
+    ("id,yes,no\na,1,0\n\nb,.5,.4\n", f", line 4 (b): sums to 0.9, not to 1 (1 such rows); {DIVIDE}"),
+    ("id,yes,no\na,0.5,0.5011\nb,1,1\n", f", line 2 (a): sums to 1.001, not to 1 (2 such rows); {DIVIDE}"),
+    ("id,yes,no\na,1,1\n", f", line 2 (a): sums to 2, not to 1 (1 such rows); {DIVIDE}"),
+    ("id,yes,no\na,0,0\n", f", line 2 (a): sums to 0, not to 1 (1 such rows); {CORRECT}"),
+    ("id,yes,no\na,1\nb,1,0\n", ", line 2 (a): 2 fields, but the header has 3; correct the row"),
+    ("id,yes,no\nb,1,0\na,1,0,\n", ", line 3 (a): 4 fields, but the header has 3; correct the row"),
+    ("id,yes,no\na,1,0\nb,1,0\na ,0,1\n", ", line 4: duplicate id a, first in line 2; keep one row"),
+    ("id,yes,yes\n", ": duplicate column yes; rename or remove one"),
+    ("id,\u110b\u1161,\uc544\n", ": duplicate column \uc544; rename or remove one"),  # one syllable, spelled twice
+    ("name,yes,id\n", ": a word is named id, like the first column of all tables; give it another name"),
+    ("id,yes,\n", ": column 3 has no name in the header; name it or remove it"),
+    ("id;yes;no\n", f": the header is 'id;yes;no'; {HEADER}"),
+    ("\n\n", f": the header is ''; {HEADER}"),
+    ("id,yes,no\n", ": is empty; add one row per clip"),
+]
 
 
-def test_line_numbers_are_those_of_an_editor(tmp_path):
-    path = write(tmp_path, "id,yes,no\n\na,1,0\n,,\n\nb,1,x\n")
-    assert f"{path}, line 6 (b)" in read_error(path)
-    path = write(tmp_path, 'id,yes,no\n"a\nb",1,0\nc,1,1\n')
-    assert f"{path}, line 4 (c)" in read_error(path)
-
-
-def test_negative_probabilities(tmp_path):
-    path = write(tmp_path, "id,yes,no\na,1,0\nb,1.5,-0.5\nc,2,-1\n")
-    assert (
-        read_error(path)
-        == f"{path}, line 3 (b): contains a negative probability (2 such rows); correct it or remove the clip"
-    )
-
-
-@pytest.mark.parametrize(
-    ("row", "total"), [("0.5,0.4", "0.9"), ("0,0", "0"), ("0.5,0.5011", "1.001"), ("25,75", "100")]
-)
-def test_rows_that_do_not_sum_to_1(tmp_path, row, total):
-    path = write(tmp_path, f"id,yes,no\na,1,0\n\nb,{row}\n")
-    assert read_error(path) == (
-        f"{path}, line 4 (b): sums to {total}, not to 1 (1 such rows); correct it or remove the clip"
-    )
+@pytest.mark.parametrize(("text", "message"), FAULTS)
+def test_faults_in_a_table(tmp_path, text, message):
+    path = write(tmp_path, text)
+    assert read_error(path).startswith(f"{path}{message}")
 
 
 @pytest.mark.parametrize("row", ["0.333,0.333,0.333", "0.3,0.3,0.401", "0.25,0.5,0.251", "0.2,0.2,0.6005"])
 def test_rows_that_were_rounded(tmp_path, row):
     read_targets(write(tmp_path, f"id,yes,no,up\na,{row}\n")).check_distributions()
-
-
-@pytest.mark.parametrize("row", ["b,1", "b", "b,1,0,0", "b,1,0,"])
-@pytest.mark.parametrize("line", [2, 3])
-def test_ragged_rows(tmp_path, row, line):
-    rows = ["id,yes,no", "a,1,0", "c,1,0"]
-    rows.insert(line - 1, row)
-    path = write(tmp_path, "\n".join(rows))
-    fields = row.count(",") + 1
-    assert read_error(path) == f"{path}, line {line} (b): {fields} fields, but the header has 3; correct the row"
-
-
-def test_a_duplicate_id(tmp_path):
-    path = write(tmp_path, "id,yes,no\na,1,0\nb,1,0\na ,0,1\n")
-    assert read_error(path) == f"{path}, line 4: duplicate id a, first in line 2; keep one row"
-
-
-@pytest.mark.parametrize(
-    ("header", "fault"),
-    [
-        ("id,yes,yes", "duplicate column yes; rename or remove one"),
-        ("id,yes,", "column 3 has no name in the header; name it or remove it"),
-        (
-            "id;yes;no",
-            "the header is 'id;yes;no'; the first line must be a comma-separated header: id, word, word, ...",
-        ),
-        ("id", "the header is 'id'; the first line must be"),
-        ("", "the header is 'a'; the first line must be"),
-    ],
-)
-def test_invalid_headers(tmp_path, header, fault):
-    path = write(tmp_path, f"{header}\na\n")
-    assert read_error(path).startswith(f"{path}: {fault}")
-
-
-@pytest.mark.parametrize("text", ["", "\n\n"])
-def test_an_empty_table(tmp_path, text):
-    assert "the header is ''; the first line must be" in read_error(write(tmp_path, text))
-
-
-def test_a_header_without_rows(tmp_path):
-    assert "is empty; add one row per clip" in read_error(write(tmp_path, "id,yes,no\n"))
 
 
 @pytest.mark.parametrize(
@@ -154,22 +112,30 @@ def targets(tmp_path) -> TargetTable:
     return read_targets(write(tmp_path, "id,yes,no,up\na,1,0,0\n\nb,0,1,0\nc,0,0,1\n"))
 
 
-def test_rows_without_a_recording(tmp_path, targets):
-    with pytest.raises(DataError) as caught:
-        targets.check_ids({"a"}, tmp_path / "train")
-    assert str(caught.value) == (
-        f"{targets.path}, line 4: b has no recording in {tmp_path / 'train'} (2 such rows); "
-        "add the recording or remove the row"
-    )
+def test_rows_and_recordings_are_matched_by_file_name(tmp_path):
+    ids = ["a", "b.wav", "train/c.FLAC", "train\\d.mp4", "x/e", "f.wav", "g.1"]
+    table = read_targets(write(tmp_path, "\n".join(["id,yes,no", *(f"{clip_id},1,0" for clip_id in ids)])))
+    assert table.match(["g.1", "f.wav", "e", "d", "c", "b", "a"], tmp_path) == ["a", "b", "c", "d", "e", "f.wav", "g.1"]
+    assert table.ids == ids  # those of the submission stay as they are
 
 
-def test_recordings_without_a_row(tmp_path, targets):
-    targets.check_ids({"c", "b", "a"}, tmp_path / "train")
+@pytest.mark.parametrize(
+    ("recordings", "fault"),
+    [
+        ({"a"}, "{table}, line 4: b has no recording in {folder} (2 such rows); add the recording or remove the row"),
+        ({*"abcdefgh"}, "{folder}: no row in {table} for d, e, f and 2 more; add the row or remove the recording"),
+    ],
+)
+def test_rows_and_recordings_that_do_not_match(tmp_path, targets, recordings, fault):
     with pytest.raises(DataError) as caught:
-        targets.check_ids({*"abcdefgh"}, tmp_path / "train")
-    assert str(caught.value) == (
-        f"{tmp_path / 'train'}: no row in {targets.path} for d, e, f and 2 more; add the row or remove the recording"
-    )
+        targets.match(recordings, tmp_path)
+    assert str(caught.value) == fault.format(table=targets.path, folder=tmp_path)
+
+
+def test_two_rows_for_one_recording(tmp_path):
+    table = read_targets(write(tmp_path, "id,yes,no\na,1,0\na.wav,0,1\n"))
+    with pytest.raises(DataError, match=r"line 3: a\.wav is the recording of line 2; keep one row$"):
+        table.match({"a"}, tmp_path)
 
 
 def test_columns_of_the_submission(tmp_path, targets):

@@ -22,7 +22,7 @@ def as_path(recording: str | Path, sample_rate: int | None) -> Path:
     Raises:
         DataError: the file does not exist, or is given with a sample rate.
     """
-    if not Path(recording).is_file():
+    if not Path(recording).exists():
         raise DataError(f"{recording}: file not found; give a recording, or a waveform and its sample rate")
     if sample_rate is not None:
         raise DataError(f"{recording}: do not pass sample_rate with a path; its header contains the rate")

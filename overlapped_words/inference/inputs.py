@@ -1,16 +1,12 @@
 """Find the recordings of predict.py's setting `input`. Imports no torch: a wrong path is an error at once."""
 
-import logging
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from datamodules.audio_files import how_to_convert, list_files, list_recordings
+from datamodules.audio_files import find_recordings, normalize_name
 from overlapped_words.errors import DataError
-from overlapped_words.messages import count, first_names, printable
-
-log = logging.getLogger(__name__)
 
 
 class Inputs(NamedTuple):
@@ -28,11 +24,12 @@ def find_inputs(path: Path) -> Inputs:
         DataError: no recordings.
     """
     if path.is_dir():
-        return list_folder(path)
+        paths = find_recordings([path], "give the folder with the recordings")
+        return Inputs(unique_ids(paths), paths)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; input is a recording, a folder of them or a list (.txt)")
     if path.suffix.lower() != ".txt":
-        return Inputs([path.stem], [path], alone=True)
+        return Inputs(unique_ids([path]), [path], alone=True)
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
     except UnicodeDecodeError as error:
@@ -40,35 +37,19 @@ def find_inputs(path: Path) -> Inputs:
     ids = [line for line in lines if line]
     if not ids:
         raise DataError(f"{path}: the list is empty; write one path per line")
-    paths = [Path(name) if Path(name).exists() else path.parent / name for name in ids]
-    return Inputs(ids, paths, alone=len(paths) == 1)
+    paths = [_resolve(name, path.parent) for name in ids]
+    return Inputs(list(map(normalize_name, ids)), paths, alone=len(paths) == 1)
 
 
-def list_folder(folder: Path) -> Inputs:
-    """The recordings directly in `folder`; logs other files and folders that are not hidden.
-
-    Raises:
-        DataError: no recordings.
-    """
-    paths = list_recordings(folder)
-    others = sorted({*list_files(folder)} - {*paths})
-    command = how_to_convert(others)
-    convert = f"; convert audio that cannot be read first: {command}" if command else ""
-    folders = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
-    if not paths:
-        content = f", only {first_names(path.name for path in others)}" if others else ""
-        subfolders = f"; give one of its subfolders: {first_names(folders)}" if folders else ""
-        remedy = convert or subfolders or "; give the folder with the recordings"
-        raise DataError(f"{folder}: contains no recordings{content}{remedy}")
-    if others:
-        names = first_names(path.name for path in others)
-        log.warning("%s skipped: %s%s", count(len(others), "file"), names, printable(convert))
-    if folders:
-        log.warning("%s not searched: %s", count(len(folders), "subfolder"), first_names(folders))
-    return Inputs(unique_ids(paths), paths)
+def _resolve(name: str, folder: Path) -> Path:
+    """The file of a list in `folder`: `name` may be relative to the list or not, with slashes or backslashes."""
+    spellings = [Path(name), folder / name, Path(name.replace("\\", "/")), folder / name.replace("\\", "/")]
+    return next((path for path in spellings if path.exists()), folder / name)
 
 
 def unique_ids(paths: Sequence[Path]) -> list[str]:
     """File names without extensions, as competitions expect; with extensions where two names would be the same."""
-    stems, names = Counter(path.stem for path in paths), {path.name for path in paths}
-    return [path.name if stems[path.stem] > 1 or path.stem in names else path.stem for path in paths]
+    names = [normalize_name(path.name) for path in paths]
+    stems = [normalize_name(path.stem) for path in paths]
+    ambiguous = Counter(stems) + Counter(names)
+    return [name if ambiguous[stem] > 1 else stem for name, stem in zip(names, stems, strict=True)]

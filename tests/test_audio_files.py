@@ -1,0 +1,99 @@
+"""Recordings are found in folders, and what is not read is named."""
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from datamodules import audio_files
+from datamodules.audio_files import find_recordings, find_words, list_recordings, walk_recordings
+from datamodules.sources import CompetitionFolder
+from datamodules.speakers import find_speakers
+from overlapped_words.errors import DataError
+from tests.helpers.data_modules import load_words
+
+SYSTEM = [".hidden.wav", "._a.wav", ".git/a.wav", "@eaDir/a.wav@SynoEAStream", "__MACOSX/a.wav", "Thumbs.db"]
+SYSTEM += ["desktop.ini", "#recycle/a.wav", "$RECYCLE.BIN/a.wav", "System Volume Information/a.wav"]
+
+
+@pytest.fixture(autouse=True)
+def without_ffmpeg(monkeypatch):
+    monkeypatch.setattr(audio_files, "FFMPEG", None)
+
+
+def fill(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def test_recordings_of_a_folder_are_listed_in_order(tmp_path, caplog):
+    names = ["B.WAV", "_c.wav", "a b.flac", "c.Aif", "가나.wav", "é.mp3"]
+    fill(tmp_path, *names, *SYSTEM)
+    assert [path.name for path in find_recordings([tmp_path], "")] == sorted(names)
+    assert not caplog.text
+    fill(tmp_path, "notes.txt", "samples.raw", "wav", "folder.wav/d.wav", "a.m4a")
+    assert [path.name for path in list_recordings(tmp_path)] == sorted(names)
+    assert [path.name for path in walk_recordings(tmp_path)] == [*sorted(names), "d.wav"]
+
+
+def test_what_is_not_read_is_counted_and_named(tmp_path, caplog):
+    first = fill(tmp_path / "first", "a.wav", "b.m4a", "notes.txt", "old/c.wav")
+    second = fill(tmp_path / "second", "a.wav", "\x1b[2J.webm", "e.m4a", "\x1b]0;b\x07/c.wav")
+    find_recordings([first, second], "")
+    files, folders = (record.getMessage() for record in caplog.records)
+    assert files == (
+        r"4 files skipped: first/b.m4a, first/notes.txt, second/\x1b[2J.webm and 1 more; install ffmpeg to read audio "
+        f"such as b.m4a, or convert it first: ffmpeg -i {first}/b.m4a {first}/b.wav"
+    )
+    assert folders == r"2 subfolders not searched: first/old, second/\x1b]0;b\x07"
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], "contains no recordings; add some"),
+        (["yes/a.wav", "no/a.wav", "c.txt"], "contains no recordings, only c.txt, no/, yes/; add some"),
+        (["a.m4a", "b.txt"], "contains no recordings, only a.m4a, b.txt; install ffmpeg to read .* ffmpeg -i .*a.wav$"),
+    ],
+)
+def test_a_folder_without_recordings_is_an_error_that_names_its_content(tmp_path, names, message):
+    with pytest.raises(DataError, match=message):
+        find_recordings([fill(tmp_path, *names)], "add some")
+
+
+def test_words_are_compared_in_one_spelling(tmp_path, caplog):
+    decomposed = unicodedata.normalize("NFD", "바나나")
+    fill(tmp_path, "사과/a.wav", f"{decomposed}/a.wav", f"{decomposed}/b.wav", "_noise_/a.wav", "@eaDir/a.wav", "x.wav")
+    names, paths, labels = find_words(tmp_path, "")
+    assert names == ["바나나", "사과"] and labels == [0, 0, 1]
+    assert paths == [tmp_path / decomposed / "a.wav", tmp_path / decomposed / "b.wav", tmp_path / "사과/a.wav"]
+    assert "1 file skipped" in caplog.text and "/x.wav" in caplog.text  # beside the words
+    paths = [Path(unicodedata.normalize(form, "josé_1.wav")) for form in ("NFC", "NFD")]
+    assert len(set(find_speakers(paths, "^([^_]+)_"))) == 1
+
+
+def test_an_unknown_word_is_recognized_in_another_spelling(words, cache_dir, tmp_path):
+    (words / "up").rename(words / "é")
+    unknown = fill(tmp_path / "unknown", f"{unicodedata.normalize('NFD', 'é')}/ann_1.wav")
+    with pytest.raises(DataError, match="contains no recordings of other words"):
+        load_words(words, cache_dir, k=(0, 2), unknown=str(unknown))
+
+
+def test_training_names_the_recordings_that_it_does_not_read(words, competition, cache_dir, tmp_path, caplog):
+    fill(words, "up/ann_9.m4a", "left/ann/1.wav", "_background_noise_/rain.webm", "_background_noise_/README.md")
+    unknown = fill(tmp_path / "unknown", "cat/ann_1.amr")
+    (unknown / "cat/ann_2.wav").write_bytes((words / "up/ann_0.wav").read_bytes())
+    (words / "_background_noise_/wind.wav").write_bytes((words / "up/ann_0.wav").read_bytes())
+    load_words(words, cache_dir, k=(0, 2), unknown=str(unknown), speaker_regex=r"^([^_]+)")
+    CompetitionFolder(str(fill(competition, "train/b.3gp", "test/old/c.wav"))).load(cache_dir, 0)
+    for text in (
+        "1 file skipped: up/ann_9.m4a; install ffmpeg",
+        "1 subfolder not searched: left/ann",
+        "1 file skipped: cat/ann_1.amr; install",
+        "2 files skipped: _background_noise_/README.md, _background_noise_/rain.webm; install",
+        "1 file skipped: train/b.3gp; install",
+        "1 subfolder not searched: test/old",
+    ):
+        assert text in caplog.text
