@@ -1,4 +1,4 @@
-"""The web page, in a browser and through its API; its limits and its security."""
+"""The web page through its API, and its limits."""
 
 import re
 import socket
@@ -11,17 +11,15 @@ import pytest
 import soundfile
 
 pytest.importorskip("gradio", reason="the page's extra is not installed")
-import httpx  # which Gradio brings
 from gradio_client import Client, handle_file
 
-from app import serve
 from overlapped_words import load
 from overlapped_words.app import model as app_model
 from overlapped_words.app.model import AppModel
 from overlapped_words.app.page import Origin
+from overlapped_words.app.server import start
 from overlapped_words.errors import DataError, RunError, SettingError
 from overlapped_words.inference.prediction import Prediction, WordSets
-from tests.helpers.browsers import needs_chromium, rendered
 from tests.helpers.fake_recordings import RATE, speech
 from tests.helpers.served_app import served, settings, write_home
 
@@ -39,7 +37,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def url(home: Path) -> Iterator[str]:
     """The URL of the page."""
-    with served(home, "max_seconds=4", "max_mb=1", f"record_dir={home / 'WORDS'}") as url:
+    with served(home, "max_seconds=4", "max_mb=1") as url:
         yield url
 
 
@@ -53,7 +51,8 @@ def as_probs(label: dict) -> dict[str, float]:
 
 
 def test_a_clip_gives_its_words_and_features(home, client):
-    answer, words, features, timeline, error = client.predict(handle_file(home / "clip.wav"), api_name="/predict")
+    answer, note, words, timeline, features, error = client.predict(handle_file(home / "clip.wav"), api_name="/predict")
+    assert not note["visible"]
     expected = load(home / "sweep", "cpu")(home / "clip.wav")
     assert as_probs(words) == pytest.approx(expected.to_dict(), abs=1e-5) and words["label"] == expected.idxmax()
     assert features["plot"].startswith("data:image/") and not timeline["visible"] and not error["visible"]
@@ -61,14 +60,14 @@ def test_a_clip_gives_its_words_and_features(home, client):
 
 
 def test_a_longer_recording_gives_a_timeline_too(home, client):
-    _, words, _, timeline, _ = client.predict(handle_file(home / "talk.flac"), api_name="/predict")
+    _, _, words, timeline, *_ = client.predict(handle_file(home / "talk.flac"), api_name="/predict")
     assert as_probs(words) == pytest.approx(load(home / "sweep", "cpu")(home / "talk.flac").to_dict(), abs=1e-5)
     assert timeline["visible"] and timeline["value"]["plot"].startswith("data:image/")
 
 
 def test_words_are_mixed(home, client):
     files = [handle_file(home / name) for name in ("clip.wav", "other.flac")]
-    mixture, _, words, _, error = client.predict(files[0], None, files[1], None, api_name="/mix")
+    mixture, _, _, words, _, error = client.predict(files[0], None, files[1], None, api_name="/mix")
     waveform, rate = soundfile.read(mixture)
     assert rate == RATE and waveform.shape == (RATE,) and not error["visible"]
     assert as_probs(words) == pytest.approx(load(home / "sweep", "cpu")(waveform, rate).to_dict(), abs=0.01)
@@ -86,17 +85,31 @@ def test_words_are_mixed(home, client):
     ],
 )
 def test_errors_are_shown_on_the_page_without_paths_of_the_server(home, client, name, message):
-    answer, words, features, timeline, error = client.predict(handle_file(home / name), api_name="/predict")
+    answer, _, words, timeline, features, error = client.predict(handle_file(home / name), api_name="/predict")
     assert error["visible"] and error["value"] == message
     assert not words and features is None and not timeline["visible"] and not answer["visible"]
     files = [handle_file(home / name), handle_file(home / "clip.wav")]
-    mixture, _, words, features, error = client.predict(*files, None, None, api_name="/mix")
+    mixture, _, _, words, features, error = client.predict(*files, None, None, api_name="/mix")
     assert error["visible"] and error["value"] == message and not any((mixture, words, features))
+
+
+def test_narrowband_audio_is_noted(home, client):
+    soundfile.write(home / "phone.wav", speech(3, 0.5), 8_000)
+    files = [handle_file(home / name) for name in ("phone.wav", "clip.wav")]
+    notes = [client.predict(files[0], api_name="/predict")[1], client.predict(*files, None, None, api_name="/mix")[2]]
+    for note in notes:
+        assert note["visible"] and note["value"].startswith("phone.wav: narrowband audio") and "\n" not in note["value"]
 
 
 def test_a_large_upload_is_an_error(home, client):
     with pytest.raises(ValueError, match="exceeds the maximum file size of 1048576 bytes"):
         client.predict(handle_file(home / "big.wav"), api_name="/predict")
+
+
+def test_without_a_folder_the_page_says_which_setting_to_give(url, client):
+    assert "start `app.py` with `record_dir=WORDS`" in str(client.config)
+    with pytest.raises(ValueError, match="Cannot find a function with `api_name`: /save"):
+        client.predict("up", "ann", None, api_name="/save")
 
 
 def test_one_word_cannot_be_mixed(home, client):
@@ -131,42 +144,6 @@ def test_decoding_stops_at_the_limits(home, monkeypatch, setting, message):
     assert len(list(blocks)) >= 997
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "{home}/sweep/avg_seed0/checkpoints/last.ckpt", "{home}/clip.wav"])
-def test_no_file_of_the_server_is_reachable(home, url, path):
-    path = path.format(home=home)
-    for address in (f"gradio_api/file={path}", f"file={path}", f"gradio_api/file=../../../../../../..{path}"):
-        assert httpx.get(url + address).status_code in (403, 404)
-    upload = {"path": path, "meta": {"_type": "gradio.FileData"}}
-    event = httpx.post(url + "gradio_api/call/predict", json={"data": [upload]}).json()["event_id"]
-    response = httpx.get(f"{url}gradio_api/call/predict/{event}", timeout=60).text
-    assert response.startswith("event: error") and "cannot be read" not in response
-
-
-def test_external_urls_are_blocked(url):
-    page = httpx.get(url)
-    assert page.headers["content-security-policy"].startswith("default-src 'self'")
-    assert not re.search(r"""(src|href)=["'](https?:)?//""", page.text)
-    for address in ("file=http://127.0.0.1", "proxy=https://127.0.0.1"):
-        assert httpx.get(f"{url}gradio_api/{address}").status_code == 404
-
-
-@needs_chromium
-def test_a_browser_shows_the_page_and_contacts_no_other_host(url, tmp_path):
-    log = tmp_path / "net.json"
-    offline = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"  # for Chromium's own requests
-    dom, _ = rendered(url, tmp_path / "profile", offline, f"--log-net-log={log}", milliseconds=10_000)
-    for text in (
-        "Which words are spoken at once?",
-        "Mix words",
-        "Drop Audio Here",
-        "Words in its loudest second",
-        "up to 4 seconds and 1 MB",
-    ):
-        assert text in dom
-    requests = re.findall(r'"initiator":"(http[^"]*)".*"url":"([^"]*)"', log.read_text())
-    assert len(requests) > 10 and all(target.startswith(url) for _, target in requests)
-
-
 def test_no_shares_are_shown_where_no_word_is_the_most_likely_answer(home):
     page = AppModel(load(home / "sweep", "cpu"), 60, 0.25)
     probs = np.full((1, 4), 0.25, np.float32)
@@ -181,7 +158,7 @@ def test_no_shares_are_shown_where_no_word_is_the_most_likely_answer(home):
     [
         ({}, ""),
         (
-            {"data": {"source": {"_target_": "datamodules.sources.WordFolder"}, "root": "WORDS"}},
+            {"data": {"source": {"_target_": "datamodules.sources.WordFolder"}, "root": "/home/ann/WORDS"}},
             "single words in WORDS",
         ),
         ({"data": {"source": {"_target_": "sources.Synthetic"}}}, "eSpeak NG"),
@@ -195,16 +172,16 @@ def test_a_port_in_use_is_named(home):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SettingError, match=f"cannot serve at 127.0.0.1:{port} .*; give another port="):
-            serve(settings(f"run_dir={home / 'sweep'}", f"port={port}"), str(home))
+            start(settings(f"run_dir={home / 'sweep'}", f"port={port}"), str(home))
 
 
 def test_a_missing_extra_is_named(home, monkeypatch):
     monkeypatch.setitem(sys.modules, "gradio", None)
     with pytest.raises(SettingError, match=re.escape("pip install -e '.[app]'")):
-        serve(settings(f"run_dir={home / 'sweep'}"), str(home))
+        start(settings(f"run_dir={home / 'sweep'}"), str(home))
 
 
 def test_a_folder_without_a_run_is_an_error(tmp_path):
     with pytest.raises(RunError, match="no members in it"):
-        serve(settings(f"run_dir={tmp_path}"), str(tmp_path))
+        start(settings(f"run_dir={tmp_path}"), str(tmp_path))
     assert settings().run_dir is None  # the network that comes with the project

@@ -45,7 +45,7 @@ def test_a_stream_gives_the_probabilities_of_its_last_second(tmp_path: Path, rat
         sets = model.word_sets(waveform[-rate:], rate)
         expected = expected * (1 - sets["num_words_0"]) if sets["words"] else expected[:0]
         assert last.answer == f"{', '.join(sets['words']) or 'none of the words'} ({sets['probability']:.1%})"
-    assert last.probs == pytest.approx(expected.to_dict(), abs=1e-3)
+    assert not last.narrowband and last.probs == pytest.approx(expected.to_dict(), abs=1e-3)
     stream.clear()
     assert not stream.moments and stream.seconds == 0
 
@@ -62,5 +62,6 @@ def test_the_picture_shows_the_likely_words_of_the_last_seconds() -> None:
 
 def test_nothing_is_drawn_where_no_word_is_the_most_likely_answer() -> None:
     html = draw([Moment(0.2, {}, "none of the words (93.0%)")], seconds=10)
-    assert "<rect" not in html and "Now: none of the words (93.0%)" in html
+    assert "<rect" not in html and "Now: none of the words (93.0%)" in html and "narrowband" not in html
+    assert "microphone: narrowband" in draw([Moment(0.2, {}, "", narrowband=True)], seconds=10)
     assert "Not listening yet" in draw([], seconds=10)

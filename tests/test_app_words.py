@@ -42,17 +42,14 @@ def test_no_file_is_overwritten(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("word", "speaker", "message"),
     [
-        ("", "ann", "give the word, up to 60 characters"),
         ("up", "  ", "give the speaker, up to 60 characters"),
         ("w" * 61, "ann", "give the word, up to 60 characters"),
         ("../up", "ann", "word '../up': use letters"),
-        ("..", "ann", "word '..': use letters"),
         ("/tmp/up", "ann", "word '/tmp/up': use letters"),
         ("up\\down", "ann", "use letters"),
         ("~", "ann", "use letters"),
         (".hidden", "ann", "use letters"),
         ("up\0", "ann", "use letters"),
-        ("up\nnow", "ann", "use letters"),
         ("up", "../ann", "speaker '../ann': use letters"),
         ("up", "ann_lee", "a speaker's name must not contain _"),
         ("_background_noise_", "ann", "a word must not begin with _"),
@@ -88,12 +85,13 @@ def test_the_folder_can_be_trained_on(tmp_path: Path) -> None:
             recorder.save(word, f"speaker {speaker}", WAVEFORM, RATE)
     splits = WordFolder(str(recorder.root), k=2, val_size=4, test_size=4).load(tmp_path / "cache", 0)
     assert splits.class_names == ["down", "up"]
-    assert recorder.command == f"python train.py experiment=best_words 'data.root=\"{recorder.root}\"' name=my_words"
+    assert recorder.command == "python train.py experiment=best_words 'data.root=\"my words\"' name=my_words"
 
 
 def test_the_page_saves_a_recording(tmp_path: Path) -> None:
     home = write_home(tmp_path)
     with served(home, f"record_dir={home / 'WORDS'}") as url:
+        assert str(home) not in httpx.get(url).text and "In WORDS" in httpx.get(url).text
         client = Client(url, verbose=False)
         audio, status, error = client.predict("up", "ann", handle_file(home / "other.flac"), api_name="/save")
         assert status == "Saved up/ann_0.wav. 1 recording of 1 word by 1 speaker." and not error["visible"]
@@ -101,13 +99,4 @@ def test_the_page_saves_a_recording(tmp_path: Path) -> None:
         assert not audio
         *_, error = client.predict("../up", "ann", handle_file(home / "other.flac"), api_name="/save")
         assert error["visible"] and error["value"].startswith("word '../up': use letters")
-        *_, error = client.predict("up", "ann", None, api_name="/save")
-        assert error["value"] == "record the word first"
     assert [path.name for path in home.rglob("*.wav") if "WORDS" in path.parts] == ["ann_0.wav"]
-
-
-def test_without_a_folder_the_page_says_which_setting_to_give(tmp_path: Path) -> None:
-    with served(write_home(tmp_path)) as url:
-        assert "start `app.py` with `record_dir=WORDS`" in httpx.get(url).text
-        with pytest.raises(ValueError, match="Cannot find a function with `api_name`: /save"):
-            Client(url, verbose=False).predict("up", "ann", None, api_name="/save")

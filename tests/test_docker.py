@@ -38,7 +38,12 @@ def test_the_image_has_the_modules_of_the_page(image: Path) -> None:
     environment = {**ENVIRONMENT, "PYTHONPATH": str(image)}
     printed = run(script, cwd=image.parent, root=image, environment=environment)
     assert printed.split() == [
-        str(image / name) for name in ("app.py", "overlapped_words/inference/model.py", "overlapped_words/app/page.py")
+        str(image / name)
+        for name in (
+            "overlapped_words/app/server.py",
+            "overlapped_words/inference/model.py",
+            "overlapped_words/app/page.py",
+        )
     ]
 
 

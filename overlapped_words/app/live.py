@@ -6,15 +6,17 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-import soundfile
 
+from datamodules.recordings import read_blocks, read_header
 from datamodules.resampling import resample
 from overlapped_words.app.model import AppModel
 from overlapped_words.app.rolling import Moment, draw
+from overlapped_words.errors import DataError
 
 INTERVAL = 0.2  # seconds from one prediction to the next
 VISITORS = 4  # that may listen at the same time
 SHOWN = 10  # seconds
+MAX_CHUNK = 2  # seconds of sound that the page sends at once
 
 
 class Stream:
@@ -33,9 +35,16 @@ class Stream:
         self.moments: deque[Moment] = deque(maxlen=round(SHOWN / INTERVAL))  # oldest first
 
     def add(self, path: str | Path) -> None:
-        """Append a chunk of sound, a WAV file."""
-        samples, self.rate = soundfile.read(path, dtype="float32", always_2d=True)
-        self.recent = np.concatenate([self.recent, samples.mean(axis=1)])[-self.rate :]
+        """Append a chunk of sound, a WAV file.
+
+        Raises:
+            DataError: it is longer than a chunk, or cannot be read. Nothing more than a chunk is decoded.
+        """
+        header = read_header(Path(path))
+        if header is None or header.seconds > MAX_CHUNK:
+            raise DataError(f"a chunk of live sound is a WAV file of up to {MAX_CHUNK} seconds")
+        samples, self.rate = next(read_blocks(Path(path), header.sample_rate, MAX_CHUNK)), header.sample_rate
+        self.recent = np.concatenate([self.recent, samples])[-self.rate :]
         self.seconds += len(samples) / self.rate
 
     def predict(self, model: AppModel) -> None:
@@ -43,19 +52,24 @@ class Stream:
         recent, end = self.recent, self.seconds
         if end == (self.moments[-1].end if self.moments else 0):
             return
-        prediction = model.predict(resample(recent, self.rate, model.model.sample_rate))
+        waveform = resample(recent, self.rate, model.model.sample_rate)
+        prediction = model.predict(waveform)
         shares = model.shares(prediction)
         any_word = prediction.sets.any_word[0] if prediction.sets else 1
         probs = {} if shares is None else {word: share * any_word for word, share in shares.items()}
-        self.moments.append(Moment(end, probs, model.answer(prediction)))
+        narrowband = model.is_narrowband(waveform, self.rate)
+        self.moments.append(Moment(end, probs, model.answer(prediction), narrowband))
 
 
 def build_tab(model: AppModel) -> None:
     """Build the tab in the page that is being built."""
 
     def on_sound(path: str | None, stream: Stream) -> None:
-        if path is not None:
-            stream.add(path)
+        try:
+            if path is not None:
+                stream.add(path)
+        except DataError as error:
+            raise gr.Error(str(error).replace(str(path), "sound")) from error
 
     def on_tick(stream: Stream) -> str:
         stream.predict(model)

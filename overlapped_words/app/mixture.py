@@ -20,15 +20,10 @@ def build_tab(model: AppModel, top: int) -> None:
                 raise DataError("record or upload at least two words")
             mixture = model.mix(uploads)
         except DataError as error:
-            return None, parts.show_answer(""), None, None, parts.show_error(error)
-        prediction = model.predict(mixture)
-        return (
-            (model.model.sample_rate, to_int16(mixture)),
-            parts.show_answer(model.answer(prediction)),
-            model.shares(prediction),
-            parts.features_plot(model, mixture),
-            parts.hide_error(),
-        )
+            return None, *parts.no_answer(), None, parts.show(error)
+        sound = model.model.sample_rate, to_int16(mixture.waveform)
+        features = parts.features_plot(model, mixture.waveform)
+        return sound, *parts.answer(model, mixture), features, parts.show("")
 
     with gr.Tab("Mix words"):
         with gr.Row():
@@ -37,12 +32,11 @@ def build_tab(model: AppModel, top: int) -> None:
                 for i in range(NUM_WORDS)
             ]
         button = gr.Button("Mix", variant="primary")
-        error = parts.error_box()
+        error = parts.text_box("Error")
         with gr.Row():
             mixture = gr.Audio(label="Mixture", interactive=False, buttons=["download"])
             with gr.Column():
-                answer = parts.answer_box()
-                shares = gr.Label(num_top_classes=top, label="Words", show_heading=False)
-        features = gr.Plot(show_label=False)
-        outputs = [mixture, answer, shares, features, error]
-        button.click(on_mix, words, outputs, api_name="mix", show_progress_on=shares)
+                answer = parts.answer_boxes("Words", top)
+        features = parts.features_panel()
+        outputs = [mixture, *answer, features, error]
+        button.click(on_mix, words, outputs, api_name="mix", show_progress_on=answer.shares)

@@ -2,10 +2,12 @@
 
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from datamodules.bandwidth import NARROWBAND, band_power, is_narrowband
 from datamodules.features import MultiResolutionMel
 from datamodules.mixing import mix
 from datamodules.recordings import fit_length, read_blocks, read_header, within_full_scale
@@ -13,9 +15,17 @@ from datamodules.waveforms import to_int16
 from overlapped_words.errors import DataError
 from overlapped_words.inference.model import Model
 from overlapped_words.inference.prediction import Prediction
+from overlapped_words.messages import printable
 
 MAX_DECODING = 20.0  # seconds that an upload may take to decode
 BLOCK = 5  # seconds of audio decoded between two checks of the time
+
+
+class Recording(NamedTuple):
+    """An upload, `(T,)` float32 in [-1, 1] at the model's sample rate, and a note for its user, which may be empty."""
+
+    waveform: np.ndarray
+    note: str
 
 
 class AppModel:
@@ -30,8 +40,8 @@ class AppModel:
     def __init__(self, model: Model, max_seconds: float, hop: float) -> None:
         self.model, self.max_seconds, self.hop = model, max_seconds, hop
 
-    def read(self, path: str) -> np.ndarray:
-        """Read an upload -> `(T,)` float32 in [-1, 1] at the model's sample rate.
+    def read(self, path: str) -> Recording:
+        """Read an upload.
 
         Raises:
             DataError: it cannot be used, is too long or takes too long; names the file without the server's folder.
@@ -48,7 +58,15 @@ class AppModel:
                     raise DataError(f"{name}: takes over {MAX_DECODING:g} seconds to decode; convert it to 16 kHz mono")
         except DataError as error:
             raise DataError(str(error).replace(path, name)) from error
-        return within_full_scale(np.concatenate(blocks))
+        waveform = within_full_scale(np.concatenate(blocks))
+        clip = fit_length(waveform, self.model.num_samples)
+        narrow = self.is_narrowband(clip, header.sample_rate if header else self.model.sample_rate)
+        return Recording(waveform, NARROWBAND % printable(name) if narrow else "")
+
+    def is_narrowband(self, waveform: np.ndarray, rate: int) -> bool:
+        """Whether a waveform at the model's sample rate, recorded at `rate` Hz, lacks the upper frequencies."""
+        sample_rate = self.model.sample_rate
+        return rate < sample_rate or is_narrowband(band_power(waveform, sample_rate))
 
     def _check_length(self, name: str, seconds: float) -> None:
         if seconds > self.max_seconds:
@@ -65,12 +83,14 @@ class AppModel:
         clip = torch.from_numpy(fit_length(waveform, self.model.num_samples))[None]
         return front_end(clip.to(next(front_end.buffers()).device))[0].cpu(), front_end
 
-    def mix(self, paths: list[str]) -> np.ndarray:
-        """Mix uploads of single words at equal loudness -> `(num_samples,)`; raises what `read` raises."""
-        words = np.stack([fit_length(self.read(path), self.model.num_samples) for path in paths])
+    def mix(self, paths: list[str]) -> Recording:
+        """Mix uploads of single words at equal loudness, `(num_samples,)`; raises what `read` raises."""
+        recordings = [self.read(path) for path in paths]
+        words = np.stack([fit_length(recording.waveform, self.model.num_samples) for recording in recordings])
         gains = torch.ones(1, len(paths))
         offsets = torch.zeros_like(gains, dtype=torch.long)
-        return mix(torch.from_numpy(words)[None], gains, offsets, speeds=gains)[0].numpy()
+        mixture = mix(torch.from_numpy(words)[None], gains, offsets, speeds=gains)[0].numpy()
+        return Recording(mixture, "\n".join(recording.note for recording in recordings if recording.note))
 
     def shares(self, prediction: Prediction) -> dict[str, float] | None:
         """The share of each word, or None if the most likely answer is none of the words."""

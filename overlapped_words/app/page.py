@@ -12,6 +12,7 @@ from overlapped_words.app import live, mixture, recording, word_folder
 from overlapped_words.app.model import AppModel
 from overlapped_words.messages import count, printable
 
+TEXTS = {"common.complete": "Complete"}  # that Gradio shows or reads out, but has no translation of
 FORMATS = "WAV, FLAC, Ogg, MP3, AIFF"
 STYLE = """
 .rolling { width: 100%; max-width: 40rem; fill: currentColor; font-size: 17px; }
@@ -39,11 +40,12 @@ class Origin:
         """The recordings that it was trained on, as text."""
         data = self.config.get("data") or {}
         source = str((data.get("source") or {}).get("_target_", "")).rpartition(".")[-1]
+        root = Path(str(data.get("root"))).name  # not the path: visitors need not know it
         names = {
             "Synthetic": "words spoken by the speech synthesizer eSpeak NG",
             "SpeechCommands": "Google Speech Commands",
-            "WordFolder": f"recordings of single words in {data.get('root')}",
-            "CompetitionFolder": f"the recordings of a competition in {data.get('root')}",
+            "WordFolder": f"recordings of single words in {root}",
+            "CompetitionFolder": f"the recordings of a competition in {root}",
         }
         return names.get(source, source)
 

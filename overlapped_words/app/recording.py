@@ -18,28 +18,22 @@ def build_tab(model: AppModel, limits: str, top: int) -> None:
     def on_upload(path: str | None) -> tuple:
         try:
             if path is None:
-                return parts.show_answer(""), None, None, gr.Plot(visible=False), parts.hide_error()
-            waveform = model.read(path)
+                return *parts.no_answer(), gr.Plot(visible=False), None, parts.show("")
+            recording = model.read(path)
         except DataError as error:
-            return parts.show_answer(""), None, None, gr.Plot(visible=False), parts.show_error(error)
-        prediction = model.predict(waveform)
-        return (
-            parts.show_answer(model.answer(prediction)),
-            model.shares(prediction),
-            parts.features_plot(model, waveform),
-            parts.timeline_plot(model, waveform),
-            parts.hide_error(),
-        )
+            return *parts.no_answer(), gr.Plot(visible=False), None, parts.show(error)
+        timeline = parts.timeline_plot(model, recording.waveform)
+        features = parts.features_plot(model, recording.waveform)
+        return *parts.answer(model, recording), timeline, features, parts.show("")
 
     with gr.Tab("Recording"):
         with gr.Row():
             with gr.Column():
                 audio = gr.Audio(type="filepath", label=f"Recording, {limits}", buttons=["download"])
-                error = parts.error_box()
+                error = parts.text_box("Error")
             with gr.Column():
-                answer = parts.answer_box()
-                shares = gr.Label(num_top_classes=top, label="Words in its loudest second", show_heading=False)
+                answer = parts.answer_boxes("Words in its loudest second", top)
         timeline = gr.Plot(show_label=False, visible=False)
-        features = gr.Plot(show_label=False)
-        outputs = [answer, shares, features, timeline, error]
-        audio.change(on_upload, audio, outputs, api_name="predict", show_progress_on=shares)
+        features = parts.features_panel()
+        outputs = [*answer, timeline, features, error]
+        audio.change(on_upload, audio, outputs, api_name="predict", show_progress_on=answer.shares)

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from html import escape
 from typing import NamedTuple
 
+from datamodules.bandwidth import NARROWBAND
+
 ROWS = 6
 LONGEST = 12  # characters of a word in the picture
 LEAST = 0.1  # probability of a word that is shown
@@ -17,11 +19,13 @@ class Moment(NamedTuple):
         end: seconds since the start of the sound.
         probs: the probability of each word; empty if none of the words is the most likely answer.
         answer: the most likely set of words, as text; empty for a model without sets.
+        narrowband: whether the sound lacks the upper frequencies, as that of some headsets does.
     """
 
     end: float
     probs: dict[str, float]
     answer: str
+    narrowband: bool = False
 
 
 def draw(moments: Iterable[Moment], seconds: float) -> str:
@@ -59,11 +63,13 @@ def draw(moments: Iterable[Moment], seconds: float) -> str:
         f'<text x="{LABELS}" y="{height + 20}">{seconds:g} s ago</text>',
         f'<text x="{WIDTH}" y="{height + 20}" text-anchor="end">now</text>',
     ]
+    narrowband = 2 * sum(moment.narrowband for moment in shown) > len(shown)
     title = f"Words of the last {seconds:g} seconds: {', '.join(words) or 'none'}"
     return (
         f'<p class="now">{escape(text_of(shown[-1]) if shown else "Not listening yet")}</p>'
         f'<svg class="rolling" data-seconds="{now:.3f}" role="img" aria-label="{escape(title)}" '
         f'viewBox="0 0 {WIDTH} {height + 28}">{"".join(parts)}</svg>'
+        + (f"<p>{escape(NARROWBAND % 'microphone')}</p>" if narrowband else "")
     )
 
 

@@ -66,8 +66,8 @@ class WordRecorder:
 
     @property
     def command(self) -> str:
-        """The command that trains on the folder."""
-        root = str(self.root)
+        """The command that trains on the folder, for a shell where it is."""
+        root = self.root.name  # not the path: visitors need not know it
         if not re.fullmatch(r"[\w./-]+", root, re.ASCII):
             root = '"{}"'.format(root.replace("\\", r"\\").replace('"', r"\""))  # quotes for Hydra
         return shlex.join(["python", "train.py", "experiment=best_words", f"data.root={root}", "name=my_words"])
@@ -112,10 +112,12 @@ def build_tab(model: AppModel, record_dir: str | None) -> None:
             try:
                 if path is None:
                     raise DataError("record the word first")
-                saved = recorder.save(word, speaker, model.read(path), model.model.sample_rate)
+                recording = model.read(path)
+                saved = recorder.save(word, speaker, recording.waveform, model.model.sample_rate)
             except DataError as error:
-                return gr.Audio(), recorder.counts(), parts.show_error(error)
-            return None, f"Saved {saved.parent.name}/{saved.name}. {recorder.counts()}.", parts.hide_error()
+                return gr.Audio(), recorder.counts(), parts.show(error)
+            status = f"Saved {saved.parent.name}/{saved.name}. {recorder.counts()}. {recording.note}".rstrip()
+            return None, status, parts.show("")
 
         gr.Markdown("Record one word at a time, each by several speakers, and train on the folder.")
         with gr.Row():
@@ -125,7 +127,7 @@ def build_tab(model: AppModel, record_dir: str | None) -> None:
             sources=["microphone", "upload"], type="filepath", label="Recording of the word", buttons=["download"]
         )
         save = gr.Button("Save", variant="primary")
-        error = parts.error_box()
-        status = gr.Textbox(recorder.counts(), label=f"In {record_dir}", interactive=False)
+        error = parts.text_box("Error")
+        status = gr.Textbox(recorder.counts(), label=f"In {recorder.root.name}", interactive=False)
         gr.Textbox(recorder.command, label="Train on it", interactive=False, buttons=["copy"])
         save.click(on_save, [word, speaker, audio], [audio, status, error], api_name="save")

@@ -17,6 +17,8 @@ class App:
     """A run, a sweep (then the ensemble of its members), or a checkpoint; null: the network that ships."""
     host: Text
     """Address to serve at: 127.0.0.1 for this computer alone, 0.0.0.0 for all that reach it."""
+    allowed_hosts: list[Text]
+    """Other names that the page is reached by, such as that of a reverse proxy."""
     port: Annotated[int, Ge(1), Le(65_535)]
     """Port to serve at."""
     max_mb: Annotated[int, Ge(1), Le(10_000)]

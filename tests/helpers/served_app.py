@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from app import serve
+from overlapped_words.app.server import start
 from tests.helpers.composed import settings_of
 from tests.helpers.fake_recordings import RATE, speech
 from tests.helpers.networks import write_network
@@ -34,6 +34,6 @@ def served(home: Path, *overrides: str) -> Iterator[str]:
     (home / "uploads").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_ALLOWED_PATHS", str(home))  # set by a user; must not make files accessible
-        page = serve(settings(f"run_dir={home / 'sweep'}", f"port={port}", *overrides), str(home / "uploads"))
+        page = start(settings(f"run_dir={home / 'sweep'}", f"port={port}", *overrides), str(home / "uploads"))
         yield page.local_url
         page.close()
