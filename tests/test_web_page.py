@@ -1,6 +1,7 @@
 """The page of export.py format=web in a browser: predict.py's probabilities, and no request to another server."""
 
 import functools
+import json
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -50,6 +51,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         samples = np.outer(speech(seed, seconds * rate / 16_000), channels)
         soundfile.write(home / name, samples, rate, **options)
     (home / "broken.wav").write_text("not audio")
+    for name in ("stereo.wav", "talk.flac"):
+        content = (home / name).read_bytes()
+        (home / f"half of {name}").write_bytes(content[: len(content) // 2])
     export(
         settings_of(
             "export",
@@ -62,10 +66,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+class PlainServer(SimpleHTTPRequestHandler):
+    """A server that knows few extensions, as nginx does by default."""
+
+    extensions_map = {".html": "text/html", ".css": "text/css", ".js": "application/javascript", "": "text/plain"}
+
+
 @pytest.fixture(scope="module")
 def url(home: Path) -> Iterator[str]:
     """The URL of the page."""
-    handler = functools.partial(SimpleHTTPRequestHandler, directory=home / "site")
+    handler = functools.partial(PlainServer, directory=home / "site")
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
@@ -124,9 +134,17 @@ def test_the_page_gives_the_probabilities_of_predict(home: Path, page: "Page") -
 def test_the_page_states_the_most_likely_number_of_words(home: Path, page: "Page") -> None:
     open_file(page, home / "clip.wav")
     numbers = load(home / "sweep", "cpu").word_sets(home / "clip.wav")[["num_words_0", "num_words_1", "num_words_2"]]
-    text = {"num_words_0": "None of the words", "num_words_1": "One word", "num_words_2": "2 words"}
-    stated = f"{text[numbers.astype(float).idxmax()]} ({numbers.max():.1%}). Shares: "
-    assert page.get_by_role("status").text_content().startswith(stated)
+    numbers = numbers.astype(float).to_numpy()
+    text = ("None of the words", "One word", "2 words")[numbers.argmax()]
+    assert page.get_by_role("status").text_content().startswith(f"{text} ({numbers.max():.1%})")
+    assert page.locator("#origin").text_content().startswith("1 network, overlapped-words")  # no recipe is known
+
+    model = json.loads((home / "site" / "model.json").read_text()) | {"k": [-int(numbers.argmax()), 2]}
+    page.route("**/model.json", lambda route: route.fulfill(json=model))  # now the most likely number is 0
+    page.reload()
+    page.get_by_text("Ready.").wait_for()
+    assert open_file(page, home / "clip.wav") == {}
+    assert page.get_by_role("status").text_content() == f"None of the words ({numbers.max():.1%})"
 
 
 def test_the_microphone_gives_the_probabilities_of_predict(home: Path, page: "Page", tmp_path: Path) -> None:
@@ -151,6 +169,9 @@ def test_an_error_is_shown_and_replaces_an_older_result(home: Path, page: "Page"
     page.locator("#file").set_input_files(home / "broken.wav")
     page.get_by_text("broken.wav: the browser cannot decode it; give a recording such as WAV").wait_for()
     assert page.locator("#result").is_hidden()
+    for name in ("half of stereo.wav", "half of talk.flac"):
+        page.locator("#file").set_input_files(home / name)
+        page.get_by_text(f"{name}: shorter than its header says").wait_for()
     open_file(page, home / "clip.wav")
     assert page.locator("#result").is_visible()
 

@@ -24,4 +24,6 @@ def write_page(folder: Path, metadata: Mapping[str, str], runtime: Mapping[str, 
     model = {name: json.loads(value) if name in JSON else value for name, value in metadata.items()}
     contents = {path.name: path.read_bytes() for path in PAGE.iterdir()}
     contents["model.json"] = json.dumps(model, ensure_ascii=False, indent=1).encode()
-    write_files({folder / name: content for name, content in {**contents, **runtime}.items()})
+    for name, content in runtime.items():  # browsers run no .mjs from a server that does not know this extension
+        contents[name.replace(".mjs", ".js")] = content
+    write_files({folder / name: content for name, content in contents.items()})

@@ -5,14 +5,16 @@ const ZERO_CROSSINGS = 6; // of the resampling filter, and its roll-off: the def
 const ROLLOFF = 0.99;
 const OPUS_RATE = 48000; // Hz
 const MP3_RATES = [44100, 48000, 32000]; // Hz, of MPEG 1
+const UNKNOWN_SIZE = 0x7fff0000; // bytes; programs that write a WAV to a pipe give a size near 2^31 or 2^32
+const MISSING = 0.006; // seconds by which a file may be shorter than its header says: WAV sizes may count the header
 
-// The content of a file (an ArrayBuffer) -> {channels, rate}. Not resampled if its header tells a rate that the browser
-// decodes at.
+// The content of a file (an ArrayBuffer) -> {channels, rate, isTruncated}. Not resampled if its header tells a rate that
+// the browser decodes at.
 export async function decode(content) {
-  const context = decoder(sampleRate(new DataView(content)));
-  const audio = await context.decodeAudioData(content);
+  const { rate, frames } = readHeader(new DataView(content));
+  const audio = await decoder(rate).decodeAudioData(content);
   const channels = Array.from({ length: audio.numberOfChannels }, (_, i) => symmetric(audio.getChannelData(i)));
-  return { channels, rate: audio.sampleRate };
+  return { channels, rate: audio.sampleRate, isTruncated: audio.duration < frames / rate - MISSING };
 }
 
 // Chromium divides positive samples of 8 and 16 bits by 127 and 32767, negative ones by 128 and 32768. Divide all of them
@@ -33,31 +35,37 @@ function decoder(rate) {
   }
 }
 
-// The rate in the header of WAV, FLAC, Ogg (Vorbis, Opus, FLAC) or MP3, in Hz; null if there is none.
-export function sampleRate(view) {
+// The header of WAV, FLAC, Ogg (Vorbis, Opus, FLAC) or MP3 -> its rate in Hz and number of frames, each null if it does
+// not tell.
+function readHeader(view) {
   const is = (text, at) => [...text].every((c, i) => at + i < view.byteLength && view.getUint8(at + i) === c.charCodeAt(0));
   try {
-    if (is("WAVE", 8)) return view.getUint32(wavFormat(view, is) + 12, true);
-    if (is("fLaC", 0)) return view.getUint32(18) >>> 12;
-    if (is("OggS", 0)) {
-      const packet = 27 + view.getUint8(26); // after the table of segments
-      if (is("\x01vorbis", packet)) return view.getUint32(packet + 12, true);
-      if (is("\x7fFLAC", packet)) return view.getUint32(packet + 27) >>> 12;
-      return OPUS_RATE;
-    }
-    return mp3Rate(view, is("ID3", 0));
+    if (is("WAVE", 8)) return wavHeader(view, is);
+    if (is("fLaC", 0)) return { rate: view.getUint32(18) >>> 12, frames: (view.getUint8(21) & 15) * 2 ** 32 + view.getUint32(22) };
+    return { rate: is("OggS", 0) ? oggRate(view, is) : mp3Rate(view, is("ID3", 0)), frames: null };
   } catch { // a RangeError: the file is shorter than its header
-    return null;
+    return { rate: null, frames: null };
   }
 }
 
-function wavFormat(view, is) {
-  let at = 12;
-  while (!is("fmt ", at)) {
-    const size = view.getUint32(at + 4, true);
-    at += 8 + size + (size % 2);
-  }
-  return at;
+function wavHeader(view, is) {
+  const find = (name, at) => {
+    while (!is(name, at)) {
+      const size = view.getUint32(at + 4, true);
+      at += 8 + size + (size % 2);
+    }
+    return at;
+  };
+  const format = find("fmt ", 12);
+  const size = view.getUint32(find("data", format) + 4, true);
+  return { rate: view.getUint32(format + 12, true), frames: size < UNKNOWN_SIZE ? size / view.getUint16(format + 20, true) : null };
+}
+
+function oggRate(view, is) {
+  const packet = 27 + view.getUint8(26); // after the table of segments
+  if (is("\x01vorbis", packet)) return view.getUint32(packet + 12, true);
+  if (is("\x7fFLAC", packet)) return view.getUint32(packet + 27) >>> 12;
+  return OPUS_RATE;
 }
 
 function mp3Rate(view, tagged) {

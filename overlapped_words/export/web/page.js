@@ -1,6 +1,6 @@
 // The page: load the network, take recordings from files or the microphone, show the share of each word.
 import { decode, prepare, wav } from "./audio.js";
-import { env, InferenceSession, Tensor } from "./ort.wasm.bundle.min.mjs";
+import { env, InferenceSession, Tensor } from "./ort.wasm.bundle.min.js";
 
 const LIKELY = 8; // words that are always visible
 const LONGEST = 60; // seconds of a recording with the microphone
@@ -17,7 +17,8 @@ async function start() {
   description = await response.json();
   element("vocabulary").textContent = description.words.join(", ");
   const networks = description.members === 1 ? "1 network" : `${description.members} networks`;
-  element("origin").textContent = `${networks}, recipe ${description.recipe}, ${description.version}`;
+  const recipe = description.recipe === "unknown" ? [] : [`recipe ${description.recipe}`];
+  element("origin").textContent = [networks, ...recipe, description.version].join(", ");
   session = await InferenceSession.create("model.onnx", { executionProviders: ["wasm"] });
   element("file").disabled = button.disabled = false;
   show("Ready. Choose or drop a recording, or record.");
@@ -33,7 +34,9 @@ async function predict(name, recording, audio) {
   const clip = prepare(recording, description.sample_rate, description.num_samples);
   const input = new Tensor("float32", clip, [1, clip.length]);
   const { probs, num_words: numWords } = await session.run({ waveforms: input });
-  const shares = description.words.map((word, i) => [word, probs.data[i]]).sort((a, b) => b[1] - a[1]);
+  const number = numWords && mostLikelyNumber(numWords.data);
+  const all = description.words.map((word, i) => [word, probs.data[i]]).sort((a, b) => b[1] - a[1]);
+  const shares = number?.words === 0 ? [] : all; // the shares are those of the words that are there, if any are
   element("words").replaceChildren(...shares.slice(0, LIKELY).map(row));
   element("unlikely").replaceChildren(...shares.slice(LIKELY).map(row));
   element("others").hidden = shares.length <= LIKELY;
@@ -42,15 +45,15 @@ async function predict(name, recording, audio) {
   element("player").src = element("save").href = URL.createObjectURL(audio);
   element("result").hidden = false;
   const likely = shares.slice(0, 3).map(([word, share]) => `${word} ${percent(share)}`).join(", ");
-  show(numWords ? `${numberOfWords(numWords.data)}. Shares: ${likely}` : `Shares: ${likely}`);
+  show([number?.text, shares.length && `Shares: ${likely}`].filter(Boolean).join(". "));
 }
 
-// The probabilities of each number of words -> the most likely number, as text.
-function numberOfWords(probs) {
+// The probabilities of each number of words -> the most likely one.
+function mostLikelyNumber(probs) {
   const most = probs.indexOf(Math.max(...probs));
-  const number = description.k[0] + most;
-  const text = number === 0 ? "None of the words" : number === 1 ? "One word" : `${number} words`;
-  return `${text} (${percent(probs[most])})`;
+  const words = description.k[0] + most;
+  const text = words === 0 ? "None of the words" : words === 1 ? "One word" : `${words} words`;
+  return { words, text: `${text} (${percent(probs[most])})` };
 }
 
 function row([word, share]) {
@@ -72,6 +75,7 @@ async function openFile(file) {
   } catch {
     throw new Error(`${file.name}: the browser cannot decode it; give a recording such as WAV, FLAC, Ogg or MP3`);
   }
+  if (recording.isTruncated) throw new Error(`${file.name}: shorter than its header says; copy or record it again`);
   element("save").hidden = true;
   await predict(file.name, recording, file);
 }
