@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pytest
@@ -69,7 +69,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class PlainServer(SimpleHTTPRequestHandler):
     """A server that knows few extensions, as nginx does by default."""
 
-    extensions_map = {".html": "text/html", ".css": "text/css", ".js": "application/javascript", "": "text/plain"}
+    extensions_map: ClassVar = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", "": "text/plain"}
 
 
 @pytest.fixture(scope="module")

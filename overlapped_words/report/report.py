@@ -1,4 +1,4 @@
-"""Write an ensemble's submission and reports: the body of ensemble.py."""
+"""Combine the members of a sweep and write the submission and the reports."""
 
 from pathlib import Path
 
@@ -49,9 +49,9 @@ def write(ensemble: Ensemble, metrics: pd.DataFrame, html: bool) -> None:
     texts["ensemble.json"] = format_ensemble(ensemble.members, metrics, ensemble.errors, ensemble.stacking)
     texts["model_card.md"] = card.build(ensemble, metrics)
     if html:
-        from overlapped_words.report import page  # plotly takes as long as everything else here
+        from overlapped_words.report import html_report  # plotly takes as long as everything else here
 
-        texts["report.html"] = page.build(ensemble, metrics)
+        texts["report.html"] = html_report.build(ensemble, metrics)
     write_files({ensemble.run_dir / file: text.encode() for file, text in texts.items()})
 
 

@@ -3,6 +3,7 @@
 import resource
 import sys
 from collections.abc import Mapping
+from io import BytesIO
 from itertools import islice
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from lightning_modules.classifier import WordClassifier, topk_recall, uniform_kl
 from lightning_modules.outputs import WordSets, kl_divergence
 from overlapped_words.errors import RunError
 from overlapped_words.messages import count, duration
-from overlapped_words.runs.files import write_text
+from overlapped_words.runs.files import write_bytes, write_text
 from overlapped_words.runs.folder import RunFolder
 from overlapped_words.runs.reading import read_epochs
 from overlapped_words.runs.tables import PROB_FLOOR, write_table
@@ -99,6 +100,9 @@ def write_predictions(folder: RunFolder, datamodule: Data, predictions: dict[str
             metrics[f"{split}_kl_constant"] = float(uniform_kl(targets))
             write_table(folder.path / f"{split}_answers.csv", header[split], clips.ids, clips.targets[:, order])
         write_table(folder.path / f"{prefix}predictions.csv", header[split], clips.ids, probs.numpy()[:, order])
+        rows = BytesIO()  # of the cached array, where ensemble.py finds the clips' audio
+        np.save(rows, clips.rows.astype(np.int32))
+        write_bytes(folder.path / f"{prefix}cache_rows.npy", rows.getvalue())
     return metrics
 
 

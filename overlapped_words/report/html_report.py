@@ -1,13 +1,10 @@
 """Build report.html: a single file with tables, plots and audio that works offline."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,17 +17,15 @@ from overlapped_words.ensembling.ensemble import Ensemble
 from overlapped_words.ensembling.metrics import kl_divergence
 from overlapped_words.messages import count
 from overlapped_words.report import examples, report_plots, summary
+from overlapped_words.report.cached_audio import find_audio
 from overlapped_words.report.template import render
 from overlapped_words.runs.members import Member
 from overlapped_words.runs.reading import read_epochs
 
-if TYPE_CHECKING:
-    from datamodules.clips import Splits
-
 NUM_PAIRS = 15  # of confused words
 
 
-def build(ensemble: Ensemble, metrics: pd.DataFrame, load: Callable[[Member], Splits] = examples.load_splits) -> str:
+def build(ensemble: Ensemble, metrics: pd.DataFrame) -> str:
     """Build the page of an ensemble.
 
     It covers the test clips if their targets are known, otherwise the validation clips. Without any targets, it shows
@@ -38,7 +33,6 @@ def build(ensemble: Ensemble, metrics: pd.DataFrame, load: Callable[[Member], Sp
 
     Args:
         metrics: from `overlapped_words.report.summary.metrics_table`.
-        load: returns the data that a member was trained with, for its audio.
     """
     combined = ensemble.combined
     use_test = "test_answers" in combined or "val_answers" not in combined
@@ -53,7 +47,7 @@ def build(ensemble: Ensemble, metrics: pd.DataFrame, load: Callable[[Member], Sp
     if (any_word := average_any_word(ensemble.members)) is not None:
         plots["false_alarms"] = report_plots.false_alarms(false_alarms(any_word))
     best, worst = examples.best_and_worst(probs, targets)
-    audio, missing_audio = examples.find_audio(ensemble, kind, [clip.id for clip in best + worst], load)
+    audio, missing_audio = find_audio(ensemble, kind, [clip.id for clip in best + worst])
     return render(
         "report.html",
         title=ensemble.title,

@@ -5,16 +5,12 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
-from datamodules.sources import WordFolder
 from overlapped_words.ensembling.ensemble import load_ensemble
 from overlapped_words.messages import printable
-from overlapped_words.report import page, summary
-from overlapped_words.runs.members import Member
+from overlapped_words.report import html_report, summary
 from tests.helpers.browsers import needs_chromium, rendered
 from tests.helpers.fake_members import IDS, TEST_ANSWERS, write_csv, write_folds, write_member
 
@@ -47,13 +43,9 @@ class Page(HTMLParser):
             self.text += data
 
 
-def no_data(member: Member):
-    raise AssertionError("the page must not load data here")
-
-
-def build(sweep: Path, load=no_data) -> str:
+def build(sweep: Path) -> str:
     ensemble = load_ensemble(sweep, partial=True)
-    return page.build(ensemble, summary.metrics_table(ensemble), load)
+    return html_report.build(ensemble, summary.metrics_table(ensemble))
 
 
 def write_epochs(member: Path) -> None:
@@ -104,33 +96,6 @@ def test_the_page_of_a_cross_validation(tmp_path):
     write_folds(tmp_path)
     html = build(tmp_path)
     assert "cover the 4 validation clips" in Page(html).text and "member 2 of each fold" in html
-
-
-def test_audio_comes_from_the_training_data_of_a_member(tmp_path, words, cache_dir):
-    source = WordFolder(str(words), k=2, val_size=6, test_fraction=0)
-    splits = source.load(cache_dir, 0)
-    clips, names = splits.val, splits.class_names
-    config = {"data": {"cache_dir": str(cache_dir)}, "features": {"win_lengths": [250, 1000]}}
-    member = write_member(tmp_path / "sweep", "avg", 0, val=False, test=False, cache_keys={"val": clips.key})
-    (member / ".hydra" / "config.yaml").write_text(yaml.safe_dump(config))
-    write_csv(member / "val_predictions.csv", clips.ids, np.full((6, len(names)), 1 / len(names)), names)
-    write_csv(member / "val_answers.csv", clips.ids, clips.targets, names)
-    shown = Page(build(tmp_path / "sweep", lambda member: splits))
-    assert shown.tags.count("audio") == shown.tags.count("path") == 6
-    audio = [address for address in shown.addresses if address.startswith("data:audio/flac;base64,")]
-    images = [address for address in shown.addresses if address.startswith("data:image/webp;base64,")]
-    assert len(set(audio)) == len(images) == 6
-    assert "Some audio is missing" not in shown.text
-
-    other = WordFolder(str(words), k=1, val_size=4, test_fraction=0).load(cache_dir, 0)
-    metrics = json.loads((member / "metrics.json").read_text())
-    for text, change in {
-        "no longer contains the clips of avg_seed0": {"cache_keys": {"val": "gone"}},
-        "the recordings have changed since avg_seed0 was trained": {},
-    }.items():
-        (member / "metrics.json").write_text(json.dumps(metrics | change))
-        without_audio = Page(build(tmp_path / "sweep", lambda member: other))
-        assert text in without_audio.text and "audio" not in without_audio.tags
 
 
 @needs_chromium
