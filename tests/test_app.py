@@ -16,7 +16,7 @@ from gradio_client import Client, handle_file
 from overlapped_words import load
 from overlapped_words.app import model as app_model
 from overlapped_words.app.model import AppModel
-from overlapped_words.app.page import Origin
+from overlapped_words.app.page import training_data
 from overlapped_words.app.server import start
 from overlapped_words.errors import DataError, RunError, SettingError
 from overlapped_words.inference.prediction import Prediction, WordSets
@@ -29,7 +29,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a sweep of one member, `sweep`, and recordings."""
     home = write_home(tmp_path_factory.mktemp("home"))
     (home / "broken.wav").write_text("not audio")
-    (home / "page.wav").write_text("<html>not found</html>")
     (home / "big.wav").write_bytes(bytes(1_200_000))
     return home
 
@@ -50,19 +49,14 @@ def as_probs(label: dict) -> dict[str, float]:
     return {entry["label"]: entry["confidence"] for entry in label["confidences"]}
 
 
-def test_a_clip_gives_its_words_and_features(home, client):
-    answer, note, words, timeline, features, error = client.predict(handle_file(home / "clip.wav"), api_name="/predict")
-    assert not note["visible"]
-    expected = load(home / "sweep", "cpu")(home / "clip.wav")
+@pytest.mark.parametrize("name", ["clip.wav", "talk.flac"])
+def test_a_recording_gives_its_words(home, client, name):
+    answer, note, words, timeline, features, error = client.predict(handle_file(home / name), api_name="/predict")
+    expected = load(home / "sweep", "cpu")(home / name)
     assert as_probs(words) == pytest.approx(expected.to_dict(), abs=1e-5) and words["label"] == expected.idxmax()
-    assert features["plot"].startswith("data:image/") and not timeline["visible"] and not error["visible"]
+    assert features["plot"].startswith("data:image/") and timeline["visible"] == (name == "talk.flac")
+    assert not note["visible"] and not error["visible"]
     assert not answer["visible"]  # the network predicts no sets of words
-
-
-def test_a_longer_recording_gives_a_timeline_too(home, client):
-    _, _, words, timeline, *_ = client.predict(handle_file(home / "talk.flac"), api_name="/predict")
-    assert as_probs(words) == pytest.approx(load(home / "sweep", "cpu")(home / "talk.flac").to_dict(), abs=1e-5)
-    assert timeline["visible"] and timeline["value"]["plot"].startswith("data:image/")
 
 
 def test_words_are_mixed(home, client):
@@ -81,7 +75,6 @@ def test_words_are_mixed(home, client):
     [
         ("broken.wav", "broken.wav: cannot be read as audio (Format not recognised.); replace it or remove it"),
         ("long.flac", "long.flac: longer than 4 seconds; use a shorter part"),
-        ("page.wav", "page.wav: a web page (HTML), not a recording; replace it with the recording"),
     ],
 )
 def test_errors_are_shown_on_the_page_without_paths_of_the_server(home, client, name, message):
@@ -91,6 +84,9 @@ def test_errors_are_shown_on_the_page_without_paths_of_the_server(home, client, 
     files = [handle_file(home / name), handle_file(home / "clip.wav")]
     mixture, _, _, words, features, error = client.predict(*files, None, None, api_name="/mix")
     assert error["visible"] and error["value"] == message and not any((mixture, words, features))
+    assert client.predict(files[1], None, None, None, api_name="/mix")[-1]["value"].startswith(
+        "record or upload at least"
+    )
 
 
 def test_narrowband_audio_is_noted(home, client):
@@ -110,11 +106,6 @@ def test_without_a_folder_the_page_says_which_setting_to_give(url, client):
     assert "start `app.py` with `record_dir=WORDS`" in str(client.config)
     with pytest.raises(ValueError, match="Cannot find a function with `api_name`: /save"):
         client.predict("up", "ann", None, api_name="/save")
-
-
-def test_one_word_cannot_be_mixed(home, client):
-    *_, error = client.predict(handle_file(home / "clip.wav"), None, None, None, api_name="/mix")
-    assert error["visible"] and error["value"] == "record or upload at least two words"
 
 
 def test_a_recording_that_is_too_long_is_not_decoded(home, tmp_path, monkeypatch):
@@ -165,7 +156,7 @@ def test_no_shares_are_shown_where_no_word_is_the_most_likely_answer(home):
     ],
 )
 def test_the_page_states_the_training_data(config, text):
-    assert Origin(Path("run"), config).data.endswith(text)
+    assert training_data(config).endswith(text)
 
 
 def test_a_port_in_use_is_named(home):

@@ -11,7 +11,6 @@ pytest.importorskip("gradio", reason="the page's extra is not installed")
 import httpx  # which Gradio brings
 from gradio_client import Client, handle_file
 
-from datamodules.sources import WordFolder
 from overlapped_words.app.word_folder import WordRecorder
 from overlapped_words.errors import DataError
 from tests.helpers.fake_recordings import RATE, speech
@@ -21,22 +20,16 @@ WAVEFORM = speech(0)
 
 
 def test_a_recording_is_saved_under_its_word_and_speaker(tmp_path: Path) -> None:
-    recorder = WordRecorder(tmp_path / "WORDS")
-    for number in range(2):
-        path = recorder.save(" 사과 ", "ann lee", WAVEFORM, RATE)
-        assert path == tmp_path / "WORDS" / "사과" / f"ann lee_{number}.wav"
+    recorder, older = WordRecorder(tmp_path / "WORDS"), tmp_path / "WORDS" / "사과" / "ann lee_0.wav"
+    older.parent.mkdir(parents=True)
+    older.write_text("is not overwritten")
+    path = recorder.save(" 사과 ", "ann lee", WAVEFORM, RATE)
+    assert path == older.with_name("ann lee_1.wav") and older.read_text() == "is not overwritten"
     samples, rate = soundfile.read(path)
     assert rate == RATE and soundfile.info(path).subtype == "PCM_16"
     np.testing.assert_allclose(samples, WAVEFORM, atol=1e-4)
     recorder.save("up", "bob", WAVEFORM, RATE)
     assert recorder.counts() == "3 recordings of 2 words by 2 speakers"
-
-
-def test_no_file_is_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "up").mkdir()
-    (tmp_path / "up" / "ann_0.wav").write_text("older")
-    assert WordRecorder(tmp_path).save("up", "ann", WAVEFORM, RATE).name == "ann_1.wav"
-    assert (tmp_path / "up" / "ann_0.wav").read_text() == "older"
 
 
 @pytest.mark.parametrize(
@@ -78,14 +71,9 @@ def test_silence_and_a_folder_that_cannot_be_written_are_errors(tmp_path: Path) 
         WordRecorder(tmp_path / "file").save("up", "ann", WAVEFORM, RATE)
 
 
-def test_the_folder_can_be_trained_on(tmp_path: Path) -> None:
-    recorder = WordRecorder(tmp_path / "my words")
-    for speaker in range(8):
-        for word in ("up", "down"):
-            recorder.save(word, f"speaker {speaker}", WAVEFORM, RATE)
-    splits = WordFolder(str(recorder.root), k=2, val_size=4, test_size=4).load(tmp_path / "cache", 0)
-    assert splits.class_names == ["down", "up"]
-    assert recorder.command == "python train.py experiment=best_words 'data.root=\"my words\"' name=my_words"
+def test_the_command_quotes_the_name_of_the_folder(tmp_path: Path) -> None:
+    command = WordRecorder(tmp_path / "my words").command
+    assert command == "python train.py experiment=best_words 'data.root=\"my words\"' name=my_words"
 
 
 def test_the_page_saves_a_recording(tmp_path: Path) -> None:

@@ -77,14 +77,6 @@ def test_licenses_and_speakers_are_those_of_the_source(tmp_path, source):
     assert ("It does not state the speakers" in text) == (source == "CompetitionFolder")
 
 
-def test_people_among_the_voices_are_stated(tmp_path, monkeypatch):
-    monkeypatch.setitem(DATA, "Synthetic", DATA["Synthetic"] | {"language": "de", "root": "/my/words"})
-    configure(write_member(tmp_path, "avg", 0), "Synthetic")
-    text = build(tmp_path)
-    assert "voices of the language `de`" in text and "also spoken by people (`/my/words`)" in text
-    assert "not trained on human speech" not in text and "GPL-3.0-or-later" in text
-
-
 @pytest.mark.parametrize(
     ("k", "words", "input"),
     [(1, "1", "a recording of a single word."), ([2, 4], "2 to 4", "several words"), ([3, 3], "3", "several words")],
@@ -94,11 +86,6 @@ def test_the_sentences_follow_the_words_per_clip(tmp_path, k, words, input):
     text = build(tmp_path)
     assert input in text and f"- words per clip: {words}\n" in text
     assert ("at\nonce" in text) == ("mixed" in text) == ("k most probable" in text) == (words != "1")
-
-
-def test_words_per_clip_that_the_data_decided(tmp_path):
-    configure(write_member(tmp_path, "avg", 0, words_per_clip=[1, 3]), "Synthetic", None)
-    assert "- words per clip: 1 to 3\n" in build(tmp_path)
 
 
 def test_a_split_that_is_clips_is_counted_once_and_folds_have_no_common_one(tmp_path):

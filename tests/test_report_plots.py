@@ -1,4 +1,4 @@
-"""What the plots of report.html contain. test_page.py draws them in a browser."""
+"""What the plots of report.html contain. test_html_report.py draws them in a browser."""
 
 import numpy as np
 import pandas as pd
@@ -25,31 +25,19 @@ def test_each_member_has_a_curve_and_each_pool_a_color(tmp_path):
 def test_the_gap_is_the_mean_minus_the_ensemble():
     figure = report_plots.diversity(["one", "two"], np.array([1.0, 2.0]), ensemble=1.25)
     assert list(figure.data[0].x) == [1, 2]
-    assert [note.text for note in figure.layout.annotations] == [
-        "ensemble<br>1.2500",
-        "members' mean<br>1.5000",
-        "gap 0.2500",
-    ]
+    texts = ["ensemble<br>1.2500", "members' mean<br>1.5000", "gap 0.2500"]
+    assert [note.text for note in figure.layout.annotations] == texts
 
 
-def test_the_band_is_one_standard_deviation_about_the_mean():
-    band, mean = report_plots.kl_by_number(np.array([[1.0, 0.5], [3.0, 0.5]])).data
-    assert list(mean.x) == [1, 2] and list(mean.y) == [2, 0.5]
-    assert list(band.x) == [1, 2, 2, 1] and list(band.y) == pytest.approx([3, 0.5, 0.5, 1])
+@pytest.mark.parametrize(("members", "step"), [(1, 1), (2, 1), (10, 1), (11, 2), (21, 5), (200, 20)])
+def test_the_curve_of_means_has_integer_ticks(members, step):
+    figure = report_plots.kl_by_number(np.array([[1.0] * members, [3.0] * members]))
+    assert (figure.layout.xaxis.tick0, figure.layout.xaxis.dtick) == (0, step)
+    (curve,) = figure.data
+    assert set(curve.y) == {2} and set(curve.error_y.array) == {1} and curve.hovertext[0] == "1 member"
 
 
 def test_names_of_bars_are_escaped():
     figure = report_plots.bars(["<b>", "2021"], pd.Series([1, 2]), "count", "%{x}")
     assert list(figure.layout.yaxis.ticktext) == ["&lt;b&gt;", "2021"]
     assert list(figure.data[0].y) == [0, 1] and figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1]
-
-
-@pytest.mark.parametrize(("members", "step"), [(1, 1), (2, 1), (10, 1), (11, 2), (16, 2), (21, 5), (200, 20)])
-def test_ticks_are_integers(members, step):
-    axis = report_plots.kl_by_number(np.ones((3, members))).layout.xaxis
-    assert (axis.tick0, axis.dtick) == (0, step)
-
-
-def test_hover_text_is_singular_or_plural():
-    _, mean = report_plots.kl_by_number(np.ones((3, 2))).data
-    assert list(mean.hovertext) == ["1 member", "2 members"]

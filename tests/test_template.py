@@ -33,15 +33,10 @@ class Cells(HTMLParser):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_is_shown_unchanged_in_one_cell(name):
-    table = Cells(f"| a | b |\n| --- | --- |\n| {markdown(name)} | c |\n")
-    assert table.cells == ["a", "b", name, "c"]
-    assert table.tags == {"table", "thead", "tbody", "tr", "th", "td"}
-
-
-@pytest.mark.parametrize("name", [name for name in NAMES if "|" not in name])
-def test_a_code_span_is_shown_unchanged(name):
-    table = Cells(f"| a | b |\n| --- | --- |\n| {code(name)} | c |\n")
-    assert table.cells[2] == name and "code" in table.tags
+    for span in (markdown(name), *([code(name)] if "|" not in name else [])):
+        table = Cells(f"| a | b |\n| --- | --- |\n| {span} | c |\n")
+        assert table.cells == ["a", "b", name, "c"]
+        assert table.tags - {"code"} == {"table", "thead", "tbody", "tr", "th", "td"}
 
 
 def test_control_characters_are_escaped():

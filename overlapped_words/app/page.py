@@ -1,7 +1,6 @@
 """The web page of app.py: what it says about the network, and its tabs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -23,37 +22,26 @@ STYLE = """
 """
 
 
-@dataclass
-class Origin:
-    """Where a network comes from.
-
-    Args:
-        path: the folder or file.
-        config: the settings of its training; empty if they are unknown.
-    """
-
-    path: Path
-    config: Mapping[str, Any]
-
-    @property
-    def data(self) -> str:
-        """The recordings that it was trained on, as text."""
-        data = self.config.get("data") or {}
-        source = str((data.get("source") or {}).get("_target_", "")).rpartition(".")[-1]
-        root = Path(str(data.get("root"))).name  # not the path: visitors need not know it
-        names = {
-            "Synthetic": "words spoken by the speech synthesizer eSpeak NG",
-            "SpeechCommands": "Google Speech Commands",
-            "WordFolder": f"recordings of single words in {root}",
-            "CompetitionFolder": f"the recordings of a competition in {root}",
-        }
-        return names.get(source, source)
+def training_data(config: Mapping[str, Any]) -> str:
+    """The recordings that a network was trained on, as text, from its settings; empty if they are unknown."""
+    data = config.get("data") or {}
+    source = str((data.get("source") or {}).get("_target_", "")).rpartition(".")[-1]
+    root = Path(str(data.get("root"))).name  # not the path: visitors need not know it
+    names = {
+        "Synthetic": "words spoken by the speech synthesizer eSpeak NG",
+        "SpeechCommands": "Google Speech Commands",
+        "WordFolder": f"recordings of single words in {root}",
+        "CompetitionFolder": f"the recordings of a competition in {root}",
+    }
+    return names.get(source, source)
 
 
-def build_page(model: AppModel, origin: Origin, limits: str, top: int, record_dir: str | None) -> gr.Blocks:
+def build_page(model: AppModel, name: str, data: str, limits: str, top: int, record_dir: str | None) -> gr.Blocks:
     """Build the page without serving it.
 
     Args:
+        name: of the network.
+        data: what it was trained on.
         limits: the longest and largest recording, in words.
         top: the number of words shown.
         record_dir: the word folder for recordings, if any.
@@ -62,7 +50,7 @@ def build_page(model: AppModel, origin: Origin, limits: str, top: int, record_di
     with gr.Blocks(title="Overlapped words", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         gr.HTML(introduction(model.model.class_names))
         with gr.Accordion("About the network and its limits", open=False):
-            gr.HTML(about(model, origin, limits))
+            gr.HTML(about(model, name, data, limits))
         recording.build_tab(model, limits, top)
         live.build_tab(model)
         mixture.build_tab(model, top)
@@ -91,7 +79,7 @@ def introduction(words: list[str]) -> str:
     )
 
 
-def about(model: AppModel, origin: Origin, limits: str) -> str:
+def about(model: AppModel, name: str, data: str, limits: str) -> str:
     """What the numbers mean, the limits, and where the network comes from."""
     k = model.model.predictor.k
     largest = f"at most 1/{k[0]} each" if k and k[0] > 1 else "for example 0.5 each for two words"
@@ -102,9 +90,9 @@ def about(model: AppModel, origin: Origin, limits: str) -> str:
         "Other words": "It knows no other words, and takes them for the most similar ones."
         if not k or k[0]
         else "It may answer that none of its words is spoken, but can take other words for similar ones.",
-        "Network": f"{origin.path.resolve().name}: {model.model.predictor.summary}, "
+        "Network": f"{name}: {model.model.predictor.summary}, "
         f"{count(len(model.model.class_names), 'word')}, {model.model.sample_rate} Hz",
-        "Trained on": origin.data,
+        "Trained on": data,
     }
-    rows = [f"<dt><b>{name}</b></dt><dd>{escape(printable(text))}</dd>" for name, text in items.items() if text]
+    rows = [f"<dt><b>{item}</b></dt><dd>{escape(printable(text))}</dd>" for item, text in items.items() if text]
     return f"<dl>{''.join(rows)}</dl>"

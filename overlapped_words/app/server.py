@@ -44,7 +44,7 @@ def start(cfg: "App", uploads: str) -> "gr.Blocks":
 
     from overlapped_words.app.guard import Guard, block_fetching
     from overlapped_words.app.model import AppModel
-    from overlapped_words.app.page import STYLE, TEXTS, Origin, build_page, theme
+    from overlapped_words.app.page import STYLE, TEXTS, build_page, theme, training_data
     from overlapped_words.inference.checkpoints import find_checkpoints
     from overlapped_words.inference.model import Model
     from overlapped_words.inference.predictor import load_ensemble
@@ -59,9 +59,10 @@ def start(cfg: "App", uploads: str) -> "gr.Blocks":
             f"cannot serve at {cfg.host}:{cfg.port} ({error}); give another port=... or host=..."
         ) from error
     model = Model(load_ensemble(checkpoints, cfg.device))
-    origin = Origin(path, read_config(checkpoints[0].parents[1]))
+    data = training_data(read_config(checkpoints[0].parents[1]))
     limits = f"up to {cfg.max_seconds:g} seconds and {cfg.max_mb} MB"
-    page = build_page(AppModel(model, cfg.max_seconds, cfg.hop), origin, limits, cfg.top, cfg.record_dir)
+    app_model = AppModel(model, cfg.max_seconds, cfg.hop)
+    page = build_page(app_model, path.resolve().name, data, limits, cfg.top, cfg.record_dir)
     block_fetching()
     page.launch(
         server_name=cfg.host,

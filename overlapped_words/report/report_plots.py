@@ -76,30 +76,19 @@ def diversity(names: Sequence[str], kls: np.ndarray, ensemble: float) -> go.Figu
 def kl_by_number(curves: np.ndarray) -> go.Figure:
     """Plot the mean and standard deviation of `curves`, `(num_orders, M)`, over the orders of the members."""
     number = np.arange(1, curves.shape[1] + 1)
-    mean, spread = curves.mean(axis=0), curves.std(axis=0)
+    spread = curves.std(axis=0)
     figure = _figure("members averaged", "KL (nats)")
-    band = np.concatenate([mean + spread, (mean - spread)[::-1]])
-    figure.add_scatter(
-        x=np.concatenate([number, number[::-1]]),
-        y=band,
-        mode="lines",
-        fill="toself",
-        fillcolor="rgba(66, 133, 244, 0.2)",
-        line={"width": 0},
-        hoverinfo="skip",
-        name="± 1 standard deviation",
-    )
     figure.add_scatter(
         x=number,
-        y=mean,
+        y=curves.mean(axis=0),
+        error_y={"array": spread, "width": 3},
         mode="lines+markers",
         line={"color": COLORS[0]},
         customdata=spread,
         hovertext=[count(i, "member") for i in number],
         hovertemplate="%{hovertext}: %{y:.4f} ± %{customdata:.4f}<extra></extra>",
-        name="mean over orders",
     )
-    return _integer_ticks(figure, len(number))
+    return _integer_ticks(figure.update_layout(showlegend=False), len(number))
 
 
 def bars(names: Iterable[str], values: pd.Series, title: str, hover: str, extra: Sequence[str] = ()) -> go.Figure:
