@@ -54,7 +54,7 @@ class Guard:
 
     def _error(self, headers: Headers) -> str:
         """Why a request is rejected; empty if it is not."""
-        host, origin = headers.get("host", ""), urlsplit(headers.get("origin", "")).netloc
+        host, origin = headers.get("host", ""), headers.get("origin", "").partition("://")[2]
         if (name := hostname(host)) not in self.names and not (self.any_address and is_address(name)):
             return f"the page is not served as {name!r}; start it with allowed_hosts=[NAME] to allow that"
         if "origin" in headers and origin != host and hostname(origin) not in self.allowed:
