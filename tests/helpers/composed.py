@@ -6,7 +6,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from overlapped_words.settings import check
+from overlapped_words.settings.check import check
 from tests.helpers.scripts import ROOT
 
 
