@@ -87,9 +87,8 @@ def about(model: AppModel, name: str, data: str, limits: str) -> str:
         "Shares": f"They sum to 1 over all words. Words that are spoken at once share it: {largest}.",
         "One second": "The network listens to one second, the loudest one of a longer recording.",
         "Recordings": f"{limits[0].upper()}{limits[1:]}; {FORMATS} and other formats of libsndfile.",
-        "Other words": "It knows no other words, and takes them for the most similar ones."
-        if not k or k[0]
-        else "It may answer that none of its words is spoken, but can take other words for similar ones.",
+        "Other words": "The network mistakes other words for similar ones"
+        + ("." if not k or k[0] else ", unless it answers that none of its words is spoken."),
         "Network": f"{name}: {model.model.predictor.summary}, "
         f"{count(len(model.model.class_names), 'word')}, {model.model.sample_rate} Hz",
         "Trained on": data,

@@ -32,6 +32,7 @@ class WordRecorder:
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser()
+        self.name = self.root.resolve().name  # visitors need not know the path
 
     def save(self, word: str, speaker: str, waveform: np.ndarray, sample_rate: int) -> Path:
         """Write a waveform `(T,)` in [-1, 1] as 16-bit WAV. Return the file.
@@ -67,7 +68,7 @@ class WordRecorder:
     @property
     def command(self) -> str:
         """The command that trains on the folder, for a shell where it is."""
-        root = self.root.name  # not the path: visitors need not know it
+        root = self.name
         if not re.fullmatch(r"[\w./-]+", root, re.ASCII):
             root = '"{}"'.format(root.replace("\\", r"\\").replace('"', r"\""))  # quotes for Hydra
         return shlex.join(["python", "train.py", "experiment=best_words", f"data.root={root}", "name=my_words"])
@@ -128,6 +129,6 @@ def build_tab(model: AppModel, record_dir: str | None) -> None:
         )
         save = gr.Button("Save", variant="primary")
         error = parts.text_box("Error")
-        status = gr.Textbox(recorder.counts(), label=f"In {recorder.root.name}", interactive=False)
+        status = gr.Textbox(recorder.counts(), label=f"In {recorder.name}", interactive=False)
         gr.Textbox(recorder.command, label="Train on it", interactive=False, buttons=["copy"])
         save.click(on_save, [word, speaker, audio], [audio, status, error], api_name="save")
