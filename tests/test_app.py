@@ -19,7 +19,7 @@ from overlapped_words.app.model import AppModel
 from overlapped_words.app.page import training_data
 from overlapped_words.app.server import start
 from overlapped_words.errors import DataError, RunError, SettingError
-from overlapped_words.inference.prediction import Prediction, WordSets
+from overlapped_words.inference.prediction import PredictedSets, Prediction
 from tests.helpers.fake_recordings import RATE, speech
 from tests.helpers.served_app import served, settings, write_home
 
@@ -139,7 +139,7 @@ def test_no_shares_are_shown_where_no_word_is_the_most_likely_answer(home):
     page = AppModel(load(home / "sweep", "cpu"), 60, 0.25)
     probs = np.full((1, 4), 0.25, np.float32)
     for words in (np.array([[True, False, False, True]]), np.zeros((1, 4), bool)):
-        sets = WordSets(0, np.array([[0.7, 0.1, 0.2]]), words, np.array([0.5]))
+        sets = PredictedSets(0, np.array([[0.7, 0.1, 0.2]]), words, np.array([0.5]))
         shares, answer = page.shares(Prediction(probs, sets)), page.answer(Prediction(probs, sets))
         assert (answer, bool(shares)) == (("yes, up" if words.any() else "none of the words") + " (50.0%)", words.any())
 

@@ -19,7 +19,7 @@ from datamodules.features import MultiResolutionMel
 from datamodules.mixing import Mixer
 from datamodules.overlap import OverlapDataModule
 from lightning_modules.muon import Muon
-from overlapped_words.inference.predictor import load_ensemble
+from overlapped_words.inference.predictor import load_predictor
 from overlapped_words.training.run import train
 from tests.helpers.composed import settings_of
 from tests.helpers.data_modules import attend, on_competition, on_words
@@ -166,8 +166,8 @@ def test_the_winners_recipe_is_finite_and_resumes(run_dir: Path) -> None:
 def test_predictions_equal_the_cpus(device: torch.device, run_dir: Path) -> None:
     clips = np.stack([np.round(speech(seed) * 32768) for seed in range(5)]).astype(np.int16)
     checkpoint = [run_dir / "checkpoints" / "last.ckpt"]
-    reference = load_ensemble(checkpoint, "cpu").predict_clips(clips).probs
-    predictor = load_ensemble(checkpoint, device)
+    reference = load_predictor(checkpoint, "cpu").predict_clips(clips).probs
+    predictor = load_predictor(checkpoint, device)
     np.testing.assert_allclose(
         predictor.predict_clips(clips).probs, reference, atol=1e-2
     )  # convolutions may round to TF32
@@ -181,6 +181,6 @@ def test_the_ensemble_is_the_mean_of_its_members(device: torch.device, tmp_path:
     checkpoints = [write_network(tmp_path, pool, 0) / "checkpoints" / "last.ckpt" for pool in ("avg", "max")]
     waveforms = torch.from_numpy(np.stack([speech(seed) for seed in range(4)])).float().to(device)
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        alone = [load_ensemble([checkpoint], device)(waveforms) for checkpoint in checkpoints]
-        together = load_ensemble(checkpoints, device)(waveforms)
+        alone = [load_predictor([checkpoint], device)(waveforms) for checkpoint in checkpoints]
+        together = load_predictor(checkpoints, device)(waveforms)
     torch.testing.assert_close(together, torch.stack(alone).mean(dim=0), rtol=1e-4, atol=1e-5)

@@ -1,17 +1,25 @@
 """Load checkpoints from untrusted sources: a network, or a one-line error before anything is allocated."""
 
+import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
+from overlapped_words import load
 from overlapped_words.errors import RunError
 from overlapped_words.inference.member import load_member, read_checkpoint
+from overlapped_words.inference.safetensors_file import read_trained, write_networks
 from tests.helpers.fake_members import WORDS
 from tests.helpers.networks import write_network
+
+DAMAGED = "a damaged file, or not a checkpoint that train.py wrote; give another"
 
 
 @pytest.fixture(scope="module")
@@ -19,27 +27,29 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_network(tmp_path_factory.mktemp("sweep"), "avg", 0) / "checkpoints" / "last.ckpt"
 
 
-def change(checkpoint: Path, target: Path, name: str, value: Any) -> Path:
-    """A copy in which the argument `name`, such as `features.n_mels`, is `value`."""
+def change(checkpoint: Path, target: Path, changes: dict[str, Any]) -> Path:
+    """A copy with other arguments, such as `features.n_mels`."""
     content = torch.load(checkpoint, weights_only=True)
-    *groups, key = name.split(".")
-    arguments = content["hyper_parameters"]
-    for group in groups:
-        arguments = arguments[group]
-    arguments[key] = value
+    for name, value in changes.items():
+        *groups, key = name.split(".")
+        arguments = content["hyper_parameters"]
+        for group in groups:
+            arguments = arguments[group]
+        arguments[key] = value
     torch.save(content, target)
     return target
 
 
-def reason(checkpoint: Path) -> str:
-    """The one-line error of a checkpoint, without PyTorch's advice; nothing large is allocated before it."""
+def reason(path: Path) -> str:
+    """The one-line error of a file, without PyTorch's advice; nothing large is allocated before it."""
     peak = getrusage(RUSAGE_SELF).ru_maxrss
     with pytest.raises(RunError) as caught:
-        load_member(checkpoint)
+        load(path, "cpu")
     assert getrusage(RUSAGE_SELF).ru_maxrss - peak < 100_000  # KB
     message = str(caught.value)
-    assert message.startswith(f"{checkpoint}: ") and "\n" not in message and "weights_only" not in message
-    return message.removeprefix(f"{checkpoint}: ")
+    assert message.startswith(f"{path}: ") and "\n" not in message and "weights_only" not in message
+    assert caught.value.__cause__ is None or "weights_only" not in str(caught.value.__cause__)
+    return message.removeprefix(f"{path}: ")
 
 
 def test_a_checkpoint_gives_its_network(checkpoint):
@@ -51,39 +61,41 @@ def test_a_checkpoint_gives_its_network(checkpoint):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "message"),
+    ("changes", "message"),
     [
-        ("features.n_mels", 10**9, "features.n_mels is 1000000000, not a whole number from 1 to 2048"),
-        ("features.n_fft", 2**30, "features.n_fft is 1073741824, not a whole number from 1 to 65536"),
-        ("features.n_fft", 2048.5, "features.n_fft is 2048.5, not"),
-        ("features.n_fft", float("nan"), "features.n_fft is nan, not"),
-        ("features.pad", 10**12, "features.pad is 1000000000000, not a whole number from 0 to 65536"),
-        ("features.sample_rate", 10**10, "features.sample_rate is 10000000000, not"),
-        ("features.hop_length", 0, "features.hop_length is 0, not a whole number from 1"),
-        ("features.win_lengths", [2**30], "a window of features.win_lengths is 1073741824, not"),
-        ("features.win_lengths", [500] * 1000, "the number of features.win_lengths is 1000, not"),
-        ("network.width", 10**9, "network.width is 1000000000, over 65536"),
-        ("network.width", 60_000, "its settings and weights disagree (network.stem.weight)"),
-        ("network.width", 3, "its settings and weights disagree (network.stem.weight)"),
-        ("network.depth", 3, "not a checkpoint of train.py, or a damaged one"),
-        ("class_names", ["no"] * 20_000, "the number of class names is 20000, not a whole number from 1 to 10000"),
-        ("class_names", ["a", "b"], "its settings and weights disagree (network.dense.4.weight)"),
-        ("network", "mac", "not a checkpoint of train.py, or a damaged one"),
+        ({"features.n_mels": 10**9}, "features.n_mels is 1000000000, not a whole number from 1 to 2048"),
+        ({"features.n_fft": 2048.5}, "features.n_fft is 2048.5, not"),
+        ({"features.n_fft": float("nan")}, "features.n_fft is nan, not"),
+        ({"features.n_fft": 65_536, "features.hop_length": 1}, "features.n_fft is 65536, not"),
+        ({"features.hop_length": 1}, "the number of values in the features of a clip is 4"),
+        ({"features.n_fft": 16_384, "features.n_mels": 2048}, "the number of values in the features of a clip is 3"),
+        ({"features.pad": 10**12}, "features.pad is 1000000000000, not a whole number from 0"),
+        ({"features.sample_rate": 10**10}, "features.sample_rate is 10000000000, not"),
+        ({"features.hop_length": 0}, "features.hop_length is 0, not a whole number from 1"),
+        ({"features.hop_length": 10_000}, DAMAGED),  # too few frames for the network
+        ({"features.win_lengths": [2**30]}, "a window of features.win_lengths is 1073741824, not"),
+        ({"features.win_lengths": [500] * 1000}, "the number of features.win_lengths is 1000, not"),
+        ({"features.extra": 1}, DAMAGED),
+        ({"network.width": 10**9}, "network.width is 1000000000, over 65536"),
+        ({"network.width": 60_000}, "its settings and weights disagree (network.stem.weight)"),
+        ({"network.depth": 3}, DAMAGED),
+        ({"network": "mac"}, DAMAGED),
+        ({"class_names": ["no"] * 20_000}, "the number of class names is 20000, not a whole number from 1 to 10000"),
+        ({"class_names": ["a", "b"]}, "its settings and weights disagree (network.dense.4.weight)"),
+        ({"class_names": [f"word {i}" for i in range(1_000_000)]}, "the number of bytes in its class names and other"),
     ],
 )
-def test_absurd_sizes_are_named(checkpoint, tmp_path, name, value, message):
-    assert reason(change(checkpoint, tmp_path / "a.ckpt", name, value)).startswith(message)
+def test_absurd_settings_are_named(checkpoint, tmp_path, changes, message):
+    assert reason(change(checkpoint, tmp_path / "a.ckpt", changes)).startswith(message)
 
 
-def test_many_frames_of_a_long_fft_are_rejected(checkpoint, tmp_path):
-    path = change(checkpoint, tmp_path / "a.ckpt", "features.n_fft", 65_536)
-    path = change(path, path, "features.hop_length", 1)
-    assert reason(path).startswith("features.n_fft times the frames per second is 1048576000, not")
-
-
-def test_a_million_class_names_are_not_read(checkpoint, tmp_path):
-    path = change(checkpoint, tmp_path / "a.ckpt", "class_names", [f"word {i}" for i in range(1_000_000)])
-    assert reason(path).startswith("the number of bytes in its class names and other settings is 2")
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_an_error(checkpoint, tmp_path, value):
+    content = torch.load(checkpoint, weights_only=True)
+    content["state_dict"]["network.stem.weight"][0, 0, 0, 0] = value
+    torch.save(content, tmp_path / "a.ckpt")
+    expected = "its weights are not all finite numbers (network.stem.weight); give a checkpoint that train.py wrote"
+    assert reason(tmp_path / "a.ckpt") == expected
 
 
 def test_an_expanded_tensor_is_not_copied(checkpoint, tmp_path):
@@ -115,9 +127,46 @@ def test_other_files_are_rejected(checkpoint, tmp_path, content):
             torch.save(torch.zeros(3), path)
         case _:
             torch.save({"state_dict": {}, "hyper_parameters": Path("x")}, path)
-    assert reason(path) == "not a checkpoint of train.py, or a damaged one; give another, or train the member again"
+    assert reason(path) == DAMAGED
 
 
-def test_a_checkpoint_that_git_did_not_fetch_is_named(tmp_path):
-    (tmp_path / "a.ckpt").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 9\n")
-    assert reason(tmp_path / "a.ckpt") == "a Git LFS pointer, not the checkpoint; fetch it: git lfs pull"
+@pytest.mark.parametrize("name", ["a.ckpt", "a.safetensors"])
+def test_a_file_that_git_did_not_fetch_is_named(tmp_path, name):
+    (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 9\n")
+    assert reason(tmp_path / name) == "a Git LFS pointer, not the file; fetch it: git lfs pull"
+
+
+def rewrite(path: Path, members: Any) -> None:
+    """Change the members' settings in the metadata of a safetensors file."""
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        save_file(tensors, path, file.metadata() | {"members": json.dumps(members)})
+
+
+def with_settings(**changes: Any) -> Callable[[Path, dict], None]:
+    """Damage: other settings of the member."""
+    return lambda path, member: rewrite(path, [{**member, **changes}])
+
+
+NOT_SAFETENSORS = "a damaged file, or not a safetensors file that export.py wrote"
+DAMAGE: dict[str, tuple[Callable[[Path, dict], Any], str]] = {
+    "truncated": (lambda path, member: path.write_bytes(path.read_bytes()[:-100]), NOT_SAFETENSORS),
+    "other content": (lambda path, member: path.write_bytes(b"no weights"), NOT_SAFETENSORS),
+    "a pickle": (lambda path, member: torch.save({"state_dict": {}}, path), NOT_SAFETENSORS),
+    "without settings": (lambda path, member: save_file({"0.a": torch.zeros(1)}, path), NOT_SAFETENSORS),
+    "unknown settings": (with_settings(more=1), NOT_SAFETENSORS),
+    "no members": (lambda path, member: rewrite(path, []), "the number of members is 0, not"),
+    "many members": (lambda path, member: rewrite(path, [member] * 300), "the number of members is 300, not"),
+    "missing weights": (lambda path, member: rewrite(path, [member] * 2), "its settings and weights disagree"),
+    "other weights": (with_settings(network={"name": "mac", "width": 3}), "its settings and weights disagree"),
+    "many frames": (with_settings(features={"hop_length": 1}), "the number of values in the features of a clip is 7"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_safetensors_files_are_rejected(checkpoint, tmp_path, damage):
+    path, trained = tmp_path / "a.safetensors", read_trained([checkpoint])
+    write_networks(path, trained, half=False)
+    spoil, message = DAMAGE[damage]
+    spoil(path, trained.members[0]._replace(weights={})._asdict())
+    assert reason(path).startswith(message)

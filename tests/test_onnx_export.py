@@ -18,13 +18,13 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
-from export import export
 from overlapped_words.errors import UserError
 from overlapped_words.export import onnx_export, onnxruntime_web
+from overlapped_words.export.export import export
 from overlapped_words.export.onnx_export import TOLERANCE, to_onnx, write_checked
 from overlapped_words.export.probes import probe_waveforms
 from overlapped_words.inference.checkpoints import find_checkpoints
-from overlapped_words.inference.predictor import Predictor, load_ensemble
+from overlapped_words.inference.predictor import Predictor, load_predictor
 from overlapped_words.settings import check
 from overlapped_words.settings.export import Export
 from tests.helpers.networks import FRONT_END, fill, learner, save, write_network
@@ -35,7 +35,7 @@ DEFAULTS = {"run_dir": None, "ckpt_path": None, "format": "onnx", "output": None
 
 
 def load(sweep: Path) -> Predictor:
-    return load_ensemble(find_checkpoints(sweep))
+    return load_predictor(find_checkpoints(sweep))
 
 
 def write_members(sweep: Path) -> Path:
@@ -65,7 +65,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def predictor(sweep: Path) -> Predictor:
-    return load_ensemble(find_checkpoints(sweep), "cpu")
+    return load_predictor(find_checkpoints(sweep), "cpu")
 
 
 class SavedProgram:

@@ -14,7 +14,7 @@ import soundfile
 from overlapped_words import load
 from overlapped_words.ensembling.ensemble_file import StackingWeights
 from overlapped_words.errors import DataError, UserError
-from predict import predict
+from overlapped_words.inference.predictions import predict
 from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import WORDS
 from tests.helpers.fake_recordings import RATE, speech

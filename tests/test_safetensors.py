@@ -1,7 +1,6 @@
 """Trained networks in one safetensors file predict what their checkpoints predict."""
 
 import hashlib
-import json
 import runpy
 import sys
 from pathlib import Path
@@ -10,15 +9,12 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 
-from export import export
 from overlapped_words import load
 from overlapped_words.ensembling.ensemble_file import StackingWeights
-from overlapped_words.errors import RunError
+from overlapped_words.export.export import export
 from overlapped_words.inference.checkpoints import find_checkpoints
-from overlapped_words.inference.predictor import load_ensemble
+from overlapped_words.inference.predictor import load_predictor
 from overlapped_words.inference.safetensors_file import SavedNetworks, read_networks, read_trained, write_networks
 from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import WORDS
@@ -61,7 +57,7 @@ def test_stacking_weights_are_in_the_file(trained, tmp_path):
     stacking = StackingWeights({"avg_seed0": 1.5, "max_seed0": -0.25}, offsets, 1e-10, val_kl=0.1, mean_kl=0.2)
     path = tmp_path / "words.safetensors"
     write_networks(path, trained._replace(stacking=stacking), half=False)
-    predictor = load_ensemble([path], "cpu")
+    predictor = load_predictor([path], "cpu")
     assert predictor.summary == "2 members, stacked" and predictor.stacking == stacking
     assert predictor.offsets.tolist() == pytest.approx(list(offsets.values()))
 
@@ -73,48 +69,6 @@ def test_the_export_prints_the_checksum(sweep, tmp_path, capsys):
     assert line.startswith(f"{output}: 2 members, 4 words, 0.")
     assert checksum == f"SHA-256 {hashlib.sha256(output.read_bytes()).hexdigest()}"
     assert read_networks(output).members[0].weights["network.stem.weight"].dtype == torch.float32
-
-
-def rewrite(path: Path, **metadata) -> None:
-    """Change the metadata of a file."""
-    with safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        save_file(tensors, path, file.metadata() | {name: json.dumps(value) for name, value in metadata.items()})
-
-
-def change(**settings):
-    """Damage: other settings of every member."""
-    return lambda path, members: rewrite(path, members=[{**member, **settings} for member in members])
-
-
-DAMAGE = {
-    "truncated": lambda path, members: path.write_bytes(path.read_bytes()[:-100]),
-    "not safetensors": lambda path, members: path.write_bytes(b"no weights"),
-    "a pickle": lambda path, members: torch.save({"state_dict": {}}, path),
-    "without settings": lambda path, members: save_file({"0.a": torch.zeros(1)}, path),
-    "no members": lambda path, members: rewrite(path, members=[]),
-    "other weights": change(network={"name": "mac", "width": 3}),
-    "absurd width": change(network={"name": "mac", "width": 10**9}),
-    "a missing member": lambda path, members: rewrite(path, members=members[:1]),
-    "unknown settings": change(more=1),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_damaged_files(trained, tmp_path, damage):
-    path = tmp_path / "words.safetensors"
-    write_networks(path, trained, half=False)
-    settings = [member._replace(weights={})._asdict() for member in trained.members]
-    DAMAGE[damage](path, settings)
-    with pytest.raises(RunError, match=rf"^{path}: .*; give a(nother| file that export\.py wrote)"):
-        load(path, "cpu")
-
-
-def test_a_pointer_of_git_lfs(tmp_path):
-    path = tmp_path / "words.safetensors"
-    path.write_text("version https://git-lfs.github.com/spec/v1\n")
-    with pytest.raises(RunError, match="a Git LFS pointer, not the file; fetch it: git lfs pull"):
-        load(path)
 
 
 def test_the_example_prints_the_words_of_a_recording(sweep, tmp_path, monkeypatch, capsys):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from overlapped_words.errors import RunError
-from overlapped_words.inference.stacking import find_stacking_weights
+from overlapped_words.inference.checkpoints import find_stacking_weights
 from tests.helpers.fake_members import WORDS, write_unequal
 from tests.helpers.scripts import combine
 

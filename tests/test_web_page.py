@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from export import export
 from overlapped_words import load
+from overlapped_words.export.export import export
 from tests.helpers.browsers import browser, microphone, needs_chromium, serious_violations
 from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import WORDS

@@ -11,8 +11,8 @@ import torch
 
 from datamodules.waveforms import from_int16, to_int16
 from overlapped_words import Model, RunError, load
-from overlapped_words.inference.predictor import load_ensemble
-from predict import predict
+from overlapped_words.inference.predictions import predict
+from overlapped_words.inference.predictor import load_predictor
 from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import WORDS
 from tests.helpers.fake_recordings import RATE, tone
@@ -40,7 +40,7 @@ def model(sweep: Path) -> Model:
 @torch.inference_mode()
 def set_probs(folder: Path) -> np.ndarray:
     """The probability of each of SETS, `(clips, sets)`, from the logits of the members."""
-    predictor = load_ensemble(sorted(folder.glob("**/last.ckpt")), "cpu")
+    predictor = load_predictor(sorted(folder.glob("**/last.ckpt")), "cpu")
     total = 0
     for z in predictor.to_logits(torch.from_numpy(CLIPS))[0]:
         scores, biases = z[:, : len(WORDS)], z[:, len(WORDS) :]

@@ -100,8 +100,4 @@ class AppModel:
 
     def answer(self, prediction: Prediction) -> str:
         """The most likely set of words: `right, nine (71.0%)`; without one, of a model without sets, empty."""
-        if not prediction.sets:
-            return ""
-        probs, sets = prediction.probs[0], prediction.sets
-        words = [self.model.class_names[i] for i in (-probs).argsort(kind="stable") if sets.words[0, i]]
-        return f"{', '.join(words) or 'none of the words'} ({sets.probs[0]:.1%})"
+        return prediction.answer(self.model.class_names)

@@ -47,7 +47,7 @@ def start(cfg: "App", uploads: str) -> "gr.Blocks":
     from overlapped_words.app.page import STYLE, TEXTS, build_page, theme, training_data
     from overlapped_words.inference.checkpoints import find_checkpoints
     from overlapped_words.inference.model import Model
-    from overlapped_words.inference.predictor import load_ensemble
+    from overlapped_words.inference.predictor import load_predictor
     from overlapped_words.runs.reading import read_config
 
     path = Path(cfg.run_dir or PRETRAINED)
@@ -58,7 +58,7 @@ def start(cfg: "App", uploads: str) -> "gr.Blocks":
         raise SettingError(
             f"cannot serve at {cfg.host}:{cfg.port} ({error}); give another port=... or host=..."
         ) from error
-    model = Model(load_ensemble(checkpoints, cfg.device))
+    model = Model(load_predictor(checkpoints, cfg.device))
     data = training_data(read_config(checkpoints[0].parents[1]))
     limits = f"up to {cfg.max_seconds:g} seconds and {cfg.max_mb} MB"
     app_model = AppModel(model, cfg.max_seconds, cfg.hop)

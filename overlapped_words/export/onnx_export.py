@@ -52,7 +52,7 @@ class Exported(nn.Module):
     def forward(self, waveforms: Tensor) -> tuple[Tensor, ...]:
         logits = self.predictor.to_logits(waveforms)
         probs = self.predictor.to_probs(logits)
-        return (probs, self.predictor.num_words(logits)) if self.predictor.k_varies else (probs,)
+        return (probs, self.predictor.to_num_words(logits)) if self.predictor.k_varies else (probs,)
 
 
 def to_onnx(predictor: Predictor, metadata: dict[str, str]) -> torch.onnx.ONNXProgram:
@@ -112,7 +112,8 @@ def compare(path: Path, predictor: Predictor, waveforms: dict[str, np.ndarray]) 
     """Name of a waveform -> the largest difference in probability between the file and `predictor`."""
     session = start_session(path, torch.get_num_threads())
     inputs = np.stack(list(waveforms.values()))
-    expected = predictor.cpu().predict(torch.from_numpy(inputs)).columns
+    prediction = predictor.cpu().predict(torch.from_numpy(inputs))
+    expected = np.column_stack([prediction.probs, *prediction.num_words.values()])
     largest = np.zeros(len(inputs))
     for size in BATCH_SIZES:
         batches = [inputs[start : start + size] for start in range(0, len(inputs), size)]

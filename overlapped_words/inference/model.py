@@ -20,6 +20,7 @@ from torch import Tensor
 
 from datamodules.bandwidth import band_power, warn_if_narrowband
 from datamodules.recordings import (
+    Header,
     fit_length,
     log,
     read_blocks,
@@ -33,16 +34,17 @@ from datamodules.waveforms import to_int16
 from overlapped_words.errors import DataError, RunError
 from overlapped_words.inference.audio_input import SHAPES, AudioInput, AudioInputs, as_mono, as_path, as_rate
 from overlapped_words.inference.checkpoints import find_checkpoints
-from overlapped_words.inference.prediction import Prediction, concatenate
-from overlapped_words.inference.predictor import Predictor, load_ensemble
+from overlapped_words.inference.prediction import Prediction
+from overlapped_words.inference.predictor import BATCH_SIZE, Predictor, load_predictor
 from overlapped_words.inference.windows import check_hop, cut_windows
-from overlapped_words.messages import count, first_names, grouped
+from overlapped_words.messages import count, duration, first_names, grouped, printable
 from overlapped_words.pretrained import PRETRAINED
 
 if TYPE_CHECKING:
     import pandas as pd
 
-BATCH_SIZE = 64
+LOUDEST = "%s: only the loudest second is used; add hop=0.25 for a timeline of all of it"
+LONG = 2  # seconds; a longer recording is not a single clip
 
 
 def load(path: str | Path = PRETRAINED, device: str | torch.device = "auto") -> "Model":
@@ -56,7 +58,7 @@ def load(path: str | Path = PRETRAINED, device: str | torch.device = "auto") -> 
     Raises:
         RunError: no checkpoint at `path`, a file that is not one, or members with different words.
     """
-    return Model(load_ensemble(find_checkpoints(Path(path)), device))
+    return Model(load_predictor(find_checkpoints(Path(path)), device))
 
 
 class Model:
@@ -87,8 +89,8 @@ class Model:
         """Predict the probability of each word; the probabilities of a clip sum to 1.
 
         Clips are prepared as in training: average the channels, resample to the model's rate, pad a shorter clip, take
-        the loudest second of a longer one. A warning is logged for narrowband audio, and for two channels of opposite
-        phase.
+        the loudest second of a longer one. A warning is logged for narrowband audio, for two channels of opposite
+        phase, and for a recording of more than two seconds.
 
         Args:
             waveform: a waveform `(T,)`, a batch of them `(B, T)` or a batch with channels `(B, channels, T)`, as floats
@@ -115,9 +117,9 @@ class Model:
         """Predict which set of words a clip contains; the arguments are those of a call.
 
         Returns:
-            A Series, or a DataFrame with one row per clip: `words`, the most likely set, a list that may be empty;
-            `probability`, that of this set; and if the number of words varies, `num_words_0`, `num_words_1`, ..., the
-            probability of each number.
+            A Series, or a DataFrame with one row per clip: `words`, the most likely set, a list that may be empty, the
+            most probable word first; `probability`, that of this set; and if the number of words varies, `num_words_0`,
+            `num_words_1`, ..., the probability of each number.
 
         Raises:
             DataError: as for a call.
@@ -132,12 +134,8 @@ class Model:
         import pandas as pd
 
         assert prediction.sets
-        columns = self.predictor.columns[len(self.class_names) :]
-        sets = pd.DataFrame(prediction.columns[:, len(self.class_names) :], index, columns)
-        sets.insert(
-            0, "words", [[self.class_names[i] for i in np.flatnonzero(words)] for words in prediction.sets.words]
-        )
-        sets.insert(1, "probability", prediction.sets.probs)
+        columns = {"words": prediction.likely_words(self.class_names), "probability": prediction.sets.probs}
+        sets = pd.DataFrame(columns | prediction.num_words, index)
         return sets.iloc[0] if alone else sets
 
     def timeline(self, waveform: AudioInput, sample_rate: int | None = None, hop: float = 0.25) -> "pd.DataFrame":
@@ -177,17 +175,17 @@ class Model:
             yield pd.DataFrame(probs * sets.any_word[:, None] if sets else probs, index, self.class_names)
 
     def read_clip(self, path: Path) -> np.ndarray:
-        """The loudest second of a recording, `(1, num_samples)` int16; a warning is logged for narrowband audio."""
+        """The loudest second of a recording, `(1, num_samples)` int16; logs the warnings of a call."""
         clip = fit_length(read_recording(path, self.sample_rate), self.num_samples)
-        self._check_bandwidth(path, clip)
+        self._inspect(path, clip)
         return to_int16(clip)[None]
 
     def read_clips(
         self, paths: Sequence[Path], batch_size: int = BATCH_SIZE, unreadable: dict[Path, str] | None = None
     ) -> Iterator[np.ndarray]:
-        """`datamodules.recordings.read_clips` at this model's sample rate, with warnings about narrowband audio."""
-        check = self._check_bandwidth
-        return read_clips(paths, self.sample_rate, self.num_samples, batch_size, inspect=check, unreadable=unreadable)
+        """`datamodules.recordings.read_clips` at this model's sample rate, with the warnings of a call."""
+        inspect = self._inspect
+        return read_clips(paths, self.sample_rate, self.num_samples, batch_size, inspect=inspect, unreadable=unreadable)
 
     def _predict(
         self, waveform: AudioInput | AudioInputs, sample_rate: int | None
@@ -195,8 +193,7 @@ class Model:
         """The prediction, the index of its rows, and whether it is for one clip that was not in a batch or a list."""
         if isinstance(waveform, list | tuple):
             chunks, index = self._list_clips(waveform, sample_rate)
-            none = np.zeros((0, self.num_samples), np.int16)
-            return concatenate([self.predictor.predict_clips(chunk) for chunk in (none, *chunks)]), index, False
+            return self.predictor.predict_chunks(chunks), index, False
         if isinstance(waveform, str | Path):
             return self.predictor.predict_clips(self.read_clip(as_path(waveform, sample_rate))), None, True
         clips = self._to_clips(waveform, sample_rate)
@@ -226,17 +223,19 @@ class Model:
                 warn_if_narrowband(f"waveform {i}", band_power(clip, self.sample_rate), rate, self.sample_rate)
         return to_int16(clips)
 
-    def _check_bandwidth(self, path: Path, clip: np.ndarray) -> None:
-        header = read_header(path)
-        rate = header.sample_rate if header else self.sample_rate
-        warn_if_narrowband(str(path), band_power(clip, self.sample_rate), rate, self.sample_rate)
+    def _inspect(self, path: Path, clip: np.ndarray) -> None:
+        """Warn if a recording is narrowband, or so long that its loudest second is a small part of it."""
+        header = read_header(path) or Header(0, self.sample_rate)
+        warn_if_narrowband(str(path), band_power(clip, self.sample_rate), header.sample_rate, self.sample_rate)
+        if header.seconds > LONG:
+            log.warning(LOUDEST, f"{printable(str(path))} ({duration(header.seconds)})")
 
     def _blocks(self, waveform: AudioInput, sample_rate: int | None) -> Iterator[np.ndarray]:
         """One recording or waveform -> its blocks `(T,)`, float32, mono, at the model's sample rate, in order."""
         if isinstance(waveform, str | Path):
             path = as_path(waveform, sample_rate)
-            header = read_header(path)
-            name, rate = str(path), header.sample_rate if header else self.sample_rate
+            header = read_header(path) or Header(0, self.sample_rate)
+            name, rate = str(path), header.sample_rate
             blocks = read_blocks(path, self.sample_rate)
         else:
             name, rate = "the waveform", as_rate(sample_rate)

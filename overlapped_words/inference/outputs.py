@@ -9,13 +9,7 @@ from overlapped_words.messages import first_names
 
 
 def plot_paths(output: Path, inputs: Inputs) -> list[Path]:
-    """The plots of timelines: next to the table for one recording, in a folder there for several.
-
-    Raises:
-        SettingError: no plot's name can be derived from the table's.
-    """
-    if output.suffix in ("", ".png"):
-        raise SettingError(f"output is {output}; with plot=true give a name that ends in .csv")
+    """The plots of timelines: next to the table for one recording, in a folder there for several."""
     if inputs.alone:
         return [output.with_suffix(".png")]
     return [output.with_suffix("") / f"{i:04}_{path.stem}.png" for i, path in enumerate(inputs.paths)]
@@ -29,9 +23,12 @@ def check_writable(output: Path, plots: Sequence[Path], overwrite: bool) -> None
     """
     if not output.parent.is_dir():
         raise SettingError(f"{output}: folder {output.parent} not found; create it, or give another output=FILE")
-    if output.is_dir():
-        raise SettingError(f"{output}: is a folder; give a file, output={output / 'predictions.csv'}")
-    files = [str(file) for file in (output, *plots) if file.exists()]
+    files = [file for file in (output, *plots) if file.exists()]
+    if odd := [str(file) for file in files if not file.is_file()]:
+        raise SettingError(f"{first_names(odd)}: a folder or a device, not a file; give another output=FILE")
+    if output.suffix.lower() not in (".csv", ".txt"):
+        raise SettingError(f"output is {output}; the table is CSV: give a name that ends in .csv")
     if files and not overwrite:
         exist = "exists" if len(files) == 1 else "exist"
-        raise SettingError(f"{first_names(files)} {exist}; give another output=FILE, or overwrite=true to replace")
+        names = first_names(map(str, files))
+        raise SettingError(f"{names} {exist}; give another output=FILE, or overwrite=true to replace")

@@ -5,8 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from overlapped_words.messages import printable
 
-class WordSets(NamedTuple):
+
+class PredictedSets(NamedTuple):
     """The number of words of each clip, and its most likely set of words.
 
     Args:
@@ -31,14 +33,32 @@ class Prediction(NamedTuple):
     """The probabilities of the words `(B, num_classes)`, which sum to 1; their sets, if all members predict sets."""
 
     probs: np.ndarray
-    sets: WordSets | None = None
+    sets: PredictedSets | None = None
 
     @property
-    def columns(self) -> np.ndarray:
-        """The probabilities of the words, then those of each number of words if there are several, `(B, columns)`."""
+    def num_words(self) -> dict[str, np.ndarray]:
+        """`num_words_0`, ... -> the probability `(B,)` of this number of words; empty if the number does not vary."""
         if not self.sets or self.sets.num_words.shape[1] == 1:
-            return self.probs
-        return np.hstack([self.probs, self.sets.num_words])
+            return {}
+        return {f"num_words_{k}": probs for k, probs in enumerate(self.sets.num_words.T, self.sets.first)}
+
+    def likely_words(self, class_names: Sequence[str]) -> list[list[str]]:
+        """The most likely set of words of each clip, the most probable word first; none for a model without sets."""
+        sets = self.sets.words if self.sets else ()
+        orders = (-self.probs).argsort(kind="stable")
+        return [[class_names[i] for i in order if own[i]] for order, own in zip(orders, sets, strict=False)]
+
+    def answer(self, class_names: Sequence[str]) -> str:
+        """The most likely set of the first clip, for people: `right, nine (71.0%)`; empty for a model without sets."""
+        if not self.sets:
+            return ""
+        words = ", ".join(map(printable, self.likely_words(class_names)[0]))
+        return f"{words or 'none of the words'} ({self.sets.probs[0]:.1%})"
+
+    def rows(self, index: slice | Sequence[int]) -> "Prediction":
+        """The prediction for some of the clips."""
+        sets = self.sets
+        return Prediction(self.probs[index], sets and PredictedSets(sets.first, *(array[index] for array in sets[1:])))
 
 
 def concatenate(predictions: Sequence[Prediction]) -> Prediction:
@@ -47,14 +67,5 @@ def concatenate(predictions: Sequence[Prediction]) -> Prediction:
     sets = [prediction.sets for prediction in predictions if prediction.sets]
     if not sets:
         return Prediction(probs)
-    _, num_words, words, set_probs = zip(*sets, strict=True)
-    return Prediction(probs, WordSets(sets[0].first, *map(np.concatenate, (num_words, words, set_probs))))
-
-
-def no_clips(num_classes: int, k: tuple[int, int] | None) -> Prediction:
-    """The prediction for a batch of no clips."""
-    probs = np.zeros((0, num_classes), np.float32)
-    if k is None:
-        return Prediction(probs)
-    numbers = np.zeros((0, k[1] - k[0] + 1), np.float32)
-    return Prediction(probs, WordSets(k[0], numbers, probs > 0, numbers[:, 0]))
+    _, *arrays = zip(*sets, strict=True)
+    return Prediction(probs, PredictedSets(sets[0].first, *map(np.concatenate, arrays)))

@@ -14,15 +14,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
-from datamodules.audio_files import is_lfs_pointer
 from overlapped_words.ensembling.ensemble_file import StackingWeights
-from overlapped_words.errors import RunError
-from overlapped_words.inference.member import Checkpoint, check_sizes, check_weights, read_checkpoint
-from overlapped_words.inference.stacking import find_stacking_weights
+from overlapped_words.inference.checkpoints import find_stacking_weights
+from overlapped_words.inference.limits import MAX_MEMBERS, check_member, check_size
+from overlapped_words.inference.member import Checkpoint, file_errors, read_checkpoint
 from overlapped_words.runs.files import write_bytes
 
 SUFFIX = ".safetensors"
-MAX_MEMBERS = 1_000
 
 
 class SavedNetworks(NamedTuple):
@@ -57,31 +55,22 @@ def read_networks(path: Path) -> SavedNetworks:
     """Read and check a file of `write_networks` without building its networks; weights are float32.
 
     Raises:
-        RunError: it is not such a file, or asks for absurd sizes.
+        RunError: it is not such a file, has weights that are not finite, or asks for absurd sizes.
     """
-    try:
+    with file_errors(path, "safetensors file that export.py wrote"):
         with safe_open(path, framework="pt") as file:
-            metadata, names = file.metadata(), file.keys()
+            metadata = file.metadata()
             settings, stacking = json.loads(metadata["members"]), json.loads(metadata["stacking"])
-            if not 1 <= len(settings) <= MAX_MEMBERS:
-                raise RunError(f"its number of members is {len(settings)}, not 1 to {MAX_MEMBERS}")
+            check_size("the number of members", len(settings), MAX_MEMBERS)
             weights: list[dict[str, torch.Tensor]] = [{} for _ in settings]
-            for name in names:
+            for name in file.keys():  # noqa: SIM118  the file is not iterable
                 member, _, key = name.partition(".")
                 tensor = file.get_tensor(name)
                 weights[int(member)][key] = tensor.float() if tensor.is_floating_point() else tensor
         members = [Checkpoint(**{**own, "weights": tensors}) for own, tensors in zip(settings, weights, strict=True)]
-        for member in members:
-            check_sizes(member)
-            check_weights(member, path.stat().st_size)
+        for one in members:
+            check_member(one, path.stat().st_size)
         return SavedNetworks(members, StackingWeights(**stacking) if stacking else None)
-    except RunError as error:
-        raise RunError(f"{path}: {error}; give a file that export.py wrote") from error
-    except Exception as error:  # any, on bytes that are not such a file
-        what = "not a safetensors file of export.py, or a damaged one; give another, or export it again"
-        if is_lfs_pointer(path):
-            what = "a Git LFS pointer, not the file; fetch it: git lfs pull"
-        raise RunError(f"{path}: {what}") from error
 
 
 def read_trained(files: Sequence[Path]) -> SavedNetworks:

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from datamodules.cache import cache_key
 from overlapped_words.errors import SettingError
+from overlapped_words.inference.checkpoints import find_stacking_weights
 from overlapped_words.inference.inputs import Inputs
 from overlapped_words.inference.model import Model
 from overlapped_words.inference.outputs import check_writable
-from overlapped_words.inference.predictor import load_ensemble
-from overlapped_words.inference.stacking import find_stacking_weights
-from overlapped_words.inference.tables import log_skipped, predict_clips
-from overlapped_words.inference.timelines import join_timelines, predict_timelines
+from overlapped_words.inference.predictor import load_predictor
+from overlapped_words.inference.tables import join_timelines, predict_clips, predict_timelines, write_predictions
 from overlapped_words.messages import count, printable
 from overlapped_words.runs.files import write_bytes
-from overlapped_words.runs.tables import write_table
 
 if TYPE_CHECKING:
     from overlapped_words.settings.predict import Predict
@@ -37,22 +35,20 @@ def predict_shard(cfg: "Predict", inputs: Inputs, checkpoints: list[Path], outpu
     batch_size = cfg.batch_size if cfg.hop is None else 1  # a timeline's batches are windows of one recording
     blocks = cut(len(inputs.ids), batch_size, cfg.shards)
     stacking = find_stacking_weights(checkpoints)
-    settings = [batch_size, cfg.hop, cfg.tta, cfg.skip_unreadable, stacking and asdict(stacking)]
+    settings = [batch_size, cfg.hop, cfg.skip_unreadable, stacking and asdict(stacking)]
     parts = part_paths(output, blocks, settings, inputs, checkpoints)
     block, part = blocks[cfg.shard], parts[cfg.shard]
     own = Inputs(inputs.ids[block], inputs.paths[block])
-    if not all(path.exists() for path in parts):
-        check_writable(output, [], cfg.overwrite)
+    check_writable(output, [], cfg.overwrite or all(path.exists() for path in parts))
     part.parent.mkdir(parents=True, exist_ok=True)
     if not part.exists():
         unreadable: dict[Path, str] | None = {} if cfg.skip_unreadable else None
-        model = Model(load_ensemble(checkpoints, cfg.device, cfg.tta))
+        model = Model(load_predictor(checkpoints, cfg.device))
         if cfg.hop is None:
             table = predict_clips(model, own, batch_size, unreadable)
         else:
             table = join_timelines(model, own, predict_timelines(model, own, cfg.hop, unreadable))
-        write_table(part, *table, header=cfg.shard == 0)
-        log_skipped(unreadable)
+        write_predictions(part, table, unreadable, header=cfg.shard == 0)
     missing = merge(parts, output, cfg.overwrite)
     outcome = f"merged all parts into {printable(str(output))}"
     if missing:

@@ -25,8 +25,6 @@ class Predict(Trained):
     """Leave out recordings that cannot be read, and name them, instead of an error."""
     top: Count
     """Likely words shown for one recording."""
-    tta: Count
-    """Test-time augmentation: the mean over this many time shifts of up to 25 ms."""
     hop: Hop | None
     """Seconds from one window to the next in long recordings; null takes one second of each recording."""
     plot: bool

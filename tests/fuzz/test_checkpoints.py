@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overlapped_words.errors import UserError
-from overlapped_words.inference.predictor import load_ensemble
+from overlapped_words.inference.predictor import load_predictor
 from tests.fuzz.damage import changed, damaged
 from tests.helpers.networks import write_network
 
@@ -35,7 +35,7 @@ def test_a_checkpoint_of_other_arguments_predicts_or_is_an_error(checkpoint: Pat
 def check(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     try:
-        predictor = load_ensemble([path], device="cpu")
+        predictor = load_predictor([path], device="cpu")
         probs = predictor(torch.zeros(1, predictor.num_samples))
     except UserError as error:
         assert str(path) in str(error)

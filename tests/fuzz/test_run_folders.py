@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from overlapped_words.errors import UserError
-from overlapped_words.inference.checkpoints import find_checkpoints
-from overlapped_words.inference.stacking import find_stacking_weights
+from overlapped_words.inference.checkpoints import find_checkpoints, find_stacking_weights
 from overlapped_words.report import report, status
 from overlapped_words.runs.folder import RunFolder
 from overlapped_words.runs.members import find_members

@@ -1,0 +1,104 @@
+"""The body of export.py: one ONNX file, a web page that runs it in the browser, or one safetensors file."""
+
+import hashlib
+import shlex
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING
+
+from overlapped_words.errors import SettingError
+from overlapped_words.inference.checkpoints import find_checkpoints
+from overlapped_words.messages import count, printable
+
+if TYPE_CHECKING:
+    from overlapped_words.settings.export import Export
+
+
+def export(cfg: "Export") -> Path:
+    """Export checkpoints in the format `cfg.format`. Return the path of the file or folder.
+
+    Raises:
+        UserError: a setting or a file that cannot be used, or probabilities that differ; nothing is written.
+    """
+    output = output_path(Path(cfg.path), cfg.output, cfg.format)
+    exporters = {"onnx": export_onnx, "web": export_web, "safetensors": export_safetensors}
+    exporters[cfg.format](cfg, output)
+    return output
+
+
+def export_onnx(cfg: "Export", output: Path) -> dict[str, str]:
+    """Write one ONNX file, if its probabilities match PyTorch's. Return its metadata."""
+    check_packages(cfg.format)
+
+    # These import torch, which takes seconds, and the packages that were checked.
+    from overlapped_words.export.onnx_export import metadata, to_onnx, write_checked
+    from overlapped_words.export.probes import probe_waveforms
+    from overlapped_words.inference.predictor import load_predictor
+
+    checkpoints = find_checkpoints(Path(cfg.path))
+    predictor = load_predictor(checkpoints)
+    print(f"Exporting {predictor.summary}; an ensemble takes minutes", flush=True)
+    waveforms = probe_waveforms(predictor.sample_rate, predictor.num_samples, Path(cfg.cache_dir))
+    about = metadata(predictor, checkpoints)
+    program = to_onnx(predictor, about)
+    output.parent.mkdir(exist_ok=True)
+    difference = write_checked(program, output, predictor, waveforms)
+    words = count(len(predictor.class_names), "word")
+    print(f"{printable(str(output))}: {predictor.summary}, {words}, {output.stat().st_size / 1e6:.1f} MB")
+    print(f"Largest difference in probability from PyTorch on {len(waveforms)} waveforms: {difference:.1e}")
+    return about
+
+
+def export_web(cfg: "Export", output: Path) -> None:
+    """Write a folder with a page, the ONNX file, and onnxruntime for browsers."""
+    from overlapped_words.export.onnxruntime_web import runtime_files
+    from overlapped_words.export.web_page import write_page
+
+    runtime = runtime_files(Path(cfg.cache_dir))  # first, because the export takes minutes
+    about = export_onnx(cfg, output / "model.onnx")
+    write_page(output, about, runtime)
+    print(f"Web page: {shlex.join(['python', '-m', 'http.server', '--bind', '127.0.0.1', '--directory', str(output)])}")
+
+
+def export_safetensors(cfg: "Export", output: Path) -> None:
+    """Write weights and settings to one file that contains no pickle."""
+    from overlapped_words.inference.safetensors_file import read_trained, write_networks
+
+    trained = read_trained(find_checkpoints(Path(cfg.path)))
+    write_networks(output, trained, cfg.half)
+    content = output.read_bytes()
+    members, words = count(len(trained.members), "member"), count(len(trained.members[0].class_names), "word")
+    print(f"{printable(str(output))}: {members}, {words}, {len(content) / 1e6:.1f} MB")
+    print(f"SHA-256 {hashlib.sha256(content).hexdigest()}")
+
+
+def check_packages(format: str) -> None:
+    """Raise a SettingError if the packages of the export are not installed."""
+    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
+    if missing:
+        raise SettingError(f"format={format} needs {', '.join(missing)}; pip install -e '.[onnx]'")
+
+
+def output_path(trained: Path, output: str | None, format: str) -> Path:
+    """The file or folder to write, by default in the folder `trained` or next to the checkpoint `trained`.
+
+    Raises:
+        SettingError: it cannot be written. An export takes minutes, so this is checked first.
+    """
+    if format == "web":
+        path = Path(output or (trained / "web" if trained.is_dir() else trained.with_name(f"{trained.stem}_web")))
+        if path.exists() and not path.is_dir():
+            raise SettingError(f"output is {path}, a file; give the name of a folder")
+    else:
+        suffix = f".{format}"
+        path = Path(output or (trained / f"model{suffix}" if trained.is_dir() else trained.with_suffix(suffix)))
+        if path.suffix != suffix or (path.exists() and not path.is_file()):
+            raise SettingError(f"output is {path}; give the name of a file that ends in {suffix}")
+        if path.exists() and path.samefile(trained):
+            raise SettingError(f"output is {path}, the file to export; give another output=FILE")
+    try:
+        TemporaryFile(dir=path if path.is_dir() else path.parent).close()
+    except OSError as error:
+        raise SettingError(f"{path}: cannot be written ({error.strerror}); create its folder, or set output") from error
+    return path
