@@ -8,6 +8,7 @@ Needs onnxruntime, numpy and soundfile; neither PyTorch nor this project. Record
 import json
 import os
 import sys
+from io import TextIOWrapper
 
 import numpy as np
 import onnxruntime
@@ -36,6 +37,7 @@ second = round(length * recorded_rate / rate)
 if len(clip) > second:  # take the loudest second
     energy = np.concatenate([[0], np.cumsum(clip.astype(np.float64) ** 2)])
     start = np.argmax(energy[second:] - energy[:-second])
+    print(f"only the loudest second of {len(clip) / recorded_rate:,.0f} s is used")
     clip = clip[start : start + second]
 
 if recorded_rate != rate:  # interpolate with a windowed sinc
@@ -51,6 +53,21 @@ missing = length - len(clip)
 clip = np.pad(clip, (missing // 2, missing - missing // 2))  # center a shorter recording
 clip = np.round(clip * 32768) / 32768  # 16 bits, as in training
 
-(probs,) = session.run(["probs"], {"waveforms": clip[None].astype(np.float32)})
-for i in (-probs[0]).argsort()[:5]:
-    print(f"{words[i]}  {probs[0, i]:.1%}")
+names = [output.name for output in session.get_outputs()]
+outputs = dict(zip(names, session.run(names, {"waveforms": clip[None].astype(np.float32)}), strict=True))
+shares = outputs["probs"][0]
+order = (-shares).argsort()
+
+if isinstance(sys.stdout, TextIOWrapper):
+    sys.stdout.reconfigure(errors="backslashreplace")  # for a console that cannot encode a word
+if "k" in metadata:  # the model predicts the set of words, of k[0] to k[1] words
+    number, share = json.loads(metadata["k"])[0], 1.0
+    if "num_words" in outputs:
+        best = outputs["num_words"][0].argmax()
+        number, share = number + best, outputs["num_words"][0, best]
+    likely = ", ".join(words[i] for i in order[:number]) or "none of the words"
+    print(f"most likely: {likely} ({share:.1%} for {number} words)")
+    if not number:
+        print("if there are any, their shares:")
+for i in order[:5]:
+    print(f"{words[i]}  {shares[i]:.1%}")

@@ -5,6 +5,7 @@ python examples/words.py clip.wav outputs/demo    # with a trained run
 """
 
 import sys
+from io import TextIOWrapper
 
 from overlapped_words import UserError, load
 
@@ -18,5 +19,7 @@ try:
     shares = model(recording)
 except UserError as error:
     sys.exit(str(error))
+if isinstance(sys.stdout, TextIOWrapper):
+    sys.stdout.reconfigure(errors="backslashreplace")  # for a console that cannot encode a word
 print(", ".join(sets["words"]) or "none of the words", f"({sets['probability']:.1%})")
 print(shares.nlargest(5).to_string(float_format="{:.1%}".format))

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from io import TextIOWrapper
 from typing import Any
 
 import hydra
@@ -30,6 +31,9 @@ def run(main: Callable[[Any], Any], schema: Any) -> None:
         main: takes the settings; what it returns is what a sweeper minimizes.
         schema: the dataclass of the settings, named after the script.
     """
+    for stream in (sys.stdout, sys.stderr):  # a console that cannot encode a word shows its escape
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.argv[1:] = as_overrides(sys.argv[1:], schema)
     debug = bool(os.environ.get("HYDRA_FULL_ERROR"))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises errors as they are; its own report shortens the traceback

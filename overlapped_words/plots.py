@@ -1,17 +1,26 @@
 """Draw features, predictions next to targets, and timelines."""
 
+import logging
+import warnings
 from collections.abc import Iterable, Sequence
+from functools import cache
 from io import BytesIO
 
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, findSystemFonts, fontManager, get_font
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 from torch import Tensor
 
 from overlapped_words.messages import printable
+
+log = logging.getLogger(__name__)
+_warn_once = cache(log.warning)
+warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from")  # Matplotlib's, one for each glyph
 
 COLORS = "magma"
 STEPS = (15, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds between the ticks of a long recording
@@ -87,7 +96,27 @@ def draw_timeline(timeline: pd.DataFrame, num_words: int = 12, width: float = 10
 def _name_rows(axis: Axes, words: Iterable[str]) -> None:
     """Label the y axis with words; by default `$` would start a formula."""
     labels = [printable(word) for word in words]
-    axis.set_yticks(range(len(labels)), labels, parse_math=False)
+    families = font_families(frozenset("".join(labels)))
+    axis.set_yticks(range(len(labels)), labels, parse_math=False, fontfamily=families)
+
+
+@cache
+def font_families(characters: frozenset[str]) -> list[str]:
+    """Matplotlib's font family and, for characters that it lacks, installed ones; warns once if none has them."""
+    families = list(rcParams["font.family"])
+    missing = {ord(character) for character in characters} - get_font(findfont(FontProperties())).get_charmap().keys()
+    if missing:  # Matplotlib's list of fonts may be older than the fonts
+        for path in set(findSystemFonts()) - {font.fname for font in fontManager.ttflist}:
+            fontManager.addfont(path)
+    for font in fontManager.ttflist:
+        # The last resort has a box for every character.
+        if missing and font.style == "normal" and not font.name.startswith("Last Resort"):
+            found = missing & get_font(font.fname).get_charmap().keys()
+            families += [font.name] if found else []
+            missing -= found
+    if missing:
+        _warn_once("no installed font has all characters of the words; install one, such as Noto Sans CJK")
+    return families
 
 
 def _mark_time(axis: Axes, duration: float, most: int) -> None:

@@ -1,11 +1,14 @@
 """Plots of timelines, features and predictions."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from PIL import Image
 
+from overlapped_words import plots
 from overlapped_words.plots import as_png, draw_features, draw_predictions, draw_timeline
 
 
@@ -75,3 +78,21 @@ def test_words_are_not_read_as_formulas(word):
         labels = figure.axes[0].get_yticklabels()
         assert {label.get_text() for label in labels} == {word, r"one\ntwo\x07"}
         assert not any(label.get_parse_math() for label in labels)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_labels_use_installed_fonts_and_warn_once_without_one(monkeypatch, caplog, installed):
+    word = "\u2900"  # not in Matplotlib's own font, but in one that comes with it
+    plots.font_families.cache_clear()
+    plots._warn_once.cache_clear()
+    if not installed:
+        monkeypatch.setattr(plots.fontManager, "ttflist", [])
+        monkeypatch.setattr(plots, "findSystemFonts", list)
+    with warnings.catch_warnings(record=True) as caught:
+        for words in ([word], [word, "a"]):
+            figure = draw_predictions(torch.rand(1, len(words)), torch.rand(1, len(words)), words)
+            as_png(figure)
+    families = figure.axes[0].get_yticklabels()[0].get_fontfamily()
+    assert (len(families) > 1) == installed
+    assert len([record for record in caplog.records if "no installed font" in record.message]) == (not installed)
+    assert not installed or not [warning for warning in caught if "missing from" in str(warning.message)]

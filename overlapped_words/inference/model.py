@@ -37,13 +37,13 @@ from overlapped_words.inference.checkpoints import find_checkpoints
 from overlapped_words.inference.prediction import Prediction
 from overlapped_words.inference.predictor import BATCH_SIZE, Predictor, load_predictor
 from overlapped_words.inference.windows import check_hop, cut_windows
-from overlapped_words.messages import count, duration, first_names, grouped, printable
+from overlapped_words.messages import count, first_names, grouped, printable
 from overlapped_words.pretrained import PRETRAINED
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LOUDEST = "%s: only the loudest second is used; add hop=0.25 for a timeline of all of it"
+LOUDEST = "only the loudest second of %s is used; add hop=0.25 for a timeline of all of it"
 LONG = 2  # seconds; a longer recording is not a single clip
 
 
@@ -228,7 +228,7 @@ class Model:
         header = read_header(path) or Header(0, self.sample_rate)
         warn_if_narrowband(str(path), band_power(clip, self.sample_rate), header.sample_rate, self.sample_rate)
         if header.seconds > LONG:
-            log.warning(LOUDEST, f"{printable(str(path))} ({duration(header.seconds)})")
+            log.warning(LOUDEST, f"{header.seconds:,.0f} s ({printable(str(path))})")
 
     def _blocks(self, waveform: AudioInput, sample_rate: int | None) -> Iterator[np.ndarray]:
         """One recording or waveform -> its blocks `(T,)`, float32, mono, at the model's sample rate, in order."""
