@@ -66,7 +66,7 @@ if "k" in metadata:  # the model predicts the set of words, of k[0] to k[1] word
         best = outputs["num_words"][0].argmax()
         number, share = number + best, outputs["num_words"][0, best]
     likely = ", ".join(words[i] for i in order[:number]) or "none of the words"
-    print(f"most likely: {likely} ({share:.1%} for {number} words)")
+    print(f"most likely: {likely} ({number} of the words: {share:.1%})")
     if not number:
         print("if there are any, their shares:")
 for i in order[:5]:

@@ -19,7 +19,7 @@ from overlapped_words.inference.safetensors_file import read_trained, write_netw
 from tests.helpers.fake_members import WORDS
 from tests.helpers.networks import write_network
 
-DAMAGED = "a damaged file, or not a checkpoint that train.py wrote; give another"
+DAMAGED = "not a checkpoint of train.py, or a damaged one; give another"
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_weights_that_are_not_finite_are_an_error(checkpoint, tmp_path, value):
     content = torch.load(checkpoint, weights_only=True)
     content["state_dict"]["network.stem.weight"][0, 0, 0, 0] = value
     torch.save(content, tmp_path / "a.ckpt")
-    expected = "its weights are not all finite numbers (network.stem.weight); give a checkpoint that train.py wrote"
+    expected = "its weights are not all finite numbers (network.stem.weight); give a checkpoint of train.py"
     assert reason(tmp_path / "a.ckpt") == expected
 
 
@@ -148,7 +148,7 @@ def with_settings(**changes: Any) -> Callable[[Path, dict], None]:
     return lambda path, member: rewrite(path, [{**member, **changes}])
 
 
-NOT_SAFETENSORS = "a damaged file, or not a safetensors file that export.py wrote"
+NOT_SAFETENSORS = "not a safetensors file of export.py, or a damaged one; give another"
 DAMAGE: dict[str, tuple[Callable[[Path, dict], Any], str]] = {
     "truncated": (lambda path, member: path.write_bytes(path.read_bytes()[:-100]), NOT_SAFETENSORS),
     "other content": (lambda path, member: path.write_bytes(b"no weights"), NOT_SAFETENSORS),

@@ -1,7 +1,10 @@
 """The example that runs an ONNX file without this project: it prepares recordings as predict.py does."""
 
+import json
 import runpy
 import sys
+from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import onnxruntime
@@ -14,19 +17,25 @@ from tests.helpers.scripts import ROOT
 
 
 class Session:
-    """A session of onnxruntime that records its input."""
+    """A session of onnxruntime that records its input and returns `outputs`."""
 
+    outputs: ClassVar = {"probs": [1.0]}
+    metadata: ClassVar = {"words": ["a"]}
     waveform: np.ndarray
 
     def __init__(self, *_: object, **__: object) -> None:
-        self.custom_metadata_map = {"words": '["a"]', "sample_rate": "16000", "num_samples": "16000"}
+        metadata = {"sample_rate": 16_000, "num_samples": 16_000, **Session.metadata}
+        self.custom_metadata_map = {name: json.dumps(value) for name, value in metadata.items()}
 
     def get_modelmeta(self) -> "Session":
         return self
 
-    def run(self, _: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+    def get_outputs(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(name=name) for name in Session.outputs]
+
+    def run(self, names: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
         (Session.waveform,) = inputs["waveforms"]
-        return [np.ones((1, 1), np.float32)]
+        return [np.array([Session.outputs[name]], np.float32) for name in names]
 
 
 def run_example(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
@@ -46,7 +55,32 @@ def test_the_example_prepares_recordings_as_predict_does(tmp_path, monkeypatch, 
     expected = fit_length(read_recording(path), 16_000)
     assert Session.waveform.dtype == np.float32 and Session.waveform.shape == (16_000,)
     np.testing.assert_allclose(Session.waveform[20:-20], expected[20:-20], atol=2e-3)
-    assert capsys.readouterr().out == "a  100.0%\n"
+    long = "only the loudest second of 3 s is used\n" if seconds == 3 else ""
+    assert capsys.readouterr().out == f"{long}a  100.0%\n"
+
+
+@pytest.mark.parametrize(
+    ("k", "num_words", "expected"),
+    [
+        (
+            [0, 2],
+            [0.92, 0.05, 0.03],
+            ["most likely: none of the words (0 of the words: 92.0%)", "if there are any"],
+        ),
+        ([0, 2], [0.1, 0.2, 0.7], ["most likely: six, two (2 of the words: 70.0%)"]),
+        ([1, 2], [0.6, 0.4], ["most likely: six (1 of the words: 60.0%)"]),
+        ([2, 2], None, ["most likely: six, two (2 of the words: 100.0%)"]),
+    ],
+)
+def test_the_example_prints_the_most_likely_set(tmp_path, monkeypatch, capsys, k, num_words, expected) -> None:
+    monkeypatch.setattr(Session, "metadata", {"words": ["one", "two", "six"], "k": k})
+    outputs = {"probs": [0.1, 0.3, 0.6]} | ({"num_words": num_words} if num_words else {})
+    monkeypatch.setattr(Session, "outputs", outputs)
+    soundfile.write(tmp_path / "clip.wav", tone(900), 16_000)
+    run_example(monkeypatch, "model.onnx", tmp_path / "clip.wav")
+    *first, _, _, _ = lines = capsys.readouterr().out.splitlines()
+    assert len(first) == len(expected) and all(map(str.startswith, first, expected))
+    assert lines[-3:] == ["six  60.0%", "two  30.0%", "one  10.0%"]
 
 
 @pytest.mark.parametrize(

@@ -34,10 +34,6 @@ WORDS = ["no", "on", "영"]
 DEFAULTS = {"run_dir": None, "ckpt_path": None, "format": "onnx", "output": None, "half": False, "cache_dir": "nix"}
 
 
-def load(sweep: Path) -> Predictor:
-    return load_predictor(find_checkpoints(sweep))
-
-
 def write_members(sweep: Path) -> Path:
     """Two members as train.py writes them, with weights that give different probabilities per clip."""
     features = {**FRONT_END, "sample_rate": 16_000, "win_lengths": [500]}
@@ -119,13 +115,11 @@ def test_the_number_of_words_is_a_second_output(tmp_path: Path) -> None:
     np.testing.assert_allclose(num_words, expected, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("wrong", ["other weights", "not a number"])
-def test_a_file_with_different_probabilities_is_not_written(sweep: Path, tmp_path: Path, wrong: str) -> None:
+def test_a_file_with_different_probabilities_is_not_written(sweep: Path, tmp_path: Path) -> None:
     changed, output = predictor(sweep), tmp_path / "words.onnx"
     output.write_text("older")
-    bias = changed.networks[0].dense[-1].bias
-    bias.data[0] = float("nan") if wrong == "not a number" else bias[0] + 0.1
-    with pytest.raises(UserError, match=r"words.onnx: not written, .* differ from PyTorch's by (\d\.\de-0[12]|nan)"):
+    changed.networks[0].dense[-1].bias.data[0] += 0.1
+    with pytest.raises(UserError, match=r"words.onnx: not written, .* differ from PyTorch's by \d\.\de-0[12]"):
         write_checked(SavedProgram(sweep / "model.onnx"), output, changed, probe_waveforms(16_000, 16_000, tmp_path))
     assert output.read_text() == "older" and list(tmp_path.iterdir()) == [output]
 
@@ -171,6 +165,8 @@ def test_the_example_runs_without_this_project(sweep: Path, tmp_path: Path) -> N
         ({"run_dir": "sweep", "format": "web"}, "onnxruntime-web cannot be downloaded .offline.; download https://"),
         ({"run_dir": "sweep", "output": "broken.ckpt"}, "output is broken.ckpt; .* ends in .onnx"),
         ({"run_dir": "sweep", "output": "empty.onnx"}, "output is empty.onnx; .* ends in .onnx"),
+        ({"run_dir": "sweep", "output": "pipe.onnx"}, "output is pipe.onnx; .* ends in .onnx"),
+        ({"format": "safetensors", "half": True}, "words.safetensors, the file to export; give another output=FILE"),
         ({"run_dir": "sweep", "output": "nix/words.onnx"}, "nix/words.onnx: cannot be written .*; create its folder"),
     ],
 )
@@ -182,6 +178,7 @@ def test_invalid_settings_are_errors_before_the_export(
     (tmp_path / "broken.ckpt").write_text("no checkpoint")
     for name in ("empty", "empty.onnx"):
         (tmp_path / name).mkdir()
+    os.mkfifo("pipe.onnx")
     before = sorted(tmp_path.rglob("*"))
     monkeypatch.setattr(onnx_export, "to_onnx", lambda *_: pytest.fail("exported"))
     monkeypatch.setattr(onnxruntime_web, "urlopen", Mock(side_effect=URLError("offline")))
@@ -191,7 +188,7 @@ def test_invalid_settings_are_errors_before_the_export(
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("export.find_spec", lambda name: None if name == "onnxscript" else name)
+    monkeypatch.setattr("overlapped_words.export.export.find_spec", lambda name: None if name == "onnxscript" else name)
     with pytest.raises(ValueError, match=r"needs onnxscript; pip install -e '\.\[onnx\]'"):
         export(check(Export, OmegaConf.create({**DEFAULTS, "run_dir": "."})))
 

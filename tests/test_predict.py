@@ -1,5 +1,6 @@
 """What predict.py writes and prints; test_cli.py has more of its runs, test_shards.py its shards."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -12,7 +13,6 @@ import pytest
 import soundfile
 
 from overlapped_words import load
-from overlapped_words.ensembling.ensemble_file import StackingWeights
 from overlapped_words.errors import DataError, UserError
 from overlapped_words.inference.predictions import predict
 from tests.helpers.composed import settings_of
@@ -64,19 +64,6 @@ def test_shards_give_the_same_timelines(home, table):
     assert (home / "parts.csv").read_bytes() == (home / "table.csv").read_bytes()
 
 
-def test_shards_of_a_stacked_ensemble_give_its_table_and_are_not_reused_without_stacking(home, tmp_path, monkeypatch):
-    stacking = StackingWeights({"avg_seed0": 0.5}, dict.fromkeys(WORDS, 0.0), floor=1e-10, val_kl=0.1, mean_kl=0.2)
-    options = [f"input={home / 'talks'}", "batch_size=1"]
-    shards = [*options, f"output={tmp_path / 'parts.csv'}", "shards=2"]
-    for weights in (stacking, None):
-        for module in ("safetensors_file", "shards"):
-            monkeypatch.setattr(f"inference.{module}.find_stacking_weights", lambda _, weights=weights: weights)
-        run_predict(home, *options, f"output={tmp_path / 'whole.csv'}", "overwrite=true")
-        for shard in (0, 1):
-            run_predict(home, *shards, f"shard={shard}", "overwrite=true")
-        assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
-
-
 def test_one_recording_gives_a_table_and_a_plot_in_the_working_folder(home, tmp_path):
     arguments = [f"run_dir={home / 'sweep'}", f"input={home / 'talks' / 'long.flac'}", "hop=0.25", "plot=true"]
     printed = run("predict.py", *arguments, cwd=tmp_path)
@@ -94,6 +81,8 @@ def test_one_recording_gives_a_table_and_a_plot_in_the_working_folder(home, tmp_
         (["hop=0.5", "plot=true", "shards=2"], "plot is true; add hop=0.25 or the like, and leave out shards"),
         (["hop=0.5", "plot=a.png"], "plot is 'a.png'; give true or false"),
         (["hop=0.5", "output=nix/probs.csv"], "nix/probs.csv: folder nix not found; create it"),
+        (["output=probs.parquet"], "output is probs.parquet; the table is CSV: give a name that ends in .csv"),
+        (["output=/dev/null", "overwrite=true"], "/dev/null: a folder or a device, not a file; give another output"),
     ],
 )
 def test_invalid_settings_of_timelines_are_errors(home, tmp_path, monkeypatch, overrides, message):
@@ -166,19 +155,10 @@ def test_unreadable_recordings_are_skipped_with_skip_unreadable(home, mixed, tmp
     run_predict(home, f"input={home / 'talks'}", f"output={tmp_path / 'expected.csv'}", *hop)
     table, expected = (pd.read_csv(tmp_path / name, index_col=0) for name in ("probs.csv", "expected.csv"))
     pd.testing.assert_frame_equal(table, expected)
-    skipped = [record.getMessage() for record in caplog.records]
+    skipped = [message for message in caplog.messages if "loudest" not in message]
     assert skipped[0] == "2 recordings skipped:"
     assert skipped[1] == f"  {mixed / 'bad.wav'}: a web page (HTML), not a recording; replace it with the recording"
     assert skipped[2].startswith(f"  {mixed / 'worse.flac'}: cannot be read as audio")
-
-
-def test_shards_skip_unreadable_recordings_too_and_do_not_reuse_such_parts_without_the_setting(home, mixed, tmp_path):
-    options = [f"input={mixed}", f"output={tmp_path / 'probs.csv'}", "shards=4", "batch_size=1"]
-    for shard in range(4):
-        run_predict(home, *options, f"shard={shard}", "skip_unreadable=true")
-    assert list(pd.read_csv(tmp_path / "probs.csv").id) == ["long", "short"]
-    with pytest.raises(DataError, match=r"bad\.wav"):
-        run_predict(home, *options, "shard=0", "overwrite=true")
 
 
 def test_nothing_is_written_if_no_recording_can_be_read(home, mixed, tmp_path):
@@ -190,14 +170,37 @@ def test_nothing_is_written_if_no_recording_can_be_read(home, mixed, tmp_path):
 
 
 @pytest.mark.parametrize("hop", [[], ["hop=0.5"]])
-def test_telephone_audio_gets_a_warning(home, tmp_path, caplog, hop):
+def test_telephone_and_long_recordings_get_one_warning_each(home, tmp_path, caplog, hop):
     folder = shutil.copytree(home / "talks", tmp_path / "calls")
     for name in ("a", "b"):
         soundfile.write(folder / f"{name}.wav", speech(3, 2, 8_000), 8_000, subtype="ULAW")
     run_predict(home, f"input={folder}", f"output={tmp_path / 'probs.csv'}", *hop)
-    (message,) = [record.getMessage() for record in caplog.records]
-    assert message.startswith(f"{folder / 'a.wav'}, {folder / 'b.wav'}: narrowband audio")
-    assert "the model was trained on wideband audio" in message
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages[0].startswith(f"{folder / 'a.wav'}, {folder / 'b.wav'}: narrowband audio")
+    assert "the model was trained on wideband audio" in messages[0]
+    long = f"only the loudest second of 3 s ({folder / 'long.flac'}) is used; add hop=0.25 for a timeline of all of it"
+    assert messages[1:] == ([] if hop else [long])
+
+
+def test_a_plot_does_not_replace_a_pipe(home, tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    options = [f"input={home / 'talks' / 'long.flac'}", f"output={tmp_path / 'a.csv'}", "hop=1", "plot=true"]
+    with pytest.raises(UserError, match=r"a\.png: a folder or a device, not a file"):
+        run_predict(home, *options, "overwrite=true")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"] and (tmp_path / "a.png").is_fifo()
+
+
+def test_a_console_that_cannot_encode_a_word_shows_its_escape(home):
+    command = [
+        sys.executable,
+        ROOT / "predict.py",
+        f"run_dir={home / 'sweep'}",
+        f"input={home / 'talks' / 'short.wav'}",
+    ]
+    environment = {**ENVIRONMENT, "PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="cp1252")
+    assert done.returncode == 0, done.stderr
+    assert r"\ud558\ub098  " in done.stdout and done.stderr == ""
 
 
 def test_control_characters_in_words_and_names_are_escaped(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""Predict a table in shards, from the command line, and cut it into blocks."""
+"""Predict a table in shards, which may run at the same time, be killed, and repeated."""
 
 import re
 import shutil
@@ -10,194 +10,186 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+import soundfile
 
-from overlapped_words.errors import SettingError
-from overlapped_words.inference.inputs import Inputs
-from overlapped_words.inference.shards import cut, merge, part_paths
+from overlapped_words.ensembling.ensemble_file import StackingWeights
+from overlapped_words.errors import DataError, SettingError
+from overlapped_words.inference.predictions import predict
+from overlapped_words.inference.shards import cut
 from overlapped_words.runs.files import write_text
 from tests.helpers.composed import settings_of
+from tests.helpers.fake_members import WORDS
+from tests.helpers.fake_recordings import RATE, speech
+from tests.helpers.networks import write_network
 from tests.helpers.scripts import ENVIRONMENT, ROOT, run
-from tests.helpers.small_runs import TINY, data, write_data
 
 NUM_CLIPS = 7
-ENOUGH = [
-    "model.width=8",
-    "optimizer.lr=0.03",
-    "trainer.max_epochs=8",
-]  # enough for different probabilities per recording
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a trained member, test recordings and their predictions in whole.csv."""
+    """A folder with a member, recordings and their predictions in whole.csv."""
     home = tmp_path_factory.mktemp("home")
-    write_data(home / "Data", num_test=NUM_CLIPS)
-    run("train.py", *TINY, *data(home), *ENOUGH, cwd=home)
-    run("predict.py", *settings(home, home / "Data" / "test"), "output=whole.csv", cwd=home)
+    write_network(home / "sweep", "avg", 0)
+    (home / "clips").mkdir()
+    for i in range(NUM_CLIPS):
+        soundfile.write(home / "clips" / f"{i}.flac", speech(i), RATE)
+    run_predict(home, home / "clips", home / "whole.csv")
     return home
 
 
 @pytest.fixture
 def clips(home: Path, tmp_path: Path) -> Path:
     """A copy of the recordings that a test may change."""
-    return shutil.copytree(home / "Data" / "test", tmp_path / "clips")
+    return shutil.copytree(home / "clips", tmp_path / "clips")
 
 
 def settings(home: Path, clips: Path) -> list[str]:
-    return [f"run_dir={home / 'outputs' / 'smoke'}", f"input={clips}", "batch_size=2"]
+    return [f"run_dir={home / 'sweep'}", f"input={clips}", "device=cpu", "batch_size=2"]
 
 
-def sharded(home: Path, clips: Path, shards: int = 3) -> list[str]:
-    """The arguments of a multirun of shards. Of three shards, the second predicts the third batch."""
-    return ["-m", f"shards={shards}", f"shard=range({shards})", *settings(home, clips), "output=probs.csv"]
+def run_predict(home: Path, clips: Path, output: Path, *overrides: str) -> None:
+    """predict.py in this process."""
+    predict(settings_of("predict", *settings(home, clips), f"output={output}", *overrides))
 
 
-def parts_in(folder: Path) -> dict[str, int]:
+def run_shards(home: Path, clips: Path, output: Path, *overrides: str, shards: int = 3) -> None:
+    """All shards, one after another. Of three, the second predicts the third batch, of two recordings."""
+    for shard in range(shards):
+        run_predict(home, clips, output, f"shards={shards}", f"shard={shard}", *overrides)
+
+
+def parts_of(output: Path) -> dict[str, int]:
     """The parts and their modification times, in the order of their shards."""
+    folder = Path(f"{output}.shards")
     return {path.name: path.stat().st_mtime_ns for path in sorted(folder.glob("part-*.csv"))}
 
 
 @pytest.mark.parametrize("shards", [3, 9])
-def test_shards_give_the_table_of_one_process(home: Path, tmp_path: Path, shards: int) -> None:
-    clips = home / "Data" / "test"
+def test_a_multirun_of_shards_gives_the_table_of_one_process(home, tmp_path, shards):
     table = tmp_path / "확률, a=b.csv"
-    printed = run("predict.py", *sharded(home, clips, shards)[:-1], f"output={table}", cwd=tmp_path)
+    options = ["-m", f"shards={shards}", f"shard=range({shards})", *settings(home, home / "clips")]
+    printed = run("predict.py", *options, f"output={table}", cwd=tmp_path)
     assert table.read_bytes() == (home / "whole.csv").read_bytes()
-    assert (
-        f"shard 0 of {shards}, {4 if shards == 3 else 2} recordings: {shards - 1} of {shards} parts missing" in printed
-    )
+    first = "4 recordings" if shards == 3 else "2 recordings"
+    assert f"shard 0 of {shards}, {first}: {shards - 1} of {shards} parts missing" in printed
     assert printed.count(f"merged all parts into {table}") == 1
     folder = tmp_path / "확률, a=b.csv.shards"
-    assert set(tmp_path.iterdir()) == {table, folder}
-    assert {path.name for path in folder.iterdir()} == {*parts_in(folder), "multirun.yaml"}
-    assert len(parts_in(folder)) == shards
+    assert set(tmp_path.iterdir()) == {table, folder} and len(parts_of(table)) == shards
+    assert {path.name for path in folder.iterdir()} == {*parts_of(table), "multirun.yaml"}
 
 
-def test_only_a_missing_part_is_predicted_again(home: Path, tmp_path: Path) -> None:
-    clips = home / "Data" / "test"
-    run("predict.py", *sharded(home, clips), cwd=tmp_path)
-    folder = tmp_path / "probs.csv.shards"
-    before = parts_in(folder)
+def test_only_a_missing_part_is_predicted_again(home, tmp_path):
+    output = tmp_path / "probs.csv"
+    run_shards(home, home / "clips", output)
+    before = parts_of(output)
     deleted = list(before)[1]
-    (folder / deleted).unlink()
-    (tmp_path / "probs.csv").unlink()
-    printed = run("predict.py", *sharded(home, clips), cwd=tmp_path)
-    assert "shard 0 of 3, 4 recordings: 1 of 3 parts missing, the others are in " in printed
-    assert (tmp_path / "probs.csv").read_bytes() == (home / "whole.csv").read_bytes()
-    after = parts_in(folder)
-    assert [name for name in before if after[name] != before[name]] == [deleted]
+    (tmp_path / "probs.csv.shards" / deleted).unlink()
+    output.unlink()
+    run_shards(home, home / "clips", output)
+    assert output.read_bytes() == (home / "whole.csv").read_bytes()
+    assert [name for name, changed in parts_of(output).items() if before[name] != changed] == [deleted]
+    run_shards(home, home / "clips", output)  # a complete table is kept without overwrite=true
 
 
-def test_a_broken_recording_stops_only_its_shard(home: Path, clips: Path, tmp_path: Path) -> None:
-    broken = clips / "test_004.flac"
-    broken.write_text("no audio")
-    printed = run("predict.py", *sharded(home, clips), cwd=tmp_path, expect=1)
-    assert f"{broken}: cannot be read as audio" in printed and "Traceback" not in printed
-    assert "shard 2 of 3, 1 recording: 1 of 3 parts missing" in printed
-    assert not (tmp_path / "probs.csv").exists()
-    before = parts_in(tmp_path / "probs.csv.shards")
-    assert [name[:6] for name in before] == ["part-0", "part-2"]
-    shutil.copy(home / "Data" / "test" / broken.name, broken)
-    run("predict.py", *sharded(home, clips), cwd=tmp_path)
-    assert (tmp_path / "probs.csv").read_bytes() == (home / "whole.csv").read_bytes()
-    assert before.items() < parts_in(tmp_path / "probs.csv.shards").items()
+@pytest.mark.parametrize("content", ["no audio", None])
+def test_an_unreadable_recording_stops_only_its_shard(home, clips, tmp_path, content):
+    paths, output = sorted(clips.iterdir()), tmp_path / "probs.csv"
+    (clips / "list.txt").write_text("\n".join(path.name for path in paths))
+    paths[4].unlink()
+    if content:
+        paths[4].write_text(content)
+    listed = clips / "list.txt"
+    with pytest.raises(DataError, match=re.escape(str(paths[4]))):
+        run_predict(home, listed, output, "shards=3", "shard=1")
+    for shard in (0, 2):
+        run_predict(home, listed, output, "shards=3", f"shard={shard}")
+    before = parts_of(output)
+    assert [name[:6] for name in before] == ["part-0", "part-2"] and not output.exists()
+    shutil.copy(home / "clips" / paths[4].name, paths[4])
+    run_predict(home, listed, output, "shards=3", "shard=1")
+    assert before.items() < parts_of(output).items()
+    assert len(output.read_text().splitlines()) == NUM_CLIPS + 1
 
 
-def test_a_missing_recording_stops_only_its_shard(home: Path, clips: Path, tmp_path: Path) -> None:
-    names = [path.name for path in sorted(clips.iterdir())]
-    (clips / "list.txt").write_text("\n".join(names))
-    (clips / names[4]).unlink()
-    printed = run("predict.py", *sharded(home, clips / "list.txt"), cwd=tmp_path, expect=1)
-    assert f"{clips / names[4]}: no such file" in printed and "Traceback" not in printed
-    assert [name[:6] for name in parts_in(tmp_path / "probs.csv.shards")] == ["part-0", "part-2"]
+def test_shards_skip_unreadable_recordings_and_do_not_reuse_such_parts_without_the_setting(home, clips, tmp_path):
+    (clips / "3.flac").write_text("no audio")
+    output = tmp_path / "probs.csv"
+    run_shards(home, clips, output, "skip_unreadable=true")
+    assert [line.split(",")[0] for line in output.read_text().splitlines()[1:]] == list("012456")
+    with pytest.raises(DataError, match=r"3\.flac"):
+        run_predict(home, clips, output, "shards=3", "shard=0", "overwrite=true")
 
 
-def test_killed_shards_resume_with_the_same_result(home: Path, tmp_path: Path) -> None:
-    arguments = sharded(home, home / "Data" / "test", 4)
-    process = subprocess.Popen([sys.executable, str(ROOT / "predict.py"), *arguments], cwd=tmp_path, env=ENVIRONMENT)
-    folder = tmp_path / "probs.csv.shards"
-    while not list(folder.glob("part-0-*.csv")):
+def test_parts_of_other_stacking_weights_are_not_reused(home, tmp_path, monkeypatch):
+    stacking = StackingWeights({"avg_seed0": 0.5}, dict.fromkeys(WORDS, 0.0), floor=1e-10, val_kl=0.1, mean_kl=0.2)
+    tables = []
+    for weights in (stacking, None):
+        for module in ("safetensors_file", "shards"):
+            name = f"overlapped_words.inference.{module}.find_stacking_weights"
+            monkeypatch.setattr(name, lambda _, weights=weights: weights)
+        run_predict(home, home / "clips", tmp_path / "whole.csv", "overwrite=true")
+        run_shards(home, home / "clips", tmp_path / "parts.csv", "overwrite=true")
+        assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+        tables.append((tmp_path / "parts.csv").read_bytes())
+    assert tables[0] != tables[1]
+
+
+def test_killed_shards_resume_with_the_same_result(home, tmp_path):
+    output = tmp_path / "probs.csv"
+    options = ["-m", "shards=4", "shard=range(4)", *settings(home, home / "clips"), f"output={output}"]
+    process = subprocess.Popen([sys.executable, str(ROOT / "predict.py"), *options], cwd=tmp_path, env=ENVIRONMENT)
+    while not any(name.startswith("part-0") for name in parts_of(output)):
         assert process.poll() is None
         time.sleep(0.01)
     process.kill()
     process.wait()
-    before = parts_in(folder)
-    assert len(before) < 4 and not (tmp_path / "probs.csv").exists()
-    run("predict.py", *arguments, cwd=tmp_path)
-    assert (tmp_path / "probs.csv").read_bytes() == (home / "whole.csv").read_bytes()
-    assert before.items() < parts_in(folder).items()
+    before = parts_of(output)
+    assert len(before) < 4 and not output.exists()
+    run_shards(home, home / "clips", output, shards=4)
+    assert output.read_bytes() == (home / "whole.csv").read_bytes() and before.items() < parts_of(output).items()
 
 
-def test_a_part_of_another_recording_is_not_merged(home: Path, clips: Path, tmp_path: Path) -> None:
-    run("predict.py", *sharded(home, clips), cwd=tmp_path)
-    folder = tmp_path / "probs.csv.shards"
-    before = parts_in(folder)
-    shutil.copyfile(clips / "test_000.flac", clips / "test_004.flac")
-    one = ["shards=3", "shard=0", *settings(home, clips), "output=probs.csv"]
-    assert "probs.csv exists; give another output=FILE" in run("predict.py", *one, cwd=tmp_path, expect=1)
-    assert "1 of 3 parts missing" in run("predict.py", *one, "overwrite=true", cwd=tmp_path)
-    assert (tmp_path / "probs.csv").read_bytes() == (home / "whole.csv").read_bytes()
-    run("predict.py", *one, "shard=1", "overwrite=true", cwd=tmp_path)
-    run("predict.py", *settings(home, clips), "output=whole.csv", cwd=tmp_path)
-    assert (tmp_path / "probs.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
-    assert (tmp_path / "whole.csv").read_bytes() != (home / "whole.csv").read_bytes()
-    after = parts_in(folder)
+def test_a_part_of_another_recording_is_not_merged(home, clips, tmp_path):
+    output = tmp_path / "probs.csv"
+    run_shards(home, clips, output)
+    before, table = parts_of(output), output.read_bytes()
+    shutil.copyfile(clips / "0.flac", clips / "4.flac")
+    with pytest.raises(SettingError, match=r"probs\.csv exists; give another output=FILE"):
+        run_predict(home, clips, output, "shards=3", "shard=0")
+    run_predict(home, clips, output, "shards=3", "shard=0", "overwrite=true")
+    assert output.read_bytes() == table  # another part is missing
+    run_predict(home, clips, output, "shards=3", "shard=1", "overwrite=true")
+    run_predict(home, clips, tmp_path / "whole.csv")
+    assert output.read_bytes() == (tmp_path / "whole.csv").read_bytes() != table
+    after = parts_of(output)
     assert len(after) == 3 and list(before)[1] not in after  # the outdated part is deleted, the others are kept
     assert len(before.items() & after.items()) == 2
 
 
-def test_a_complete_table_is_kept_and_a_different_one_is_not_overwritten(tmp_path: Path) -> None:
-    parts = [tmp_path / "part-0.csv", tmp_path / "part-1.csv"]
-    for part in parts:
-        part.write_text(f"{part.stem},1\n")
-    assert merge(parts, tmp_path / "probs.csv", overwrite=False) == 0
-    assert merge(parts, tmp_path / "probs.csv", overwrite=False) == 0  # a shard started twice
-    parts[1].write_text("another,1\n")
-    with pytest.raises(SettingError, match=r"probs\.csv exists"):
-        merge(parts, tmp_path / "probs.csv", overwrite=False)
-    assert (tmp_path / "probs.csv").read_text() == "part-0,1\npart-1,1\n"
-    merge(parts, tmp_path / "probs.csv", overwrite=True)
-    assert (tmp_path / "probs.csv").read_text() == "part-0,1\nanother,1\n"
-
-
 @pytest.mark.parametrize(
-    ("shard", "shards", "message"),
+    ("overrides", "message"),
     [
-        (0, 0, "shards is 0; give a whole number from 1 to 1000000"),
-        (0, 2.5, "shards is 2.5; give a whole number from 1 to 1000000"),
-        (3, 3, "shard is 3, outside of 3 shards; give one from 0 to 2"),
-        (-1, 3, "shard is -1; give a whole number from 0 on"),
-        (1, 1, "shard is 1, outside of 1 shards; give one from 0 to 0"),
-        ("a", 3, "shard is 'a'; give a whole number from 0 on"),
+        (["shards=0"], "shards is 0; give a whole number from 1 to 1000000"),
+        (["shards=2.5"], "shards is 2.5; give a whole number from 1 to 1000000"),
+        (["shards=3", "shard=3"], "shard is 3, outside of 3 shards; give one from 0 to 2"),
+        (["shards=3", "shard=-1"], "shard is -1; give a whole number from 0 on"),
+        (["shards=3", "output=null"], "3 shards have no table to be merged into; give output=FILE"),
+        (["shards=3", "input={clips}/0.flac"], "0.flac: one recording cannot be split into 3 shards; leave out shards"),
+        (["shards=3", "output={clips}"], "clips: a folder or a device, not a file; give another output=FILE"),
+        (["shards=3", "output=/dev/null", "overwrite=true"], "/dev/null: a folder or a device, not a file"),
     ],
 )
-def test_invalid_shards_are_errors(shard: object, shards: float, message: str) -> None:
+def test_rejected_shards_write_nothing(home, clips, tmp_path, overrides, message):
+    before = sorted(tmp_path.rglob("*"))
     with pytest.raises(SettingError, match=re.escape(message)):
-        settings_of("predict", "run_dir=.", "input=.", "output=probs.csv", f"shard={shard}", f"shards={shards}")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["shard=3", "output=never.csv"], "shard is 3, outside of 3 shards; give one from 0 to 2"),
-        ([], "3 shards have no table to be merged into; give output=FILE"),
-        (
-            ["input=clip.wav", "output=never.csv"],
-            "clip.wav: one recording cannot be split into 3 shards; leave out shards",
-        ),
-    ],
-)
-def test_rejected_shards_write_nothing(home: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
-    clip = shutil.copy(home / "Data" / "test" / "test_000.flac", tmp_path / "clip.wav")
-    options = [*settings(home, home / "Data" / "test"), "shards=3", *arguments]
-    printed = run("predict.py", *options, cwd=tmp_path, expect=1)
-    assert message in printed and "Traceback" not in printed
-    assert list(tmp_path.iterdir()) == [clip]
+        run_predict(home, clips, tmp_path / "probs.csv", *(override.format(clips=clips) for override in overrides))
+    assert sorted(tmp_path.rglob("*")) == before and not Path("/dev/null").is_file()
 
 
 @pytest.mark.parametrize("shards", [1, 3, 8, 20])
 @pytest.mark.parametrize("num_recordings", [1, 64, 100, 1000])
-def test_blocks_are_whole_batches_in_order(num_recordings: int, shards: int) -> None:
+def test_blocks_are_whole_batches_in_order(num_recordings, shards):
     blocks = cut(num_recordings, 64, shards)
     assert len(blocks) == shards and blocks[0].stop > 0
     assert list(chain(*(range(num_recordings)[block] for block in blocks))) == list(range(num_recordings))
@@ -206,15 +198,9 @@ def test_blocks_are_whole_batches_in_order(num_recordings: int, shards: int) -> 
     assert max(sizes) - min(sizes) <= 1
 
 
-def test_concurrent_writers_of_one_file_do_not_collide(tmp_path: Path) -> None:
+def test_concurrent_writers_of_one_file_do_not_collide(tmp_path):
     texts = [letter * 10_000 for letter in "abcdefgh"]
     with ThreadPoolExecutor(len(texts)) as pool:
         list(pool.map(write_text, [tmp_path / "probs.csv"] * 400, texts * 50))
     assert (tmp_path / "probs.csv").read_text() in texts
     assert [path.name for path in tmp_path.iterdir()] == ["probs.csv"]
-
-
-def test_different_settings_give_different_parts() -> None:
-    inputs = Inputs(["a"], [Path("a")])
-    one, two = (part_paths(Path("t.csv"), [slice(0, 1)], settings, inputs, []) for settings in ([1], [3]))
-    assert one != two

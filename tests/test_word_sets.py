@@ -42,7 +42,7 @@ def set_probs(folder: Path) -> np.ndarray:
     """The probability of each of SETS, `(clips, sets)`, from the logits of the members."""
     predictor = load_predictor(sorted(folder.glob("**/last.ckpt")), "cpu")
     total = 0
-    for z in predictor.to_logits(torch.from_numpy(CLIPS))[0]:
+    for z in predictor.to_logits(torch.from_numpy(CLIPS)):
         scores, biases = z[:, : len(WORDS)], z[:, len(WORDS) :]
         logits = [scores[:, list(chosen)].sum(dim=1) + biases[:, len(chosen)] for chosen in SETS]
         total = total + torch.stack(logits, dim=1).softmax(dim=1) / len(predictor.networks)
@@ -50,9 +50,11 @@ def set_probs(folder: Path) -> np.ndarray:
 
 
 def test_one_member_predicts_its_most_likely_set(sweep):
-    probs = set_probs(sweep / "avg_seed0")
-    sets = load(sweep / "avg_seed0", "cpu").word_sets(CLIPS, RATE)
-    assert sets["words"].tolist() == [[WORDS[i] for i in SETS[best]] for best in probs.argmax(axis=1)]
+    probs, one = set_probs(sweep / "avg_seed0"), load(sweep / "avg_seed0", "cpu")
+    sets, shares = one.word_sets(CLIPS, RATE), one(CLIPS, RATE)
+    assert sets["words"].map(sorted).tolist() == [sorted(WORDS[i] for i in SETS[best]) for best in probs.argmax(axis=1)]
+    for i, words in enumerate(sets["words"]):
+        assert words == sorted(words, key=lambda word: -shares.loc[i, word])  # the most probable word first
     assert len(set(map(tuple, sets["words"]))) > 1
     np.testing.assert_allclose(sets["probability"], probs.max(axis=1), atol=1e-5)
 
@@ -101,8 +103,7 @@ def test_predict_prints_the_most_likely_set(sweep, model, tmp_path, capsys):
     run_predict(sweep, f"input={tmp_path / 'clip.wav'}", "top=2")
     sets, shares = model.word_sets(CLIPS[0], RATE), model(CLIPS[0], RATE).nlargest(2)
     lines = capsys.readouterr().out.splitlines()
-    words = sorted(sets["words"], key=lambda word: -shares[word])
-    assert lines[1] == f"  most likely: {', '.join(words)} ({sets['probability']:.1%})"
+    assert lines[1] == f"  most likely: {', '.join(sets['words'])} ({sets['probability']:.1%})"
     assert [line.split("  ")[1] for line in lines[2:]] == list(shares.index)
 
 
@@ -117,13 +118,18 @@ def test_predict_prints_that_there_are_no_words(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[1] == "  most likely: none of the words (100.0%)"
 
 
-def test_a_table_has_the_number_of_words(sweep, model, tmp_path):
-    for i in range(3):
-        soundfile.write(tmp_path / f"{i}.wav", CLIPS[i], RATE)
-    run_predict(sweep, f"input={tmp_path}", f"output={tmp_path / 'table.csv'}")
-    table = pd.read_csv(tmp_path / "table.csv")
+def test_a_table_has_the_number_of_words_and_the_most_likely_set(sweep, model, tmp_path):
     paths = [tmp_path / f"{i}.wav" for i in range(3)]
+    for path, clip in zip(paths, CLIPS, strict=False):
+        soundfile.write(path, clip, RATE)
+    options = [f"input={tmp_path}", f"output={tmp_path / 'table.csv'}"]
+    run_predict(sweep, *options)
+    table, sets = pd.read_csv(tmp_path / "table.csv", keep_default_na=False), model.word_sets(paths)
     numbers = ["num_words_0", "num_words_1", "num_words_2"]
-    assert list(table) == ["id", *WORDS, *numbers]
+    assert list(table) == ["id", *WORDS, *numbers, "words"]
     np.testing.assert_allclose(table[WORDS], model(paths), atol=1e-6)
-    np.testing.assert_allclose(table[numbers], model.word_sets(paths)[numbers], atol=1e-6)
+    np.testing.assert_allclose(table[numbers], sets[numbers], atol=1e-6)
+    assert table["words"].tolist() == [";".join(words) for words in sets["words"]]
+    for shard in range(4):  # the last one has no recordings
+        run_predict(sweep, *options, "overwrite=true", "batch_size=1", "shards=4", f"shard={shard}")
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "table.csv", keep_default_na=False), table, atol=1e-6)

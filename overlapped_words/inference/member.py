@@ -60,7 +60,7 @@ def build_member(checkpoint: Checkpoint, path: Path) -> TrainedNetwork:
     Raises:
         RunError: its settings and weights do not fit together.
     """
-    with file_errors(path, "checkpoint that train.py wrote"):
+    with file_errors(path, "checkpoint of train.py"):
         member = TrainedNetwork(checkpoint.class_names, checkpoint.network, checkpoint.features)
         member.load_state_dict(checkpoint.weights)
         member.eval()
@@ -79,7 +79,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     if not path.is_file():
         raise RunError(f"{path}: file not found; train the member again")
-    with file_errors(path, "checkpoint that train.py wrote"):
+    with file_errors(path, "checkpoint of train.py"):
         with zipfile.ZipFile(path) as file:
             check_archive(file)
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -99,7 +99,7 @@ def file_errors(path: Path, what: str) -> Iterator[None]:
     except UserError as error:
         raise RunError(f"{path}: {error}; give a {what}") from error
     except Exception:  # torch.load and safetensors raise any exception on bytes that are not such a file
-        fault = f"a damaged file, or not a {what}; give another"
+        fault = f"not a {what}, or a damaged one; give another"
         if is_lfs_pointer(path):
             fault = "a Git LFS pointer, not the file; fetch it: git lfs pull"
         # Without the cause: PyTorch's message recommends loading the file in a way that runs code from it.

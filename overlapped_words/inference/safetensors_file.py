@@ -57,7 +57,7 @@ def read_networks(path: Path) -> SavedNetworks:
     Raises:
         RunError: it is not such a file, has weights that are not finite, or asks for absurd sizes.
     """
-    with file_errors(path, "safetensors file that export.py wrote"):
+    with file_errors(path, "safetensors file of export.py"):
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata()
             settings, stacking = json.loads(metadata["members"]), json.loads(metadata["stacking"])
