@@ -25,7 +25,7 @@ from overlapped_words.export.onnx_export import TOLERANCE, to_onnx, write_checke
 from overlapped_words.export.probes import probe_waveforms
 from overlapped_words.inference.checkpoints import find_checkpoints
 from overlapped_words.inference.predictor import Predictor, load_predictor
-from overlapped_words.settings import check
+from overlapped_words.settings.check import check
 from overlapped_words.settings.export import Export
 from tests.helpers.networks import FRONT_END, fill, learner, save, write_network
 from tests.helpers.scripts import ROOT, run

@@ -5,17 +5,14 @@ import shlex
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING
 
 from overlapped_words.errors import SettingError
 from overlapped_words.inference.checkpoints import find_checkpoints
 from overlapped_words.messages import count, printable
-
-if TYPE_CHECKING:
-    from overlapped_words.settings.export import Export
+from overlapped_words.settings.export import Export
 
 
-def export(cfg: "Export") -> Path:
+def export(cfg: Export) -> Path:
     """Export checkpoints in the format `cfg.format`. Return the path of the file or folder.
 
     Raises:
@@ -27,7 +24,7 @@ def export(cfg: "Export") -> Path:
     return output
 
 
-def export_onnx(cfg: "Export", output: Path) -> dict[str, str]:
+def export_onnx(cfg: Export, output: Path) -> dict[str, str]:
     """Write one ONNX file, if its probabilities match PyTorch's. Return its metadata."""
     check_packages(cfg.format)
 
@@ -50,7 +47,7 @@ def export_onnx(cfg: "Export", output: Path) -> dict[str, str]:
     return about
 
 
-def export_web(cfg: "Export", output: Path) -> None:
+def export_web(cfg: Export, output: Path) -> None:
     """Write a folder with a page, the ONNX file, and onnxruntime for browsers."""
     from overlapped_words.export.onnxruntime_web import runtime_files
     from overlapped_words.export.web_page import write_page
@@ -61,7 +58,7 @@ def export_web(cfg: "Export", output: Path) -> None:
     print(f"Web page: {shlex.join(['python', '-m', 'http.server', '--bind', '127.0.0.1', '--directory', str(output)])}")
 
 
-def export_safetensors(cfg: "Export", output: Path) -> None:
+def export_safetensors(cfg: Export, output: Path) -> None:
     """Write weights and settings to one file that contains no pickle."""
     from overlapped_words.inference.safetensors_file import read_trained, write_networks
 

@@ -1,4 +1,4 @@
-"""Check what a checkpoint asks for before anything is allocated: it may come from a stranger.
+"""What a checkpoint contains, checked before anything is allocated: it may come from a stranger.
 
 Without limits, a file of a few bytes could make the program allocate any amount of memory. The limits are far above
 what is useful.
@@ -7,17 +7,15 @@ what is useful.
 import zipfile
 from collections.abc import Mapping
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from datamodules.features import MultiResolutionMel
 from datamodules.waveforms import NUM_SAMPLES
 from lightning_modules.network import build_network
 from overlapped_words.errors import RunError
-
-if TYPE_CHECKING:
-    from overlapped_words.inference.member import Checkpoint
 
 MAX_SETTINGS = 4 << 20  # bytes of everything but the weights
 MAX_CLASSES = 10_000
@@ -26,6 +24,15 @@ MAX_WINDOWS = 16
 MAX_VALUES = 1 << 22  # per clip and member; a million with the default features
 MAX_MEMBERS = 256
 MAX_OPTION = 1 << 16  # of the network, such as its width
+
+
+class Checkpoint(NamedTuple):
+    """The arguments of a `member.TrainedNetwork`, and its weights."""
+
+    class_names: list[str]
+    network: dict[str, Any]
+    features: dict[str, Any]
+    weights: dict[str, Tensor]
 
 
 def check_archive(file: zipfile.ZipFile) -> None:
@@ -47,7 +54,7 @@ def check_size(name: str, value: Any, limit: int, least: int = 1) -> None:
         raise RunError(f"{name} is {value!r:.40}, not a whole number from {least} to {limit}")
 
 
-def check_member(member: "Checkpoint", num_bytes: int) -> None:
+def check_member(member: Checkpoint, num_bytes: int) -> None:
     """Check one member, read from a file of `num_bytes`.
 
     Raises:
@@ -83,7 +90,7 @@ def feature_shape(features: Mapping[str, Any]) -> tuple[int, int, int]:
     return len(win_lengths), n_mels, num_frames
 
 
-def check_weights(member: "Checkpoint", num_bytes: int, num_windows: int) -> None:
+def check_weights(member: Checkpoint, num_bytes: int, num_windows: int) -> None:
     """Check that a member has the weights of the network that its settings describe, and that they are finite.
 
     Raises:

@@ -4,16 +4,16 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from datamodules.audio_files import is_lfs_pointer
 from datamodules.features import MultiResolutionMel
 from lightning_modules.network import build_network
 from overlapped_words.errors import RunError, UserError
-from overlapped_words.inference.limits import check_archive, check_member, feature_shape
+from overlapped_words.inference.limits import Checkpoint, check_archive, check_member, feature_shape
 
 SMALL = 32  # mel bands or frames; some networks need more
 
@@ -38,15 +38,6 @@ class TrainedNetwork(nn.Module):
             network, num_classes=len(self.class_names), in_chans=len(self.features.win_lengths)
         )
         self.network.to(memory_format=torch.channels_last)
-
-
-class Checkpoint(NamedTuple):
-    """The arguments of a TrainedNetwork, and its weights."""
-
-    class_names: list[str]
-    network: dict[str, Any]
-    features: dict[str, Any]
-    weights: dict[str, Tensor]
 
 
 def load_member(path: Path) -> TrainedNetwork:

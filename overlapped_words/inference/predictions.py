@@ -8,14 +8,14 @@ from overlapped_words.inference.checkpoints import find_checkpoints
 from overlapped_words.inference.inputs import Inputs, find_inputs
 from overlapped_words.inference.outputs import check_writable, plot_paths
 from overlapped_words.messages import count, printable
+from overlapped_words.settings.predict import Predict
 
 if TYPE_CHECKING:
     from overlapped_words.inference.model import Model
     from overlapped_words.inference.tables import Timelines
-    from overlapped_words.settings.predict import Predict
 
 
-def predict(cfg: "Predict") -> None:
+def predict(cfg: Predict) -> None:
     """Print the likely words of one recording, or write a table of probabilities, or one shard of it.
 
     Raises:
@@ -63,7 +63,7 @@ def print_words(path: Path, model: "Model", top: int) -> None:
         print(f"  {word:<{width}}  {share:6.1%}  {'#' * round(40 * share)}")
 
 
-def write_table(cfg: "Predict", inputs: Inputs, model: "Model", output: Path, plots: Sequence[Path]) -> None:
+def write_table(cfg: Predict, inputs: Inputs, model: "Model", output: Path, plots: Sequence[Path]) -> None:
     """Write the table of all recordings and, with a hop, the plot of each timeline.
 
     Raises:

@@ -16,8 +16,8 @@ from safetensors.torch import save
 
 from overlapped_words.ensembling.ensemble_file import StackingWeights
 from overlapped_words.inference.checkpoints import find_stacking_weights
-from overlapped_words.inference.limits import MAX_MEMBERS, check_member, check_size
-from overlapped_words.inference.member import Checkpoint, file_errors, read_checkpoint
+from overlapped_words.inference.limits import MAX_MEMBERS, Checkpoint, check_member, check_size
+from overlapped_words.inference.member import file_errors, read_checkpoint
 from overlapped_words.runs.files import write_bytes
 
 SUFFIX = ".safetensors"

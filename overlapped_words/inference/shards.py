@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from datamodules.cache import cache_key
 from overlapped_words.errors import SettingError
@@ -16,12 +16,10 @@ from overlapped_words.inference.predictor import load_predictor
 from overlapped_words.inference.tables import join_timelines, predict_clips, predict_timelines, write_predictions
 from overlapped_words.messages import count, printable
 from overlapped_words.runs.files import write_bytes
-
-if TYPE_CHECKING:
-    from overlapped_words.settings.predict import Predict
+from overlapped_words.settings.predict import Predict
 
 
-def predict_shard(cfg: "Predict", inputs: Inputs, checkpoints: list[Path], output: Path) -> None:
+def predict_shard(cfg: Predict, inputs: Inputs, checkpoints: list[Path], output: Path) -> None:
     """Predict one part of the table `output` unless it exists; merge the parts once all of them exist.
 
     Raises:
