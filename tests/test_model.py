@@ -35,16 +35,14 @@ def model(sweep: Path) -> Model:
     return load(sweep, "cpu")
 
 
-def test_one_waveform_gives_a_probability_for_each_word(model):
+def test_one_waveform_gives_a_probability_for_each_word(model, sweep):
+    assert repr(model) == "<Model: 2 members, 4 words (yes, 하나, no, thanks and 1 more), 16000 Hz>"
     probs = model(CLIP, RATE)
     assert isinstance(probs, pd.Series) and list(probs.index) == WORDS == model.class_names
     assert probs.sum() == pytest.approx(1, abs=1e-6) and (probs > 0).all()
     assert not np.allclose(probs, model(tone(440), RATE), atol=1e-4)
-
-
-def test_a_sweep_is_the_mean_of_its_members(model, sweep):
     members = [load(sweep / name)(CLIP, RATE) for name in ("avg_seed0", "max_seed0/checkpoints/last.ckpt")]
-    np.testing.assert_allclose(model(CLIP, RATE), sum(members) / 2, atol=1e-6)
+    np.testing.assert_allclose(probs, sum(members) / 2, atol=1e-6)
     assert not np.allclose(*members, atol=1e-4)
 
 
@@ -62,6 +60,10 @@ def test_arrays_tensors_and_the_recording_get_equal_probabilities(model, tmp_pat
     assert np.array_equal(model(str(tmp_path / "clip.wav")), expected)
 
 
+def test_samples_beyond_full_scale_are_scaled_down(model):
+    np.testing.assert_allclose(model(CLIP * 30_000, RATE), model(CLIP / np.abs(CLIP).max(), RATE), atol=1e-5)
+
+
 def test_the_loudest_second_of_a_longer_waveform_is_used(model, tmp_path, caplog):
     long = np.concatenate([0.1 * speech(1, 2), CLIP, 0.1 * speech(2, 2)])
     pd.testing.assert_series_equal(model(long, RATE), model(fit_length(long), RATE))
@@ -75,10 +77,6 @@ def test_the_loudest_second_of_a_longer_waveform_is_used(model, tmp_path, caplog
     assert message.startswith(f"only the loudest second of {both} is used; add hop=0.25")
 
 
-def test_samples_beyond_full_scale_are_scaled_down(model):
-    np.testing.assert_allclose(model(CLIP * 30_000, RATE), model(CLIP / np.abs(CLIP).max(), RATE), atol=1e-5)
-
-
 def test_a_batch_gives_a_table(model):
     clips = np.stack([speech(i, 1.5) for i in range(70)])  # more than one batch
     probs = model(clips, RATE)
@@ -88,14 +86,12 @@ def test_a_batch_gives_a_table(model):
     assert model(clips[:1], RATE).shape == (1, len(WORDS))
 
 
-def test_channels_are_averaged(model):
+def test_channels_are_averaged_in_any_precision(model):
     clips = torch.from_numpy(np.stack([speech(i) for i in range(6)])).reshape(3, 2, RATE)
-    pd.testing.assert_frame_equal(model(clips, RATE), model(clips.mean(dim=1), RATE))
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_is_accepted(model, dtype):
-    np.testing.assert_allclose(model(torch.from_numpy(CLIP).to(dtype), RATE), model(CLIP, RATE), atol=0.02)
+    probs = model(clips.mean(dim=1), RATE)
+    pd.testing.assert_frame_equal(model(clips, RATE), probs)
+    for dtype in (torch.float16, torch.bfloat16):
+        np.testing.assert_allclose(model(clips.to(dtype), RATE), probs, atol=0.02)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +116,12 @@ def test_half_precision_is_accepted(model, dtype):
         (np.zeros(RATE, np.uint8), RATE, "dtype uint8"),
         (np.zeros(RATE, complex), RATE, "dtype complex128"),
         ([0.5, *CLIP], RATE, "item 0 of the list is 0.5; give only waveforms (T,), or only paths"),
+        ([CLIP, np.zeros((2, RATE))], RATE, "item 1 of the list has shape (2, 16000); give only waveforms (T,), or"),
+        ([CLIP, "a.wav"], RATE, "item 1 of the list is 'a.wav'; give only waveforms (T,), or only paths"),
+        ([CLIP, np.array([0, np.nan])], RATE, "sample 1 of waveform 1 is not a finite number"),
+        ([CLIP], None, "sample_rate is None"),
+        (["nix.wav"], None, "nix.wav: file not found"),
+        ([__file__], None, "1 of 1 recordings cannot be used"),
         ("nix.wav", None, "nix.wav: file not found"),
         (__file__, RATE, "do not pass sample_rate with a path"),
         (__file__, None, "cannot be read as audio"),
@@ -145,31 +147,6 @@ def test_a_list_gives_one_row_per_path_or_waveform(model, tmp_path):
     assert model([]).shape == (0, len(WORDS))
 
 
-@pytest.mark.parametrize(
-    ("inputs", "sample_rate", "message"),
-    [
-        (
-            [CLIP, np.zeros((2, RATE))],
-            RATE,
-            "item 1 of the list has shape (2, 16000); give only waveforms (T,), or only paths",
-        ),
-        ([CLIP, "a.wav"], RATE, "item 1 of the list is 'a.wav'; give only waveforms (T,), or only paths"),
-        ([CLIP, np.array([0, np.nan])], RATE, "sample 1 of waveform 1 is not a finite number"),
-        ([CLIP], None, "sample_rate is None"),
-        (["nix.wav"], None, "nix.wav: file not found"),
-        ([__file__], None, "1 of 1 recordings cannot be used"),
-    ],
-)
-def test_an_invalid_item_of_a_list_is_named(model, inputs, sample_rate, message):
-    with pytest.raises(DataError, match=re.escape(message)):
-        model(inputs, sample_rate)
-
-
-def test_repr(model, sweep):
-    assert repr(model) == "<Model: 2 members, 4 words (yes, 하나, no, thanks and 1 more), 16000 Hz>"
-    assert repr(load(sweep / "avg_seed0", "cpu")).startswith("<Model: 1 member, 4 words")
-
-
 def test_the_module_has_a_version_and_its_errors():
     assert overlapped_words.__version__ == version("overlapped-words")
     assert all(hasattr(overlapped_words, name) for name in overlapped_words.__all__)
@@ -193,13 +170,8 @@ def test_a_timeline_has_the_probabilities_of_every_window(model, tmp_path):
         np.testing.assert_allclose(probs, model(waveform[first : first + RATE], RATE), atol=1e-5)
     pd.testing.assert_frame_equal(model.timeline(tmp_path / "talk.wav", hop=0.5), timeline)
     assert timeline.index[0] != timeline.index[-1] and timeline.std().max() > 1e-3
-
-
-@pytest.mark.parametrize("seconds", [0.3, 1])
-def test_a_timeline_of_a_second_or_less_has_one_row(model, seconds):
-    timeline = model.timeline(speech(4, seconds), RATE)
-    assert timeline.index.tolist() == [(0, seconds)]
-    assert np.array_equal(timeline.iloc[0], model(speech(4, seconds), RATE))
+    short = model.timeline(speech(4, 0.3), RATE)
+    assert short.index.tolist() == [(0, 0.3)] and np.array_equal(short.iloc[0], model(speech(4, 0.3), RATE))
 
 
 def test_a_stream_yields_the_timeline_in_batches(model):

@@ -2,7 +2,6 @@
 
 import io
 import tarfile
-from pathlib import Path
 from urllib.error import URLError
 
 import pytest
@@ -43,17 +42,13 @@ def server(monkeypatch: pytest.MonkeyPatch) -> list:
     return answers
 
 
-def test_the_package_is_downloaded_once(tmp_path: Path, package: bytes, server: list) -> None:
-    server.append(package)
+def test_the_package_is_downloaded_once_and_again_if_it_is_damaged(tmp_path, package, server) -> None:
+    archive = tmp_path / "cache" / NAME
+    server += [package, package]
     for _ in range(2):
-        assert runtime_files(tmp_path / "cache") == CONTENTS
-    assert (tmp_path / "cache" / NAME).read_bytes() == package
-
-
-def test_a_damaged_package_in_the_cache_is_replaced(tmp_path: Path, package: bytes, server: list) -> None:
-    (tmp_path / NAME).write_bytes(package[:-1])
-    server.append(package)
-    assert runtime_files(tmp_path) == CONTENTS and (tmp_path / NAME).read_bytes() == package
+        assert runtime_files(tmp_path / "cache") == CONTENTS and len(server) == 1
+    archive.write_bytes(package[:-1])
+    assert runtime_files(tmp_path / "cache") == CONTENTS and archive.read_bytes() == package
 
 
 @pytest.mark.parametrize(

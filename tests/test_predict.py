@@ -38,30 +38,24 @@ def run_predict(home: Path, *overrides: str, run_dir: str = "sweep") -> None:
     predict(settings_of("predict", f"run_dir={home / run_dir}", "device=cpu", *overrides))
 
 
-@pytest.fixture(scope="module")
-def table(home: Path) -> pd.DataFrame:
-    run_predict(home, f"input={home / 'talks'}", f"output={home / 'table.csv'}", "hop=0.5", "plot=true")
-    return pd.read_csv(home / "table.csv")
-
-
-def test_a_folder_gives_one_row_per_window(home, table):
-    assert list(table) == ["id", "start_s", "end_s", *WORDS]
-    assert list(table.id) == ["long"] * 6 + ["short"]
-    assert list(table.start_s) == [0, 0.5, 1, 1.5, 2, 2.1, 0] and list(table.end_s) == [1, 1.5, 2, 2.5, 3, 3.1, 0.6]
+def test_a_folder_gives_one_table_of_windows_and_one_plot_per_recording(home, tmp_path, capsys):
+    talks, table, folder = home / "talks", tmp_path / "a.csv", tmp_path / "a"
+    run_predict(home, f"input={talks}", f"output={table}", "hop=0.5", "plot=true")
+    assert capsys.readouterr().out.splitlines() == [
+        f"2 recordings in 7 windows, 1 member: {table}",
+        f"2 plots: {folder / '0000_long.png'} to {folder / '0001_short.png'}",
+    ]
+    assert sorted(path.name for path in folder.iterdir()) == ["0000_long.png", "0001_short.png"]
+    rows = pd.read_csv(table)
+    assert list(rows) == ["id", "start_s", "end_s", *WORDS] and list(rows.id) == ["long"] * 6 + ["short"]
+    assert list(rows.start_s) == [0, 0.5, 1, 1.5, 2, 2.1, 0] and list(rows.end_s) == [1, 1.5, 2, 2.5, 3, 3.1, 0.6]
     model = load(home / "sweep", "cpu")
-    expected = [model.timeline(home / "talks" / name, hop=0.5) for name in ("long.flac", "short.wav")]
-    np.testing.assert_allclose(table[WORDS], np.concatenate(expected), rtol=1e-6)
-
-
-def test_a_folder_gives_one_plot_per_recording(home, table):
-    assert sorted(path.name for path in (home / "table").iterdir()) == ["0000_long.png", "0001_short.png"]
-
-
-def test_shards_give_the_same_timelines(home, table):
+    expected = [model.timeline(talks / name, hop=0.5) for name in ("long.flac", "short.wav")]
+    np.testing.assert_allclose(rows[WORDS], np.concatenate(expected), rtol=1e-6)
     for shard in (0, 1):
-        arguments = [f"input={home / 'talks'}", f"output={home / 'parts.csv'}", "hop=0.5", "shards=2", f"shard={shard}"]
-        run_predict(home, *arguments)
-    assert (home / "parts.csv").read_bytes() == (home / "table.csv").read_bytes()
+        parts = tmp_path / "parts.csv"
+        run_predict(home, f"input={talks}", f"output={parts}", "hop=0.5", "shards=2", f"shard={shard}")
+    assert parts.read_bytes() == table.read_bytes()
 
 
 def test_one_recording_gives_a_table_and_a_plot_in_the_working_folder(home, tmp_path):
@@ -89,27 +83,6 @@ def test_invalid_settings_of_timelines_are_errors(home, tmp_path, monkeypatch, o
     assert not list(tmp_path.iterdir())
 
 
-def test_broken_recordings_are_named_and_nothing_is_written(home, tmp_path):
-    names = ["bad.wav", "absent.wav", str(home / "talks" / "short.wav")]
-    (tmp_path / "bad.wav").write_text("not audio")
-    (tmp_path / "list.txt").write_text("\n".join(names))
-    with pytest.raises(DataError) as caught:
-        run_predict(home, f"input={tmp_path / 'list.txt'}", f"output={tmp_path / 'probs.csv'}", "hop=0.5", "plot=true")
-    first, *lines = str(caught.value).splitlines()
-    assert first == "2 of 3 recordings cannot be used:"
-    assert [line.split(":")[0] for line in lines] == [str(tmp_path / "absent.wav"), str(tmp_path / "bad.wav")]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.wav", "list.txt"]
-
-
-def test_the_paths_of_all_files_are_printed(home, tmp_path, capsys):
-    run_predict(home, f"input={home / 'talks'}", f"output={tmp_path / 'a.csv'}", "hop=1", "plot=true")
-    folder = tmp_path / "a"
-    assert capsys.readouterr().out.splitlines() == [
-        f"2 recordings in 5 windows, 1 member: {tmp_path / 'a.csv'}",
-        f"2 plots: {folder / '0000_long.png'} to {folder / '0001_short.png'}",
-    ]
-
-
 @pytest.mark.parametrize(
     ("existing", "overrides"),
     [
@@ -133,37 +106,29 @@ def test_files_are_overwritten_only_with_overwrite(home, tmp_path, monkeypatch, 
     assert (tmp_path / existing).read_bytes() != b"keep"
 
 
-@pytest.fixture
-def mixed(home: Path, tmp_path: Path) -> Path:
-    """The recordings of `talks` and two that cannot be read."""
-    mixed = tmp_path / "mixed"
-    shutil.copytree(home / "talks", mixed)
+@pytest.mark.parametrize("hop", [[], ["hop=0.5"]])
+def test_unreadable_recordings_are_an_error_or_skipped(home, tmp_path, caplog, hop):
+    mixed, output, expected = (
+        shutil.copytree(home / "talks", tmp_path / "mixed"),
+        tmp_path / "a.csv",
+        tmp_path / "b.csv",
+    )
     (mixed / "bad.wav").write_text("<html>not found</html>")
     (mixed / "worse.flac").write_text("not audio")
-    return mixed
-
-
-@pytest.mark.parametrize("hop", [[], ["hop=0.5"]])
-def test_unreadable_recordings_are_skipped_with_skip_unreadable(home, mixed, tmp_path, caplog, hop):
-    table = tmp_path / "probs.csv"
-    with pytest.raises(DataError, match="2 of 4 recordings cannot be used"):
-        run_predict(home, f"input={mixed}", f"output={table}", *hop)
-    run_predict(home, f"input={mixed}", f"output={table}", *hop, "skip_unreadable=true")
-    run_predict(home, f"input={home / 'talks'}", f"output={tmp_path / 'expected.csv'}", *hop)
-    table, expected = (pd.read_csv(tmp_path / name, index_col=0) for name in ("probs.csv", "expected.csv"))
-    pd.testing.assert_frame_equal(table, expected)
+    web_page = f"{mixed / 'bad.wav'}: a web page (HTML), not a recording; replace it with the recording"
+    with pytest.raises(DataError, match=f"^2 of 4 recordings cannot be used:\n{re.escape(web_page)}\n.*worse.flac: c"):
+        run_predict(home, f"input={mixed}", f"output={output}", *hop)
+    assert not output.exists()
+    run_predict(home, f"input={mixed}", f"output={output}", *hop, "skip_unreadable=true")
+    run_predict(home, f"input={home / 'talks'}", f"output={expected}", *hop)
+    pd.testing.assert_frame_equal(pd.read_csv(output), pd.read_csv(expected))
     skipped = [message for message in caplog.messages if "loudest" not in message]
-    assert skipped[0] == "2 recordings skipped:"
-    assert skipped[1] == f"  {mixed / 'bad.wav'}: a web page (HTML), not a recording; replace it with the recording"
-    assert skipped[2].startswith(f"  {mixed / 'worse.flac'}: cannot be read as audio")
-
-
-def test_nothing_is_written_if_no_recording_can_be_read(home, mixed, tmp_path):
+    assert skipped[:2] == ["2 recordings skipped:", f"  {web_page}"] and "worse.flac: c" in skipped[2]
     for path in mixed.iterdir():
         path.write_text("not audio")
     with pytest.raises(DataError, match="4 of 4 recordings cannot be used"):
-        run_predict(home, f"input={mixed}", f"output={tmp_path / 'probs.csv'}", "skip_unreadable=true")
-    assert list(tmp_path.iterdir()) == [mixed]
+        run_predict(home, f"input={mixed}", f"output={tmp_path / 'c.csv'}", *hop, "skip_unreadable=true")
+    assert not (tmp_path / "c.csv").exists()
 
 
 @pytest.mark.parametrize("hop", [[], ["hop=0.5"]])

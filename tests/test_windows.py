@@ -34,10 +34,9 @@ def test_windows_start_every_hop_and_the_last_reaches_the_end(length, starts, si
         assert end == start + 100 and np.array_equal(window, waveform[start:end])
 
 
-@pytest.mark.parametrize("size", [7, 1000])
-def test_a_shorter_recording_is_one_window_as_in_training(size):
+def test_a_shorter_recording_is_one_window_as_in_training():
     waveform = np.arange(1, 60, dtype=np.float32)
-    ((start, end, window),) = cut_windows(blocks_of(waveform, size), 100, 25)
+    ((start, end, window),) = cut_windows(blocks_of(waveform, 7), 100, 25)
     assert (start, end) == (0, 59) and np.array_equal(window, fit_length(waveform, 100))
 
 
@@ -76,10 +75,7 @@ def test_an_invalid_sample_far_into_a_recording_is_named(tmp_path):
 
 @pytest.mark.parametrize("hop", [0, -0.5, 0.001, 1.5, "a", True, None, float("nan")])
 def test_invalid_hops_are_errors(hop):
+    for valid in (0.01, 0.25, 1):
+        check_hop(valid)
     with pytest.raises(DataError, match=r"give 0.01 to 1 seconds"):
         check_hop(hop)
-
-
-@pytest.mark.parametrize("hop", [0.01, 0.25, 1])
-def test_valid_hops_are_accepted(hop):
-    check_hop(hop)
