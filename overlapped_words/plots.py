@@ -3,8 +3,10 @@
 import logging
 import warnings
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import cache
 from io import BytesIO
+from os.path import isfile
 
 import numpy as np
 import pandas as pd
@@ -107,10 +109,11 @@ def font_families(characters: frozenset[str]) -> list[str]:
     missing = {ord(character) for character in characters} - get_font(findfont(FontProperties())).get_charmap().keys()
     if missing:  # Matplotlib's list of fonts may be older than the fonts
         for path in set(findSystemFonts()) - {font.fname for font in fontManager.ttflist}:
-            fontManager.addfont(path)
+            with suppress(OSError, RuntimeError):  # a bitmap font
+                fontManager.addfont(path)
     for font in fontManager.ttflist:
-        # The last resort has a box for every character.
-        if missing and font.style == "normal" and not font.name.startswith("Last Resort"):
+        # The last resort has a box for every character; an older list names fonts that are no longer installed.
+        if missing and font.style == "normal" and not font.name.startswith("Last Resort") and isfile(font.fname):
             found = missing & get_font(font.fname).get_charmap().keys()
             families += [font.name] if found else []
             missing -= found

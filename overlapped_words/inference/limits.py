@@ -1,7 +1,7 @@
 """What a checkpoint contains, checked before anything is allocated: it may come from a stranger.
 
-Without limits, a file of a few bytes could make the program allocate any amount of memory. The limits are far above
-what is useful.
+Without limits, a file of a few bytes could make the program allocate any amount of memory. The limits are several times
+what recipes use.
 """
 
 import zipfile

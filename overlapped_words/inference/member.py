@@ -55,9 +55,9 @@ def build_member(checkpoint: Checkpoint, path: Path) -> TrainedNetwork:
         member = TrainedNetwork(checkpoint.class_names, checkpoint.network, checkpoint.features)
         member.load_state_dict(checkpoint.weights)
         member.eval()
-        shape = feature_shape(checkpoint.features)
-        if min(shape) < SMALL:
-            member.network(torch.zeros(1, *shape))  # fails if they are too small for this network
+        num_channels, *size = feature_shape(checkpoint.features)
+        if min(size) < SMALL:
+            member.network(torch.zeros(1, num_channels, *size))  # fails if it is too small for this network
     return member
 
 
