@@ -19,13 +19,12 @@ import torch
 from torch import Tensor
 
 from datamodules.bandwidth import band_power, warn_if_narrowband
+from datamodules.decoding import Header, read_header
 from datamodules.recordings import (
-    Header,
     fit_length,
     log,
     read_blocks,
     read_clips,
-    read_header,
     read_recording,
     within_full_scale,
 )

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from datamodules.decoding import read_header
 from datamodules.progress import Progress
-from datamodules.recordings import check_all_read, log, read_header
+from datamodules.recordings import check_all_read, log
 from overlapped_words.errors import DataError
 from overlapped_words.inference.inputs import Inputs
 from overlapped_words.inference.model import Model
