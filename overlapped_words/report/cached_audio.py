@@ -88,12 +88,12 @@ def _open(path: Path, dtype: type, *shape: int) -> np.ndarray:
 
 def _encode(member: Member, waveforms: dict[str, np.ndarray]) -> dict[str, Audio]:
     from datamodules.features import MultiResolutionMel
-    from overlapped_words.inference.member import Checkpoint, check_sizes
+    from overlapped_words.inference.limits import feature_shape
     from overlapped_words.report.audio import encode
 
     features = read_config(member.path).get("features", {})
     try:
-        check_sizes(Checkpoint([""], {}, features, {}))  # before anything is allocated
+        feature_shape(features)  # checked before anything is allocated
         front_end = MultiResolutionMel(**features)
     except (ValueError, TypeError) as error:
         raise RunError(f"{member.path}: features cannot be computed ({error})") from error
