@@ -116,14 +116,6 @@ class Mixer:
         return Mixtures(**columns)[:n]
 
 
-def default_k(num_words: int) -> tuple[int, int]:
-    """Minimum and maximum number of words per clip: four, as in the competition.
-
-    If there are at most four words, one to all of them; clips that always have all words would teach nothing.
-    """
-    return (4, 4) if num_words > 4 else (1, num_words)
-
-
 def mix(words: Tensor, gains: Tensor, offsets: Tensor, speeds: Tensor) -> Tensor:
     """Single words `(B, k, T)`; gains, offsets and speeds `(B, k)` -> mixtures `(B, T)` in [-1, 1] with peak 0.9.
 
