@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,11 +87,8 @@ def find_accents(engine: Engine, language: str) -> list[str]:
     found |= {accent.identifier for accent in accents if accent.priorities.get(code) == first is not None}
     if found:
         return sorted(found)
-    names = {accent.code: accent for accent in accents}
-    names |= {accent.name.lower().partition(" (")[0]: accent for accent in reversed(accents)}
-    near = [names[name] for name in get_close_matches(code, names, n=3)]
-    listed = "one that this command lists: python -m datamodules.voices"
-    choices = ", ".join([*(f"{accent.code} ({accent.name})" for accent in near), listed])
+    named = [f"{accent.code} ({accent.name})" for accent in accents if accent.name.lower().startswith(code)]
+    choices = ", ".join([*named[:3], "a code that this command lists: python -m datamodules.voices"])
     raise DataError(f"data.language is {language}, which eSpeak NG does not have; choose {choices}")
 
 

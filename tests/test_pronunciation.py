@@ -98,9 +98,16 @@ def test_a_language_has_the_accents_of_its_code():
         assert voices.find_accents(engine, language) == accents
 
 
-@pytest.mark.parametrize(("language", "near"), [("german", "de (German)"), ("english", "en (English (Great Britain))")])
-def test_the_error_of_an_unknown_language_names_the_nearest(language, near):
-    with pytest.raises(DataError, match=rf"^data\.language is {language}, .* choose {re.escape(near)}, .*voices$"):
+@pytest.mark.parametrize(
+    ("language", "choice"),
+    [
+        ("german", "de (German), a"),
+        ("English", "en (English (Great Britain)), "),
+        ("deutsch", "a code that this command"),
+    ],
+)
+def test_the_error_of_an_unknown_language_knows_english_names(language, choice):
+    with pytest.raises(DataError, match=rf"^data\.language is {language}, .* choose {re.escape(choice)}.*voices$"):
         voices.find_accents(voices.find_engine(), language)
 
 
