@@ -38,7 +38,7 @@ class Source(Protocol):
 
 
 class OverlapDataModule(LightningDataModule):
-    """Batches `(features (B, C, F, T) float32, targets (B, num_classes))` on the device of the training.
+    """Batches `(features (B, C, F, T) float32, targets (B, num_classes))` on the training device.
 
     Args:
         source: loads the clips and targets.

@@ -38,7 +38,7 @@ class WordFolder:
         speed: speed perturbation of each training word, by a factor in [1 / (1 + speed), 1 + speed].
         speed_speakers: words with more training speakers than this are not perturbed; None: all words are.
         curriculum: share of the epochs over which k rises from 1 to its value.
-        num_epochs: epochs of the training; required for a curriculum.
+        num_epochs: of the training run; required for a curriculum.
         background: folder of recordings of noise and other sounds, mixed into half of the clips; None: if clips may
             have no words (k from 0), `root/_background_noise_` or else white to brown noise, otherwise no background.
         unknown: folder of recordings of other words. With it, or if clips may have no words, other speech is mixed into
