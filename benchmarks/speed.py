@@ -43,7 +43,8 @@ def data_module(root: Path, cache_dir: Path, num_workers: int = 0) -> OverlapDat
     augment = instantiate(OmegaConf.load(ROOT / "conf" / "augment" / "winner.yaml"))
     source = CompetitionFolder(str(root), val_fraction=0)
     data = OverlapDataModule(source, {}, augment, num_workers=num_workers, cache="features", cache_dir=str(cache_dir))
-    loop = SimpleNamespace(total_batch_idx=0)
+    progress = SimpleNamespace(total=SimpleNamespace(completed=0))  # batches
+    loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
     data.trainer = SimpleNamespace(training=True, world_size=1, global_rank=0, fit_loop=loop)  # type: ignore[assignment]
     return data
 

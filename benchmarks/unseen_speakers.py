@@ -59,7 +59,7 @@ def held_out(data: dict[str, Any]) -> Recordings:
     split_of = split_speakers(speakers, labels, fractions, data["fold"], data["split_seed"])
     test = np.flatnonzero(split_of == "test")
     noise = GeneratedNoise()
-    noises = np.concatenate(list(noise.clips()))[noise.take(1 - fractions["test"], 1)]
+    noises = np.concatenate(list(noise.clips()))[noise.share(1 - fractions["test"], 1)]
     num_train = np.bincount(labels[(split_of == "train") & (labels >= 0)])
     return Recordings(
         names,

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -20,25 +19,12 @@ NUM_NOISES = 1_000  # generated clips, 32 MB
 MAX_SECONDS = 36_000  # of all recordings; 1.2 GB
 
 
-class Background(Protocol):
-    """Clips of one second; `key` identifies their content."""
-
-    key: Any
-
-    def __len__(self) -> int: ...
-
-    def clips(self) -> Iterator[np.ndarray]:
-        """Yield chunks `(B, 16000)` int16."""
-        ...
-
-    def take(self, start: float, end: float) -> np.ndarray:
-        """The indices of a share of the clips, from `start` to `end` in [0, 1]; disjoint shares share no sound."""
-        ...
-
-
 @dataclass(frozen=True)
 class GeneratedNoise:
-    """White to brown noise: its power falls with frequency as f^-a, with a uniform between 0 and 2."""
+    """White to brown noise: its power falls with frequency as f^-a, with a uniform between 0 and 2.
+
+    `key` identifies the content; `clips` yields chunks `(B, 16000)` int16.
+    """
 
     seed: int = 0
     key = "noise"
@@ -53,14 +39,16 @@ class GeneratedNoise:
             noise = colored_noise(chunk, NUM_SAMPLES, generator)
             yield to_int16((0.9 * noise / noise.abs().amax(dim=1, keepdim=True)).numpy())
 
-    def take(self, start: float, end: float) -> np.ndarray:
+    def share(self, start: float, end: float) -> np.ndarray:
+        """The indices of a share of the clips, from `start` to `end` in [0, 1]."""
         return np.arange(round(start * NUM_NOISES), round(end * NUM_NOISES))
 
 
 class BackgroundFolder:
     """The recordings in a folder and its subfolders, each cut into clips of one second.
 
-    A share is taken from each recording, so every kind of sound is in every split.
+    Its interface is that of GeneratedNoise. A share is taken from each recording, so every kind of sound is in every
+    split, but no second of it is in two.
 
     Raises:
         DataError: no recordings, more than ten hours of them, or a recording that cannot be read.
@@ -85,10 +73,13 @@ class BackgroundFolder:
             waveform = np.resize(waveform, count * NUM_SAMPLES)  # repeats a recording shorter than a second
             yield to_int16(waveform.reshape(count, NUM_SAMPLES))
 
-    def take(self, start: float, end: float) -> np.ndarray:
+    def share(self, start: float, end: float) -> np.ndarray:
         firsts = np.cumsum([0, *self.counts[:-1]])
         shares = ((round(start * count), round(end * count)) for count in self.counts)
         return np.concatenate([first + np.arange(*share) for first, share in zip(firsts, shares, strict=True)])
+
+
+Background = GeneratedNoise | BackgroundFolder
 
 
 def find_background(folder: Path | None, root: Path, needed: bool) -> Background | None:
@@ -105,7 +96,7 @@ def find_background(folder: Path | None, root: Path, needed: bool) -> Background
     return BackgroundFolder(own) if own.is_dir() else GeneratedNoise()
 
 
-def take_split(background: Background | None, split: str, val: float, test: float) -> np.ndarray:
+def background_rows(background: Background | None, split: str, val: float, test: float) -> np.ndarray:
     """The indices of the clips of a split: `val` and `test` are the fractions of these, train has the rest."""
-    shares = {"train": (0.0, 1 - val - test), "val": (1 - val - test, 1 - test), "test": (1 - test, 1.0)}
-    return background.take(*shares[split]) if background else np.zeros(0, np.int64)
+    bounds = {"train": (0.0, 1 - val - test), "val": (1 - val - test, 1 - test), "test": (1 - test, 1.0)}
+    return background.share(*bounds[split]) if background else np.zeros(0, np.int64)

@@ -1,14 +1,16 @@
-"""Memory-mapped arrays on disk, built once under a lock."""
+"""The cache: arrays and folders on disk, built once under a lock, and the hashes of what they are made of."""
 
 import hashlib
 import json
 import logging
 import math
 import os
+import shutil
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from filelock import FileLock
@@ -19,16 +21,28 @@ from overlapped_words.messages import no_room
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 FORMAT_VERSION = 3  # part of every key; increase it when the same inputs give different values
 
 
 def cache_key(*parts: Any) -> str:
     """A short hash of plain values, arrays, files (path, size and modification time) and the format version."""
-    text = json.dumps([FORMAT_VERSION, *parts], sort_keys=True, default=_fingerprint)
+    text = json.dumps([FORMAT_VERSION, *parts], sort_keys=True, default=_content)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _fingerprint(value: Path | np.ndarray) -> list:
+def fingerprint(rows: Iterable[Sequence[Any]]) -> str:
+    """A short hash of what a split is made of: rows of plain values, in any order.
+
+    It holds for copies elsewhere: give names without folders, and sizes, but no times. Unicode is composed, because
+    systems differ in file names.
+    """
+    lines = sorted(unicodedata.normalize("NFC", json.dumps(row, ensure_ascii=False)) for row in rows)
+    return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+def _content(value: Path | np.ndarray) -> list:
     if isinstance(value, np.ndarray):
         return value.tolist()
     stat = value.stat()
@@ -36,7 +50,7 @@ def _fingerprint(value: Path | np.ndarray) -> list:
 
 
 def cached_array(
-    path: Path,
+    path: Path | None,
     shape: Sequence[int],
     dtype: type,
     build: Callable[[], Iterable[np.ndarray]],
@@ -44,11 +58,8 @@ def cached_array(
 ) -> np.ndarray:
     """Open the array at `path` (.npy) as a read-only memory map; build it first if it is missing or damaged.
 
-    Chunks are written to a temporary file under a lock and renamed into place: a reader never sees a partial array, and
-    if several processes need it, one builds it and the others wait.
-
     Args:
-        path: the file.
+        path: the file; None builds the array in memory.
         shape, dtype: of the array; a file that differs is rebuilt.
         build: yields chunks of the array along the first axis.
         description: what is built, for the log and the progress bar.
@@ -56,25 +67,54 @@ def cached_array(
     Raises:
         CacheError: the disk is full, or the folder is not writable.
     """
+    if path is None:
+        return np.concatenate([np.empty((0, *shape[1:]), dtype), *build()], dtype=dtype)
+
+    def write(temporary: Path) -> None:
+        if path.exists():
+            log.warning("%s is truncated or has a different layout; rebuilding", path)
+        log.info("%s: %d clips to %s", description, shape[0], path)
+        _write(temporary, shape, dtype, build(), description)
+
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    return build_once(path, size, lambda: _open(path, shape, dtype), write)
+
+
+def build_once(path: Path, size: int, find: Callable[[], T | None], build: Callable[[Path], None]) -> T:
+    """Return what `find` returns; if that is None, build the file or folder at `path` first.
+
+    It is built at a temporary path under a lock and then renamed: a reader never sees a part of it, and if several
+    processes need it, one builds it and the others wait.
+
+    Args:
+        size: in bytes, for the error.
+        build: writes to the temporary path.
+
+    Raises:
+        CacheError: the disk is full, or the folder is not writable.
+    """
+    temporary = path.with_suffix(".tmp")
     try:
-        array = _open(path, shape, dtype)
-        if array is not None:
-            return array
+        if (found := find()) is not None:
+            return found
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
-            array = _open(path, shape, dtype)  # another process may have built it while this one waited
-            if array is None:
-                if path.exists():
-                    log.warning("%s is truncated or has a different layout; rebuilding", path)
-                _write(path, shape, dtype, build(), description)
-                array = _open(path, shape, dtype)
+            if (found := find()) is None:  # another process may have built it while this one waited
+                try:
+                    shutil.rmtree(temporary, ignore_errors=True)  # left by a process that was killed
+                    build(temporary)
+                    os.replace(temporary, path)
+                finally:
+                    shutil.rmtree(temporary, ignore_errors=True)
+                    temporary.unlink(missing_ok=True)
+                found = find()
     except OSError as error:
-        raise cannot_write(path, math.prod(shape) * np.dtype(dtype).itemsize, error) from error
-    assert array is not None
-    return array
+        raise _cannot_write(path, size, error) from error
+    assert found is not None
+    return found
 
 
-def cannot_write(path: Path, size: int, error: OSError) -> CacheError:
+def _cannot_write(path: Path, size: int, error: OSError) -> CacheError:
     """The error for a file or folder of `size` bytes that cannot be written to the cache."""
     if error.errno in DISK_FULL:
         return CacheError(f"{no_room(path, size)}, or choose another folder with data.cache_dir")
@@ -92,22 +132,16 @@ def _open(path: Path, shape: Sequence[int], dtype: type) -> np.ndarray | None:
 
 
 def _write(path: Path, shape: Sequence[int], dtype: type, chunks: Iterable[np.ndarray], description: str) -> None:
-    log.info("%s: %d clips to %s", description, shape[0], path)
-    temporary = path.with_suffix(".tmp")
-    try:
-        with open(temporary, "wb") as file:
-            header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": tuple(shape)}
-            np.lib.format.write_array_header_1_0(file, header)
-            # Allocate the file first: a full disk is found now, not after an hour of work.
-            size = file.tell() + int(np.prod(shape)) * np.dtype(dtype).itemsize
-            if size > file.tell() and hasattr(os, "posix_fallocate"):  # not on macOS
-                os.posix_fallocate(file.fileno(), 0, size)
-            with Progress(shape[0], description) as progress:
-                for chunk in chunks:
-                    file.write(np.ascontiguousarray(chunk, dtype).data)
-                    progress.update(len(chunk))
-            if file.tell() != size:
-                raise ValueError(f"{path}: built {file.tell()} bytes of {size}")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with open(path, "wb") as file:
+        header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": tuple(shape)}
+        np.lib.format.write_array_header_1_0(file, header)
+        # Allocate the file first: a full disk is found now, not after an hour of work.
+        size = file.tell() + math.prod(shape) * np.dtype(dtype).itemsize
+        if size > file.tell() and hasattr(os, "posix_fallocate"):  # not on macOS
+            os.posix_fallocate(file.fileno(), 0, size)
+        with Progress(shape[0], description) as progress:
+            for chunk in chunks:
+                file.write(np.ascontiguousarray(chunk, dtype).data)
+                progress.update(len(chunk))
+        if file.tell() != size:
+            raise ValueError(f"{path}: built {file.tell()} bytes of {size}")

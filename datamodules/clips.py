@@ -2,33 +2,53 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from datamodules.mixing import Mixer, Mixtures, mix, send
+from datamodules.mixing import Mixer, Mixtures, mix, to_device
+from datamodules.waveforms import from_int16
 from overlapped_words.errors import DataError
 
-Batch = tuple[Tensor, Tensor]
+
+class Batch(NamedTuple):
+    """What every data set yields.
+
+    Args:
+        clips: waveforms `(B, T)`, int16 if they are fixed and float32 in [-1, 1] if they are mixed on the fly, or
+            features `(B, C, F, T)`, float16 as in the cache.
+        targets: `(B, num_classes)` float32; `(B, 0)` if unknown.
+    """
+
+    clips: Tensor
+    targets: Tensor
+
+
+def as_waveforms(clips: Tensor) -> Tensor | None:
+    """The clips of a batch as waveforms `(B, T)` float32 in [-1, 1]; None if they are features."""
+    if clips.dim() != 2:
+        return None
+    return clips if clips.is_floating_point() else from_int16(clips)
 
 
 @dataclass(frozen=True, eq=False)
-class Clips(Dataset[Any]):
+class Clips(Dataset[Batch]):
     """Fixed clips, each with an id and, if known, a target.
 
     Args:
         ids: the ids of the n clips.
-        array: `(N, T)` int16 waveforms or `(N, C, F, T)` float16 features, usually a memory map shared by splits.
+        array: `(N, T)` int16 waveforms or `(N, C, F, T)` float16 features: a memory map shared by splits, or a tensor
+            on a GPU.
         rows: `(n,)` rows of the array that belong to this split.
         targets: `(n, num_classes)` float32, rows that sum to 1; None if unknown.
         key: cache key of the array's content.
     """
 
     ids: Sequence[str]
-    array: np.ndarray
+    array: np.ndarray | Tensor
     rows: np.ndarray
     targets: np.ndarray | None
     key: str
@@ -37,10 +57,10 @@ class Clips(Dataset[Any]):
         return len(self.rows)
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
-        """Indices -> `(clips, targets)`; targets are `(B, 0)` if unknown."""
         index = np.asarray(indices)
-        clips = torch.from_numpy(self.array[self.rows[index]])
-        return clips, torch.from_numpy(self.targets[index]) if self.targets is not None else torch.empty(len(index), 0)
+        clips = gather(self.array, self.rows[index])
+        targets = torch.empty(len(index), 0) if self.targets is None else torch.from_numpy(self.targets[index])
+        return Batch(clips, to_device(targets, clips.device))
 
     @property
     def k(self) -> tuple[int, int]:
@@ -70,7 +90,8 @@ class Clips(Dataset[Any]):
         return replace(self, ids=[self.ids[i] for i in index], rows=self.rows[index], targets=targets)
 
 
-class OnTheFlyMixtures(Dataset[Any]):
+@dataclass(eq=False)
+class OnTheFlyMixtures(Dataset[Batch]):
     """Mixtures of single words, new in every epoch; they depend on seed and epoch alone.
 
     Args:
@@ -83,12 +104,13 @@ class OnTheFlyMixtures(Dataset[Any]):
             until then each mixture has any number of words up to that maximum.
     """
 
-    def __init__(
-        self, words: np.ndarray | Tensor, mixer: Mixer, size: int, seed: int, key: str, curriculum: int = 0
-    ) -> None:
-        self.words, self.mixer, self.size, self.seed, self.key = words, mixer, size, seed, key
-        self.curriculum = curriculum
-        self._epoch = -1
+    words: np.ndarray | Tensor
+    mixer: Mixer
+    size: int
+    seed: int
+    key: str
+    curriculum: int = 0
+    _epoch: int = field(default=-1, init=False)
 
     def __len__(self) -> int:
         return self.size
@@ -105,7 +127,7 @@ class OnTheFlyMixtures(Dataset[Any]):
             self._mixtures = self._mixer().draw(self.size, np.random.default_rng([self.seed, epoch]))
         index = np.asarray(indices)
         waveforms = render(self.words, self._mixtures, index)
-        return waveforms, send(torch.from_numpy(self._mixtures.targets[index]), waveforms.device)
+        return Batch(waveforms, to_device(torch.from_numpy(self._mixtures.targets[index]), waveforms.device))
 
     @property
     def k(self) -> tuple[int, int]:
@@ -114,10 +136,6 @@ class OnTheFlyMixtures(Dataset[Any]):
 
     def check_equal_shares(self) -> None:
         """Nothing to check: mixtures give their words equal shares."""
-
-    def with_words(self, words: np.ndarray | Tensor) -> "OnTheFlyMixtures":
-        """The same mixtures with the words stored elsewhere, such as on a GPU."""
-        return OnTheFlyMixtures(words, self.mixer, self.size, self.seed, self.key, self.curriculum)
 
     def _mixer(self) -> Mixer:
         """The mixer of the epoch: the curriculum starts with single words, which are easier, and adds words."""
@@ -138,6 +156,7 @@ class Splits:
         sizes: the number of "recordings" in each split and, if known, of "speakers".
         no_words: clips of background and other speech by speakers of the test or else the validation split, if training
             clips may have no words.
+        fingerprints: what each split is made of, as a hash; see `datamodules.cache.fingerprint`.
     """
 
     class_names: list[str]
@@ -147,20 +166,18 @@ class Splits:
     test: Clips | None
     sizes: Mapping[str, dict[str, int]] = field(default_factory=dict)
     no_words: Clips | None = None
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
 
 
-def take(array: np.ndarray | Tensor, rows: np.ndarray) -> Tensor:
+def gather(array: np.ndarray | Tensor, rows: np.ndarray) -> Tensor:
     """Rows of an array, or of a tensor on its device; `rows` has any shape."""
     if isinstance(array, np.ndarray):
         return torch.from_numpy(array[rows])
-    return array[send(torch.from_numpy(rows), array.device)]
+    return array[to_device(torch.from_numpy(rows), array.device)]
 
 
 def render(words: np.ndarray | Tensor, mixtures: Mixtures, index: np.ndarray) -> Tensor:
     """Render the mixtures at `index` as waveforms `(len(index), T)` float32 in [-1, 1], on the device of the words."""
-    return mix(
-        take(words, mixtures.recordings[index]),
-        torch.from_numpy(mixtures.gains[index]),
-        torch.from_numpy(mixtures.offsets[index]),
-        torch.from_numpy(mixtures.speeds[index]),
-    )
+    part = mixtures[index]
+    gains, offsets, speeds = map(torch.from_numpy, (part.gains, part.offsets, part.speeds))
+    return mix(gather(words, part.recordings), gains, offsets, speeds)

@@ -1,15 +1,19 @@
 """Competition folders: mixtures with targets for training, mixtures without for prediction."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from datamodules.audio_files import existing_folder, find_recordings, normalize_name
+from datamodules.cache import fingerprint
 from datamodules.clips import Clips, Splits
-from datamodules.folds import check_share, take_fold
+from datamodules.folds import take_fold
 from datamodules.targets_table import TargetTable, read_targets
 from datamodules.waveform_cache import cached_waveforms
+from datamodules.word_recordings import ONE_OR_NONE, ONE_WORD
 from overlapped_words.errors import DataError
+from overlapped_words.settings.fields import Count, Index, Seed, Share, Text
 
 
 class CompetitionFolder:
@@ -23,11 +27,19 @@ class CompetitionFolder:
         split_seed: shuffles the clips before the split.
         fold: which of the `round(1 / val_fraction)` parts of the shuffled order is for validation; None: the first
             `val_fraction` of it.
+        limit: use the first clips of a split, this many, and write nothing to the cache; for a trial run.
     """
 
-    def __init__(self, root: str, val_fraction: float = 0.1, split_seed: int = 0, fold: int | None = None) -> None:
+    def __init__(
+        self,
+        root: Text,
+        val_fraction: Share = 0.1,
+        split_seed: Seed = 0,
+        fold: Index | None = None,
+        limit: Count | None = None,
+    ) -> None:
         self.root, self.val_fraction = Path(root).expanduser(), val_fraction
-        self.split_seed, self.fold = split_seed, fold
+        self.split_seed, self.fold, self.limit = split_seed, fold, limit
 
     def load(self, cache_dir: Path, seed: int) -> Splits:
         """Load the splits; `seed` is unused, because nothing is random here.
@@ -39,30 +51,39 @@ class CompetitionFolder:
         # Check all tables and file names first: decoding the recordings may take an hour.
         targets = read_targets(self.root / "train_answer.csv")
         targets.check_distributions()
+        if len(targets.class_names) == 1:
+            remedy = f"add clips of another word, or, with recordings of single words, data=words and {ONE_OR_NONE}"
+            raise DataError(f"{targets.path}: has one word, {targets.class_names[0]}, {ONE_WORD}; {remedy}")
         submission = None
         if (self.root / "submission.csv").exists():
             submission = self._submission(targets.class_names, targets.path.name)
         held_out = self._held_out(len(targets.ids))
         paths = self._recordings("train", targets)
         test_paths = self._recordings("test", submission) if submission else {}
+        rows = np.sort(np.concatenate([np.flatnonzero(held_out == split)[: self.limit] for split in (False, True)]))
         # One array in the cache for all training clips: train and val are rows of it, whatever the split.
-        labeled = self._clips("train", targets, paths, cache_dir)
-        train = labeled.subset(np.flatnonzero(~held_out))
-        val = labeled.subset(np.flatnonzero(held_out)) if held_out.any() else None
-        test = self._clips("test", submission, test_paths, cache_dir) if submission else None
+        labeled = self._clips("train", targets, rows, paths, cache_dir)
+        train = labeled.subset(np.flatnonzero(~held_out[rows]))
+        val = labeled.subset(np.flatnonzero(held_out[rows])) if held_out.any() else None
+        test = self._test_clips(submission, test_paths, cache_dir) if submission else None
         splits = {"train": train, "val": val, "test": test}
         sizes = {split: {"recordings": len(clips)} for split, clips in splits.items() if clips}
-        return Splits(targets.class_names, (submission or targets).columns, train, val, test, sizes)
+        files = {"train": paths, "val": paths, "test": test_paths}
+        fingerprints = {split: _fingerprint(clips, files[split]) for split, clips in splits.items() if clips}
+        columns = (submission or targets).columns
+        return Splits(targets.class_names, columns, train, val, test, sizes, fingerprints=fingerprints)
 
-    def load_test(self, cache_dir: Path, class_names: list[str]) -> tuple[list[str], Clips]:
-        """The columns of submission.csv and the clips to predict, for a network trained on other recordings.
+    def load_test(self, cache_dir: Path, class_names: list[str]) -> tuple[list[str], Clips, str]:
+        """The columns of submission.csv, the clips to predict and their fingerprint, for other training recordings.
 
         Raises:
             DataError: with the file, the row and what to do; also if the words differ from `class_names`.
         """
         existing_folder(self.root, "set data.submission to a folder with test/ and submission.csv")
         submission = self._submission(class_names, "the training recordings")
-        return submission.columns, self._clips("test", submission, self._recordings("test", submission), cache_dir)
+        recordings = self._recordings("test", submission)
+        clips = self._test_clips(submission, recordings, cache_dir)
+        return submission.columns, clips, _fingerprint(clips, recordings)
 
     def _submission(self, class_names: list[str], where: str) -> TargetTable:
         """Ids and columns of submission.csv, whose words must be `class_names`; `where` names their source."""
@@ -72,7 +93,6 @@ class CompetitionFolder:
 
     def _held_out(self, num_clips: int) -> np.ndarray:
         """`(num_clips,)` bool, true for the clips of the validation split."""
-        check_share("data.val_fraction", self.val_fraction)
         order = np.random.default_rng(self.split_seed).permutation(num_clips)
         if self.fold is None:
             val = order[: round(self.val_fraction * num_clips)]
@@ -91,9 +111,24 @@ class CompetitionFolder:
         id_of = dict(zip(table.match(recordings, folder), table.ids, strict=True))
         return {id_of[name]: path for name, path in recordings.items()}
 
-    def _clips(self, split: str, table: TargetTable, recordings: dict[str, Path], cache_dir: Path) -> Clips:
-        """The clips of a split in the order of the table's rows; only training rows contain targets."""
+    def _test_clips(self, table: TargetTable, recordings: dict[str, Path], cache_dir: Path) -> Clips:
+        clips = self._clips("test", table, np.arange(len(table.ids))[: self.limit], recordings, cache_dir)
+        return replace(clips, targets=None)
+
+    def _clips(
+        self, split: str, table: TargetTable, rows: np.ndarray, recordings: dict[str, Path], cache_dir: Path | None
+    ) -> Clips:
+        """The clips in `rows` of a table, in that order."""
+        ids = [table.ids[i] for i in rows]
+        if self.limit:
+            cache_dir, recordings = None, {clip_id: recordings[clip_id] for clip_id in ids}
         array, key = cached_waveforms(list(recordings.values()), cache_dir, f"reading {split}")
         position = {clip_id: i for i, clip_id in enumerate(recordings)}
-        rows = np.array([position[clip_id] for clip_id in table.ids])
-        return Clips(table.ids, array, rows, table.values if split == "train" else None, key)
+        return Clips(ids, array, np.array([position[clip_id] for clip_id in ids]), table.values[rows], key)
+
+
+def _fingerprint(clips: Clips, recordings: dict[str, Path]) -> str:
+    """A hash of the id, the file size and the target of each clip."""
+    targets = clips.targets if clips.targets is not None else np.zeros((len(clips), 0))
+    sizes = (recordings[clip_id].stat().st_size for clip_id in clips.ids)
+    return fingerprint([*row[:2], row[2].tobytes().hex()] for row in zip(clips.ids, sizes, targets, strict=True))

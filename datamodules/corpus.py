@@ -4,20 +4,17 @@ import importlib.metadata
 import io
 import logging
 import os
-import shutil
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import soundfile
-from filelock import FileLock
 
-from datamodules.cache import cache_key, cannot_write
+from datamodules.cache import build_once, cache_key
 from datamodules.progress import Progress
 from datamodules.pronunciation import check_pronunciation, clean_words
-from datamodules.voices import REMEDY, Voice, draw_voices, find_accents, find_engine, speak
+from datamodules.voices import REMEDY, Engine, Voice, draw_voices, find_accents, find_engine, speak
 from overlapped_words.errors import DataError
 from overlapped_words.messages import first_names
 
@@ -46,8 +43,7 @@ def speak_corpus(
     """Return the folder `cache_dir/synthetic-<key>` with `<word>/<speaker>_<take>.wav`; the first call builds it.
 
     Recordings are 16-bit mono at 22,050 Hz, at least one second long with the word in the middle. The pitch and rate of
-    each one depend on its name and `seed` alone, so a larger corpus contains the smaller one of the same seed. If
-    several processes call this, one builds and the others wait.
+    each one depend on its name and `seed` alone, so a larger corpus contains the smaller one of the same seed.
 
     Args:
         words: what to say; None: WORDS.
@@ -57,76 +53,62 @@ def speak_corpus(
         DataError: espeakng-loader is missing or does not work, has fewer voices, or cannot speak the words.
         CacheError: the disk is full, or the folder is not writable.
     """
-    library, data = find_engine()
+    engine = find_engine()
     words = clean_words(WORDS if words is None else words)
-    voices = draw_voices(data, num_voices, seed, language)
-    if takes < 1:
-        raise DataError(f"data.takes is {takes}; use 1 or more")
+    voices = draw_voices(engine, num_voices, seed, language)
     version = importlib.metadata.version("espeakng-loader")
     key = cache_key("synthetic", version, words, voices, takes, seed, SAMPLE_RATE, PITCH, RATE)
     folder = cache_dir / f"synthetic-{key}"
-    if folder.is_dir():
-        return folder
-    check_pronunciation(library, data, words, find_accents(data, language))
-    temporary = folder.with_suffix(".tmp")
-    try:
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
-            if not folder.is_dir():  # another process may have built it while this one waited
-                try:
-                    shutil.rmtree(temporary, ignore_errors=True)  # left by a process that was killed
-                    _write(temporary, library, data, words, voices, takes, seed)
-                    os.replace(temporary, folder)
-                finally:
-                    shutil.rmtree(temporary, ignore_errors=True)
-    except OSError as error:
-        size = len(voices) * takes * len(words) * 2 * SAMPLE_RATE  # bytes; one second each
-        raise cannot_write(folder, size, error) from error
-    return folder
+
+    def build(temporary: Path) -> None:
+        check_pronunciation(engine, words, find_accents(engine, language))
+        _write(temporary, engine, words, voices, takes, seed)
+
+    size = num_voices * takes * len(words) * 2 * SAMPLE_RATE  # bytes; one second each
+    return build_once(folder, size, lambda: folder if folder.is_dir() else None, build)
 
 
-def _write(
-    folder: Path,
-    library: Path,
-    data: Path,
-    words: Sequence[str],
-    voices: Sequence[Voice],
-    takes: int,
-    seed: int,
-) -> None:
+def _write(folder: Path, engine: Engine, words: Sequence[str], voices: Sequence[Voice], takes: int, seed: int) -> None:
     """Write the recordings of all voices to `folder`, several voices in parallel."""
     names = [(word, take) for word in words for take in range(takes)]
     for word in words:
         (folder / word).mkdir(parents=True)
 
-    def write_voice(voice: Voice) -> list[tuple[str, int]]:
-        """Write all recordings of a voice; return the word and the number of samples of each."""
-        utterances = []
-        for word, take in names:
-            rng = np.random.default_rng([seed, *f"{word}/{voice.speaker}_{take}".encode()])
-            pitch, rate = (int(rng.integers(*bounds, endpoint=True)) for bounds in (PITCH, RATE))
-            utterances.append((word, pitch, rate))
-        written: list[tuple[str, int]] = []
-        for (word, take), samples in zip(names, speak(library, data, voice.identifier, utterances), strict=True):
-            if len(samples) >= MIN_SAMPLES and np.abs(samples.astype(np.int32)).max() >= MIN_PEAK:
-                missing = max(0, SAMPLE_RATE - len(samples))
-                clip = np.pad(samples, (missing // 2, missing - missing // 2))
-                wav = io.BytesIO()  # write_bytes raises OSError on a full disk, soundfile does not
-                soundfile.write(wav, clip, SAMPLE_RATE, format="WAV")
-                (folder / word / f"{voice.speaker}_{take}.wav").write_bytes(wav.getvalue())
-                written.append((word, len(samples)))
-        return written
+    def write_voice(voice: Voice) -> list[int]:
+        """Write the recordings of a voice; return the number of samples of each, 0 if it is silent."""
+        files = [f"{word}/{voice.speaker}_{take}" for word, take in names]
+        utterances = [(word, *_pitch_and_rate(file, seed)) for (word, _), file in zip(names, files, strict=True)]
+        waveforms = speak(engine, voice, utterances)
+        return [_write_clip(folder / f"{file}.wav", clip) for file, clip in zip(files, waveforms, strict=True)]
 
-    written: list[tuple[str, int]] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool, Progress(len(voices), "speaking words", "voice") as progress:
-        for recordings in pool.map(write_voice, voices):
-            written += recordings
+        lengths = []  # (voices, words * takes)
+        for of_voice in pool.map(write_voice, voices):
+            lengths.append(of_voice)
             progress.update()
-    silent = len(voices) * len(names) - len(written)
-    if not written:
+    samples = np.array(lengths).reshape(len(voices), len(words), takes)
+    if not samples.any():
         raise DataError(f"eSpeak NG produced no audio for any of {len(voices)} voices; {REMEDY}")
-    if silent:
-        log.warning("skipped %d silent utterances of %d", silent, silent + len(written))
-    too_long = Counter(word for word, num_samples in written if num_samples > SAMPLE_RATE)
-    if long := [word for word, number in too_long.items() if 2 * number > len(voices) * takes]:
-        log.warning("longer than one second, of which the loudest part is used: %s", first_names(long))
+    if silent := int((samples == 0).sum()):
+        log.warning("skipped %d silent utterances of %d", silent, samples.size)
+    too_long = (samples > SAMPLE_RATE).mean(axis=(0, 2)) > 0.5
+    if too_long.any():
+        long = first_names(np.array(words)[too_long])
+        log.warning("longer than one second, of which the loudest part is used: %s", long)
+
+
+def _pitch_and_rate(name: str, seed: int) -> tuple[int, int]:
+    """The pitch and the rate of a recording, which depend on its name and `seed` alone."""
+    rng = np.random.default_rng([seed, *name.encode()])
+    return int(rng.integers(*PITCH, endpoint=True)), int(rng.integers(*RATE, endpoint=True))
+
+
+def _write_clip(path: Path, samples: np.ndarray) -> int:
+    """Write a recording of at least a second, unless it is silent; return its number of samples, 0 if silent."""
+    if len(samples) < MIN_SAMPLES or np.abs(samples.astype(np.int32)).max() < MIN_PEAK:
+        return 0
+    missing = max(0, SAMPLE_RATE - len(samples))
+    wav = io.BytesIO()  # write_bytes raises OSError on a full disk, soundfile does not
+    soundfile.write(wav, np.pad(samples, (missing // 2, missing - missing // 2)), SAMPLE_RATE, format="WAV")
+    path.write_bytes(wav.getvalue())
+    return len(samples)

@@ -5,12 +5,6 @@ import numpy as np
 from overlapped_words.errors import DataError
 
 
-def check_share(name: str, share: float) -> None:
-    """Raise DataError unless the setting `name` is a number from 0 to less than 1."""
-    if not isinstance(share, int | float) or not 0 <= share < 1:
-        raise DataError(f"{name} is {share}; choose a number from 0 to less than 1, such as 0.2")
-
-
 def take_fold(order: np.ndarray, val_fraction: float, fold: int, noun: str) -> np.ndarray:
     """Part `fold` of `round(1 / val_fraction)` parts of `order`, whose lengths differ by at most one.
 

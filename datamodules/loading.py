@@ -11,7 +11,6 @@ from torch.utils.data import DataLoader
 from torch.utils.data.distributed import DistributedSampler
 
 from datamodules.clips import Batch, Clips, OnTheFlyMixtures
-from datamodules.device_cache import DeviceClips
 
 
 class EpochSampler(DistributedSampler):
@@ -21,9 +20,7 @@ class EpochSampler(DistributedSampler):
         return ((self.epoch, index) for index in super().__iter__())
 
 
-def make_loader(
-    clips: Clips | OnTheFlyMixtures | DeviceClips, batch_size: int, num_workers: int, **options: Any
-) -> DataLoader:
+def make_loader(clips: Clips | OnTheFlyMixtures, batch_size: int, num_workers: int, **options: Any) -> DataLoader:
     """A loader of whole batches; without worker processes if the clips are in GPU memory."""
     array = clips.words if isinstance(clips, OnTheFlyMixtures) else clips.array
     on_host = isinstance(array, np.ndarray)

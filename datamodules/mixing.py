@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,8 +36,8 @@ class Mixtures:
     speeds: np.ndarray
     targets: np.ndarray
 
-    def take(self, index: np.ndarray) -> "Mixtures":
-        """The mixtures at `index`, in that order."""
+    def __getitem__(self, index: Any) -> "Mixtures":
+        """The mixtures at `index`, in that order; anything that NumPy takes as an index."""
         return Mixtures(*(getattr(self, each.name)[index] for each in fields(self)))
 
 
@@ -51,7 +52,7 @@ class Mixer:
         offset: each word is shifted by a time uniform in [-offset, offset] seconds.
         speeds: one per class; its words are played at a speed log-uniform in [1 / (1 + speed), 1 + speed], rounded to
             1/80. This changes pitch and tempo, so it simulates other speakers. Empty: all words at their own speed.
-        unknown_share: where a mixture has fewer words than the maximum, other speech takes each free place with this
+        unknown_share: where a mixture has fewer words than the maximum, other speech takes each free slot with this
             probability: a word played backward or, half of the time if there are any, a recording of another word.
         unknown: rows of recordings of other words.
         background: rows of background sounds. BACKGROUND_SHARE of the mixtures have one, BACKGROUND_DB below a word.
@@ -109,18 +110,10 @@ class Mixer:
         parts, number = [], 0
         while number < n:
             mixtures = self.draw(100 + 4 * n, rng)
-            parts.append(mixtures.take(np.flatnonzero(~mixtures.targets.any(axis=1) & mixtures.gains.any(axis=1))))
+            parts.append(mixtures[~mixtures.targets.any(axis=1) & mixtures.gains.any(axis=1)])
             number += len(parts[-1].gains)
         columns = {each.name: np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(Mixtures)}
-        return Mixtures(**columns).take(np.arange(n))
-
-
-def default_k(num_words: int) -> tuple[int, int]:
-    """Minimum and maximum number of words per clip: four, as in the competition.
-
-    If there are at most four words, one to all of them; clips that always have all words would teach nothing.
-    """
-    return (4, 4) if num_words > 4 else (1, num_words)
+        return Mixtures(**columns)[:n]
 
 
 def mix(words: Tensor, gains: Tensor, offsets: Tensor, speeds: Tensor) -> Tensor:
@@ -132,15 +125,15 @@ def mix(words: Tensor, gains: Tensor, offsets: Tensor, speeds: Tensor) -> Tensor
     """
     words = words.float()
     if (speeds < 0).any():
-        words = torch.where(send(speeds < 0, words.device)[..., None], words.flip(-1), words)
+        words = torch.where(to_device(speeds < 0, words.device)[..., None], words.flip(-1), words)
         speeds = speeds.abs()
     level = words.square().mean(dim=-1).sqrt().clamp(min=1e-6)
     moved = shift(words, offsets) if (speeds == 1).all() else speed_perturbation(words, offsets, speeds)
-    mixture = torch.einsum("bk,bkt->bt", send(gains, words.device) / level, moved)
+    mixture = torch.einsum("bk,bkt->bt", to_device(gains, words.device) / level, moved)
     return mixture * (0.9 / mixture.abs().amax(dim=1, keepdim=True).clamp(min=1e-6))
 
 
-def send(tensor: Tensor, device: torch.device) -> Tensor:
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """Copy a CPU tensor to `device`; to a GPU from pinned memory, so that the host does not wait for queued work."""
     tensor = tensor.pin_memory() if device.type == "cuda" else tensor
     return tensor.to(device, non_blocking=True)
@@ -153,7 +146,7 @@ def shift(words: Tensor, offsets: Tensor) -> Tensor:
     shifts = F.pad(words, (max_offset, max_offset)).unfold(-1, length, 1)
     clip = torch.arange(words.shape[0], device=words.device)[:, None]
     word = torch.arange(words.shape[1], device=words.device)
-    return shifts[clip, word, send(max_offset - offsets, words.device)]
+    return shifts[clip, word, to_device(max_offset - offsets, words.device)]
 
 
 def speed_perturbation(words: Tensor, offsets: Tensor, speeds: Tensor) -> Tensor:
@@ -170,7 +163,7 @@ def speed_perturbation(words: Tensor, offsets: Tensor, speeds: Tensor) -> Tensor
     # The input position of the first output sample; in float32 it would be off by up to 1/2000 of a sample.
     start = middle - (middle + offsets) * (advances.double() / BLOCK)
     whole, part = start.floor(), (start % 1).float()
-    advances, whole, part = (send(each, device) for each in (advances, whole.long(), part))
+    advances, whole, part = (to_device(each, device) for each in (advances, whole.long(), part))
     position = part[..., None] + torch.arange(BLOCK, device=device) * (advances / BLOCK)[..., None]
     u = position - position.floor()
     weights = [((2 - u) * u - 1) * u, (3 * u - 5) * u * u + 2, ((4 - 3 * u) * u + 1) * u, (u - 1) * u * u]

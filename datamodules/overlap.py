@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -15,14 +15,15 @@ from torch.utils.data.distributed import DistributedSampler
 
 from datamodules.augment import Augment
 from datamodules.cache import cache_key, cached_array
-from datamodules.clips import Batch, Clips, OnTheFlyMixtures, Splits
-from datamodules.device_cache import CHOICES, DeviceClips, place
+from datamodules.clips import Batch, Clips, OnTheFlyMixtures, Splits, as_waveforms
+from datamodules.device_cache import DeviceCache, cache_on_device
 from datamodules.features import MultiResolutionMel
 from datamodules.loading import EpochSampler, make_loader
-from datamodules.seeding import derive_seed
-from datamodules.waveforms import SAMPLE_RATE, from_int16
+from datamodules.seeding import step_seed
+from datamodules.waveforms import from_int16
 from overlapped_words.errors import DataError
 from overlapped_words.messages import split_size
+from overlapped_words.settings.fields import Count, Index, Seed, Text
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +35,10 @@ class Source(Protocol):
 
     def load(self, cache_dir: Path, seed: int) -> Splits:
         """Load the splits, with large arrays in `cache_dir`; `seed` is that of the training mixtures, if any."""
-        ...
 
 
 class OverlapDataModule(LightningDataModule):
-    """Batches `(features (B, C, F, T) float32, targets (B, num_classes))` on the device of the training.
+    """Batches `(features (B, C, F, T) float32, targets (B, num_classes))` on the training device.
 
     Args:
         source: loads the clips and targets.
@@ -51,11 +51,8 @@ class OverlapDataModule(LightningDataModule):
             augmented as waveforms are always computed.
         cache_dir: folder of the cached arrays, shared by all runs.
         device_cache: which training and validation data are stored in GPU memory: "features", "waveforms", "none" or
-            "auto"; see `datamodules.device_cache.place`. Worker processes are not used then.
+            "auto"; see `datamodules.device_cache.cache_on_device`. Worker processes are not used then.
         seed: seed of the shuffling, the on-the-fly mixtures and the augmentation.
-
-    Raises:
-        DataError: a setting is out of range.
     """
 
     trainer: Trainer
@@ -66,20 +63,14 @@ class OverlapDataModule(LightningDataModule):
         source: Source,
         features: Mapping[str, Any],
         augment: Augment,
-        batch_size: int = 128,
-        num_workers: int = 0,
-        cache: str = "waveforms",
-        cache_dir: str = "~/.cache/overlapped-words",
-        device_cache: str = "none",
-        seed: int = 0,
+        batch_size: Count = 128,
+        num_workers: Index = 0,
+        cache: Literal["features", "waveforms"] = "waveforms",
+        cache_dir: Text = "~/.cache/overlapped-words",
+        device_cache: DeviceCache = "none",
+        seed: Seed = 0,
     ) -> None:
         super().__init__()
-        if cache not in ("features", "waveforms"):
-            raise DataError(f"data.cache is {cache!r}; choose features, waveforms or auto")
-        if device_cache not in CHOICES:
-            raise DataError(f"data.device_cache is {device_cache!r}; choose one of {', '.join(CHOICES)}")
-        if (rate := features.get("sample_rate", SAMPLE_RATE)) != SAMPLE_RATE:
-            raise DataError(f"features.sample_rate is {rate}, but only {SAMPLE_RATE} Hz is supported; correct it")
         self.source, self.augment = source, augment
         self.feature_options, self.features = dict(features), MultiResolutionMel(**features)
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
@@ -115,8 +106,7 @@ class OverlapDataModule(LightningDataModule):
     @property
     def keys(self) -> dict[str, str]:
         """The cache key of each split, which changes with the recordings."""
-        splits = {"train": self.train, "val": self.val, "test": self.test}
-        return {name: clips.key for name, clips in splits.items() if clips}
+        return {split: clips.key for split in ("train", "val", "test") if (clips := getattr(self, split))}
 
     @property
     def fixed_splits(self) -> dict[str, Clips]:
@@ -149,10 +139,10 @@ class OverlapDataModule(LightningDataModule):
         """
         clips = self.splits.val or self.splits.train
         indices = range(min(n, len(clips)))
-        if isinstance(clips, OnTheFlyMixtures):
-            return clips.batch(indices)
-        waveforms, targets = clips.__getitems__(indices)
-        return from_int16(waveforms), targets
+        batch = clips.batch(indices) if isinstance(clips, OnTheFlyMixtures) else clips.__getitems__(indices)
+        waveforms = as_waveforms(batch.clips)
+        assert waveforms is not None
+        return Batch(waveforms, batch.targets)
 
     def state_dict(self) -> dict[str, int]:
         return {"next_epoch": self.trainer.current_epoch + 1}  # checkpoints are written at the end of an epoch
@@ -173,23 +163,24 @@ class OverlapDataModule(LightningDataModule):
             self.train, self.trainer.world_size, self.trainer.global_rank, shuffle=True, seed=self.seed, drop_last=True
         )
         sampler.set_epoch(self.first_epoch)
-        train = self._place(self.train, fixed=not self.augments_waveforms)
+        # Features of augmented waveforms differ from step to step, so they are not stored.
+        to_features = None if self.augments_waveforms else self.to_features
+        train = cache_on_device(self.train, self._device, self.device_cache, to_features)
         return self._loader(train, sampler=sampler, drop_last=True)
 
     def val_dataloader(self) -> DataLoader | list:
-        return self._loader(self._place(self.val)) if self.val else []
+        if self.val is None:
+            return []
+        return self._loader(cache_on_device(self.val, self._device, self.device_cache, self.to_features))
 
     def predict_dataloader(self) -> list[DataLoader]:
         return [self._loader(clips) for clips in self.fixed_splits.values()]
 
-    def _place(self, clips: Clips | OnTheFlyMixtures, fixed: bool = True) -> Clips | OnTheFlyMixtures | DeviceClips:
-        """Move clips to the training device as `device_cache` says; features of `fixed` clips never change."""
-        if self.device_cache == "none":
-            return clips
-        device = self.trainer.strategy.root_device
-        return place(clips, device, self.device_cache, self.to_features if fixed else None)
+    @property
+    def _device(self) -> torch.device:
+        return self.trainer.strategy.root_device
 
-    def _loader(self, clips: Clips | OnTheFlyMixtures | DeviceClips, **options: Any) -> DataLoader:
+    def _loader(self, clips: Clips | OnTheFlyMixtures, **options: Any) -> DataLoader:
         # batch_size counts the clips of a step over all devices.
         batch_size = max(1, self.batch_size // (self.trainer.world_size if self.trainer else 1))
         return make_loader(clips, batch_size, self.num_workers, **options)
@@ -198,25 +189,18 @@ class OverlapDataModule(LightningDataModule):
         """On the device: compute the features of waveforms, and augment training batches."""
         clips, targets = batch
         if not self.trainer.training:
-            return self.to_features(clips), targets
-        # A generator that depends on the step alone: a resumed run repeats the augmentation. This hook runs before the
-        # trainer counts the batch.
-        step = self.trainer.fit_loop.total_batch_idx + 1
-        seed = derive_seed(self.seed, self.trainer.global_rank, step)
-        generator = torch.Generator(clips.device).manual_seed(seed)
-        if clips.dim() == 2:
-            clips = self.augment.waveforms(_as_float(clips), generator)
-        return self.augment(clips if clips.dim() == 4 else self.to_features(clips), targets, generator)
+            return Batch(self.to_features(clips), targets)
+        generator = torch.Generator(clips.device).manual_seed(step_seed(self.trainer, self.seed))
+        if (waveforms := as_waveforms(clips)) is not None:
+            clips = self._front_end(self.augment.waveforms(waveforms, generator))
+        return Batch(*self.augment(clips, targets, generator))
 
     def to_features(self, clips: Tensor) -> Tensor:
-        """Clips of a data set, waveforms `(B, T)` or features -> features `(B, C, F, T)` float32."""
-        if clips.dim() == 4:
-            return clips.float()
-        if self.features.slope.device != clips.device:  # `to` would check every buffer at every step
-            self.features.to(clips.device)
-        return self.features(_as_float(clips))
+        """Clips of a batch, waveforms or features -> features `(B, C, F, T)` float32, not augmented."""
+        waveforms = as_waveforms(clips)
+        return clips.float() if waveforms is None else self._front_end(waveforms)
 
-
-def _as_float(waveforms: Tensor) -> Tensor:
-    """Waveforms of fixed clips (int16) or of on-the-fly mixtures (float32) -> float32 in [-1, 1]."""
-    return waveforms if waveforms.is_floating_point() else from_int16(waveforms)
+    def _front_end(self, waveforms: Tensor) -> Tensor:
+        if self.features.slope.device != waveforms.device:  # `to` would check every buffer at every step
+            self.features.to(waveforms.device)
+        return self.features(waveforms)

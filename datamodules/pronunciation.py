@@ -5,14 +5,14 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from pathlib import Path
 
-from datamodules.voices import transcribe
+from datamodules.voices import Engine, transcribe
 from overlapped_words.errors import DataError
 from overlapped_words.messages import first_names, printable
 
 log = logging.getLogger(__name__)
 
+FOLDER_NAME = re.compile(r"(?![\s._])[^/\\]+(?<!\s)")
 # In the engine's output, `(en)` switches to the language en, `_` begins a pause, and the others mark stress.
 SWITCH = re.compile(r"\(([\w-]+)\)")
 STRESS = "',%="
@@ -25,33 +25,21 @@ def clean_words(words: Sequence[str]) -> list[str]:
     """Words -> composed Unicode, sorted; each is a folder name and the name of a class.
 
     Raises:
-        DataError: a word occurs twice or is not the name of a folder, with the reason.
+        DataError: a word occurs twice or is not the name of a folder.
     """
     words = [unicodedata.normalize("NFC", word) for word in words]
     for word in words:
-        if reason := _not_a_folder(word):
-            raise DataError(f"data.words: '{printable(word)}' {reason}; words are names of folders, so correct it")
+        if not FOLDER_NAME.fullmatch(word) or not word.isprintable() or word == "id" or len(word.encode()) > 100:
+            raise DataError(
+                f"data.words: '{printable(word)}' is no folder name; give 1 to 100 bytes without slashes, control "
+                "characters, spaces around them and . or _ at the start, and not id"
+            )
     if twice := sorted({word for word in words if words.count(word) > 1}):
         raise DataError(f"data.words contains {', '.join(twice)} more than once; leave out the duplicates")
     return sorted(words)
 
 
-def _not_a_folder(word: str) -> str:
-    """Why a word is not the name of a folder; empty if it is."""
-    if not word.strip():
-        return "is empty"
-    if word != word.strip():
-        return "has spaces around it"
-    if word[0] in "._":
-        return f"begins with {word[0]}"
-    if "/" in word or "\\" in word:
-        return "contains a slash"
-    if not word.isprintable():
-        return "contains control characters"
-    return "is longer than 100 bytes" if len(word.encode()) > 100 else ""
-
-
-def check_pronunciation(library: Path, data: Path, words: Sequence[str], accents: Sequence[str]) -> None:
+def check_pronunciation(engine: Engine, words: Sequence[str], accents: Sequence[str]) -> None:
     """Check that the engine can speak the words in all accents; warn of words that sound alike in some of them.
 
     Raises:
@@ -61,7 +49,7 @@ def check_pronunciation(library: Path, data: Path, words: Sequence[str], accents
     letters = sorted({letter for word in words for letter in word if letter.isalpha()})
     alike: dict[tuple[str, str], list[str]] = {}
     for accent in accents:
-        lines = transcribe(library, data, accent, [*words, *letters])
+        lines = transcribe(engine, accent, [*words, *letters])
         phonemes = dict(zip([*words, *letters], lines, strict=True))
         problems = {word: _problem(word, phonemes) for word in words}
         if faults := [f"{word} is {problem}" for word, problem in problems.items() if problem]:

@@ -1,8 +1,17 @@
 """Seeds that depend on the training step."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+if TYPE_CHECKING:  # a network is loaded without Lightning
+    from lightning import Trainer
 
-def derive_seed(*parts: int) -> int:
-    """A 32-bit seed that depends on all parts, such as seed, device and step."""
-    return int(np.random.SeedSequence(parts).generate_state(1)[0])
+
+def step_seed(trainer: "Trainer", seed: int, *stream: int) -> int:
+    """The 32-bit seed of the random draws of a training step; another one on each device and for each `stream`.
+
+    A step is counted by the batches completed before it, from 0 over all epochs. So a resumed run repeats its draws.
+    """
+    step = trainer.fit_loop.epoch_loop.batch_progress.total.completed
+    return int(np.random.SeedSequence([seed, trainer.global_rank, step, *stream]).generate_state(1)[0])

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.audio_files import normalize_name
-from datamodules.folds import check_share, take_fold
+from datamodules.folds import take_fold
 from overlapped_words.errors import DataError
 
 MAX_DRAWS = 100  # random splits of the speakers to try
@@ -17,15 +17,9 @@ def find_speakers(paths: Sequence[Path], regex: str) -> np.ndarray:
     """The speaker of each recording, from its file name: the first group of `regex`, or its whole match.
 
     Raises:
-        DataError: `regex` is not a regular expression, or does not match a name.
+        DataError: `regex` does not match a name.
     """
-    try:
-        pattern = re.compile(regex)
-    except re.error as error:
-        raise DataError(
-            f"data.speaker_regex ({regex}) is not a valid regular expression ({error}); correct it"
-        ) from error
-    speakers = []
+    pattern, speakers = re.compile(regex), []
     for path in paths:
         match = pattern.search(normalize_name(path.name))
         speaker = match and match[min(1, pattern.groups)]
@@ -50,10 +44,8 @@ def split_speakers(
         fold: which fold of the other speakers is val; None: a plain split.
 
     Raises:
-        DataError: a share or the fold is out of range.
+        DataError: the fold is out of range.
     """
-    for split, share in fractions.items():
-        check_share(f"data.{split}_fraction", share)
     rng = np.random.default_rng(seed)
     num_pairs = (1 + sum(share > 0 for share in fractions.values())) * len(set(labels))
     for _ in range(MAX_DRAWS):

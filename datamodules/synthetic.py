@@ -3,19 +3,21 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Ge, Le, MinLen
 
 from datamodules import corpus
 from datamodules.audio_files import find_words
 from datamodules.clips import Splits
-from datamodules.mixing import default_k
 from datamodules.pronunciation import clean_words
 from datamodules.speakers import find_speakers, split_speakers
+from datamodules.word_recordings import check_k
 from datamodules.words import WordFolder
 from overlapped_words.errors import DataError
 from overlapped_words.messages import first_names
+from overlapped_words.settings.fields import Text
 
 VOICE = "^([^_]+)_"  # the speaker in the file names of the corpus
 
@@ -36,11 +38,11 @@ class Synthetic(WordFolder):
 
     def __init__(
         self,
-        num_voices: int,
-        takes: int,
-        words: Sequence[str] | None = None,
-        language: str = "en",
-        root: str | None = None,
+        num_voices: Annotated[int, Ge(1), Le(1000)],
+        takes: Annotated[int, Ge(1), Le(1000)],
+        words: Annotated[Sequence[Text], MinLen(1)] | None = None,
+        language: Text = "en",
+        root: Text | None = None,
         **mixing: Any,
     ) -> None:
         super().__init__(root="", **mixing)
@@ -51,11 +53,7 @@ class Synthetic(WordFolder):
         self.people = None if root is None else Path(root).expanduser()
 
     def load(self, cache_dir: Path, seed: int) -> Splits:
-        if (most := self.mixing.setdefault("k", default_k(len(self.words)))[1]) > len(self.words):
-            raise DataError(
-                f"data.k mixes {most} words, but data.words has {len(self.words)}; "
-                f"give data.k=1 for one word per clip, or up to data.k={len(self.words)}"
-            )
+        self.mixing["k"] = check_k(self.mixing.get("k"), self.words, "data.words")  # before they are spoken
         self.root = corpus.speak_corpus(
             cache_dir, self.num_voices, self.takes, words=self.words, language=self.language
         )

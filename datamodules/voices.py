@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +20,13 @@ REMEDY = "reinstall espeakng-loader, or mix your own recordings (data=words)"
 # A code of an accent and its priority among the accents that share the code; lower comes first.
 CODE = re.compile(r"^language\s+(\S+)[ \t]*(\d*)", re.MULTILINE)
 NAME = re.compile(r"^name\s+(.+)", re.MULTILINE)
+
+
+class Engine(NamedTuple):
+    """library: the shared library; data: the folder of its languages and voices."""
+
+    library: Path
+    data: Path
 
 
 class Voice(NamedTuple):
@@ -46,28 +52,27 @@ class Accent(NamedTuple):
     priorities: dict[str, int]
 
 
-def find_engine() -> tuple[Path, Path]:
-    """Paths of the engine's library and of its data folder."""
+def find_engine() -> Engine:
     try:
         import espeakng_loader
     except ImportError as error:
         raise DataError(f"the synthetic corpus needs eSpeak NG: pip install espeakng-loader ({error})") from error
-    return Path(espeakng_loader.get_library_path()), Path(espeakng_loader.get_data_path())
+    return Engine(Path(espeakng_loader.get_library_path()), Path(espeakng_loader.get_data_path()))
 
 
-def list_accents(data: Path) -> list[Accent]:
+def list_accents(engine: Engine) -> list[Accent]:
     """All accents of all languages."""
     accents = []
-    for path in sorted(path for path in (data / "lang").rglob("*") if path.is_file()):
+    for path in sorted(path for path in (engine.data / "lang").rglob("*") if path.is_file()):
         text = path.read_text(encoding="utf-8")
         name = NAME.search(text)
         priorities = {code.lower(): int(priority or 5) for code, priority in CODE.findall(text)}
-        identifier = path.relative_to(data / "lang").as_posix()
+        identifier = path.relative_to(engine.data / "lang").as_posix()
         accents.append(Accent(identifier, path.name.lower(), name[1].strip() if name else path.name, priorities))
     return accents
 
 
-def find_accents(data: Path, language: str) -> list[str]:
+def find_accents(engine: Engine, language: str) -> list[str]:
     """The identifiers of the accents of a language, sorted; the standard accent is the first.
 
     They are the files whose name is the language's code or begins with it (`en`, `en-US`), and those that the engine
@@ -76,21 +81,18 @@ def find_accents(data: Path, language: str) -> list[str]:
     Raises:
         DataError: the engine does not have the language.
     """
-    code, accents = language.lower(), list_accents(data)
+    code, accents = language.lower(), list_accents(engine)
     found = {accent.identifier for accent in accents if f"{accent.code}-".startswith(f"{code}-")}
     first = min((accent.priorities[code] for accent in accents if code in accent.priorities), default=None)
     found |= {accent.identifier for accent in accents if accent.priorities.get(code) == first is not None}
     if found:
         return sorted(found)
-    names = {accent.code: accent for accent in accents}
-    names |= {accent.name.lower().partition(" (")[0]: accent for accent in reversed(accents)}
-    near = [names[name] for name in get_close_matches(code, names, n=3)]
-    listed = "one that this command lists: python -m datamodules.voices"
-    choices = ", ".join([*(f"{accent.code} ({accent.name})" for accent in near), listed])
+    named = [f"{accent.code} ({accent.name})" for accent in accents if accent.name.lower().startswith(code)]
+    choices = ", ".join([*named[:3], "a code that this command lists: python -m datamodules.voices"])
     raise DataError(f"data.language is {language}, which eSpeak NG does not have; choose {choices}")
 
 
-def draw_voices(data: Path, num_voices: int, seed: int, language: str = "en") -> list[Voice]:
+def draw_voices(engine: Engine, num_voices: int, seed: int, language: str = "en") -> list[Voice]:
     """Draw `num_voices` variants of the engine, each with one of the accents of a language.
 
     The first voices do not depend on `num_voices`.
@@ -99,8 +101,8 @@ def draw_voices(data: Path, num_voices: int, seed: int, language: str = "en") ->
         DataError: the engine has fewer voices, or does not have the language.
     """
     # Take the names from the engine's folders: it silently ignores a variant that it does not have.
-    accents = find_accents(data, language)
-    names = {path.name for path in (data / "voices" / "!v").iterdir()}
+    accents = find_accents(engine, language)
+    names = {path.name for path in (engine.data / "voices" / "!v").iterdir()}
     # klatt2 is almost klatt: in two splits, both would have the same speaker. (m2 stays, because there is no m.)
     variants = sorted(name for name in names if (stem := name.rstrip("0123456789")) == name or stem not in names)
     if not 1 <= num_voices <= len(variants):
@@ -112,31 +114,31 @@ def draw_voices(data: Path, num_voices: int, seed: int, language: str = "en") ->
     return voices
 
 
-def speak(library: Path, data: Path, voice: str, utterances: Sequence[tuple[str, int, int]]) -> list[np.ndarray]:
+def speak(engine: Engine, voice: Voice, utterances: Sequence[tuple[str, int, int]]) -> list[np.ndarray]:
     """(word, pitch, rate) of each utterance -> its waveform `(T,)` int16 at 22,050 Hz; T is 0 if it is silent.
 
     Raises:
         DataError: the engine does not start, does not have the voice, or fails.
     """
-    lines = _run(library, data, voice, "waveforms", utterances)
+    lines = _run(engine, voice.identifier, "waveforms", utterances)
     return [np.frombuffer(bytes.fromhex(line), np.int16) for line in lines]
 
 
-def transcribe(library: Path, data: Path, voice: str, texts: Sequence[str]) -> list[str]:
+def transcribe(engine: Engine, accent: str, texts: Sequence[str]) -> list[str]:
     """Texts -> the engine's phonemes of each, separated by spaces, such as `s 'E v @ n`; see pronunciation.py.
 
     Raises:
         DataError: as in `speak`.
     """
-    return _run(library, data, voice, "phonemes", texts)
+    return _run(engine, accent, "phonemes", texts)
 
 
-def _run(library: Path, data: Path, voice: str, output: str, inputs: Sequence[Any]) -> list[str]:
+def _run(engine: Engine, voice: str, output: str, inputs: Sequence[Any]) -> list[str]:
     """The lines that espeak.py prints, one for each input."""
     result = subprocess.run(
-        [sys.executable, "-I", "-S", espeak.__file__, library, voice, output],  # see there why it is a process
+        [sys.executable, "-I", "-S", espeak.__file__, engine.library, voice, output],  # see there why it is a process
         input=json.dumps(inputs),
-        cwd=data,
+        cwd=engine.data,
         capture_output=True,
         text=True,
     )
@@ -147,5 +149,5 @@ def _run(library: Path, data: Path, voice: str, output: str, inputs: Sequence[An
 
 
 if __name__ == "__main__":
-    for accent in sorted(list_accents(find_engine()[1]), key=lambda accent: accent.code):
+    for accent in sorted(list_accents(find_engine()), key=lambda accent: accent.code):
         print(f"{accent.code:20}{accent.name}")

@@ -1,25 +1,29 @@
 """Word folders: recordings of single words, mixed into clips with known targets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Ge, Le, Len
 
 from datamodules.audio_files import existing_folder, find_words, normalize_name, walk_recordings
-from datamodules.background import find_background, take_split
+from datamodules.background import Background, background_rows, find_background
 from datamodules.cache import cache_key, cached_array
 from datamodules.clips import Clips, OnTheFlyMixtures, Splits, render
 from datamodules.competition import CompetitionFolder
-from datamodules.mixing import Mixer, default_k
+from datamodules.mixing import Mixer
 from datamodules.speakers import find_speakers, split_speakers
 from datamodules.waveform_cache import cached_waveforms
 from datamodules.waveforms import NUM_SAMPLES, to_int16
+from datamodules.word_recordings import OTHER, Recordings, check_k
 from overlapped_words.errors import DataError
 from overlapped_words.messages import count, first_names
+from overlapped_words.settings.fields import Count, Fraction, Index, Regex, Seed, Share, Text
 
-UNKNOWN_SHARE = 0.25  # of the places that a clip with fewer words leaves free
+UNKNOWN_SHARE = 0.25  # of the slots that a clip with fewer words leaves free
+NumWords = Count | Annotated[Sequence[Index], Len(2, 2)]
 
 
 class WordFolder:
@@ -27,13 +31,14 @@ class WordFolder:
 
     Args:
         root: the folder, one subfolder per word.
-        k: number of different words per clip, or a range (min, max); None: see `default_k`.
+        k: number of different words per clip, or a range (min, max); None: four, as in the competition,
+            or one to all of at most four words.
         gain_db: each word is attenuated by a level uniform in [0, gain_db] dB.
         offset: each word is shifted by a time uniform in [-offset, offset] seconds.
         speed: speed perturbation of each training word, by a factor in [1 / (1 + speed), 1 + speed].
         speed_speakers: words with more training speakers than this are not perturbed; None: all words are.
         curriculum: share of the epochs over which k rises from 1 to its value.
-        num_epochs: epochs of the training; required for a curriculum.
+        num_epochs: of the training run; required for a curriculum.
         background: folder of recordings of noise and other sounds, mixed into half of the clips; None: if clips may
             have no words (k from 0), `root/_background_noise_` or else white to brown noise, otherwise no background.
         unknown: folder of recordings of other words. With it, or if clips may have no words, other speech is mixed into
@@ -47,29 +52,32 @@ class WordFolder:
             test speakers are the same in all folds and in the plain split.
         submission: a competition's folder (see CompetitionFolder) whose clips are the test split, in the order and
             columns of its submission.csv; all speakers of `root` are then for training and validation.
+        limit: use this many clips of a split at most, of one recording per word, and write nothing to the cache; for a
+            trial run.
     """
 
     def __init__(
         self,
-        root: str,
-        k: int | Sequence[int] | None = None,
-        gain_db: float = 3.0,
-        offset: float = 0.1,
-        speed: float = 0.0,
-        speed_speakers: int | None = 100,
-        curriculum: float = 0.0,
+        root: Text,
+        k: NumWords | None = None,
+        gain_db: Annotated[float, Ge(0), Le(100)] = 3.0,
+        offset: Fraction = 0.1,
+        speed: Annotated[float, Ge(0), Le(4)] = 0.0,
+        speed_speakers: Count | None = 100,
+        curriculum: Fraction = 0.0,
         num_epochs: int | None = None,
-        background: str | None = None,
-        unknown: str | None = None,
-        speaker_regex: str = r"^([^_]+)_",
-        val_fraction: float = 0.15,
-        test_fraction: float = 0.15,
-        train_size: int = 4_000,
-        val_size: int = 1_000,
-        test_size: int = 1_000,
-        split_seed: int = 0,
-        fold: int | None = None,
-        submission: str | None = None,
+        background: Text | None = None,
+        unknown: Text | None = None,
+        speaker_regex: Regex = r"^([^_]+)_",
+        val_fraction: Share = 0.15,
+        test_fraction: Share = 0.15,
+        train_size: Count = 4_000,
+        val_size: Count = 1_000,
+        test_size: Count = 1_000,
+        split_seed: Seed = 0,
+        fold: Index | None = None,
+        submission: Text | None = None,
+        limit: Count | None = None,
     ) -> None:
         self.root, self.speaker_regex = Path(root).expanduser(), speaker_regex
         self.split_seed, self.fold = split_seed, fold
@@ -77,12 +85,17 @@ class WordFolder:
         if k is not None:
             self.mixing["k"] = (k, k) if isinstance(k, int) else tuple(k)
         self.speed, self.speed_speakers = speed, speed_speakers
-        self.ramp = curriculum_epochs(curriculum, num_epochs)
+        if curriculum and (num_epochs is None or num_epochs < 1):
+            raise DataError("data.curriculum is a share of the epochs: set trainer.max_epochs, or data.curriculum=0")
+        self.ramp = round(curriculum * (num_epochs or 0))  # epochs
         self.background = None if background is None else Path(background).expanduser()
         self.unknown = None if unknown is None else Path(unknown).expanduser()
-        self.submission = None if submission is None else CompetitionFolder(submission)
+        self.submission = None if submission is None else CompetitionFolder(submission, limit=limit)
         self.fractions = {"val": val_fraction, "test": 0.0 if submission else test_fraction}
-        self.train_size, self.sizes = train_size, {"val": val_size, "test": test_size}
+        self.sizes = {"train": train_size, "val": val_size, "test": test_size}
+        self.limit = limit
+        if limit:
+            self.sizes = {split: min(size, limit) for split, size in self.sizes.items()}
 
     def load(self, cache_dir: Path, seed: int) -> Splits:
         """Load the splits; `seed` is that of the training mixtures.
@@ -90,47 +103,43 @@ class WordFolder:
         Raises:
             DataError: with the file or folder and what to do.
         """
-        names, paths, labels = self._recordings()
-        unknown = self._unknown_recordings(names)
-        background = find_background(self.background, self.root, needed=self.mixing["k"][0] == 0)
-        labels = np.concatenate([labels, np.full(len(unknown), -1)])
-        speakers, split_of = self._split([*paths, *unknown], labels)
-        mixers, sizes = {}, {}
-        for split in ("train", *(split for split, share in self.fractions.items() if share)):
-            in_split = split_of == split
-            rows = [np.flatnonzero((labels == i) & in_split) for i in range(len(names))]  # per word
-            self._check_words(split, dict(zip(names, map(len, rows), strict=True)), speakers)
-            mixers[split] = Mixer(
-                rows,
-                **self.mixing,
-                speeds=[self._speed(len(set(speakers[row]))) if split == "train" else 0.0 for row in rows],
-                unknown_share=UNKNOWN_SHARE if unknown or self.mixing["k"][0] == 0 else 0.0,
-                unknown=np.flatnonzero((labels == -1) & in_split),
-                background=len(labels) + take_split(background, split, **self.fractions),
-            )
-            if split != "train":  # clips without words have no target, and so no KL divergence
-                mixers[split] = replace(mixers[split], k=(max(1, self.mixing["k"][0]), self.mixing["k"][1]))
-            sizes[split] = {"recordings": int(in_split.sum()), "speakers": len(set(speakers[in_split]))}
+        recordings = self._split_recordings()
+        names, min_k = recordings.names, self.mixing["k"][0]
+        background = find_background(self.background, self.root, needed=min_k == 0)
+        folder: Path | None = cache_dir
+        if self.limit:
+            folder = background = None
+        splits = ["train", *(split for split, share in self.fractions.items() if share)]
+        mixers = {split: self._mixer(split, recordings, background) for split in splits}
         submission = self.submission.load_test(cache_dir, names) if self.submission else None
         # One array `(N, 16000)` for all splits; each split mixes its own rows of it.
-        array, key = cached_waveforms([*paths, *unknown], cache_dir, "reading words", background)
+        array, key = cached_waveforms(recordings.paths, folder, "reading words", background)
 
-        def fixed(split: str) -> Clips | None:
-            return self._fixed_mixtures(split, array, key, mixers[split], cache_dir) if split in mixers else None
+        def fixed(split: str, words: bool = True) -> Clips:
+            return self._fixed_mixtures(split, array, key, mixers[split], folder, words)
 
-        train = OnTheFlyMixtures(array, mixers["train"], self.train_size, seed, key, self.ramp)
-        val = fixed("val")
-        columns, test = submission or (["id", *names], fixed("test"))
-        if submission and test:
-            sizes["test"] = {"recordings": len(test)}
-        held_out = next((split for split in ("test", "val") if split in mixers), None)
-        no_words = None
-        if held_out and self.mixing["k"][0] == 0:
-            no_words = self._fixed_mixtures(held_out, array, key, mixers[held_out], cache_dir, words=False)
-        return Splits(names, columns, train, val, test, sizes, no_words)
+        train = OnTheFlyMixtures(array, mixers["train"], self.sizes["train"], seed, key, self.ramp)
+        held_out = {split: fixed(split) for split in splits[1:]}
+        no_words = fixed(splits[-1], words=False) if held_out and min_k == 0 else None  # of the test, if there is one
+        columns, sizes = ["id", *names], {split: recordings.size(split) for split in splits}
+        fingerprints = {split: recordings.fingerprint(split) for split in splits}
+        if submission:
+            columns, held_out["test"], fingerprints["test"] = submission
+            sizes["test"] = {"recordings": len(held_out["test"])}
+        val, test = held_out.get("val"), held_out.get("test")
+        return Splits(names, columns, train, val, test, sizes, no_words, fingerprints)
+
+    def _split_recordings(self) -> Recordings:
+        """The recordings of the words and of other words, split by speakers; each split has all words."""
+        names, paths, labels = self._recordings()
+        self.mixing["k"] = check_k(self.mixing.get("k"), names, self.root)
+        unknown = self._unknown_recordings(names)
+        paths, labels = [*paths, *unknown], np.concatenate([labels, np.full(len(unknown), OTHER)])
+        recordings = Recordings(names, paths, labels, *self._split(paths, labels))
+        return recordings.one_of_each() if self.limit else recordings
 
     def _split(self, paths: Sequence[Path], labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The speaker of each recording and the name of its split; label -1 is another word."""
+        """The speaker of each recording and the name of its split."""
         speakers = find_speakers(paths, self.speaker_regex)
         return speakers, split_speakers(speakers, labels, self.fractions, self.fold, self.split_seed)
 
@@ -149,42 +158,44 @@ class WordFolder:
             raise DataError(f"{self.unknown}: contains no recordings of other words; add some, or data.unknown=null")
         return paths
 
+    def _mixer(self, split: str, recordings: Recordings, background: Background | None) -> Mixer:
+        """What samples the mixtures of a split. Only training clips may have no words: they have no KL divergence."""
+        rows = [recordings.rows(split, label) for label in range(len(recordings.names))]  # per word
+        self._check_words(split, rows, recordings)
+        (min_k, max_k), training = self.mixing["k"], split == "train"
+        speeds = [self._speed(len(set(recordings.speakers[row]))) if training else 0.0 for row in rows]
+        mixing = self.mixing | {"k": (min_k if training else max(1, min_k), max_k), "speeds": speeds}
+        return Mixer(
+            rows,
+            **mixing,
+            unknown_share=UNKNOWN_SHARE if self.unknown or min_k == 0 else 0.0,
+            unknown=recordings.rows(split, OTHER),
+            background=len(recordings.paths) + background_rows(background, split, **self.fractions),
+        )
+
     def _speed(self, num_speakers: int) -> float:
         """Speed perturbation of a word: many speakers differ enough."""
         return self.speed if self.speed_speakers is None or num_speakers <= self.speed_speakers else 0.0
 
-    def _check_words(self, split: str, recordings: Mapping[str, int], speakers: np.ndarray) -> None:
-        """Check that a split has recordings of every word.
-
-        Args:
-            recordings: the number of recordings in the split, by word.
-            speakers: the speaker of each recording, in all splits.
-
-        Raises:
-            DataError: with a word that has none, and the first speakers found in the file names.
-        """
-        for name in (name for name, number in recordings.items() if not number):
-            known = sorted(set(speakers))
-            raise DataError(
-                f"{self.root / name}: no recordings by speakers of the {split} split; data.speaker_regex "
-                f"({self.speaker_regex}) finds {count(len(known), 'speaker')}: {first_names(known)}; correct it if "
-                "these are not speakers, otherwise record more speakers or change data.val_fraction, "
-                "data.test_fraction or data.split_seed"
-            )
+    def _check_words(self, split: str, rows: Sequence[np.ndarray], recordings: Recordings) -> None:
+        """Raise DataError if a word has no recordings in a split, with the first speakers in the file names."""
+        for name, of_word in zip(recordings.names, rows, strict=True):
+            if not len(of_word):
+                known = sorted(set(recordings.speakers))
+                raise DataError(
+                    f"{self.root / name}: no recordings by speakers of the {split} split; data.speaker_regex "
+                    f"({self.speaker_regex}) finds {count(len(known), 'speaker')}: {first_names(known)}; correct it if "
+                    "these are not speakers, otherwise record more speakers or change data.val_fraction, "
+                    "data.test_fraction or data.split_seed"
+                )
 
     def _recordings(self) -> tuple[list[str], list[Path], np.ndarray]:
         """The words, the paths of all recordings, and the word index of each recording `(N,)`."""
         names, paths, labels = find_words(self.root, "set data.root to a folder with one subfolder per word")
-        min_k, max_k = self.mixing.setdefault("k", default_k(len(names)))
-        if not (0 <= min_k <= max_k <= len(names) and max_k):
-            k = min_k if min_k == max_k else f"[{min_k}, {max_k}]"
-            raise DataError(
-                f"data.k is {k}, but there are {count(len(names), 'word')} in {self.root}; choose 1 to {len(names)}"
-            )
         return names, paths, np.array(labels)
 
     def _fixed_mixtures(
-        self, split: str, array: np.ndarray, key: str, mixer: Mixer, cache_dir: Path, words: bool = True
+        self, split: str, array: np.ndarray, key: str, mixer: Mixer, cache_dir: Path | None, words: bool = True
     ) -> Clips:
         """The mixtures of a validation or test split, from the cache; the same for all members of an ensemble.
 
@@ -201,7 +212,7 @@ class WordFolder:
             mixtures = mixer.draw_without_words(size, np.random.default_rng(seed))
         key = cache_key("mixtures", key, seed, size, asdict(mixer))
         waveforms = cached_array(
-            cache_dir / f"mixtures-{key}.npy",
+            cache_dir and cache_dir / f"mixtures-{key}.npy",
             (size, NUM_SAMPLES),
             np.int16,
             lambda: (
@@ -212,16 +223,3 @@ class WordFolder:
         )
         ids = [f"{name}_{i:05d}" for i in range(size)]
         return Clips(ids, waveforms, np.arange(size), mixtures.targets, key)
-
-
-def curriculum_epochs(share: float, num_epochs: int | None) -> int:
-    """The number of epochs that the curriculum takes.
-
-    Raises:
-        DataError: the share is not in [0, 1], or the number of epochs is unknown.
-    """
-    if not 0 <= share <= 1:
-        raise DataError(f"data.curriculum is {share}; choose a share of the epochs from 0 to 1")
-    if share and (num_epochs is None or num_epochs < 1):
-        raise DataError("data.curriculum is a share of the epochs: set trainer.max_epochs, or data.curriculum=0")
-    return round(share * (num_epochs or 0))

@@ -9,7 +9,7 @@ from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
-from datamodules.seeding import derive_seed
+from datamodules.seeding import step_seed
 from lightning_modules.network import build_network
 from lightning_modules.outputs import WordSets, kl_divergence
 from lightning_modules.teacher import Teacher
@@ -114,8 +114,7 @@ class WordClassifier(LightningModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         # The dropout of a step depends on the step alone, so a resumed run repeats it. 1: not the seed of augmentation.
-        step = self.trainer.fit_loop.total_batch_idx
-        torch.manual_seed(derive_seed(self.initial_seed, self.trainer.global_rank, step, 1))
+        torch.manual_seed(step_seed(self.trainer, self.initial_seed, 1))
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]

@@ -72,12 +72,15 @@ def file_size(size: int) -> str:
 
 @contextmanager
 def grouped(log: logging.Logger) -> Iterator[None]:
-    """Log repeated warnings once, at the end: its argument (`%s`) is then up to three of the names."""
+    """Log repeated warnings of one argument (`%s`) once, at the end, with up to three of the names."""
     names: dict[str, list[str]] = defaultdict(list)
 
     def collect(record: logging.LogRecord) -> bool:
-        names[record.msg] += map(str, record.args or ())
-        return False
+        match record.args:
+            case (name,):
+                names[record.msg].append(str(name))
+                return False
+        return True
 
     log.addFilter(collect)
     try:

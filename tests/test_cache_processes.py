@@ -6,10 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from tests.helpers.cached_arrays import VALUES, Build, ask
 from tests.helpers.fake_recordings import cached_files
 from tests.helpers.scripts import ROOT
 
@@ -57,14 +55,4 @@ def test_a_waiting_process_takes_over_from_a_killed_builder(path):
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
     assert waiting.communicate(timeout=60)[0].split() == ["building", "done"]
-    assert cached_files(path.parent) == ["array.npy"]
-
-
-def test_a_killed_builder_publishes_nothing(path):
-    process = builder(path, "--pause", "60")
-    assert [process.stdout.readline() for _ in range(2)] == ["started\n", "building\n"]
-    process.kill()
-    process.communicate(timeout=60)
-    assert not path.exists()
-    assert np.array_equal(ask(path, Build()), VALUES)
     assert cached_files(path.parent) == ["array.npy"]

@@ -13,6 +13,7 @@ from lightning_modules.outputs import kl_divergence
 from lightning_modules.schedules import WarmupCosine, warmup_cosine
 from overlapped_words.errors import SettingError
 from overlapped_words.settings.legacy import upgrade_config
+from tests.helpers.data_modules import fit_loop
 from tests.helpers.golden import GOLDEN
 from tests.helpers.networks import FEATURES, QUIET, TARGETS, learner, save
 
@@ -153,7 +154,7 @@ def test_the_dropout_of_a_step_repeats() -> None:
         torch.manual_seed(seed)
         network.on_train_start()
         torch.rand(step)  # random numbers of earlier steps
-        network._trainer = SimpleNamespace(global_rank=0, fit_loop=SimpleNamespace(total_batch_idx=step))
+        network._trainer = SimpleNamespace(global_rank=0, fit_loop=fit_loop(step))
         network.on_train_batch_start(None, 0)
         return network.network(torch.ones(8, 2, 64, 64)).detach().numpy().tobytes()
 

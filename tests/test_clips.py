@@ -38,14 +38,6 @@ def test_a_subset_keeps_ids_rows_and_targets_together(clips):
     assert targets.tolist() == [[0, 0, 0, 1], [0, 1, 0, 0]]
 
 
-def test_changing_a_batch_does_not_change_the_array(clips):
-    clips.array.flags.writeable = False  # as in a memory map
-    batch, targets = clips.__getitems__([0, 1])
-    batch.zero_()
-    targets.zero_()
-    assert clips.array[5].tolist() == [10, 11] and clips.targets[0].tolist() == [1, 0, 0, 0]
-
-
 def on_the_fly(seed: int = 0, size: int = 20, curriculum: int = 0) -> OnTheFlyMixtures:
     words = np.stack([np.round(tone(200 + 50 * i) * 32768) for i in range(8)]).astype(np.int16)
     mixer = Mixer([np.array([2 * i, 2 * i + 1]) for i in range(4)], k=(2, 3))
@@ -85,12 +77,7 @@ def test_equal_seeds_give_the_same_mixtures_in_any_order():
     assert same(data.batch(range(20), epoch=1), other.batch(range(20), epoch=1))
     assert same(data.batch([5], epoch=1), tuple(part[5:6] for part in other.batch(range(20), epoch=1)))
     assert same(data.batch([7]), on_the_fly(seed=5).batch([7]))  # also an earlier epoch
-
-
-def test_other_seeds_differ():
-    assert not same(on_the_fly(seed=5).batch(range(20)), on_the_fly(seed=6).batch(range(20)))
-    # One seed does not repeat another's epochs either.
-    assert not same(on_the_fly(seed=0).batch(range(20), epoch=1), on_the_fly(seed=1).batch(range(20)))
+    assert not same(data.batch(range(20)), on_the_fly(seed=6).batch(range(20)))
 
 
 def test_a_curriculum_starts_with_single_words():

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from datamodules.augment import AddNoise, Augment
-from datamodules.device_cache import DeviceClips, place
-from overlapped_words.errors import DataError
+from datamodules.device_cache import cache_on_device
 from tests.helpers.data_modules import attend, on_competition, on_words
 from tests.helpers.recipe import of_recipe
 
@@ -19,7 +18,7 @@ def batches(datamodule, training: bool = True) -> list:
         if training:
             loader.sampler.set_epoch(epoch)
         for batch in loader:
-            datamodule.trainer.fit_loop.total_batch_idx = len(result)
+            datamodule.trainer.fit_loop.epoch_loop.batch_progress.total.completed = len(result)
             result.append(datamodule.on_after_batch_transfer(batch, 0))
     return result
 
@@ -43,13 +42,6 @@ def test_features_give_the_same_batches_in_float16(competition, cache_dir, train
     assert_same(batches(device, training), batches(host, training), rtol=2**-10, atol=4e-3)
 
 
-def test_features_from_disk_are_copied(competition, cache_dir):
-    options = {"cache": "features"}
-    host = on_competition(competition, cache_dir, **options)
-    device = on_competition(competition, cache_dir, device_cache="features", **options)
-    assert_same(batches(device), batches(host))
-
-
 def test_on_the_fly_mixtures_are_mixed_on_the_device(words, cache_dir):
     host, device = (on_words(words, cache_dir, device_cache=choice) for choice in ("none", "features"))
     assert_same(batches(device), batches(host))
@@ -66,13 +58,7 @@ def test_features_of_augmented_waveforms_are_computed_at_every_step(competition,
 def test_clips_on_the_device_need_no_workers_and_no_pinned_memory(competition, cache_dir):
     datamodule = attend(on_competition(competition, cache_dir, device_cache="waveforms", num_workers=2))
     loader = datamodule.train_dataloader()
-    assert isinstance(loader.dataset, DeviceClips) and loader.num_workers == 0 and not loader.pin_memory
-
-
-def test_auto_changes_nothing_on_a_cpu(competition, cache_dir):
-    datamodule = attend(on_competition(competition, cache_dir, device_cache="auto", num_workers=2))
-    loader = datamodule.train_dataloader()
-    assert loader.dataset is datamodule.train and loader.num_workers == 2
+    assert isinstance(loader.dataset.array, torch.Tensor) and loader.num_workers == 0 and not loader.pin_memory
 
 
 @pytest.mark.parametrize(("free", "kind"), [(10**9, "features"), (10**6, "waveforms"), (10**5, "none")])
@@ -84,13 +70,6 @@ def test_auto_takes_what_fits_in_half_of_the_free_memory(competition, cache_dir,
         type = "cuda"
 
     monkeypatch.setattr(torch.Tensor, "to", lambda self, *args, **kwargs: self)
-    placed = place(datamodule.train, Cuda(), "auto", datamodule.to_features)
+    placed = cache_on_device(datamodule.train, Cuda(), "auto", datamodule.to_features)
     shapes = {"features": (9, 4, 160, 160), "waveforms": (9, 16_000)}
     assert placed is datamodule.train if kind == "none" else placed.array.shape == shapes[kind]
-
-
-def test_an_unknown_choice_is_an_error(competition, cache_dir):
-    with pytest.raises(
-        DataError, match=r"^data\.device_cache is 'disk'; choose one of features, waveforms, none, auto$"
-    ):
-        on_competition(competition, cache_dir, device_cache="disk")

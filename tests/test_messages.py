@@ -1,8 +1,10 @@
 """Counts, lists of names and printable text in messages."""
 
+import logging
+
 import pytest
 
-from overlapped_words.messages import count, first_names, printable
+from overlapped_words.messages import count, first_names, grouped, printable
 
 
 def test_lists_show_three_names():
@@ -31,3 +33,13 @@ def test_words_are_not_changed(text):
 )
 def test_control_characters_are_escaped(text, shown):
     assert printable(text) == shown
+
+
+def test_warnings_of_one_name_are_grouped_and_others_pass(caplog):
+    log = logging.getLogger("datamodules")
+    with grouped(log):
+        for name in "cab":
+            log.warning("%s: too quiet", name)
+        log.warning("%s: cut at %d samples", "d", 5)
+        log.warning("done")
+    assert caplog.messages == ["d: cut at 5 samples", "done", "a, b, c: too quiet"]

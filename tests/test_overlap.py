@@ -1,18 +1,14 @@
 """The data module gives the features of the right clips, from disk or computed, and computes nothing twice."""
 
-import numpy as np
 import pytest
 import soundfile
 import torch
 
-from datamodules.augment import Augment
-from datamodules.features import MultiResolutionMel
 from datamodules.overlap import OverlapDataModule
 from datamodules.sources import CompetitionFolder, WordFolder
-from datamodules.waveforms import from_int16
 from overlapped_words.errors import DataError
-from tests.helpers.data_modules import attend, on_competition, on_words, winner
-from tests.helpers.fake_recordings import cached_files, read_table, speech
+from tests.helpers.data_modules import attend, on_competition, winner
+from tests.helpers.fake_recordings import cached_files, speech
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])
@@ -31,15 +27,6 @@ def test_features_from_disk_equal_those_of_the_waveforms(competition, cache_dir,
     assert torch.equal(targets, same_targets)
     assert torch.allclose(features, reference, rtol=2**-10, atol=1e-4)
     assert reference.std() > 0.3  # not silence
-
-
-def test_features_are_in_the_order_of_the_ids(competition, cache_dir):
-    datamodule = attend(on_competition(competition, cache_dir, cache="features"))
-    waveforms = on_competition(competition, cache_dir)
-    waveforms.setup()
-    expected = MultiResolutionMel()(from_int16(waveforms.test.__getitems__([2, 0])[0]))
-    assert torch.allclose(datamodule.test.__getitems__([2, 0])[0].float(), expected, atol=4e-3)
-    assert not torch.allclose(expected[0], expected[1], atol=0.5)
 
 
 def test_features_are_computed_once_for_all_clips_of_a_folder(competition, cache_dir, monkeypatch):
@@ -63,23 +50,6 @@ def test_features_of_a_changed_recording_are_computed_again(competition, cache_d
     assert [torch.equal(a, b) for a, b in zip(before, after, strict=True)] == [True, True, False, True]
 
 
-def test_on_the_fly_mixtures_are_waveforms_also_with_cached_features(words, cache_dir):
-    datamodule = attend(on_words(words, cache_dir, cache="features"))
-    clips, _ = datamodule.train.batch(range(4))
-    assert clips.shape == (4, 16_000) and clips.dtype == torch.float32
-    assert datamodule.val.array.shape == (5, 4, 160, 160) and datamodule.val.array.dtype == np.float16
-
-
-def test_an_unknown_cache_is_an_error(competition, cache_dir):
-    with pytest.raises(DataError, match=r"^data\.cache is 'spectra'; choose features, waveforms or auto$"):
-        on_competition(competition, cache_dir, cache="spectra")
-
-
-def test_another_sample_rate_is_an_error(competition, cache_dir):
-    with pytest.raises(DataError, match=r"^features\.sample_rate is 8000, but only 16000 Hz is supported; correct it$"):
-        OverlapDataModule(CompetitionFolder(competition), {"sample_rate": 8000}, Augment(), cache_dir=str(cache_dir))
-
-
 def test_fewer_clips_than_a_batch(competition, cache_dir):
     with pytest.raises(
         DataError, match=r"^9 training clips do not fill one batch of 10; lower data\.batch_size or add"
@@ -96,12 +66,6 @@ def test_without_validation_all_clips_are_for_training(competition, cache_dir):
     assert loader.dataset is datamodule.test
 
 
-def test_nothing_to_predict(competition, cache_dir):
-    (competition / "submission.csv").unlink()
-    datamodule = attend(on_competition(competition, cache_dir, val_fraction=0))
-    assert datamodule.fixed_splits == {} and datamodule.predict_dataloader() == []
-
-
 def test_the_source_is_loaded_once(competition, cache_dir, monkeypatch):
     calls = []
     load = CompetitionFolder.load
@@ -111,15 +75,6 @@ def test_the_source_is_loaded_once(competition, cache_dir, monkeypatch):
     for stage in ("fit", "predict", None):
         datamodule.setup(stage)
     assert [args[1:] for args in calls] == [(cache_dir, 7)]
-
-
-def test_predictions_are_in_the_order_of_the_ids(competition, cache_dir):
-    datamodule = attend(on_competition(competition, cache_dir))
-    assert list(datamodule.fixed_splits) == ["val", "test"]
-    for loader, clips in zip(datamodule.predict_dataloader(), datamodule.fixed_splits.values(), strict=True):
-        batches = list(loader)
-        assert [len(batch[0]) for batch in batches] == [min(4, len(clips) - i) for i in range(0, len(clips), 4)]
-        assert torch.equal(torch.cat([batch[0] for batch in batches]), torch.from_numpy(clips.array[clips.rows]))
 
 
 def test_examples_are_the_first_clips(competition, words, cache_dir):
@@ -139,21 +94,3 @@ def test_examples_without_validation_are_the_first_mixtures(words, cache_dir):
     waveforms, targets = datamodule.examples(3)
     expected = datamodule.train.batch(range(3))
     assert torch.equal(waveforms, expected[0]) and torch.equal(targets, expected[1])
-
-
-def test_recordings_of_a_real_competition_folder(overlap30, cache_dir, tmp_path):
-    root = tmp_path / "Data"  # the first recordings, FLAC for training and WAV for the test
-    for split, table in (("train", "train_answer.csv"), ("test", "submission.csv")):
-        (root / split).mkdir(parents=True)
-        header, *rows = read_table(overlap30 / "Data" / table)
-        for clip_id, *_ in rows[:6]:
-            (path,) = (overlap30 / "Data" / split).glob(f"{clip_id}.*")
-            (root / split / path.name).symlink_to(path)
-        (root / table).write_text("\n".join(",".join(row) for row in [header, *rows[:6]]))
-    datamodule = attend(on_competition(root, cache_dir, val_fraction=0), training=False)
-    (batch,) = datamodule.train_dataloader()
-    features, targets = datamodule.on_after_batch_transfer(batch, 0)
-    assert features.shape == (4, 4, 160, 160) and targets.shape == (4, 30)
-    assert torch.equal(targets.sum(dim=1), torch.ones(4))
-    # Calibration: every spectrogram has mean 0, whatever the level of the recording.
-    assert features.mean(dim=(2, 3)).abs().max() < 1e-3 and features.std(dim=(2, 3)).min() > 0.3

@@ -8,7 +8,6 @@ import pytest
 from datamodules import progress
 from datamodules.cache import cached_array
 from datamodules.progress import Progress
-from overlapped_words.messages import duration
 
 
 @pytest.fixture
@@ -46,13 +45,6 @@ def test_no_line_for_short_work_or_after_a_line_of_the_caller(clock, caplog):
     bar.update()
     assert caplog.messages == []
     assert str(bar) == "100% (1 of 1 batch), 0 s left"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.4, "0 s"), (59.6, "1 min 0 s"), (3599, "59 min 59 s"), (7500, "2 h 5 min")]
-)
-def test_times_have_two_units(seconds, text):
-    assert duration(seconds) == text
 
 
 def test_building_an_array_in_the_cache_logs_its_progress(tmp_path, monkeypatch, caplog):

@@ -9,10 +9,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from datamodules import features
 from datamodules.overlap import OverlapDataModule
-from lightning_modules.classifier import WordClassifier
+from tests.helpers.data_modules import fit_loop
+from tests.helpers.networks import FRONT_END
+from tests.helpers.networks import learner as make_learner
 from tests.helpers.recipe import winner
 
-FEATURES = {"n_mels": 64, "win_lengths": [500, 1000], "hop_length": 250, "pad": 125}
 # Operations that copy from the device to the host and block the host.
 SYNCHRONIZING = {"aten._local_scalar_dense", "aten.nonzero", "aten.item", "aten.is_nonzero", "aten.masked_select"}
 
@@ -31,20 +32,9 @@ class Operations(TorchDispatchMode):
 
 def operations(batch_size: int, waveforms: bool) -> Counter[str]:
     """Count the operations of a step, from the transferred batch to the updated weights."""
-    data = OverlapDataModule(
-        source=None,
-        features=FEATURES,
-        augment=winner(padding=8),
-    )
-    loop = SimpleNamespace(total_batch_idx=0)
-    data.trainer = SimpleNamespace(training=True, global_rank=0, fit_loop=loop)
-    learner = WordClassifier(
-        class_names=["no", "on", "ox"],
-        network={"name": "mac", "width": 2},
-        features=FEATURES,
-        optimizer={"name": "SGD", "lr": 0.1},
-        schedule={"warmup": 0.0, "final": 0.1},
-    )
+    data = OverlapDataModule(source=None, features=FRONT_END, augment=winner(padding=8))
+    data.trainer = SimpleNamespace(training=True, global_rank=0, fit_loop=fit_loop(0))
+    learner = make_learner()
     learner.log = lambda *args, **kwargs: None
     optimizer = torch.optim.SGD(learner.parameters(), lr=0.1, momentum=0.9)
     clips = torch.zeros(batch_size, 16_000, dtype=torch.int16) if waveforms else torch.zeros(batch_size, 2, 64, 64)

@@ -11,7 +11,7 @@ from datamodules.audio_files import list_recordings
 from datamodules.clips import Splits
 from datamodules.recordings import read_recording
 from datamodules.sources import CompetitionFolder, SpeechCommands
-from tests.helpers.data_modules import load_error, load_words, on_words
+from tests.helpers.data_modules import load_words, on_words
 from tests.helpers.distributions import assert_share
 from tests.helpers.fake_recordings import SPEAKERS, WORDS, cached_files, read_table, write_table
 
@@ -73,12 +73,6 @@ def test_fixed_mixtures_depend_on_the_settings_of_mixing(words, cache_dir, optio
     assert not np.array_equal(one.val.array[:40], other.val.array[:40])
 
 
-def test_splits_with_a_share_of_zero_are_none(words, cache_dir):
-    splits = load_words(words, cache_dir, val_fraction=0, test_fraction=0)
-    assert splits.val is None and splits.test is None and len(splits.train) == 60
-    assert sorted(np.concatenate(splits.train.mixer.words)) == list(range(48))
-
-
 def test_unusual_names_of_folders_and_files(words, cache_dir):
     (words / "down").rename(words / "no thanks")
     (words / "up").rename(words / "하나")
@@ -111,18 +105,6 @@ def test_splits_state_and_log_their_sizes(words, competition, cache_dir, caplog)
     ]
 
 
-def test_real_words(overlap30, tmp_path, cache_dir):
-    for folder in sorted((overlap30 / "words").iterdir())[:3]:
-        (tmp_path / "words" / folder.name).parent.mkdir(exist_ok=True)
-        (tmp_path / "words" / folder.name).symlink_to(folder)
-    splits = load_words(tmp_path / "words", cache_dir, k=3, train_size=20, val_size=10, test_size=10)
-    assert len(splits.train.words) == 3 * 72
-    assert {len(rows) for rows in splits.train.mixer.words} == {16 * 3}
-    for clips, targets in batches(splits).values():
-        assert np.allclose(targets, 1 / 3)
-        assert np.square(clips).mean(axis=1).min() > 1e-4
-
-
 def test_speech_commands_is_a_word_folder_after_the_download(words, tmp_path, cache_dir, monkeypatch):
     calls = []
 
@@ -136,16 +118,6 @@ def test_speech_commands_is_a_word_folder_after_the_download(words, tmp_path, ca
     splits = SpeechCommands("~/commands", k=2, train_size=10, val_size=5, test_size=5).load(cache_dir, 0)
     assert calls == [(tmp_path / "commands", "speech_commands_v0.01", True)]
     assert splits.class_names == sorted(WORDS) and len(splits.val) == 5
-
-
-def test_speech_commands_without_a_network(tmp_path, cache_dir, monkeypatch):
-    def download(root: Path, url: str, download: bool) -> None:
-        raise OSError("Name or service not known")
-
-    monkeypatch.setattr("datamodules.speech_commands.SPEECHCOMMANDS", download)
-    message = load_error(SpeechCommands(tmp_path / "commands"), cache_dir)
-    assert message.startswith(f"{tmp_path / 'commands'}: cannot download Speech Commands (Name or service not")
-    assert "network" in message and "data.root" in message
 
 
 def test_the_test_clips_of_a_competition_replace_the_test_mixtures(words, competition, cache_dir):

@@ -67,9 +67,12 @@ def split_data(data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 def build_data(cfg: Train) -> OverlapDataModule:
     """The data module with the source, the features and the augmentation of the settings."""
     source, loading = split_data(cfg.data)
+    few = {}
+    if batches := int(cfg.trainer.get("fast_dev_run") or 0):  # read no more clips than are used, and cache nothing
+        few, loading = {"limit": batches * loading["batch_size"]}, loading | {"cache": "waveforms"}
     with naming("features"):
         return OverlapDataModule(
-            source=build("data", source),
+            source=build("data", source, **few),
             features=cfg.features,
             augment=build("augment", cfg.augment),
             seed=cfg.seed,

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -38,6 +39,12 @@ def on_words(root: Path, cache_dir: Path, **options) -> OverlapDataModule:
     return OverlapDataModule(source, {}, **{"augment": winner(), "batch_size": 4, "cache_dir": cache_dir, **options})
 
 
+def fit_loop(step: int) -> Any:
+    """What `step_seed` reads, after `step` steps of training."""
+    progress = SimpleNamespace(total=SimpleNamespace(completed=step))
+    return SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
+
+
 def attend(datamodule: OverlapDataModule, training: bool = True, step: int = 0, rank: int = 0) -> OverlapDataModule:
     """Set up a data module as a trainer does, with the attributes of a trainer that it uses."""
     datamodule.setup()
@@ -45,7 +52,7 @@ def attend(datamodule: OverlapDataModule, training: bool = True, step: int = 0, 
         training=training,
         global_rank=rank,
         world_size=1,
-        fit_loop=SimpleNamespace(total_batch_idx=step - 1),
+        fit_loop=fit_loop(step),
         strategy=SimpleNamespace(root_device=torch.device("cpu")),
     )
     return datamodule

@@ -1,0 +1,156 @@
+"""Sources: checked settings, fingerprints of the splits, one word as vocabulary, the few clips of a trial run."""
+
+import math
+import os
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from datamodules.clips import Splits
+from datamodules.sources import CompetitionFolder, WordFolder
+from datamodules.synthetic import Synthetic
+from overlapped_words.errors import DataError, SettingError
+from overlapped_words.settings.check import check
+from overlapped_words.settings.component import check_component
+from overlapped_words.settings.train import Train
+from overlapped_words.training.components import build_data
+from tests.helpers.composed import configuration
+from tests.helpers.data_modules import load_words
+from tests.helpers.fake_recordings import read_table, speech, write_competition, write_table, write_word_folder
+
+
+def load_competition(root: Path, cache_dir: Path, seed: int = 0, **options) -> Splits:
+    return CompetitionFolder(str(root), **{"val_fraction": 0.25, **options}).load(cache_dir, seed)
+
+
+LOAD = {"competition": load_competition, "words": load_words}
+
+
+@pytest.mark.parametrize("kind", LOAD)
+def test_fingerprints_are_those_of_a_copy_elsewhere(kind, request, tmp_path):
+    root = request.getfixturevalue(kind)
+    before = LOAD[kind](root, tmp_path / "cache").fingerprints
+    assert list(before) == ["train", "val", "test"] and len(set(before.values())) == 3
+    shutil.copytree(root, tmp_path / "elsewhere")
+    for path in (tmp_path / "elsewhere").rglob("*.*"):
+        os.utime(path, (1000, 1000))
+    assert LOAD[kind](tmp_path / "elsewhere", tmp_path / "other", seed=5).fingerprints == before
+
+
+def test_a_changed_recording_or_target_changes_the_fingerprint_of_its_split(competition, cache_dir):
+    before = load_competition(competition, cache_dir).fingerprints
+    soundfile.write(competition / "test/test_002.flac", speech(99, seconds=0.9), 16_000)
+    rows = read_table(competition / "train_answer.csv")
+    rows[1][1:] = ["1", "0", "0", "0"]
+    write_table(competition / "train_answer.csv", rows)
+    after = load_competition(competition, cache_dir).fingerprints
+    assert [after[split] == before[split] for split in before] == [False, True, False]
+    assert load_competition(competition, cache_dir, split_seed=1).fingerprints["test"] == after["test"]
+
+
+def test_recordings_of_a_new_speaker_change_the_fingerprints(words, competition, cache_dir):
+    before = load_words(words, cache_dir).fingerprints
+    assert load_words(words, cache_dir, split_seed=3).fingerprints != before
+    write_word_folder(words / "more", speakers=["gil"])
+    for path in (words / "more").rglob("*.wav"):
+        path.rename(words / path.parent.name / path.name)
+    shutil.rmtree(words / "more")
+    after = load_words(words, cache_dir).fingerprints
+    assert after["train"] != before["train"]
+    submitted = load_words(words, cache_dir, submission=str(competition)).fingerprints["test"]
+    assert submitted == load_competition(competition, cache_dir).fingerprints["test"]
+
+
+ONE_WORD = r"has one word, down, so all clips have it and there is nothing to learn; "
+
+
+def test_one_word_is_an_error_with_a_remedy(tmp_path, cache_dir):
+    write_word_folder(tmp_path / "words", ["down"])
+    remedy = r"add another word, or learn whether a clip has it: data\.k=\[0,1\] model\.output=set$"
+    for source in (WordFolder(str(tmp_path / "words")), WordFolder(str(tmp_path / "words"), k=1)):
+        with pytest.raises(DataError, match=f"^{re.escape(str(tmp_path / 'words'))}: {ONE_WORD}{remedy}"):
+            source.load(cache_dir, 0)
+    with pytest.raises(DataError, match=rf"^data\.words: {ONE_WORD}{remedy}"):
+        Synthetic(6, 1, ["down"]).load(cache_dir, 0)
+    table = write_competition(tmp_path / "one", words=["down"]) / "train_answer.csv"
+    with pytest.raises(DataError, match=f"^{re.escape(str(table))}: {ONE_WORD}add clips of another word, or, with"):
+        load_competition(tmp_path / "one", cache_dir)
+    assert not cache_dir.exists()  # before recordings are read
+
+
+def test_one_word_or_none_can_be_learned(tmp_path, cache_dir):
+    splits = load_words(write_word_folder(tmp_path / "words", ["down"]), cache_dir, k=[0, 1])
+    assert splits.train.k == (0, 1) and splits.no_words is not None
+
+
+@pytest.mark.parametrize("kind", LOAD)
+def test_a_trial_run_reads_a_few_clips_and_writes_nothing(kind, request, cache_dir, monkeypatch):
+    root, read = request.getfixturevalue(kind), []
+
+    def read_recording(path: Path, sample_rate: int) -> np.ndarray:
+        read.append(path)
+        return speech(len(read))
+
+    monkeypatch.setattr("datamodules.recordings.read_recording", read_recording)
+    splits = LOAD[kind](root, cache_dir, limit=2)
+    assert len(read) == {"competition": 6, "words": 4 * 3}[kind]
+    assert [len(clips) for clips in (splits.train, splits.val, splits.test)] == [2, 2, 2]
+    batch = splits.val.__getitems__([0, 1])
+    assert batch.clips.shape == (2, 16_000) and np.allclose(batch.targets.sum(dim=1), 1)
+    assert not cache_dir.exists()
+
+
+def test_a_trial_run_has_the_first_clips_of_the_whole(competition, cache_dir):
+    whole, few = (load_competition(competition, cache_dir, limit=limit) for limit in (None, 2))
+    for split in ("train", "val", "test"):
+        clips, first = getattr(few, split), getattr(whole, split).subset(np.arange(2))
+        assert clips.ids == first.ids
+        assert np.array_equal(clips.array[clips.rows], first.array[first.rows])
+
+
+def test_fast_dev_run_caches_nothing(competition, cache_dir):
+    settings = ["data=competition", f"data.root={competition}", f"data.cache_dir={cache_dir}", "data.batch_size=2"]
+    cfg = configuration(
+        "train", "run_dir=.", "name=few", "member=one", *settings, "data.val_fraction=0.5", "trainer.fast_dev_run=true"
+    )
+    datamodule = build_data(check(Train, cfg))
+    datamodule.setup()
+    assert len(datamodule.train) == len(datamodule.val) == len(datamodule.test) == 2
+    assert not cache_dir.exists()
+
+
+SOURCES = {
+    "sources.WordFolder": {"root": "words"},
+    "sources.CompetitionFolder": {"root": "competition"},
+    "sources.SpeechCommands": {"root": "downloads"},
+    "synthetic.Synthetic": {"num_voices": 5, "takes": 1},
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "setting", "value"),
+    [
+        ("sources.WordFolder", "k", [1]),
+        ("sources.WordFolder", "k", [-1, 2]),
+        ("sources.WordFolder", "speaker_regex", "(["),
+        ("sources.WordFolder", "curriculum", 1.5),
+        ("sources.WordFolder", "train_size", True),
+        ("sources.CompetitionFolder", "val_fraction", 1),
+        ("sources.CompetitionFolder", "val_fraction", "1/5"),
+        ("sources.CompetitionFolder", "fold", "all"),
+        ("sources.SpeechCommands", "test_fraction", math.nan),
+        ("synthetic.Synthetic", "words", "apple"),
+        ("synthetic.Synthetic", "words", [True]),
+        ("synthetic.Synthetic", "takes", 0),
+        ("synthetic.Synthetic", "gain_db", -1),  # of the base class
+    ],
+)
+def test_an_argument_of_a_wrong_type_or_out_of_range_is_an_error(source, setting, value):
+    valid = {"_target_": f"datamodules.{source}", **SOURCES[source]}
+    check_component("data", valid)
+    with pytest.raises(SettingError, match=rf"^data\.{setting}(\.\d)? is "):
+        check_component("data", valid | {setting: value})
