@@ -100,11 +100,14 @@ def test_a_run_folder_is_used_or_an_error(sweep: Path, data: st.DataObject, html
     checkpoints = used(find_checkpoints, folder)
     used(find_stacking_weights, checkpoints or [])
     used(lambda: status.as_text(status.overview(find_members(folder))))
-    used(RunFolder(folder / "avg_seed0").prepare, CONFIG, [], False)
     used(average, folder, html)
     for path, before in kept.items():
         assert path.read_bytes() == before, path
-    used(RunFolder(folder / "avg_seed0").prepare, CONFIG, [], True)
+    for overwrite in (False, True):
+        used(
+            lambda overwrite: RunFolder(folder / "avg_seed0").prepare(CONFIG, [], overwrite, pool="avg", seed=0),
+            overwrite,
+        )
 
 
 def used(function, *arguments):
