@@ -45,7 +45,8 @@ def test_damaged_files_are_reported_in_the_line_of_their_member(tmp_path):
     (write_member(tmp_path, "avg", 1, max_epochs=3) / "metrics.csv").write_text("epoch")
     (write_member(tmp_path, "avg", 2) / "metrics.json").write_text("[")
     write_member(tmp_path, "avg", 3, status="failed", error="\x1b[2J\nit said\x07 so")
-    lines = as_text(overview(find_members(tmp_path))).splitlines()
+    members = find_members(tmp_path)
+    lines = as_text(overview([*members[:2], members[3], members[2]])).splitlines()
     assert lines[2].split() == ["avg_seed0", "complete", "0", "of", "3"]
     assert lines[3].split()[:2] == ["avg_seed1", "complete"] and "avg_seed1/metrics.csv: the column" in lines[3]
     assert lines[4].split()[:2] == ["avg_seed2", "unreadable"] and "avg_seed2/metrics.json: not JSON" in lines[4]

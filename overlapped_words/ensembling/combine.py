@@ -1,16 +1,18 @@
 """Check which members belong together, and average their tables."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from overlapped_words.errors import RunError
 from overlapped_words.messages import first_names
-from overlapped_words.runs.members import TABLES, TARGETS_OF, Member, read_tables
+from overlapped_words.runs.members import Member, read_tables
 from overlapped_words.runs.reading import RETRAIN
-from overlapped_words.runs.tables import difference
+from overlapped_words.runs.tables import TABLES, TARGETS_OF, difference
 
+T = TypeVar("T")
 Tables = dict[str, pd.DataFrame]  # a member's tables by file name without `.csv`
 
 
@@ -100,19 +102,26 @@ def gather(members: Sequence[Member]) -> tuple[dict[str, Tables], dict[str, str]
                 tables[member.name] = read_tables(member)
             except RunError as error:
                 errors[member.name] = str(error)
-    paths = {member.name: member.path for member in members}
-    folds = {member.name: member.fold for member in members}
+    by_name = {member.name: member for member in members}
 
     def leave_out(reasons: dict[str, str]) -> None:
         for name, text in reasons.items():
-            errors[name] = f"{paths[name]}: {text}; {RETRAIN}"
+            errors[name] = f"{by_name[name].path}: {text}; {RETRAIN}"
             del tables[name]
 
-    leave_out(_without_predictions(tables))
+    def leave_out_minority(names: list[str], split: str, view: Callable[[Tables], Tables]) -> None:
+        leave_out(_outvoted({name: view(tables[name]) for name in names}, disagreement))
+        prints = {name: by_name[name].metrics.get("fingerprints", {}).get(split, "") for name in names}
+        leave_out(_outvoted({name: value for name, value in prints.items() if name in tables}, _other_recordings))
+
+    # The data has a test split if a member has a prediction of it.
+    missing = [name for name, own in tables.items() if "predictions" not in own]
+    if len(missing) < len(tables):
+        leave_out(dict.fromkeys(missing, "predictions.csv is missing, but other members have it"))
     # All members must agree in everything but the validation clips, and those of one fold in these too.
-    leave_out(_outvoted({name: _without_validation_clips(own) for name, own in tables.items()}))
-    for fold in dict.fromkeys(folds.values()):
-        leave_out(_outvoted({name: own for name, own in tables.items() if folds[name] == fold}))
+    leave_out_minority(list(tables), "test", _without_validation_clips)
+    for fold in dict.fromkeys(member.fold for member in members):
+        leave_out_minority([name for name in tables if by_name[name].fold == fold], "val", lambda own: own)
     return tables, errors
 
 
@@ -121,29 +130,25 @@ def _without_validation_clips(tables: Tables) -> Tables:
     return {name: table.iloc[:0] if name.startswith("val_") else table for name, table in tables.items()}
 
 
-def _without_predictions(tables: dict[str, Tables]) -> dict[str, str]:
-    """Find members without predictions.csv if others have one: the data has a test split, so the table is missing."""
-    missing = [name for name, own in tables.items() if "predictions" not in own]
-    reason = "predictions.csv is missing, but other members have it"
-    return dict.fromkeys(missing, reason) if len(missing) < len(tables) else {}
-
-
-def _outvoted(tables: dict[str, Tables]) -> dict[str, str]:
-    """Return the members that disagree with the majority, and how."""
+def _outvoted(members: Mapping[str, T], compare: Callable[[T, T], str]) -> dict[str, str]:
+    """The members that disagree with the majority, and how; `compare` describes how its first argument differs."""
     groups: list[list[str]] = []
-    for name in tables:
-        for group in groups:
-            if not disagreement(tables[name], tables[group[0]]):
-                group.append(name)
-                break
-        else:
-            groups.append([name])
+    for name, value in members.items():
+        group = next((group for group in groups if not compare(value, members[group[0]])), None)
+        if group is None:
+            groups.append(group := [])
+        group.append(name)
     majority = max(groups, key=len, default=[])
     return {
-        name: f"{disagreement(tables[name], tables[majority[0]])} than {majority[0]}"
-        for name in tables
+        name: f"{compare(value, members[majority[0]])} than {majority[0]}"
+        for name, value in members.items()
         if name not in majority
     }
+
+
+def _other_recordings(fingerprint: str, reference: str) -> str:
+    """Whether both fingerprints are known and differ, as text."""
+    return "predicts other recordings" if fingerprint and reference and fingerprint != reference else ""
 
 
 def disagreement(tables: Tables, reference: Tables) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lightning_modules.metrics.kl import PROB_FLOOR
 from overlapped_words.ensembling.combine import Tables, by_fold
 from overlapped_words.runs.members import Member
-from overlapped_words.runs.tables import PROB_FLOOR
 
 
 def member_probs(members: Sequence[Member], tables: dict[str, Tables], kind: str) -> np.ndarray:

@@ -10,10 +10,10 @@ import pandas as pd
 
 from overlapped_words.errors import RunError
 from overlapped_words.messages import count, printable
+from overlapped_words.report.summary import align
 from overlapped_words.runs.members import Member, error_of, find_members
 from overlapped_words.runs.reading import read_epochs
 from overlapped_words.runs.status import Status
-from overlapped_words.runs.tables import align
 
 
 def print_status(run_dir: Path) -> pd.DataFrame:
@@ -37,7 +37,6 @@ def _row(member: Member) -> dict[str, object]:
         epochs = read_epochs(member.path / "metrics.csv")
     except RunError as error:
         epochs, note = pd.DataFrame(), str(error)
-    seconds = epochs["seconds"].sum() if len(epochs) else np.nan  # of completed epochs
     latest = epochs["val/kl"].iloc[-1] if "val/kl" in epochs and len(epochs) else np.nan
     return {
         "member": member.name,
@@ -45,7 +44,7 @@ def _row(member: Member) -> dict[str, object]:
         "epochs": len(epochs),
         "max_epochs": member.metrics.get("max_epochs"),
         "val_kl": member.metrics.get("val_kl", latest) if member.status == Status.COMPLETE else latest,
-        "minutes": seconds / 60,
+        "minutes": epochs["seconds"].sum() / 60 if len(epochs) else np.nan,  # of completed epochs
         "note": note,
     }
 
@@ -64,17 +63,19 @@ def _note(member: Member) -> str:
 
 def as_text(table: pd.DataFrame) -> str:
     """Format the overview as aligned columns, followed by the number of members per status."""
-    rows = [["member", "status", "epochs", "val KL", "minutes", "note"]]
-    for row in table.to_dict("records"):
-        epochs = f"{row['epochs']} of {row['max_epochs']:.0f}" if pd.notna(row["max_epochs"]) else ""
-        numbers = [
-            "" if pd.isna(row["val_kl"]) else f"{row['val_kl']:.4f}",
-            "" if pd.isna(row["minutes"]) else f"{row['minutes']:.1f}",
-        ]
-        rows.append([row["member"], row["status"], epochs, *numbers, row["note"]])
-    lines = [line.rstrip() for line in align(rows, left=(0, 1, 5))]
-    counts = ", ".join(
-        f"{number} {printable(str(status))}" for status, number in table["status"].value_counts().items()
+    shown = pd.DataFrame(
+        {
+            "member": table["member"],
+            "status": table["status"],
+            "epochs": table["epochs"].astype(str)
+            + " of "
+            + table["max_epochs"].map("{:.0f}".format, na_action="ignore"),
+            "val KL": table["val_kl"].map("{:.4f}".format, na_action="ignore"),
+            "minutes": table["minutes"].map("{:.1f}".format, na_action="ignore"),
+        }
     )
-    rule = "-" * min(120, max(map(len, lines)))
-    return "\n".join([lines[0], rule, *lines[1:], "", f"{count(len(table), 'member')}: {counts}"])
+    header, *lines = align(shown.astype(object).fillna(""))
+    lines = [f"{line}  {printable(note)}".rstrip() for line, note in zip(lines, table["note"], strict=True)]
+    statuses = ", ".join(f"{number} {status}" for status, number in table["status"].value_counts().items())
+    footer = f"{count(len(table), 'member')}: {printable(statuses)}"
+    return "\n".join([f"{header}  note", "-" * len(header), *lines, "", footer])
