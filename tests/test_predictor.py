@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from overlapped_words.ensembling.ensemble_file import StackingWeights
-from overlapped_words.ensembling.stacking_fit import pool
+from overlapped_words.ensembling.stacking import pool
 from overlapped_words.errors import RunError
 from overlapped_words.inference.member import TrainedNetwork
 from overlapped_words.inference.predictor import Predictor, load_ensemble

@@ -5,7 +5,7 @@ import pytest
 
 from lightning_modules.metrics.kl import kl
 from overlapped_words.ensembling.combine import combine, gather
-from overlapped_words.ensembling.stacking_fit import FittedStacking, fit, fit_stacking, pool
+from overlapped_words.ensembling.stacking import FittedStacking, fit, fit_stacking, pool
 from overlapped_words.errors import RunError
 from overlapped_words.runs.members import find_members
 from tests.helpers.fake_members import (

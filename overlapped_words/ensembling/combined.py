@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from overlapped_words.ensembling.combine import Tables, combine, gather
-from overlapped_words.ensembling.stacking_fit import FittedStacking, fit_stacking
+from overlapped_words.ensembling.stacking import FittedStacking, fit_stacking
 from overlapped_words.errors import RunError
 from overlapped_words.messages import count
 from overlapped_words.runs.members import Member, find_members, folder_name

@@ -39,9 +39,7 @@ def kl_by_number(targets: np.ndarray, probs: np.ndarray, num_orders: int = 20) -
     rng = np.random.default_rng(0)
     curves = np.empty((num_orders, len(probs)))
     for curve in curves:
-        total = np.zeros(len(targets_of_words))
-        for i, member in enumerate(rng.permutation(len(probs))):
-            total += probs[member]
-            mean = np.maximum(total / (i + 1), PROB_FLOOR)
-            curve[i] = targets_of_words @ np.log(targets_of_words / mean)
+        totals = np.cumsum(probs[rng.permutation(len(probs))], axis=0)  # (M, number of targets above 0)
+        means = totals / np.arange(1, len(probs) + 1)[:, None]
+        curve[:] = np.log(targets_of_words / np.maximum(means, PROB_FLOOR)) @ targets_of_words
     return curves / len(targets)

@@ -25,7 +25,7 @@ def run(settings: Settings) -> pd.DataFrame:
     """Combine the members in `run_dir` and write the results there; with `status`, only print their status.
 
     Returns:
-        The metrics, see `report.summary.metrics_table`; with `status` the table of `report.status.overview`.
+        The metrics, see `report.summary.metrics_table`; with `status` the table of `report.status.print_status`.
 
     Raises:
         RunError: see `combine_members`; nothing is written then.

@@ -10,7 +10,7 @@ import pandas as pd
 from lightning_modules.metrics import METRICS, format_metric, mean_metrics, uniform
 from overlapped_words.ensembling.combine import Tables, combine
 from overlapped_words.ensembling.combined import CombinedMembers
-from overlapped_words.ensembling.stacking_fit import NUM_PARTS, StackingWeights
+from overlapped_words.ensembling.stacking import NUM_PARTS, StackingWeights
 from overlapped_words.messages import printable
 from overlapped_words.report.template import markdown
 from overlapped_words.runs.members import Member

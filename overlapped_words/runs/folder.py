@@ -1,7 +1,6 @@
 """The folder of one run: its configuration, its status and its metrics."""
 
 import json
-import os
 import shutil
 import socket
 import threading
@@ -26,7 +25,6 @@ RUN_FILES = (".hydra", "checkpoints", "tensorboard", "wandb", "mlflow", "heartbe
 RUN_TABLES = tuple(f"{name}.csv" for name in (*TABLES, "any_word"))
 HEARTBEAT = 10.0  # seconds between two heartbeats
 HEARTBEAT_TIMEOUT = 60.0  # seconds without a heartbeat after which a run counts as interrupted
-RESERVE = 16_384  # bytes of the heartbeat's file: freed on a full disk, they hold the last metrics.json
 
 
 class RunFolder:
@@ -157,28 +155,22 @@ class RunFolder:
 
         def beat() -> None:
             with suppress(OSError):  # the folder is gone or the disk is full: the run itself reports it
-                self.heartbeat.write_bytes(os.urandom(RESERVE))  # random: some file systems allocate nothing for zeros
                 while not ended.wait(HEARTBEAT):
                     self.heartbeat.touch()
 
         threading.Thread(target=beat, daemon=True).start()
         try:
             yield
-        except (KeyboardInterrupt, SystemExit):  # a signal
-            self._record_end(status=Status.INTERRUPTED)
-            raise
-        except Exception as error:
-            self._record_end(status=Status.FAILED, error=user_message(error) or f"{type(error).__name__}: {error}")
+        except BaseException as error:
+            end = {"status": Status.INTERRUPTED}
+            if isinstance(error, Exception):  # not a signal
+                message = user_message(error) or f"{type(error).__name__}: {error}"
+                end = {"status": Status.FAILED, "error": message}
+            with suppress(OSError, RunError):  # on a full disk, the run counts as interrupted
+                self.write_metrics(**end)
             raise
         finally:
             ended.set()
-
-    def _record_end(self, **values: Any) -> None:
-        """`write_metrics` after an error, which may be a full disk; if it fails, the run counts as interrupted."""
-        with suppress(OSError):
-            os.truncate(self.heartbeat, 0)
-        with suppress(OSError, RunError):
-            self.write_metrics(**values)
 
     def write_metrics(self, **values: Any) -> None:
         """Add values to metrics.json."""

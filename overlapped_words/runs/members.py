@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from overlapped_words.errors import RunError
 from overlapped_words.messages import first_names, printable
 from overlapped_words.runs.folder import RunFolder
-from overlapped_words.runs.names import MemberName, parse_member_name
+from overlapped_words.runs.names import MemberName
 from overlapped_words.runs.reading import RETRAIN, Metrics
 from overlapped_words.runs.status import Status
 from overlapped_words.runs.tables import TABLES, TARGETS_OF, difference, read_table
