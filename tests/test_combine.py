@@ -25,21 +25,11 @@ def table(values, ids=("y", "x"), columns=("b", "a")) -> pd.DataFrame:
     return pd.DataFrame(values, index=pd.Index(ids, name="id"), columns=list(columns))
 
 
-def test_average_keeps_the_order_of_rows_and_columns_and_sums_to_one():
-    mean = average({"one": table([[0.2, 0.8], [0.5, 0.5]]), "two": table([[0.6, 0.4], [1, 0]])})
+def test_the_average_of_rounded_tables_sums_to_one():
+    mean = average([table([[0.2, 0.8], [0.5, 0.5]]), table([[0.6003, 0.4], [1, 0]])])
     assert mean.index.tolist() == ["y", "x"] and mean.columns.tolist() == ["b", "a"] and mean.index.name == "id"
-    assert mean.to_numpy() == pytest.approx(np.array([[0.4, 0.6], [0.75, 0.25]]))
-    rounded = average({"one": table([[0.3333, 0.6663], [0.5, 0.5005]])})
-    assert np.abs(rounded.to_numpy().sum(axis=1) - 1).max() < 1e-12
-
-
-@pytest.mark.parametrize(
-    "other",
-    [table([[0, 1], [0, 1]], ids=("x", "y")), table([[0, 1], [0, 1]], columns=("a", "b")), table([[0, 1]], ids=["y"])],
-)
-def test_average_of_different_tables_names_the_member(other):
-    with pytest.raises(RunError, match=r"max_seed1: .* than avg_seed0"):
-        average({"avg_seed0": table([[0, 1], [0, 1]]), "max_seed1": other})
+    assert mean.to_numpy() == pytest.approx(np.array([[0.4, 0.6], [0.75, 0.25]]), abs=1e-3)
+    assert np.abs(mean.to_numpy().sum(axis=1) - 1).max() < 1e-12
 
 
 def test_combine_averages_each_split(tmp_path):
@@ -157,7 +147,5 @@ def test_folds_that_share_a_clip(tmp_path):
         for name in ("val_predictions.csv", "val_answers.csv"):
             write_csv(tmp_path / f"{pool}_seed0_fold1" / name, ids, VAL_ANSWERS)
     members = find_members(tmp_path)
-    with pytest.raises(
-        RunError, match="avg_seed0_fold1: validation clip v1 of fold 0 is also in the fold of avg_seed0_fold0"
-    ):
+    with pytest.raises(RunError, match=f"^{tmp_path}: the validation clip v1 of fold 0 is in two folds"):
         combine(members, gather(members)[0])

@@ -1,12 +1,10 @@
 """ensemble.py: members that cannot be combined, and invalid settings."""
 
-import re
 from pathlib import Path
 
 import pytest
 
-from overlapped_words.errors import RunError, SettingError
-from tests.helpers.composed import settings_of
+from overlapped_words.errors import RunError
 from tests.helpers.fake_members import (
     IDS,
     files_in,
@@ -67,24 +65,6 @@ def test_members_with_and_without_a_fold_are_an_error_and_nothing_is_written(tmp
         with pytest.raises(RunError, match="avg_seed3 trained without "):
             combine(tmp_path, partial=partial)
     assert files_in(tmp_path) == set()
-
-
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        (
-            "run_dir=???",
-            "run_dir is not set; give run_dir=..., folder of a sweep, outputs/<name>, or of one of its members",
-        ),
-        ("partial=no", "partial is 'no'; give true or false"),
-        ("expect=all", "expect is 'all'; give a whole number from 1 on"),
-        ("html=1", "html is 1; give true or false"),
-        ("combine=best", "combine is 'best'; choose mean or stacked"),
-    ],
-)
-def test_invalid_settings(setting, message):
-    with pytest.raises(SettingError, match=f"^{re.escape(message)}$"):
-        settings_of("ensemble", "run_dir=sweep", setting)
 
 
 def test_stacking_with_too_few_clips_is_an_error_and_nothing_is_written(sweep):

@@ -16,19 +16,11 @@ T = TypeVar("T")
 Tables = dict[str, pd.DataFrame]  # a member's tables by file name without `.csv`
 
 
-def average(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Average members' tables, given by member name; every row of the result sums to 1 exactly.
-
-    Raises:
-        RunError: a member's ids, columns or their order differ from those of the first member.
-    """
-    first, *others = tables
-    for name in others:
-        if text := difference(tables[name], tables[first]):
-            raise RunError(f"{name}: {text} than {first}; {RETRAIN}")
-    mean = np.mean([table.to_numpy() for table in tables.values()], axis=0)
+def average(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Average members' tables of the same clips and words; every row of the result sums to 1 exactly."""
+    mean = np.mean([table.to_numpy() for table in tables], axis=0)
     mean /= mean.sum(axis=1, keepdims=True)  # the tables are rounded; read_table accepts sums within its tolerance
-    return pd.DataFrame(mean, index=tables[first].index, columns=tables[first].columns)
+    return pd.DataFrame(mean, index=tables[0].index, columns=tables[0].columns)
 
 
 def combine(members: Sequence[Member], tables: dict[str, Tables]) -> Tables:
@@ -44,45 +36,38 @@ def combine(members: Sequence[Member], tables: dict[str, Tables]) -> Tables:
     Raises:
         RunError: only some members have a fold, or two folds share a validation clip.
     """
-    everyone = {member.name: tables[member.name] for member in members}
-    groups = {"predictions": [everyone], "val_predictions": by_fold(members, tables)}
+    everyone = [tables[member.name] for member in members]
     combined: Tables = {}
     for kind, targets in TARGETS_OF.items():
-        firsts = [next(iter(group.values())) for group in groups[kind]]
-        if kind in firsts[0]:
-            means = [average({name: own[kind] for name, own in group.items()}) for group in groups[kind]]
-            combined[kind] = pd.concat(means)
-        if targets in firsts[0]:
-            combined[targets] = pd.concat([first[targets] for first in firsts])
+        groups = by_fold(members, tables) if kind.startswith("val_") else [everyone]
+        if kind in everyone[0]:
+            combined[kind] = pd.concat([average([own[kind] for own in group]) for group in groups])
+        if targets in everyone[0]:
+            combined[targets] = pd.concat([group[0][targets] for group in groups])
+        if kind in combined and combined[kind].index.has_duplicates:
+            clip = combined[kind].index[combined[kind].index.duplicated()][0]
+            raise RunError(
+                f"{members[0].path.parent}: the validation clip {clip} is in two folds; train all folds with the same "
+                "data, data.val_fraction and data.split_seed"
+            )
     return combined
 
 
-def by_fold(members: Sequence[Member], tables: dict[str, Tables]) -> list[dict[str, Tables]]:
+def by_fold(members: Sequence[Member], tables: dict[str, Tables]) -> list[list[Tables]]:
     """Group the tables of `members` by fold, in the order of the folds; one group if no member has a fold.
 
     Raises:
-        RunError: only some members have a fold, or two folds share a validation clip.
+        RunError: only some members have a fold.
     """
-    sweep = members[0].path.parent
     without = [member.name for member in members if member.fold is None]
     within = [member.name for member in members if member.fold is not None]
     if without and within:
         raise RunError(
-            f"{sweep}: {first_names(without)} trained without data.fold, {first_names(within)} with data.fold; "
-            "move one group to a separate folder"
+            f"{members[0].path.parent}: {first_names(without)} trained without data.fold, {first_names(within)} with "
+            "data.fold; move one group to a separate folder"
         )
     folds = sorted({member.fold for member in members}, key=lambda fold: fold or 0)
-    groups = [{member.name: tables[member.name] for member in members if member.fold == fold} for fold in folds]
-    validated_by: dict[str, str] = {}  # member by clip
-    for name, own in (next(iter(group.items())) for group in groups):
-        for clip in own.get("val_predictions", pd.DataFrame()).index:
-            if clip in validated_by:
-                raise RunError(
-                    f"{sweep / name}: validation clip {clip} is also in the fold of {validated_by[clip]}; train one of "
-                    "them again with the data, data.val_fraction and data.split_seed of the other"
-                )
-            validated_by[clip] = name
-    return groups
+    return [[tables[member.name] for member in members if member.fold == fold] for fold in folds]
 
 
 def gather(members: Sequence[Member]) -> tuple[dict[str, Tables], dict[str, str]]:

@@ -15,9 +15,9 @@ def member_probs(members: Sequence[Member], tables: dict[str, Tables], kind: str
     In a cross-validation, each validation clip has predictions only from the members of its fold. There, row m joins
     the m-th members of all folds, and M is the number of members of the smallest fold.
     """
-    everyone = {member.name: tables[member.name] for member in members}
+    everyone = [tables[member.name] for member in members]
     groups = by_fold(members, tables) if kind.startswith("val_") else [everyone]
-    folds = [[own[kind].to_numpy() for own in group.values()] for group in groups]
+    folds = [[own[kind].to_numpy() for own in group] for group in groups]
     return np.stack([np.concatenate(parts) for parts in zip(*folds, strict=False)])
 
 

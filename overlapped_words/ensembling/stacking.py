@@ -77,12 +77,12 @@ def fit_stacking(members: Sequence[Member], tables: dict[str, Tables], combined:
         floor=PROB_FLOOR,
         val_kl=float(kl(targets, held_out).mean()),
         mean_kl=float(kl(targets, combined["val_predictions"].to_numpy()).mean()),
-        tables=combined | {kind: _like(combined[kind], values) for kind, values in stacked.items()},
+        tables=combined
+        | {
+            kind: pd.DataFrame(values, index=combined[kind].index, columns=combined[kind].columns)
+            for kind, values in stacked.items()
+        },
     )
-
-
-def _like(table: pd.DataFrame, values: np.ndarray) -> pd.DataFrame:
-    return pd.DataFrame(values, index=table.index, columns=table.columns)
 
 
 def _cross_validate(probs: np.ndarray, targets: np.ndarray) -> np.ndarray:

@@ -2,17 +2,16 @@
 
 import resource
 import sys
-from collections.abc import Mapping
 from io import BytesIO
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
+from datamodules.overlap import OverlapDataModule
 from datamodules.progress import Progress
 from lightning_modules.classifier import WordClassifier
 from lightning_modules.metrics import METRICS, format_metric, mean_metrics
@@ -25,21 +24,9 @@ from overlapped_words.runs.reading import read_epochs
 from overlapped_words.runs.tables import write_table
 
 
-class Data(Protocol):
-    """The part of the data module's interface that is used here."""
-
-    splits: Any
-    class_names: list[str]
-
-    @property
-    def fixed_splits(self) -> Mapping[str, Any]: ...
-    def predict_dataloader(self) -> list[DataLoader]: ...
-    def to_features(self, clips: Tensor) -> Tensor: ...
-
-
 @torch.inference_mode()
 def predict(
-    learner: WordClassifier, datamodule: Data, device: torch.device, num_batches: int | None = None
+    learner: WordClassifier, datamodule: OverlapDataModule, device: torch.device, num_batches: int | None = None
 ) -> dict[str, Tensor]:
     """Probabilities `(N, num_classes)` of the validation and test clips, by split; the source may lack either.
 
@@ -67,7 +54,9 @@ def predict(
 
 
 @torch.inference_mode()
-def write_any_word(folder: RunFolder, learner: WordClassifier, datamodule: Data, device: torch.device) -> None:
+def write_any_word(
+    folder: RunFolder, learner: WordClassifier, datamodule: OverlapDataModule, device: torch.device
+) -> None:
     """Write any_word.csv: the probability that there are any words, for clips with words and for clips without.
 
     Nothing is written if all training clips have words.
@@ -85,7 +74,9 @@ def write_any_word(folder: RunFolder, learner: WordClassifier, datamodule: Data,
     write_text(folder.path / "any_word.csv", pd.concat(tables).to_csv(index=False, float_format="%.6g"))
 
 
-def write_predictions(folder: RunFolder, datamodule: Data, predictions: dict[str, Tensor]) -> dict[str, float]:
+def write_predictions(
+    folder: RunFolder, datamodule: OverlapDataModule, predictions: dict[str, Tensor]
+) -> dict[str, float]:
     """Write the tables of predictions and, if known, of targets. Returns the metrics of the predictions."""
     metrics: dict[str, float] = {}
     names, columns = datamodule.class_names, datamodule.splits.columns
