@@ -34,11 +34,11 @@ def test_plain_values_are_read_as_they_are(tmp_path):
 
 
 DAMAGED_JSON = {
-    "": "not JSON",
-    '{"status": "comp': "not JSON",
-    b"\xff\xfe\x00": "not JSON",
-    "[" * 5000: r"not JSON \(nested too deeply\)",
-    "1" * 5000: "not JSON",
+    "": "not plain JSON",
+    '{"status": "comp': "not plain JSON",
+    b"\xff\xfe\x00": "not plain JSON",
+    "[" * 5000: r"not plain JSON \(nested too deeply\)",
+    "1" * 5000: "not plain JSON",
     "[1e999]": "its content: Input should be a valid dictionary",
     '"' + "a" * 2**20 + '"': "1,048,578 bytes",
 }

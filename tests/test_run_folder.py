@@ -32,10 +32,12 @@ def test_a_run_on_another_machine_is_running_until_its_heartbeat_times_out(tmp_p
     folder = RunFolder(tmp_path)
     folder.write_metrics(status="running", **MEMBER, host="elsewhere", pid=1)
     folder.heartbeat.touch()
+    assert folder.status == "running"
     with pytest.raises(RunError, match="trained by process 1 on elsewhere"):
         prepare(tmp_path, overwrite=True)
     long_ago = time.time() - 120
     os.utime(folder.heartbeat, (long_ago, long_ago))
+    assert folder.status == "interrupted"
     prepare(tmp_path)
 
 

@@ -35,5 +35,5 @@ def test_every_status_has_its_line(tmp_path, capsys):
     assert lines[4].split()[:7] == ["avg_seed2", "running", "2", "of", "3", "1.7500", "2.1"]
     assert "process 42 on node7, last heartbeat 0:00:0" in lines[4]
     assert "process 43 on node8, last heartbeat 1:00:0" in lines[5]
-    assert "max_seed2/metrics.csv: the column" in lines[7] and "max_seed3/metrics.json: not JSON" in lines[8]
+    assert "max_seed2/metrics.csv: the column" in lines[7] and "max_seed3/metrics.json: not plain JSON" in lines[8]
     assert lines[-1] == "7 members: 2 complete, 1 failed, 1 running, 1 interrupted, 1 waiting, 1 unreadable"

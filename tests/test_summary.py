@@ -68,6 +68,9 @@ def test_metrics_of_members_pools_ensemble_and_uniform_prediction(sweep):
     assert table.loc["avg_seed1", ["pool", "seed", "members"]].tolist() == ["avg", 1, 1]
     assert table["minutes"].tolist()[:6] == pytest.approx([1.5, 91 / 60, 1.5, 181 / 60, 1.5, 271 / 60])
     assert table["test_kl"].isna().all()
+    best = f"(best member avg_seed{np.argmin(expected[:2])} {min(expected[:3]):.4f}, uniform prediction"
+    headline = summary.headline(table.reset_index())
+    assert headline.startswith(f"Validation KL of the ensemble: {expected[5]:.4f} ") and best in headline
 
 
 def test_known_test_targets_are_scored(sweep):
@@ -92,27 +95,15 @@ def test_text_is_aligned_without_empty_columns(sweep, tmp_path_factory):
     assert summary.as_text(table).splitlines()[0].split() == ["member", "pool", "seed", "minutes"]
 
 
-def test_the_headline_names_the_best_member(sweep):
-    table = metrics_of(sweep)
-    members = table.iloc[:3].set_index("member")["val_kl"]
-    assert f"best member {members.idxmin()} {members.min():.4f}, uniform prediction" in summary.headline(table)
-    assert summary.headline(table).startswith(f"Validation KL of the ensemble: {table['val_kl'].iloc[-2]:.4f} ")
-
-
-def test_markdown_shows_every_row_and_why_members_were_left_out(sweep):
+def test_markdown_shows_every_row_and_why_members_were_left_out_with_names_escaped(sweep):
     ensemble = combine_members(sweep)
-    left_out = replace(ensemble, errors={"max_seed1": "not complete"})
-    page = summary.as_markdown(left_out, summary.metrics_table(left_out))
+    left_out = replace(ensemble, run_dir=Path("*demo*"), errors={"_d_": "not `complete`"})
+    page = summary.as_markdown(left_out, summary.metrics_table(left_out).replace("avg_seed0", "a|b\n<c>"))
     rows = [line for line in page.splitlines() if line.startswith("|")]
-    assert len(rows) == 2 + 7 and len({line.count("|") for line in rows}) == 1
-    assert page.startswith(f"# {sweep.name}: ensemble of 3 members\n") and "- max_seed1: not complete" in page
+    assert len(rows) == 2 + 7 and len({line.replace(r"\|", "").count("|") for line in rows}) == 1
+    assert page.startswith("# \\*demo\\*: ensemble of 3 members\n") and r"- \_d\_: not \`complete\`" in page
+    assert r"| a\|b\\n\<c\> | avg |" in page
     assert "Left out" not in summary.as_markdown(ensemble, summary.metrics_table(ensemble))
-
-
-def test_names_in_markdown_are_escaped(sweep):
-    ensemble = replace(combine_members(sweep), run_dir=Path("*demo*"), errors={"_d_": "no `e`"})
-    page = summary.as_markdown(ensemble, metrics_of(sweep).replace("avg_seed0", "a|b\n<c>"))
-    assert r"\*demo\*" in page and r"| a\|b\\n\<c\> | avg |" in page and r"- \_d\_: no \`e\`" in page
 
 
 def test_json_lists_members_and_metrics(sweep):

@@ -11,7 +11,7 @@ from typing_extensions import NotRequired, TypedDict
 
 from overlapped_words.errors import RunError
 from overlapped_words.runs.members import Member
-from overlapped_words.runs.parsing import read_json
+from overlapped_words.runs.parsing import read_plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +80,7 @@ def read_ensemble(path: Path) -> SavedEnsemble:
     Raises:
         RunError: the file is damaged.
     """
-    content = read_json(path, _File, RENEW)
+    content = read_plain(path, _File, RENEW)
     fingerprints = {member["name"]: member["val_predictions_sha256"] for member in content["members"]}
     stacking = content.get("stacking", content.get("stack"))
     if not stacking or not stacking.get("used", stacking.get("taken")):

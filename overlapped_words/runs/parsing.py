@@ -49,33 +49,31 @@ def read_csv(path: Path, remedy: str, largest: int | None = None, **layout: Any)
     return table
 
 
-def read_json(path: Path, kind: Any, remedy: str) -> Any:
-    """The content of a JSON file, which has the type `kind`.
+def read_plain(path: Path, kind: Any, remedy: str) -> Any:
+    """The content of a JSON file, or of a YAML file without tags, aliases and interpolations; it has the type `kind`.
 
     Raises:
-        RunError: it is not JSON, or of another type; the message ends with the `remedy`.
+        RunError: it is damaged or of another type; the message ends with the `remedy`.
     """
+    from pydantic import TypeAdapter, ValidationError  # a checkpoint is loaded without it
+
     check_file(path, remedy)
+    text = path.read_bytes()
     try:
-        content = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{path}: not JSON ({_reason(error)}); {remedy}") from error
-    return _check(path, content, kind, remedy)
-
-
-def read_yaml(path: Path, kind: Any, remedy: str) -> Any:
-    """The content of a YAML file without tags, aliases and interpolations, which has the type `kind`.
-
-    Raises:
-        RunError: it is not such a file; the message ends with the `remedy`.
-    """
-    check_file(path, remedy)
-    try:
-        content = yaml.load(path.read_bytes(), _PlainLoader)
-    # A malformed number or date raises another exception than YAMLError.
+        content = json.loads(text) if path.suffix == ".json" else yaml.load(text, _PlainLoader)
+        TypeAdapter(kind).validate_python(content, strict=True)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        name = ".".join(map(str, fault["loc"]))[:60] or "its content"
+        raise RunError(f"{path}: {name}: {fault['msg']}; {remedy}") from error
+    # In YAML, a malformed number or date raises another exception than YAMLError.
     except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError) as error:
-        raise RunError(f"{path}: not plain YAML ({_reason(error)}); {remedy}") from error
-    return _check(path, content, kind, remedy)
+        raise RunError(f"{path}: not plain {path.suffix[1:].upper()} ({_reason(error)}); {remedy}") from error
+    for key, value in content.items():
+        if not _is_plain({key: value}):
+            name = key[:60] if isinstance(key, str) else "a key"
+            raise RunError(f"{path}: {name}: Input should be plain text, finite numbers, lists and mappings; {remedy}")
+    return content
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -96,22 +94,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         return f"line {error.problem_mark.line + 1}: {error.problem}"
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _check(path: Path, content: Any, kind: Any, remedy: str) -> Any:
-    from pydantic import TypeAdapter, ValidationError  # a checkpoint is loaded without it
-
-    try:
-        TypeAdapter(kind).validate_python(content, strict=True)
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        name = ".".join(map(str, fault["loc"]))[:60] or "its content"
-        raise RunError(f"{path}: {name}: {fault['msg']}; {remedy}") from error
-    for key, value in content.items():
-        if not _is_plain({key: value}):
-            name = key[:60] if isinstance(key, str) else "a key"
-            raise RunError(f"{path}: {name}: Input should be plain text, finite numbers, lists and mappings; {remedy}")
-    return content
 
 
 def _is_plain(value: Any, depth: int = 0) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import TypedDict  # pydantic rejects typing.TypedDict before Python 3.12
 
 from overlapped_words.errors import RunError
-from overlapped_words.runs.parsing import read_csv, read_json, read_yaml
+from overlapped_words.runs.parsing import read_csv, read_plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +73,7 @@ def read_metrics(folder: Path) -> Metrics:
     path = folder / "metrics.json"
     if not path.exists():
         return {}
-    metrics: Metrics = read_json(path, Metrics, RETRAIN)
+    metrics: Metrics = read_plain(path, Metrics, RETRAIN)
     if missing := [name for name in ("status", "pool", "seed") if name not in metrics]:
         raise RunError(f"{path}: {missing[0]} is missing; {RETRAIN}")
     return metrics
@@ -86,7 +86,7 @@ def read_config(folder: Path) -> Config:
         RunError: config.yaml is damaged, or contains tags, aliases or interpolations.
     """
     path = folder / ".hydra" / "config.yaml"
-    return read_yaml(path, Config, RESTORE) if path.exists() else {}
+    return read_plain(path, Config, RESTORE) if path.exists() else {}
 
 
 def read_epochs(path: Path) -> "pd.DataFrame":
