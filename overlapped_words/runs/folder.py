@@ -162,7 +162,7 @@ class RunFolder:
         try:
             yield
         except BaseException as error:
-            end = {"status": Status.INTERRUPTED}
+            end: dict[str, str] = {"status": Status.INTERRUPTED}
             if isinstance(error, Exception):  # not a signal
                 message = user_message(error) or f"{type(error).__name__}: {error}"
                 end = {"status": Status.FAILED, "error": message}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from overlapped_words.errors import RunError
 from overlapped_words.messages import first_names, printable
 from overlapped_words.runs.folder import RunFolder
-from overlapped_words.runs.names import MemberName
+from overlapped_words.runs.names import MemberName, parse_member_name
 from overlapped_words.runs.reading import RETRAIN, Metrics
 from overlapped_words.runs.status import Status
 from overlapped_words.runs.tables import TABLES, TARGETS_OF, difference, read_table
@@ -92,9 +92,7 @@ def read_member(folder: Path) -> Member:
     except RunError as error:
         fault = str(error)
     if not metrics:
-        return Member(
-            folder, name, pool=name, seed=0, fold=None, status=Status.UNREADABLE, metrics=metrics, fault=fault
-        )
+        return Member(folder, name, *parse_member_name(name), Status.UNREADABLE, metrics, fault)
     if status != Status.COMPLETE:
         remedy = REMEDIES.get(status, f"not complete, metrics.json gives its status as {status}; {RETRAIN}")
         fault = f"{folder}: {remedy}".replace("{error}", error_of(metrics))

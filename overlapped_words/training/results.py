@@ -6,7 +6,6 @@ from io import BytesIO
 from itertools import islice
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -62,12 +61,13 @@ def write_any_word(
     Nothing is written if all training clips have words.
     """
     splits, output = datamodule.splits, learner.network.output
-    if splits.no_words is None or not isinstance(output, WordSets):
+    with_words = splits.test or splits.val
+    if with_words is None or splits.no_words is None or not isinstance(output, WordSets):
         return
     learner.eval().to(device)
     tables = []
-    for clips, has_words in ((splits.test or splits.val, 1), (splits.no_words, 0)):
-        batches = [clips.__getitems__(rows)[0] for rows in np.array_split(np.arange(len(clips)), -(-len(clips) // 64))]
+    for clips, has_words in ((with_words, 1), (splits.no_words, 0)):
+        batches = [clips.__getitems__(range(i, min(i + 64, len(clips))))[0] for i in range(0, len(clips), 64)]
         logits = torch.cat([learner.logits(datamodule.to_features(batch.to(device))) for batch in batches])
         any_word = 1 - output.log_num_words(logits)[:, 0].exp().cpu()
         tables.append(pd.DataFrame({"id": clips.ids, "has_words": has_words, "any_word": any_word.numpy()}))
