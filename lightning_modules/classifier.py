@@ -83,16 +83,18 @@ class WordClassifier(LightningModule):
             distillation = kl_divergence(output(logits), self.teacher.probs(features))
             loss = loss.lerp(distillation, self.teacher.weight)
         self.log("train/loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(targets))
-        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if isinstance(output, WordSets) and every and (self.global_step + 1) % every == 0:
-            self._log_train_kl(output(logits.detach()), targets)  # the loss is in other units than val/kl
+        if isinstance(output, WordSets):
+            self._log_train_kl(output, logits, targets)
         return loss
 
-    def _log_train_kl(self, log_probs: Tensor, targets: Tensor) -> None:
-        number = int((targets > 0).any(dim=1).sum())  # clips without words have no target
-        if number:
-            kl = kl_divergence(log_probs, targets) * len(targets) / number
-            self.log("train/kl", kl, on_step=True, on_epoch=True, batch_size=number)
+    @torch.no_grad()
+    def _log_train_kl(self, output: WordSets, logits: Tensor, targets: Tensor) -> None:
+        """Log the KL of a batch at every step that is logged: the loss is in other units than val/kl."""
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        number = targets.any(dim=1).sum()  # clips without words have no target
+        if every and (self.global_step + 1) % every == 0 and number:
+            kl = kl_divergence(output(logits), targets) * len(targets) / number
+            self.log("train/kl", kl, on_step=True, on_epoch=True, batch_size=int(number))
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         features, targets = batch
