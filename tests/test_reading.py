@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from overlapped_words.ensembling.ensemble_file import read_ensemble
 from overlapped_words.errors import RunError
+from overlapped_words.messages import printable
 from overlapped_words.runs.reading import read_config, read_epochs, read_metrics
 
 STACKING = {"used": True, "weights": {}, "offsets": {}, "floor": 0.1, "val_kl": 0.2, "mean_kl": 0.3}
@@ -61,18 +63,21 @@ def test_damaged_json_is_named_with_a_remedy(tmp_path, content, message):
         {"pool": 5},
         {"seed": True},
         {"seed": 3.0},
-        {"seed": 2**63},
+        {"seed": 2**53 + 1},
         {"fold": "0"},
         {"val_kl": float("nan")},
         {"versions": "3.11"},
         {"error": "a" * 70000 + "\ud800"},
         {"other": {"deep": [float("-inf")]}},
         {"other": json.loads("[" * 30 + "]" * 30)},
+        {"\ud800": 1},
     ],
 )
 def test_metrics_of_a_wrong_type_are_named(tmp_path, change):
     write(tmp_path / "metrics.json", json.dumps(METRICS | change))
-    with pytest.raises(RunError, match=rf"metrics.json: {min(change)}: Input should be .{{,60}}; train"):
+    with pytest.raises(
+        RunError, match=rf"metrics.json: {re.escape(printable(min(change)))}: Input should be .{{,60}}; train"
+    ):
         read_metrics(tmp_path)
 
 

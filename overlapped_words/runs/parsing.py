@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from overlapped_words.errors import RunError
+from overlapped_words.messages import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,14 +65,14 @@ def read_plain(path: Path, kind: Any, remedy: str) -> Any:
         TypeAdapter(kind).validate_python(content, strict=True)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
-        name = ".".join(map(str, fault["loc"]))[:60] or "its content"
+        name = printable(".".join(map(str, fault["loc"]))[:60]) or "its content"
         raise RunError(f"{path}: {name}: {fault['msg']}; {remedy}") from error
     # In YAML, a malformed number or date raises another exception than YAMLError.
     except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError) as error:
         raise RunError(f"{path}: not plain {path.suffix[1:].upper()} ({_reason(error)}); {remedy}") from error
     for key, value in content.items():
         if not _is_plain({key: value}):
-            name = key[:60] if isinstance(key, str) else "a key"
+            name = printable(key[:60]) if isinstance(key, str) else "a key"
             raise RunError(f"{path}: {name}: Input should be plain text, finite numbers, lists and mappings; {remedy}")
     return content
 
@@ -97,14 +98,17 @@ def _reason(error: Exception) -> str:
 
 
 def _is_plain(value: Any, depth: int = 0) -> bool:
-    """Whether a value is null, true or false, an integer of 64 bits, a finite number, text that UTF-8 can encode, or
-    up to MAX_DEPTH levels of lists of these and of mappings from text to these."""
+    """Whether a value is plain data in which no number, text or nesting makes arithmetic, printing or recursion fail.
+
+    That is null, true, false, finite numbers, integers that float64 holds exactly, text that UTF-8 can encode, and up
+    to MAX_DEPTH levels of lists and mappings of these.
+    """
     if value is None or isinstance(value, bool):
         return True
     if isinstance(value, str):
         return value.isascii() or not any("\ud800" <= c <= "\udfff" for c in value)
     if isinstance(value, int | float):
-        return -(2**63) <= value < 2**63 if isinstance(value, int) else math.isfinite(value)
+        return abs(value) <= 2**53 if isinstance(value, int) else math.isfinite(value)
     if isinstance(value, dict):
         return all(isinstance(key, str) for key in value) and _is_plain([*value, *value.values()], depth)
     return isinstance(value, list) and depth < MAX_DEPTH and all(_is_plain(item, depth + 1) for item in value)
