@@ -22,7 +22,7 @@ from overlapped_words.runs.tables import TABLES
 
 # What overwrite=true deletes: folders and files that a run writes.
 RUN_FILES = (".hydra", "checkpoints", "tensorboard", "wandb", "mlflow", "heartbeat", "metrics.json", "metrics.csv")
-RUN_TABLES = tuple(f"{name}.csv" for name in (*TABLES, "any_word"))
+RUN_TABLES = (*(f"{name}.csv" for name in (*TABLES, "any_word")), "cache_rows.npy", "val_cache_rows.npy")
 HEARTBEAT = 10.0  # seconds between two heartbeats
 HEARTBEAT_TIMEOUT = 60.0  # seconds without a heartbeat after which a run counts as interrupted
 

@@ -6,6 +6,7 @@ from io import BytesIO
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
