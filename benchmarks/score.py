@@ -24,9 +24,12 @@ import numpy as np
 import pandas as pd
 
 from datamodules.audio_files import list_recordings
+from lightning_modules.metrics import uniform
+from lightning_modules.metrics.kl import PROB_FLOOR, kl
+from lightning_modules.metrics.recall import recall
 from overlapped_words import load
 from overlapped_words.allocator import keep_freed_memory
-from overlapped_words.ensembling.metrics import kl_divergence, recall, top_k, uniform_kl
+from overlapped_words.ensembling.error_analysis import top_k
 
 TEMPERATURES = np.geomspace(0.25, 4.0, 65)
 
@@ -41,9 +44,9 @@ def predict(run_dir: Path, folder: Path, class_names: list[str]) -> np.ndarray:
 
 def calibration_error(targets: np.ndarray, probs: np.ndarray) -> float:
     """The part of the mean KL (nats) that the best single temperature removes."""
-    logs = np.log(np.maximum(probs, 1e-10))  # the floor of kl_divergence
+    logs = np.log(np.maximum(probs, PROB_FLOOR))
     scaled = (np.exp(logs / t) / np.exp(logs / t).sum(axis=1, keepdims=True) for t in TEMPERATURES)
-    return kl_divergence(targets, probs).mean() - min(kl_divergence(targets, p).mean() for p in scaled)
+    return kl(targets, probs).mean() - min(kl(targets, p).mean() for p in scaled)
 
 
 def interval(values: np.ndarray, rng: np.random.Generator, num_draws: int = 2000) -> tuple[float, float]:
@@ -73,9 +76,9 @@ def score(targets: np.ndarray, probs: np.ndarray, scarce: np.ndarray, rng: np.ra
         probs: the members' predictions, `(M, N, num_classes)`.
         scarce: which words are scarce, `(num_classes,)` bool.
     """
-    each = np.array([kl_divergence(targets, member).mean() for member in probs])
+    each = np.array([kl(targets, member).mean() for member in probs])
     mean = probs.mean(axis=0)
-    low, high = interval(kl_divergence(targets, mean), rng)
+    low, high = interval(kl(targets, mean), rng)
     return {
         "members": len(probs),
         "kl": each.mean(),
@@ -83,11 +86,11 @@ def score(targets: np.ndarray, probs: np.ndarray, scarce: np.ndarray, rng: np.ra
         "recall": np.mean([recall(targets, member).mean() for member in probs]),
         "scarce_recall": np.mean([recall_of(scarce, targets, member) for member in probs]),
         "calibration": np.mean([calibration_error(targets, member) for member in probs]),
-        "ensemble_kl": kl_divergence(targets, mean).mean(),
+        "ensemble_kl": kl(targets, mean).mean(),
         "low": low,
         "high": high,
         "ensemble_recall": recall(targets, mean).mean(),
-        "constant": uniform_kl(targets).mean(),
+        "constant": kl(targets, uniform(targets)).mean(),
     }
 
 
@@ -99,7 +102,7 @@ def score_test_set(table: Path, recipes: Sequence[Path]) -> Iterator[dict[str, o
     first = None
     for recipe in recipes:
         probs = predict(recipe, table.with_suffix(""), list(targets.columns))
-        clip_kl = np.mean([kl_divergence(targets.to_numpy(), member) for member in probs], axis=0)
+        clip_kl = np.mean([kl(targets.to_numpy(), member) for member in probs], axis=0)
         first = clip_kl if first is None else first
         low, high = interval(clip_kl - first, rng)
         difference = {"difference": (clip_kl - first).mean(), "difference_low": low, "difference_high": high}

@@ -25,8 +25,10 @@ from datamodules.mixing import Mixer, Mixtures
 from datamodules.recordings import read_clips
 from datamodules.speakers import find_speakers, split_speakers
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, to_int16
+from lightning_modules.metrics import uniform
+from lightning_modules.metrics.kl import kl
+from lightning_modules.metrics.recall import recall
 from overlapped_words import load
-from overlapped_words.ensembling.metrics import kl_divergence, recall, uniform_kl
 
 SIZE = 1000  # clips per set
 NOISE_DB = 10  # below a word
@@ -133,7 +135,7 @@ def main() -> None:
             number = sets.filter(like="num_words_").to_numpy().argmax(axis=1)
             right = np.mean(number == (targets > 0).sum(axis=1))
             shares = (recall(targets, probs).mean(), right, recall_of(recordings.scarce, targets, probs))
-            kls = (kl_divergence(targets, probs).mean(), uniform_kl(targets).mean())
+            kls = (kl(targets, probs).mean(), kl(targets, uniform(targets)).mean())
             metrics[name] = [*(f"{kl:.3f}" for kl in kls), *(f"{share:.1%}" for share in shares)]
         else:
             share = sets["words"].map(bool).mean()

@@ -8,8 +8,10 @@ import torch
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
+from torchmetrics import CatMetric
 
 from datamodules.seeding import step_seed
+from lightning_modules.metrics import mean_metrics
 from lightning_modules.network import build_network
 from lightning_modules.outputs import WordSets, kl_divergence
 from lightning_modules.teacher import Teacher
@@ -18,19 +20,6 @@ from overlapped_words.settings.component import build
 
 # What torch's schedulers call the number of steps of a training run.
 NUM_STEPS = ("total_steps", "T_max", "total_iters")
-
-
-def uniform_kl(targets: Tensor) -> Tensor:
-    """KL of the uniform prediction, 1 / num_classes for each class: the baseline of every model."""
-    return math.log(targets.shape[1]) + torch.xlogy(targets, targets).sum(dim=1).mean()
-
-
-def topk_recall(log_probs: Tensor, targets: Tensor) -> Tensor:
-    """Share of a clip's k true words among its k most probable words, mean over clips; k may differ per clip."""
-    true = targets > 0
-    k = true.sum(dim=1, keepdim=True)
-    rank = log_probs.argsort(dim=1, descending=True).argsort(dim=1)
-    return ((rank < k) & true).sum(dim=1).div(k.squeeze(1)).mean()
 
 
 class WordClassifier(LightningModule):
@@ -65,6 +54,7 @@ class WordClassifier(LightningModule):
         self.network.to(memory_format=torch.channels_last)
         self.teacher: Teacher | None = None
         self.compiled: Callable[[Tensor], Tensor] | None = None
+        self.validated = CatMetric(nan_strategy="disable")  # a row per validation clip, gathered over the devices
 
     def forward(self, features: Tensor) -> Tensor:
         return self.network.output(self.logits(features))
@@ -93,21 +83,42 @@ class WordClassifier(LightningModule):
             distillation = kl_divergence(output(logits), self.teacher.probs(features))
             loss = loss.lerp(distillation, self.teacher.weight)
         self.log("train/loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(targets))
+        if isinstance(output, WordSets):
+            self._log_train_kl(output, logits, targets)
         return loss
+
+    @torch.no_grad()
+    def _log_train_kl(self, output: WordSets, logits: Tensor, targets: Tensor) -> None:
+        """Log the KL of a batch at every step that is logged: the loss is in other units than val/kl."""
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        number = targets.any(dim=1).sum()  # clips without words have no target
+        if every and (self.global_step + 1) % every == 0 and number:
+            kl = kl_divergence(output(logits), targets) * len(targets) / number
+            self.log("train/kl", kl, on_step=True, on_epoch=True, batch_size=int(number))
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         features, targets = batch
         logits, output = self.logits(features), self.network.output
-        log_probs = output(logits)
-        values = {
-            "val/kl": kl_divergence(log_probs, targets),
-            "val/recall": topk_recall(log_probs, targets),
-            "val/kl_constant": uniform_kl(targets),
-        }
+        columns = [output(logits), targets]
         if isinstance(output, WordSets) and output.num_sizes > 1:
-            number = output.log_num_words(logits).argmax(dim=1) + output.k[0]
-            values["val/num_words"] = (number == (targets > 0).sum(dim=1)).float().mean()
-        self.log_dict(values, prog_bar=True, batch_size=len(targets), sync_dist=True)
+            number = output.log_num_words(logits).argmax(dim=1, keepdim=True) + output.k[0]
+            columns.append(number == (targets > 0).sum(dim=1, keepdim=True))
+        self.validated.update(torch.cat(columns, dim=1))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the metrics of the whole validation split."""
+        rows = self.validated.compute()
+        self.validated.reset()
+        # Of W devices, device r validates the clips r, r + W, ..., and some repeat a clip so that all have as many.
+        rows = rows.unflatten(0, (self.trainer.world_size, -1)).transpose(0, 1).flatten(0, 1)
+        rows = rows[: len(self.trainer.val_dataloaders.dataset)]  # type: ignore[union-attr]
+        log_probs, targets, right = (
+            rows.cpu().double().tensor_split([len(self.class_names), 2 * len(self.class_names)], 1)
+        )
+        means = mean_metrics(targets.numpy(), log_probs.exp().numpy())
+        if right.numel():
+            means["num_words"] = float(right.mean())
+        self.log_dict({f"val/{name}": value for name, value in means.items()}, prog_bar=True, sync_dist=True)
 
     def on_train_start(self) -> None:
         self.initial_seed = torch.initial_seed()  # of seed_everything
@@ -126,7 +137,7 @@ class WordClassifier(LightningModule):
         self._check_finite(metrics["train/loss_epoch"], *(metrics[name] for name in ("val/kl",) if name in metrics))
 
     def _check_finite(self, *losses: Tensor) -> None:
-        """Check the losses; in a distributed training, all processes raise together.
+        """Check the losses; on several devices, all processes raise together.
 
         Raises:
             RunError: a loss is not finite.

@@ -29,10 +29,12 @@ def sweep(tmp_path):
     return tmp_path
 
 
-def test_members_are_averaged(sweep):
+def test_members_are_averaged_if_all_have_the_table(sweep):
     table = average_any_word(find_members(sweep))
     np.testing.assert_allclose(table["any_word"], np.array(PROBS) + 0.05)
     assert table["has_words"].tolist() == HAS_WORDS and table.index[0] == "clip0"
+    (sweep / "avg_seed1" / "any_word.csv").unlink()
+    assert average_any_word(find_members(sweep)) is None
 
 
 def test_every_threshold_has_its_misses_and_false_alarms():
@@ -44,18 +46,14 @@ def test_every_threshold_has_its_misses_and_false_alarms():
     assert list(curve.x) == list(table["missed"]) and list(curve.y) == list(table["per_hour"])
 
 
-def test_a_member_without_the_table(sweep):
-    (sweep / "avg_seed1" / "any_word.csv").unlink()
-    assert average_any_word(find_members(sweep)) is None
-
-
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         (lambda folder: write(folder, PROBS[:4], HAS_WORDS[:4]), "other clips than in .*avg_seed0/any_word.csv"),
         (lambda folder: write(folder, has_words=[1] * 6), "not a table of clips with and without words"),
         (lambda folder: write(folder, more=1), "not a table of clips with and without words"),
-        (lambda folder: write(folder, probs=["x"] * 6), "cannot be read as a table"),
+        (lambda folder: write(folder, probs=["x"] * 6), "not a table in UTF-8"),
+        (lambda folder: (folder / "any_word.csv").write_text("," * 16_000_000), "has a line of more than 10,000"),
     ],
 )
 def test_damaged_tables(sweep, damage, message):

@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from overlapped_words.ensembling.ensemble import load_ensemble
+from overlapped_words.ensembling.combined import combine_members
 from overlapped_words.report import card, summary
 from tests.helpers.fake_members import write_member
 
@@ -24,7 +24,7 @@ FACTS = {
 
 
 def build(sweep) -> str:
-    ensemble = load_ensemble(sweep)
+    ensemble = combine_members(sweep)
     return card.build(ensemble, summary.metrics_table(ensemble))
 
 
@@ -49,7 +49,7 @@ def test_every_number_is_that_of_the_run(tmp_path):
             "epoch,step,train/loss,train/clips,seconds\n0,9,2.5,3488,9\n1,18,2.1,3488,9\n"
         )
     text = build(tmp_path)
-    table = summary.metrics_table(load_ensemble(tmp_path))
+    table = summary.metrics_table(combine_members(tmp_path))
     assert f"| ensemble (2) | {table['val_kl'].iloc[-2]:.4f} |" in text
     assert f"| uniform prediction | {table['val_kl'].iloc[-1]:.4f} |" in text
     assert "| avg_seed3 | 3 | 2 | 6,976 | 0123456789 with changes | python 3.11.7, torch 2.14.1 | cpu |" in text

@@ -8,7 +8,7 @@ import torch
 from lightning import Trainer
 from torch.utils.data import DataLoader
 
-from lightning_modules.classifier import WordClassifier, topk_recall, uniform_kl
+from lightning_modules.classifier import WordClassifier
 from lightning_modules.outputs import kl_divergence
 from lightning_modules.schedules import WarmupCosine, warmup_cosine
 from overlapped_words.errors import SettingError
@@ -29,21 +29,6 @@ def test_kl_is_computed_in_float32() -> None:
     torch.manual_seed(0)
     log_probs = torch.randn(64, 30).log_softmax(dim=1)
     assert kl_divergence(log_probs.bfloat16(), torch.full((64, 30), 1 / 30)).dtype == torch.float32
-
-
-def test_uniform_kl_is_the_kl_of_the_uniform_prediction() -> None:
-    targets = torch.zeros(5, 30)
-    targets[:, :4] = 0.25
-    constant = torch.full((5, 30), 1 / 30).log()
-    assert float(uniform_kl(targets)) == pytest.approx(np.log(30 / 4))
-    torch.testing.assert_close(uniform_kl(targets), kl_divergence(constant, targets))
-
-
-def test_recall_counts_each_clips_own_words() -> None:
-    targets = torch.tensor([[0.5, 0.5, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]])
-    log_probs = torch.tensor([[0.4, 0.1, 0.3, 0.2], [0.2, 0.1, 0.6, 0.1]]).log()
-    assert float(topk_recall(log_probs, targets)) == pytest.approx((1 / 2 + 0 / 1) / 2)
-    assert float(topk_recall(targets + 1e-3, targets)) == 1.0
 
 
 def test_learning_rate_equals_the_notebook_within_a_step() -> None:

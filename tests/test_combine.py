@@ -25,24 +25,11 @@ def table(values, ids=("y", "x"), columns=("b", "a")) -> pd.DataFrame:
     return pd.DataFrame(values, index=pd.Index(ids, name="id"), columns=list(columns))
 
 
-def test_average_keeps_the_order_of_rows_and_columns():
-    mean = average({"one": table([[0.2, 0.8], [0.5, 0.5]]), "two": table([[0.6, 0.4], [1, 0]])})
+def test_the_average_of_rounded_tables_sums_to_one():
+    mean = average([table([[0.2, 0.8], [0.5, 0.5]]), table([[0.6003, 0.4], [1, 0]])])
     assert mean.index.tolist() == ["y", "x"] and mean.columns.tolist() == ["b", "a"] and mean.index.name == "id"
-    assert mean.to_numpy() == pytest.approx(np.array([[0.4, 0.6], [0.75, 0.25]]))
-
-
-def test_average_of_rounded_tables_sums_to_one():
-    mean = average({"one": table([[0.3333, 0.6663], [0.5, 0.5005]])})
+    assert mean.to_numpy() == pytest.approx(np.array([[0.4, 0.6], [0.75, 0.25]]), abs=1e-3)
     assert np.abs(mean.to_numpy().sum(axis=1) - 1).max() < 1e-12
-
-
-@pytest.mark.parametrize(
-    "other",
-    [table([[0, 1], [0, 1]], ids=("x", "y")), table([[0, 1], [0, 1]], columns=("a", "b")), table([[0, 1]], ids=["y"])],
-)
-def test_average_of_different_tables_names_the_member(other):
-    with pytest.raises(RunError, match=r"max_seed1: .* than avg_seed0"):
-        average({"avg_seed0": table([[0, 1], [0, 1]]), "max_seed1": other})
 
 
 def test_combine_averages_each_split(tmp_path):
@@ -72,13 +59,6 @@ def test_the_minority_is_left_out_even_if_it_comes_first(tmp_path):
     assert "predictions.csv has ids in a different order (the first: 0002) than avg_seed1" in errors["avg_seed0"]
 
 
-def test_of_two_members_that_disagree_the_later_is_left_out(tmp_path):
-    write_member(tmp_path, "avg", 0)
-    folder = write_member(tmp_path, "avg", 1)
-    write_csv(folder / "predictions.csv", IDS, probabilities(0, 3, 2), words=["yes", "no"])
-    assert "different columns (missing 하나, no, thanks, up; unknown no)" in errors_of(tmp_path)["avg_seed1"]
-
-
 def test_different_validation_targets_or_none(tmp_path):
     for seed in range(4):
         write_member(tmp_path, "avg", seed, val=seed != 3)
@@ -102,10 +82,16 @@ def test_every_kind_of_error_at_once(tmp_path):
     assert "line 2 (x): sums to 0.5" in errors["avg_seed5"]
 
 
-def test_no_usable_member(tmp_path):
-    write_member(tmp_path, "avg", 0, status="failed")
-    tables, errors = gather(find_members(tmp_path))
-    assert tables == {} and list(errors) == ["avg_seed0"]
+def test_members_that_predict_other_recordings_are_named(tmp_path):
+    """Their ids and targets are equal, but recordings were added or replaced in between."""
+    for seed, test in enumerate("aaab"):
+        write_member(tmp_path, "avg", seed, fingerprints={"train": str(seed), "val": "v", "test": test})
+    for seed, val in ((4, "v"), (5, "w")):
+        write_member(tmp_path, "avg", seed, fingerprints={"val": val})
+    write_member(tmp_path, "avg", 6)  # of an earlier version
+    errors = errors_of(tmp_path)
+    assert list(errors) == ["avg_seed3", "avg_seed5"]
+    assert all("predicts other recordings than avg_seed0; train" in text for text in errors.values())
 
 
 def test_out_of_fold_predictions_come_from_the_members_of_the_fold(tmp_path):
@@ -161,14 +147,5 @@ def test_folds_that_share_a_clip(tmp_path):
         for name in ("val_predictions.csv", "val_answers.csv"):
             write_csv(tmp_path / f"{pool}_seed0_fold1" / name, ids, VAL_ANSWERS)
     members = find_members(tmp_path)
-    with pytest.raises(
-        RunError, match="avg_seed0_fold1: validation clip v1 of fold 0 is also in the fold of avg_seed0_fold0"
-    ):
+    with pytest.raises(RunError, match=f"^{tmp_path}: the validation clip v1 of fold 0 is in two folds"):
         combine(members, gather(members)[0])
-
-
-def test_a_fold_without_members_leaves_the_others(tmp_path):
-    expected = write_folds(tmp_path)
-    members = [member for member in find_members(tmp_path) if member.fold == 1]
-    combined = combine(members, gather(members)[0])
-    assert combined["val_predictions"].to_numpy().tolist() == expected[2:]

@@ -61,19 +61,16 @@ def test_a_single_member_is_an_ensemble_of_one(sweep):
     np.testing.assert_allclose(np.array([row[1:] for row in rows], float), probabilities(1001, 3), rtol=1e-8)
 
 
-def test_no_validation_files_without_a_validation_split(tmp_path):
-    write_member(tmp_path, "avg", 0, val=False)
-    combine(tmp_path)
-    assert files_in(tmp_path) == FILES - VALIDATION
-
-
-def test_no_submission_without_a_test_split(tmp_path, capsys):
+def test_no_files_of_a_split_that_does_not_exist(tmp_path, capsys):
     write_member(tmp_path, "avg", 0, test=False)
     table = combine(tmp_path)
     assert files_in(tmp_path) == FILES - {"submission.csv"}
     assert table["val_kl"].notna().all()
     assert "Submission: none, the members have no predictions.csv" in capsys.readouterr().out
     assert json.loads((tmp_path / "ensemble.json").read_text())["members"][0]["predictions_sha256"] is None
+    write_member(tmp_path / "other", "avg", 0, val=False)
+    combine(tmp_path / "other")
+    assert files_in(tmp_path / "other") == FILES - VALIDATION
 
 
 def test_partial_combines_the_usable_members_and_names_the_others(sweep, capsys):
@@ -124,7 +121,7 @@ def test_the_submission_is_stacked(tmp_path, capsys):
     probs = write_unequal(tmp_path)
     combine(tmp_path, combine="stacked")
     assert files_in(tmp_path) == FILES
-    numbers = json.loads((tmp_path / "ensemble.json").read_text(encoding="utf-8"))["stack"]
+    numbers = json.loads((tmp_path / "ensemble.json").read_text(encoding="utf-8"))["stacking"]
     assert "of the mean; used\n" in capsys.readouterr().out
     submission = np.genfromtxt(tmp_path / "submission.csv", delimiter=",", skip_header=1, encoding="utf-8")[:, 1:]
     scores = sum(numbers["weights"][name] * np.log(values) for name, values in probs.items())
@@ -141,7 +138,7 @@ def test_stacking_that_is_not_better_leaves_the_mean(tmp_path, capsys):
     combine(tmp_path, combine="stacked")
     assert "not better, using the mean" in capsys.readouterr().out
     assert "not better, using the mean" in (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert json.loads((tmp_path / "ensemble.json").read_text(encoding="utf-8"))["stack"]["taken"] is False
+    assert json.loads((tmp_path / "ensemble.json").read_text(encoding="utf-8"))["stacking"]["used"] is False
     submission = np.genfromtxt(tmp_path / "submission.csv", delimiter=",", skip_header=1, encoding="utf-8")[:, 1:]
     np.testing.assert_allclose(submission, np.mean(list(probs.values()), axis=0), rtol=1e-8)
 
@@ -152,12 +149,8 @@ def test_ensemble_does_not_import_torch(tmp_path):
     assert "plotly" in used and not used & {"torch", "lightning", "datamodules"}
 
 
-def test_the_help_does_not_import_pandas():
-    assert not imported("ensemble.py", "--help") & {"pandas", "torch"}
-
-
-def test_the_help_shows_example_commands(tmp_path):
+def test_the_help_shows_example_commands_and_imports_no_pandas(tmp_path):
     done = command(tmp_path, "--help")
-    assert done.returncode == 0
+    assert done.returncode == 0 and list(tmp_path.iterdir()) == []
     assert "python ensemble.py run_dir=outputs/winner expect=16" in done.stdout and "partial: false" in done.stdout
-    assert list(tmp_path.iterdir()) == []
+    assert not imported("ensemble.py", "--help") & {"pandas", "torch"}

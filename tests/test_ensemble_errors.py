@@ -1,13 +1,10 @@
 """ensemble.py: members that cannot be combined, and invalid settings."""
 
-import re
-import shutil
 from pathlib import Path
 
 import pytest
 
-from overlapped_words.errors import RunError, SettingError
-from tests.helpers.composed import settings_of
+from overlapped_words.errors import RunError
 from tests.helpers.fake_members import (
     IDS,
     files_in,
@@ -44,36 +41,21 @@ def test_the_error_names_every_unusable_member_and_nothing_is_written(sweep):
     assert files_in(sweep) == set()
 
 
-def test_no_member_started(tmp_path):
+def test_no_usable_member(tmp_path):
     write_member(tmp_path, "avg", 0, status="waiting", val=False, test=False)
     with pytest.raises(RunError, match=r"0 of 1 member can be used\n.*avg_seed0: its sweep ended before it started"):
         combine(tmp_path)
-
-
-def test_partial_without_any_usable_member_is_an_error(tmp_path):
-    write_member(tmp_path, "avg", 0, status="running")
-    with pytest.raises(RunError, match=r"0 of 1 member can be used\n.*avg_seed0: not complete"):
+    write_member(tmp_path, "avg", 1, status="running")
+    with pytest.raises(RunError, match=r"0 of 1 member can be used\n.*avg_seed1: not complete"):
         combine(tmp_path, partial=True)
 
 
 def test_unexpected_number_of_members(sweep):
     write_member(sweep, "avg", 2)
-    with pytest.raises(RunError, match="expect=6, but there are 5 members; missing: max_seed2\n"):
+    with pytest.raises(RunError, match=r"expect=6, but there are 5 members: avg_seed0, .*, max_seed1\n"):
         combine(sweep, expect=6)
-    with pytest.raises(RunError, match=r"expect=2, but there are 5 members; found: avg_seed0, .*, max_seed1\n"):
-        combine(sweep, expect=2)
     assert files_in(sweep) == set()
-
-
-def test_expected_number_of_members_with_folds(tmp_path):
-    write_folds(tmp_path)
-    assert combine(tmp_path, expect=4)["fold"].tolist()[:4] == [0, 1, 0, 1]
-    (tmp_path / "max_seed0_fold1" / "metrics.json").unlink()
-    with pytest.raises(RunError, match="max_seed0_fold1: not complete"):
-        combine(tmp_path)
-    shutil.rmtree(tmp_path / "max_seed0_fold1")
-    with pytest.raises(RunError, match="expect=4, but there are 3 members; missing: max_seed0_fold1\n"):
-        combine(tmp_path, expect=4)
+    combine(sweep, expect=5)
 
 
 def test_members_with_and_without_a_fold_are_an_error_and_nothing_is_written(tmp_path):
@@ -83,27 +65,6 @@ def test_members_with_and_without_a_fold_are_an_error_and_nothing_is_written(tmp
         with pytest.raises(RunError, match="avg_seed3 trained without "):
             combine(tmp_path, partial=partial)
     assert files_in(tmp_path) == set()
-    write_member(tmp_path, "avg", 4, status="failed")
-    with pytest.raises(RunError, match="expect=9, but there are 6 members; missing: avg_seed3_fold0"):
-        combine(tmp_path, expect=9)
-
-
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        (
-            "run_dir=???",
-            "run_dir is not set; give run_dir=..., folder of a sweep, outputs/<name>, or of one of its members",
-        ),
-        ("partial=no", "partial is 'no'; give true or false"),
-        ("expect=all", "expect is 'all'; give a whole number from 1 on"),
-        ("html=1", "html is 1; give true or false"),
-        ("combine=best", "combine is 'best'; choose mean or stacked"),
-    ],
-)
-def test_invalid_settings(setting, message):
-    with pytest.raises(SettingError, match=f"^{re.escape(message)}$"):
-        settings_of("ensemble", "run_dir=sweep", setting)
 
 
 def test_stacking_with_too_few_clips_is_an_error_and_nothing_is_written(sweep):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from overlapped_words.ensembling.ensemble import load_ensemble
+from overlapped_words.ensembling.combined import combine_members
 from overlapped_words.messages import printable
 from overlapped_words.report import html_report, summary
 from tests.helpers.browsers import needs_chromium, rendered
@@ -44,7 +44,7 @@ class Page(HTMLParser):
 
 
 def build(sweep: Path) -> str:
-    ensemble = load_ensemble(sweep, partial=True)
+    ensemble = combine_members(sweep, partial=True)
     return html_report.build(ensemble, summary.metrics_table(ensemble))
 
 

@@ -28,28 +28,11 @@ def test_members_of_folds_by_pool_seed_and_fold(tmp_path):
     for seed, fold in ((1, 0), (0, 10), (0, 9)):
         write_member(tmp_path, "avg", seed, fold=fold)
     write_member(tmp_path, "avg", 0)
-    (write_member(tmp_path, "avg", 0, fold=11) / "metrics.json").unlink()
     (tmp_path / "avg_seed0_fold9").rename(tmp_path / "another name")
     members = find_members(tmp_path)
-    names = ["avg_seed0", "another name", "avg_seed0_fold10", "avg_seed0_fold11", "avg_seed1_fold0"]
+    names = ["avg_seed0", "another name", "avg_seed0_fold10", "avg_seed1_fold0"]
     assert [member.name for member in members] == names
-    assert [(member.seed, member.fold) for member in members] == [(0, None), (0, 9), (0, 10), (0, 11), (1, 0)]
-
-
-def test_a_members_own_folder_is_a_list_of_one(tmp_path, monkeypatch):
-    folder = write_member(tmp_path, "avg", 3)
-    write_member(tmp_path, "avg", 4)
-    assert [member.name for member in find_members(folder)] == ["avg_seed3"]
-    monkeypatch.chdir(folder)
-    assert [member.name for member in find_members(".")] == ["avg_seed3"]
-
-
-@pytest.mark.parametrize(("status", "message"), [("failed", "failed"), ("odd", "odd")])
-def test_a_member_that_is_not_complete_says_so(tmp_path, status, message):
-    folder = write_member(tmp_path, "avg", 3, status=status)
-    (member,) = find_members(tmp_path)
-    assert member.status == status
-    assert member.fault.startswith(f"{folder}: not complete") and message in member.fault
+    assert [(member.seed, member.fold) for member in members] == [(0, None), (0, 9), (0, 10), (1, 0)]
 
 
 def test_a_member_waits_as_long_as_its_sweep_runs(tmp_path):
@@ -70,46 +53,37 @@ def test_the_folder_of_a_rejected_run_is_not_a_member(tmp_path):
     assert [member.name for member in find_members(tmp_path)] == ["avg_seed0"]
 
 
-def test_a_running_member_without_a_heartbeat_is_interrupted(tmp_path):
-    folder = write_member(tmp_path, "avg", 3, status="running", silence=60)
-    heartbeat = folder / "heartbeat"
-    heartbeat.touch()
-    (member,) = find_members(tmp_path)
-    assert member.status == "running" and "still training" in member.fault
-    os.utime(heartbeat, (1e9, 1e9))
-    (member,) = find_members(tmp_path)
-    assert member.status == "interrupted" and "repeat its train.py command" in member.fault
-    assert member.last_heartbeat == 1e9
-
-
 def test_a_failed_member_says_what_its_training_said(tmp_path):
     (write_member(tmp_path, "avg", 3) / "metrics.json").write_text(
         '{"status": "failed", "pool": "avg", "seed": 3, "error": "DataError: no {such} folder"}'
     )
-    assert "its training failed (DataError: no {such} folder); fix" in find_members(tmp_path)[0].fault
+    write_member(tmp_path, "avg", 4, status="odd")
+    failed, odd = find_members(tmp_path)
+    assert failed.fault.startswith(
+        f"{failed.path}: not complete, its training failed (DataError: no {{such}} folder); fix"
+    )
+    assert odd.status == "odd" and "not complete, metrics.json gives its status as odd" in odd.fault
 
 
-def test_a_member_that_never_wrote_its_metrics(tmp_path):
+def test_a_member_without_metrics_or_with_damaged_ones_is_unreadable(tmp_path):
     (write_member(tmp_path, "max", 12) / "metrics.json").unlink()
-    (member,) = find_members(tmp_path)
-    assert (member.pool, member.seed, member.status) == ("max", 12, "unreadable")
-    assert "its metrics.json is missing" in member.fault
+    (write_member(tmp_path, "avg", 3) / "metrics.json").write_text('{"status": "comp')
+    damaged, missing = find_members(tmp_path)
+    assert (missing.name, missing.status, damaged.status) == ("max_seed12", "unreadable", "unreadable")
+    assert "its metrics.json is missing" in missing.fault
+    assert (
+        damaged.fault.startswith(f"{tmp_path / 'avg_seed3' / 'metrics.json'}: not plain JSON") and damaged.metrics == {}
+    )
 
 
-def test_a_member_with_damaged_metrics_names_the_file(tmp_path):
-    folder = write_member(tmp_path, "avg", 3)
-    (folder / "metrics.json").write_text('{"status": "comp')
-    (member,) = find_members(tmp_path)
-    assert (member.pool, member.seed, member.status, member.metrics) == ("avg", 3, "unreadable", {})
-    assert member.fault.startswith(f"{folder / 'metrics.json'}: not JSON")
-
-
-def test_no_members_names_the_folders_nearby_that_have_some(tmp_path):
+def test_no_members_names_the_folders_nearby_that_have_some(tmp_path, monkeypatch):
     write_member(tmp_path / "demo", "avg", 0)
     with pytest.raises(RunError, match=f"{tmp_path}: no members in it; members are in {tmp_path / 'demo'}$"):
         find_members(tmp_path)
     with pytest.raises(RunError, match=f"dem: no such folder; members are in {tmp_path / 'demo'}$"):
         find_members(tmp_path / "dem")
+    monkeypatch.chdir(tmp_path / "demo" / "avg_seed0")
+    assert [member.name for member in find_members(".")] == ["avg_seed0"]  # a member's own folder
 
 
 def test_missing_tables_are_omitted(tmp_path):

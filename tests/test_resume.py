@@ -38,6 +38,22 @@ def test_a_resumed_run_equals_an_uninterrupted_one(home: Path) -> None:
     assert losses[0] == [float(line.split(",")[2]) for line in whole[1].splitlines()[1:]]
 
 
+def test_a_trained_run_whose_tables_were_lost_says_what_is_missing(home: Path) -> None:
+    options = [*TINY, *data(home), "name=lost", "trainer.max_epochs=2"]
+    run("train.py", *options, cwd=home)
+    member = home / "outputs" / "lost" / "avg_seed0"
+    metrics, table = (member / "metrics.json").read_text(), (member / "metrics.csv").read_text()
+    for rows in (0, 2):
+        (member / "metrics.json").write_text(metrics.replace('"complete"', '"interrupted"'))
+        (member / "metrics.csv").write_text("".join(table.splitlines(keepends=True)[:rows]))
+        if not rows:
+            (member / "metrics.csv").unlink()
+        printed = run("train.py", *options, cwd=home, expect=int(not rows))
+        assert rows or "metrics.csv: has no epochs; restore it, or train again with overwrite=true\n" in printed
+        assert "Traceback" not in printed
+    assert json.loads((member / "metrics.json").read_text())["status"] == "complete"
+
+
 @pytest.mark.parametrize(
     ("number", "code", "status"),
     [

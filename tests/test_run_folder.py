@@ -1,6 +1,9 @@
-"""Prepare the folder of a run: alive, damaged, moved or overwritten."""
+"""Prepare the folder of a run: alive, damaged, moved, overwritten, or wanted by two commands at once."""
 
+import json
+import multiprocessing
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -10,44 +13,117 @@ from overlapped_words.errors import RunError
 from overlapped_words.runs.folder import RunFolder
 from overlapped_words.runs.reading import read_config
 
+FORK = multiprocessing.get_context("fork")
+MEMBER = {"pool": "avg", "seed": 0}
+
+
+def prepare(path: Path, config: dict | None = None, overwrite: bool = False) -> RunFolder:
+    folder = RunFolder(path)
+    assert folder.prepare(config or {"seed": 1}, [], overwrite, **MEMBER)
+    return folder
+
+
+def save_checkpoint(folder: RunFolder) -> None:
+    folder.last_checkpoint.parent.mkdir(exist_ok=True)
+    folder.last_checkpoint.touch()
+
 
 def test_a_run_on_another_machine_is_running_until_its_heartbeat_times_out(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    folder.write_metrics(status="running", pool="avg", seed=0, host="elsewhere", pid=1)
+    folder.write_metrics(status="running", **MEMBER, host="elsewhere", pid=1)
     folder.heartbeat.touch()
+    assert folder.status == "running"
     with pytest.raises(RunError, match="trained by process 1 on elsewhere"):
-        folder.prepare({}, [], overwrite=True)
+        prepare(tmp_path, overwrite=True)
     long_ago = time.time() - 120
     os.utime(folder.heartbeat, (long_ago, long_ago))
-    folder.prepare({}, [], overwrite=False)
+    assert folder.status == "interrupted"
+    prepare(tmp_path)
+
+
+def take(path: Path, barrier, answers) -> None:
+    barrier.wait()
+    try:
+        prepare(path, overwrite=True)
+        answers.put("taken")
+    except Exception as error:
+        answers.put(str(error))
+    time.sleep(60)
+
+
+def test_of_commands_at_the_same_time_one_gets_the_folder_and_its_end_frees_it(tmp_path: Path) -> None:
+    for i in range(3):
+        barrier, queue = FORK.Barrier(4), FORK.Queue()
+        processes = [FORK.Process(target=take, args=(tmp_path / str(i), barrier, queue)) for _ in range(4)]
+        for process in processes:
+            process.start()
+        answers = sorted(queue.get(timeout=30) for _ in processes)
+        assert answers[-1] == "taken" and all("is being trained by process" in text for text in answers[:-1])
+        for process in processes:
+            os.kill(process.pid, signal.SIGKILL)
+            process.join()
+        prepare(tmp_path / str(i))
+
+
+def test_a_complete_run_is_left_alone(tmp_path: Path) -> None:
+    folder = prepare(tmp_path)
+    save_checkpoint(folder)
+    folder.write_metrics(status="complete")
+    before = folder.metrics
+    assert not folder.prepare({"seed": 1}, [], False, **MEMBER) and folder.metrics == before
 
 
 def test_a_damaged_run_is_an_error_until_it_is_overwritten(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
-    folder.prepare({"seed": 1}, [], overwrite=False)
+    prepare(tmp_path)
     for name, remedy in {".hydra/config.yaml": "restore or delete it", "metrics.json": "with overwrite=true"}.items():
-        folder.last_checkpoint.parent.mkdir()
-        folder.last_checkpoint.touch()
+        save_checkpoint(RunFolder(tmp_path))
         (tmp_path / name).write_text("[[")
         with pytest.raises(RunError, match=f"{tmp_path / name}: not .*{remedy}"):
-            folder.prepare({"seed": 1}, [], overwrite=False)
-        folder.prepare({"seed": 1}, [], overwrite=True)
-        assert read_config(tmp_path) == {"seed": 1} and folder.metrics == {}
+            prepare(tmp_path)
+        prepare(tmp_path, overwrite=True)
+        assert read_config(tmp_path) == {"seed": 1} and not RunFolder(tmp_path).last_checkpoint.exists()
 
 
 def test_a_folder_that_was_moved_is_resumed(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
-    folder.prepare({"seed": 1, "run_dir": "before", "trainer": {"default_root_dir": "before"}}, [], overwrite=False)
-    folder.last_checkpoint.parent.mkdir()
-    folder.last_checkpoint.touch()
-    folder.prepare({"seed": 1, "run_dir": "after", "trainer": {"default_root_dir": "after"}}, [], overwrite=False)
+    save_checkpoint(prepare(tmp_path, {"seed": 1, "run_dir": "before", "trainer": {"default_root_dir": "before"}}))
+    prepare(tmp_path, {"seed": 1, "run_dir": "after", "trainer": {"default_root_dir": "after"}})
     with pytest.raises(RunError, match=r"different configuration:\n  seed: saved 1, current 2\n"):
-        folder.prepare({"seed": 2, "run_dir": "after"}, [], overwrite=False)
+        prepare(tmp_path, {"seed": 2, "run_dir": "after"})
 
 
-def test_overwriting_deletes_the_files_of_the_run_only(tmp_path: Path) -> None:
-    for name in ("predictions.csv", "model.onnx", "checkpoints/last.ckpt", "notes.txt"):
+@pytest.mark.parametrize("mark", [".hydra/config.yaml", "metrics.json", "checkpoints/last.ckpt", None])
+def test_overwriting_deletes_what_a_run_wrote_where_a_run_was(tmp_path: Path, mark: str | None) -> None:
+    written = {"predictions.csv", "tensorboard/events", f".metrics.json.{'0' * 32}.tmp"}
+    own = {"notes.txt", "my.csv", "my.json", "my.tmp", "data/my.csv", "data/my.tmp", "model.onnx"}
+    for name in sorted(written | own | {mark or "notes.txt"}):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    RunFolder(tmp_path).prepare({"seed": 1}, [], overwrite=True)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".hydra", "notes.txt"]
+        (tmp_path / name).write_text("[[" if name == mark else "")
+    prepare(tmp_path, overwrite=True)
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert own <= left and (not left & written if mark else "predictions.csv" in left)
+
+
+def test_overwriting_removes_a_link_and_keeps_what_it_points_to(tmp_path: Path) -> None:
+    folder, elsewhere = RunFolder(tmp_path / "run"), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "last.ckpt").touch()
+    folder.path.mkdir()
+    (folder.path / "checkpoints").symlink_to(elsewhere)
+    prepare(folder.path, overwrite=True)
+    assert not folder.last_checkpoint.exists() and (elsewhere / "last.ckpt").exists()
+
+
+def test_a_run_resumes_with_the_recordings_that_it_began_with(tmp_path: Path) -> None:
+    folder = prepare(tmp_path)
+    folder.check_data({"train": "a", "val": "b"})
+    folder.check_data({"train": "c", "val": "d"})  # nothing was trained on the first ones
+    save_checkpoint(folder)
+    folder.check_data({"train": "c", "val": "d"})
+    message = r"the recordings of train and test have changed since this run began.*overwrite=true"
+    with pytest.raises(RunError, match=message):
+        folder.check_data({"train": "a", "val": "d", "test": "e"})
+    assert folder.metrics["fingerprints"] == {"train": "c", "val": "d"}
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    del metrics["fingerprints"]  # of an earlier version
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    folder.check_data({"train": "a"})

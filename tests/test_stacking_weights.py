@@ -25,7 +25,7 @@ def checkpoints(sweep: Path, name: str = "last.ckpt") -> list[Path]:
 
 
 def test_weights_are_those_of_the_file_in_the_order_of_the_checkpoints(sweep: Path) -> None:
-    numbers = json.loads((sweep / "ensemble.json").read_text(encoding="utf-8"))["stack"]
+    numbers = json.loads((sweep / "ensemble.json").read_text(encoding="utf-8"))["stacking"]
     stacking = find_stacking_weights(checkpoints(sweep)[::-1])
     assert list(stacking.weights) == ["max_seed0", "avg_seed0"] and stacking.weights == numbers["weights"]
     assert list(stacking.offsets) == WORDS and stacking.offsets == numbers["offsets"] and stacking.floor == 1e-10
@@ -57,7 +57,7 @@ def test_members_trained_again_use_the_mean(sweep: Path, caplog: pytest.LogCaptu
 
 def test_without_stacking_weights_there_is_no_warning(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
     content = json.loads((sweep / "ensemble.json").read_text(encoding="utf-8"))
-    content["stack"]["taken"] = False
+    content["stacking"]["used"] = False
     (sweep / "ensemble.json").write_text(json.dumps(content), encoding="utf-8")
     assert find_stacking_weights(checkpoints(sweep)) is None
     combine(sweep)
@@ -70,16 +70,16 @@ def test_without_stacking_weights_there_is_no_warning(sweep: Path, caplog: pytes
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"stack": []}, "stack is a list"),
+        ({"stacking": []}, "stacking: Input should be"),
         ({"weights": {"max_seed0": 1}}, "no weight for avg_seed0"),
-        ({"weights": {"max_seed0": "1"}}, "stack.weights.max_seed0 is '1', not a number"),
-        ({"floor": 0}, "stack.floor is 0, not between 0 and 1"),
+        ({"weights": {"max_seed0": "1"}}, "stacking.weights.max_seed0: Input should be a"),
+        ({"floor": 0}, "the floor of stacking is 0, not between 0 and 1"),
     ],
 )
 def test_a_damaged_file_is_named(sweep: Path, change: dict, message: str) -> None:
     file = sweep / "ensemble.json"
     content = json.loads(file.read_text(encoding="utf-8"))
-    content |= change if "stack" in change else {"stack": content["stack"] | change}
+    content |= change if "stacking" in change else {"stacking": content["stacking"] | change}
     file.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(RunError, match=f"^{file}: {message}.*; run ensemble.py again, or delete the file$"):
         find_stacking_weights(checkpoints(sweep))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from overlapped_words.ensembling.ensemble import load_ensemble
+from overlapped_words.ensembling.combined import combine_members
 from overlapped_words.ensembling.ensemble_file import format_ensemble
 from overlapped_words.report import summary
 from overlapped_words.runs.members import find_members
@@ -27,7 +27,7 @@ from tests.helpers.fake_members import (
 
 
 def metrics_of(sweep: Path) -> pd.DataFrame:
-    return summary.metrics_table(load_ensemble(sweep))
+    return summary.metrics_table(combine_members(sweep))
 
 
 def kl(targets, probs) -> float:
@@ -68,6 +68,9 @@ def test_metrics_of_members_pools_ensemble_and_uniform_prediction(sweep):
     assert table.loc["avg_seed1", ["pool", "seed", "members"]].tolist() == ["avg", 1, 1]
     assert table["minutes"].tolist()[:6] == pytest.approx([1.5, 91 / 60, 1.5, 181 / 60, 1.5, 271 / 60])
     assert table["test_kl"].isna().all()
+    best = f"(best member avg_seed{np.argmin(expected[:2])} {min(expected[:3]):.4f}, uniform prediction"
+    headline = summary.headline(table.reset_index())
+    assert headline.startswith(f"Validation KL of the ensemble: {expected[5]:.4f} ") and best in headline
 
 
 def test_known_test_targets_are_scored(sweep):
@@ -76,50 +79,31 @@ def test_known_test_targets_are_scored(sweep):
     table = metrics_of(sweep).set_index("member")
     assert table.loc["max_seed0", "test_kl"] == pytest.approx(kl(TEST_ANSWERS, probabilities(1000, 3)))
     assert table.loc["uniform prediction", "test_kl"] == pytest.approx((np.log(4) + np.log(2) + 0) / 3)
+    assert table.loc["uniform prediction", "test_recall"] == pytest.approx((1 / 4 + 2 / 4 + 1) / 3)
 
 
-def test_a_single_pool_has_no_row(tmp_path):
-    write_member(tmp_path, "avg", 0)
-    assert metrics_of(tmp_path)["member"].tolist() == ["avg_seed0", "ensemble (1)", "uniform prediction"]
-
-
-def test_text_is_aligned_without_empty_columns(sweep):
+def test_text_is_aligned_without_empty_columns(sweep, tmp_path_factory):
     lines = summary.as_text(metrics_of(sweep)).splitlines()
-    assert lines[0].split() == ["member", "pool", "seed", "val", "KL", "recall", "minutes"]
+    assert lines[0].split() == ["member", "pool", "seed", "val", "KL", "val", "recall", "minutes"]
     assert len({len(line) for line in lines}) == 1
     assert [i for i, line in enumerate(lines) if set(line) == {"-"}] == [1, 5]
     column = lines[0].index("val KL")
     assert float(lines[2][column : column + 6]) == pytest.approx(kl(VAL_ANSWERS, probabilities(500, 2)), abs=5e-5)
-
-
-def test_no_headline_without_targets(tmp_path):
-    write_member(tmp_path, "avg", 0, val=False)
-    table = metrics_of(tmp_path)
+    table = metrics_of(write_member(tmp_path_factory.mktemp("alone"), "avg", 0, val=False).parent)
+    assert table["member"].tolist() == ["avg_seed0", "ensemble (1)", "uniform prediction"]  # one pool has no row
     assert summary.headline(table) == ""
     assert summary.as_text(table).splitlines()[0].split() == ["member", "pool", "seed", "minutes"]
 
 
-def test_the_headline_names_the_best_member(sweep):
-    table = metrics_of(sweep)
-    members = table.iloc[:3].set_index("member")["val_kl"]
-    assert f"best member {members.idxmin()} {members.min():.4f}, uniform prediction" in summary.headline(table)
-    assert summary.headline(table).startswith(f"Validation KL of the ensemble: {table['val_kl'].iloc[-2]:.4f} ")
-
-
-def test_markdown_shows_every_row_and_why_members_were_left_out(sweep):
-    ensemble = load_ensemble(sweep)
-    left_out = replace(ensemble, errors={"max_seed1": "not complete"})
-    page = summary.as_markdown(left_out, summary.metrics_table(left_out))
+def test_markdown_shows_every_row_and_why_members_were_left_out_with_names_escaped(sweep):
+    ensemble = combine_members(sweep)
+    left_out = replace(ensemble, run_dir=Path("*demo*"), errors={"_d_": "not `complete`"})
+    page = summary.as_markdown(left_out, summary.metrics_table(left_out).replace("avg_seed0", "a|b\n<c>"))
     rows = [line for line in page.splitlines() if line.startswith("|")]
-    assert len(rows) == 2 + 7 and len({line.count("|") for line in rows}) == 1
-    assert page.startswith(f"# {sweep.name}: ensemble of 3 members\n") and "- max_seed1: not complete" in page
+    assert len(rows) == 2 + 7 and len({line.replace(r"\|", "").count("|") for line in rows}) == 1
+    assert page.startswith("# \\*demo\\*: ensemble of 3 members\n") and r"- \_d\_: not \`complete\`" in page
+    assert r"| a\|b\\n\<c\> | avg |" in page
     assert "Left out" not in summary.as_markdown(ensemble, summary.metrics_table(ensemble))
-
-
-def test_names_in_markdown_are_escaped(sweep):
-    ensemble = replace(load_ensemble(sweep), run_dir=Path("*demo*"), errors={"_d_": "no `e`"})
-    page = summary.as_markdown(ensemble, metrics_of(sweep).replace("avg_seed0", "a|b\n<c>"))
-    assert r"\*demo\*" in page and r"| a\|b\\n\<c\> | avg |" in page and r"- \_d\_: no \`e\`" in page
 
 
 def test_json_lists_members_and_metrics(sweep):
@@ -130,15 +114,15 @@ def test_json_lists_members_and_metrics(sweep):
         file = sweep / "avg_seed1" / f"{kind}.csv"
         expected[f"{kind}_sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
     assert content["members"][1] == expected
-    assert content["stack"] is None
+    assert content["stacking"] is None
     assert content["left_out"] == {"max_seed1": "not complete"}
-    assert content["figures"][0]["val_kl"] == pytest.approx(kl(VAL_ANSWERS, probabilities(500, 2)))
-    assert content["figures"][-1]["seed"] is None and content["figures"][0]["test_kl"] is None
+    assert content["metrics"][0]["val_kl"] == pytest.approx(kl(VAL_ANSWERS, probabilities(500, 2)))
+    assert content["metrics"][-1]["seed"] is None and content["metrics"][0]["test_kl"] is None
 
 
 def test_stacking_has_a_row_and_weights_and_is_saved_in_the_json(tmp_path):
     write_unequal(tmp_path)
-    ensemble = load_ensemble(tmp_path, stacked=True)
+    ensemble = combine_members(tmp_path, stacked=True)
     stacking, table = ensemble.stacking, summary.metrics_table(ensemble)
     assert table["member"].tolist()[-3:] == ["ensemble (2)", "stacked ensemble (2)", "uniform prediction"]
     assert table["kind"].tolist()[-3:] == ["ensemble", "stacked ensemble", "uniform prediction"]
@@ -148,9 +132,9 @@ def test_stacking_has_a_row_and_weights_and_is_saved_in_the_json(tmp_path):
     assert f"KL of the ensemble: {stacking.val_kl:.4f}" in summary.headline(table)
     verdict = f"KL {stacking.val_kl:.4f} on held-out validation clips (5 parts) vs. {stacking.mean_kl:.4f} of the mean"
     assert f"{verdict}; used" in summary.as_markdown(ensemble, table)
-    numbers = json.loads(format_ensemble(ensemble.members, table, {}, stacking))["stack"]
+    numbers = json.loads(format_ensemble(ensemble.members, table, {}, stacking))["stacking"]
     assert numbers["weights"] == stacking.weights and numbers["offsets"] == stacking.offsets
-    assert numbers["taken"] is True
+    assert numbers["used"] is True
 
 
 def test_ensembles_of_folds_are_scored_on_all_clips(tmp_path):
@@ -176,6 +160,6 @@ def test_folds_have_a_column_and_the_headline_no_best_member(tmp_path):
     assert lines[3].split()[:4] == ["avg_seed0_fold1", "avg", "0", "1"]
     mean = table["val_kl"][:4].mean()  # members of different folds are scored on different clips
     assert f"(mean of its members {mean:.4f}, uniform prediction" in summary.headline(table)
-    assert "out-of-fold" in summary.as_markdown(load_ensemble(tmp_path), table)
+    assert "out-of-fold" in summary.as_markdown(combine_members(tmp_path), table)
     content = json.loads(format_ensemble(find_members(tmp_path), table, {}))
     assert [member["fold"] for member in content["members"]] == [0, 1, 0, 1]

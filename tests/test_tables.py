@@ -40,10 +40,10 @@ def test_a_byte_order_mark_and_ids_that_look_like_numbers_or_nothing(tmp_path):
         (HEADER + "x,1,0\ny,1\n", r"line 3 \(y\): '(nan)?' in column b"),
         (HEADER + "x,1,0\ny,.5,.502\n", r"line 3 \(y\): sums to 1.002, not to 1"),
         (HEADER + "x,1,0\ny,0,1\nx,1,0\n", r"line 4 \(x\): duplicate id"),
-        (HEADER + "x,1,0,0\n", r"t\.csv: cannot be read as a table"),
-        (HEADER + "x,1,0\ny,1,0,0\n", r"t\.csv: cannot be read as a table.* line 3"),
+        (HEADER + "x,1,0,0\n", r"t\.csv: not a table"),
+        (HEADER + "x,1,0\ny,1,0,0\n", r"t\.csv: not a table.* line 3"),
         (HEADER, r"t\.csv: has no rows"),
-        ("", r"t\.csv: its first line must name"),
+        ("", r"t\.csv: not a table"),
         ("id,a,a\nx,.5,.5\n", r"t\.csv: its first line must name an id and the classes, each once"),
     ],
 )
@@ -58,17 +58,16 @@ def test_a_sum_within_the_tolerance_is_unchanged(tmp_path):
     assert read_table(tmp_path / "t.csv").to_numpy().tolist() == [[0.5, 0.5009]]
 
 
-def test_a_file_in_another_encoding_or_none_at_all(tmp_path):
+def test_a_file_in_another_encoding_or_none_at_all_or_of_a_million_classes(tmp_path):
     (tmp_path / "t.csv").write_bytes("id,하나\nx,1\n".encode("cp949"))
-    for name in ("t.csv", "absent.csv"):
-        with pytest.raises(RunError, match=f"{name}: cannot be read"):
-            read_table(tmp_path / name)
-
-
-def test_a_table_of_a_million_classes_is_rejected_at_once(tmp_path):
-    (tmp_path / "t.csv").write_text(",".join(["id", *map(str, range(1_000_000))]) + "\nx" + ",0" * 1_000_000 + "\n")
-    with pytest.raises(RunError, match=r"t\.csv: its first line names more than 10,000 classes"):
-        read_table(tmp_path / "t.csv")
+    (tmp_path / "wide.csv").write_text(",".join(map(str, range(1_000_000))) + "\nx" + ",0" * 1_000_000 + "\n")
+    for name, message in {
+        "t": "not a table in UTF-8",
+        "absent": "does not exist",
+        "wide": "has a line of more",
+    }.items():
+        with pytest.raises(RunError, match=f"{name}.csv: {message}"):
+            read_table(tmp_path / f"{name}.csv")
 
 
 def test_difference_names_what_is_missing_unknown_or_moved():

@@ -1,4 +1,4 @@
-"""How often a clip without words is taken for one with words, and the reverse."""
+"""Misses and false alarms: clips with words that seem to have none, and the reverse."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,9 +8,10 @@ import pandas as pd
 
 from overlapped_words.errors import RunError
 from overlapped_words.runs.members import Member
+from overlapped_words.runs.parsing import read_csv
 from overlapped_words.runs.reading import RETRAIN
 
-COLUMNS = ["id", "has_words", "any_word"]
+COLUMNS = {"id": str, "has_words": int, "any_word": float}
 CLIPS_PER_HOUR = 3_600  # of one second
 
 
@@ -25,31 +26,27 @@ def average_any_word(members: Sequence[Member]) -> pd.DataFrame | None:
         return None
     first, *others = (_read(path) for path in paths)
     for path, table in zip(paths[1:], others, strict=True):
-        if not table[COLUMNS[:2]].equals(first[COLUMNS[:2]]):
+        if not table[["id", "has_words"]].equals(first[["id", "has_words"]]):
             raise RunError(f"{path}: other clips than in {paths[0]}; {RETRAIN}")
     return first.assign(any_word=np.mean([table["any_word"] for table in (first, *others)], axis=0)).set_index("id")
 
 
 def _read(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path, dtype={"id": str, "has_words": int, "any_word": float})
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: cannot be read as a table ({error}); {RETRAIN}") from error
-    if list(table) != COLUMNS or not table["has_words"].isin([0, 1]).all() or table["has_words"].nunique() < 2:
+    table = read_csv(path, RETRAIN, dtype=COLUMNS)
+    if list(table) != list(COLUMNS) or set(table["has_words"]) != {0, 1}:
         raise RunError(f"{path}: not a table of clips with and without words; {RETRAIN}")
     return table
 
 
 def false_alarms(table: pd.DataFrame) -> pd.DataFrame:
-    """What each threshold of the probability of any word costs, from the highest threshold to the lowest.
+    """Misses and false alarms by threshold of the probability of any word, from the highest to the lowest.
 
     Returns:
         Columns `threshold`, `missed` (share of the clips with words below it) and `per_hour` (clips without words that
         reach it, per 3,600 clips of one second).
     """
     values = np.sort(table["any_word"].unique())[::-1]
-    words = np.sort(table.loc[table["has_words"] == 1, "any_word"])
-    others = np.sort(table.loc[table["has_words"] == 0, "any_word"])
+    words, others = (np.sort(table.loc[table["has_words"] == has_words, "any_word"]) for has_words in (1, 0))
     missed = np.searchsorted(words, values) / len(words)
     alarms = 1 - np.searchsorted(others, values) / len(others)
     return pd.DataFrame({"threshold": values, "missed": missed, "per_hour": CLIPS_PER_HOUR * alarms})

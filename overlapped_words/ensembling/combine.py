@@ -1,32 +1,26 @@
 """Check which members belong together, and average their tables."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from overlapped_words.errors import RunError
 from overlapped_words.messages import first_names
-from overlapped_words.runs.members import TABLES, TARGETS_OF, Member, read_tables
+from overlapped_words.runs.members import Member, read_tables
 from overlapped_words.runs.reading import RETRAIN
-from overlapped_words.runs.tables import difference
+from overlapped_words.runs.tables import TABLES, TARGETS_OF, difference
 
+T = TypeVar("T")
 Tables = dict[str, pd.DataFrame]  # a member's tables by file name without `.csv`
 
 
-def average(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Average members' tables, given by member name; every row of the result sums to 1 exactly.
-
-    Raises:
-        RunError: a member's ids, columns or their order differ from those of the first member.
-    """
-    first, *others = tables
-    for name in others:
-        if text := difference(tables[name], tables[first]):
-            raise RunError(f"{name}: {text} than {first}; {RETRAIN}")
-    mean = np.mean([table.to_numpy() for table in tables.values()], axis=0)
+def average(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Average members' tables of the same clips and words; every row of the result sums to 1 exactly."""
+    mean = np.mean([table.to_numpy() for table in tables], axis=0)
     mean /= mean.sum(axis=1, keepdims=True)  # the tables are rounded; read_table accepts sums within its tolerance
-    return pd.DataFrame(mean, index=tables[first].index, columns=tables[first].columns)
+    return pd.DataFrame(mean, index=tables[0].index, columns=tables[0].columns)
 
 
 def combine(members: Sequence[Member], tables: dict[str, Tables]) -> Tables:
@@ -42,45 +36,38 @@ def combine(members: Sequence[Member], tables: dict[str, Tables]) -> Tables:
     Raises:
         RunError: only some members have a fold, or two folds share a validation clip.
     """
-    everyone = {member.name: tables[member.name] for member in members}
-    groups = {"predictions": [everyone], "val_predictions": by_fold(members, tables)}
+    everyone = [tables[member.name] for member in members]
     combined: Tables = {}
     for kind, targets in TARGETS_OF.items():
-        firsts = [next(iter(group.values())) for group in groups[kind]]
-        if kind in firsts[0]:
-            means = [average({name: own[kind] for name, own in group.items()}) for group in groups[kind]]
-            combined[kind] = pd.concat(means)
-        if targets in firsts[0]:
-            combined[targets] = pd.concat([first[targets] for first in firsts])
+        groups = by_fold(members, tables) if kind.startswith("val_") else [everyone]
+        if kind in everyone[0]:
+            combined[kind] = pd.concat([average([own[kind] for own in group]) for group in groups])
+        if targets in everyone[0]:
+            combined[targets] = pd.concat([group[0][targets] for group in groups])
+        if kind in combined and combined[kind].index.has_duplicates:
+            clip = combined[kind].index[combined[kind].index.duplicated()][0]
+            raise RunError(
+                f"{members[0].path.parent}: the validation clip {clip} is in two folds; train all folds with the same "
+                "data, data.val_fraction and data.split_seed"
+            )
     return combined
 
 
-def by_fold(members: Sequence[Member], tables: dict[str, Tables]) -> list[dict[str, Tables]]:
+def by_fold(members: Sequence[Member], tables: dict[str, Tables]) -> list[list[Tables]]:
     """Group the tables of `members` by fold, in the order of the folds; one group if no member has a fold.
 
     Raises:
-        RunError: only some members have a fold, or two folds share a validation clip.
+        RunError: only some members have a fold.
     """
-    sweep = members[0].path.parent
     without = [member.name for member in members if member.fold is None]
     within = [member.name for member in members if member.fold is not None]
     if without and within:
         raise RunError(
-            f"{sweep}: {first_names(without)} trained without data.fold, {first_names(within)} with data.fold; "
-            "move one group to a separate folder"
+            f"{members[0].path.parent}: {first_names(without)} trained without data.fold, {first_names(within)} with "
+            "data.fold; move one group to a separate folder"
         )
     folds = sorted({member.fold for member in members}, key=lambda fold: fold or 0)
-    groups = [{member.name: tables[member.name] for member in members if member.fold == fold} for fold in folds]
-    validated_by: dict[str, str] = {}  # member by clip
-    for name, own in (next(iter(group.items())) for group in groups):
-        for clip in own.get("val_predictions", pd.DataFrame()).index:
-            if clip in validated_by:
-                raise RunError(
-                    f"{sweep / name}: validation clip {clip} is also in the fold of {validated_by[clip]}; train one of "
-                    "them again with the data, data.val_fraction and data.split_seed of the other"
-                )
-            validated_by[clip] = name
-    return groups
+    return [[tables[member.name] for member in members if member.fold == fold] for fold in folds]
 
 
 def gather(members: Sequence[Member]) -> tuple[dict[str, Tables], dict[str, str]]:
@@ -100,19 +87,26 @@ def gather(members: Sequence[Member]) -> tuple[dict[str, Tables], dict[str, str]
                 tables[member.name] = read_tables(member)
             except RunError as error:
                 errors[member.name] = str(error)
-    paths = {member.name: member.path for member in members}
-    folds = {member.name: member.fold for member in members}
+    by_name = {member.name: member for member in members}
 
     def leave_out(reasons: dict[str, str]) -> None:
         for name, text in reasons.items():
-            errors[name] = f"{paths[name]}: {text}; {RETRAIN}"
+            errors[name] = f"{by_name[name].path}: {text}; {RETRAIN}"
             del tables[name]
 
-    leave_out(_without_predictions(tables))
+    def leave_out_minority(names: list[str], split: str, view: Callable[[Tables], Tables]) -> None:
+        leave_out(_outvoted({name: view(tables[name]) for name in names}, disagreement))
+        prints = {name: by_name[name].metrics.get("fingerprints", {}).get(split, "") for name in names}
+        leave_out(_outvoted({name: value for name, value in prints.items() if name in tables}, _other_recordings))
+
+    # The data has a test split if a member has a prediction of it.
+    missing = [name for name, own in tables.items() if "predictions" not in own]
+    if len(missing) < len(tables):
+        leave_out(dict.fromkeys(missing, "predictions.csv is missing, but other members have it"))
     # All members must agree in everything but the validation clips, and those of one fold in these too.
-    leave_out(_outvoted({name: _without_validation_clips(own) for name, own in tables.items()}))
-    for fold in dict.fromkeys(folds.values()):
-        leave_out(_outvoted({name: own for name, own in tables.items() if folds[name] == fold}))
+    leave_out_minority(list(tables), "test", _without_validation_clips)
+    for fold in dict.fromkeys(member.fold for member in members):
+        leave_out_minority([name for name in tables if by_name[name].fold == fold], "val", lambda own: own)
     return tables, errors
 
 
@@ -121,29 +115,25 @@ def _without_validation_clips(tables: Tables) -> Tables:
     return {name: table.iloc[:0] if name.startswith("val_") else table for name, table in tables.items()}
 
 
-def _without_predictions(tables: dict[str, Tables]) -> dict[str, str]:
-    """Find members without predictions.csv if others have one: the data has a test split, so the table is missing."""
-    missing = [name for name, own in tables.items() if "predictions" not in own]
-    reason = "predictions.csv is missing, but other members have it"
-    return dict.fromkeys(missing, reason) if len(missing) < len(tables) else {}
-
-
-def _outvoted(tables: dict[str, Tables]) -> dict[str, str]:
-    """Return the members that disagree with the majority, and how."""
+def _outvoted(members: Mapping[str, T], compare: Callable[[T, T], str]) -> dict[str, str]:
+    """The members that disagree with the majority, and how; `compare` describes how its first argument differs."""
     groups: list[list[str]] = []
-    for name in tables:
-        for group in groups:
-            if not disagreement(tables[name], tables[group[0]]):
-                group.append(name)
-                break
-        else:
-            groups.append([name])
+    for name, value in members.items():
+        group = next((group for group in groups if not compare(value, members[group[0]])), None)
+        if group is None:
+            groups.append(group := [])
+        group.append(name)
     majority = max(groups, key=len, default=[])
     return {
-        name: f"{disagreement(tables[name], tables[majority[0]])} than {majority[0]}"
-        for name in tables
+        name: f"{compare(value, members[majority[0]])} than {majority[0]}"
+        for name, value in members.items()
         if name not in majority
     }
+
+
+def _other_recordings(fingerprint: str, reference: str) -> str:
+    """Whether both fingerprints are known and differ, as text."""
+    return "predicts other recordings" if fingerprint and reference and fingerprint != reference else ""
 
 
 def disagreement(tables: Tables, reference: Tables) -> str:

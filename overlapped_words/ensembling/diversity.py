@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lightning_modules.metrics.kl import PROB_FLOOR
 from overlapped_words.ensembling.combine import Tables, by_fold
 from overlapped_words.runs.members import Member
-from overlapped_words.runs.tables import PROB_FLOOR
 
 
 def member_probs(members: Sequence[Member], tables: dict[str, Tables], kind: str) -> np.ndarray:
@@ -15,9 +15,9 @@ def member_probs(members: Sequence[Member], tables: dict[str, Tables], kind: str
     In a cross-validation, each validation clip has predictions only from the members of its fold. There, row m joins
     the m-th members of all folds, and M is the number of members of the smallest fold.
     """
-    everyone = {member.name: tables[member.name] for member in members}
+    everyone = [tables[member.name] for member in members]
     groups = by_fold(members, tables) if kind.startswith("val_") else [everyone]
-    folds = [[own[kind].to_numpy() for own in group.values()] for group in groups]
+    folds = [[own[kind].to_numpy() for own in group] for group in groups]
     return np.stack([np.concatenate(parts) for parts in zip(*folds, strict=False)])
 
 
@@ -39,9 +39,7 @@ def kl_by_number(targets: np.ndarray, probs: np.ndarray, num_orders: int = 20) -
     rng = np.random.default_rng(0)
     curves = np.empty((num_orders, len(probs)))
     for curve in curves:
-        total = np.zeros(len(targets_of_words))
-        for i, member in enumerate(rng.permutation(len(probs))):
-            total += probs[member]
-            mean = np.maximum(total / (i + 1), PROB_FLOOR)
-            curve[i] = targets_of_words @ np.log(targets_of_words / mean)
+        totals = np.cumsum(probs[rng.permutation(len(probs))], axis=0)  # (M, number of targets above 0)
+        means = totals / np.arange(1, len(probs) + 1)[:, None]
+        curve[:] = np.log(targets_of_words / np.maximum(means, PROB_FLOOR)) @ targets_of_words
     return curves / len(targets)

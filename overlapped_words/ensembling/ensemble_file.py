@@ -2,14 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import NotRequired, TypedDict
 
 from overlapped_words.errors import RunError
 from overlapped_words.runs.members import Member
-from overlapped_words.runs.reading import read_json
+from overlapped_words.runs.parsing import read_plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +38,7 @@ class StackingWeights:
         return self.val_kl < self.mean_kl
 
 
-WEIGHTS = fields(StackingWeights)
+WEIGHTS = [field.name for field in fields(StackingWeights)]
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ class _Member(TypedDict):
 
 
 class _Stacking(TypedDict):
-    taken: bool
+    used: NotRequired[bool]
+    taken: NotRequired[bool]  # its name in earlier versions
     weights: dict[str, float]
     offsets: dict[str, float]
     floor: float
@@ -67,7 +70,8 @@ class _Stacking(TypedDict):
 
 class _File(TypedDict):
     members: list[_Member]
-    stack: _Stacking | None
+    stacking: NotRequired[_Stacking | None]
+    stack: NotRequired[_Stacking | None]  # its name in earlier versions
 
 
 def read_ensemble(path: Path) -> SavedEnsemble:
@@ -76,18 +80,21 @@ def read_ensemble(path: Path) -> SavedEnsemble:
     Raises:
         RunError: the file is damaged.
     """
-    content = read_json(path, _File, RENEW)
+    content = read_plain(path, _File, RENEW)
     fingerprints = {member["name"]: member["val_predictions_sha256"] for member in content["members"]}
-    stack = content["stack"]
-    if not stack or not stack["taken"]:
+    stacking = content.get("stacking", content.get("stack"))
+    if not stacking or not stacking.get("used", stacking.get("taken")):
         return SavedEnsemble(fingerprints, None)
-    if not 0 < stack["floor"] < 1:
-        raise RunError(f"{path}: stack.floor is {stack['floor']}, not between 0 and 1; {RENEW}")
-    return SavedEnsemble(fingerprints, StackingWeights(**{field.name: stack[field.name] for field in WEIGHTS}))
+    if not 0 < stacking["floor"] < 1:
+        raise RunError(f"{path}: the floor of stacking is {stacking['floor']}, not between 0 and 1; {RENEW}")
+    return SavedEnsemble(fingerprints, StackingWeights(**{name: stacking[name] for name in WEIGHTS}))
 
 
 def format_ensemble(
-    members: Sequence[Member], table: "pd.DataFrame", left_out: dict[str, str], stacking: StackingWeights | None = None
+    members: Sequence[Member],
+    table: "pd.DataFrame",
+    left_out: Mapping[str, str],
+    stacking: StackingWeights | None = None,
 ) -> str:
     """The text of ensemble.json: members with the fingerprints of their predictions, metrics, stacking weights.
 
@@ -96,25 +103,21 @@ def format_ensemble(
         left_out: why members were left out, by name.
         stacking: the fitted weights, whether or not they are better than the mean.
     """
-    stack = None
+    weights: dict[str, Any] | None = None
     if stacking:  # not dataclasses.asdict: fitted weights come with tables
-        values = {field.name: getattr(stacking, field.name) for field in WEIGHTS}
-        stack = {"taken": stacking.better_than_mean, **values}
+        weights = {"used": stacking.better_than_mean, **{name: getattr(stacking, name) for name in WEIGHTS}}
     content = {
         "members": [
-            {
-                "name": member.name,
-                "pool": member.pool,
-                "seed": member.seed,
-                "fold": member.fold,
-                "predictions_sha256": fingerprint(member.path / "predictions.csv"),
-                "val_predictions_sha256": fingerprint(member.path / "val_predictions.csv"),
+            {name: getattr(member, name) for name in ("name", "pool", "seed", "fold")}
+            | {
+                f"{kind}_sha256": fingerprint(member.path / f"{kind}.csv")
+                for kind in ("predictions", "val_predictions")
             }
             for member in members
         ],
-        "left_out": left_out,
-        "stack": stack,
-        "figures": json.loads(table.to_json(orient="records", double_precision=10)),
+        "left_out": dict(left_out),
+        "stacking": weights,
+        "metrics": json.loads(table.to_json(orient="records", double_precision=10)),
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from overlapped_words.ensembling.combine import Tables, by_fold
+from lightning_modules.metrics.kl import PROB_FLOOR, kl
+from overlapped_words.ensembling.combine import Tables
+from overlapped_words.ensembling.diversity import member_probs
 from overlapped_words.ensembling.ensemble_file import StackingWeights
-from overlapped_words.ensembling.metrics import kl_divergence
 from overlapped_words.errors import RunError
-from overlapped_words.messages import first_names
 from overlapped_words.runs.members import Member
-from overlapped_words.runs.tables import PROB_FLOOR
 
 PRIOR = 5.0  # strength of the prior in clips; 3 to 10 work equally well, see docs/ensemble_stage.md
 NUM_PARTS = 5  # parts of the validation clips for held-out predictions
@@ -55,14 +54,19 @@ def fit_stacking(members: Sequence[Member], tables: dict[str, Tables], combined:
         )
     # avg_seed0_fold0 and avg_seed0_fold1 share the weight of avg_seed0.
     unfolded = {member.name: member.name.removesuffix(f"_fold{member.fold}") for member in members}
+    folds = {member.fold for member in members}
+    if len(unfolded) != len(folds) * len(set(unfolded.values())):
+        raise RunError(
+            f"{members[0].path.parent}: not every fold has the same members; train the missing ones, or use "
+            "combine=mean"
+        )
     targets = combined["val_answers"].to_numpy()
-    probs = _validation_probs(members, tables, unfolded)
+    probs = member_probs(members, tables, "val_predictions")
     held_out = _cross_validate(probs, targets)
     fitted, offsets = fit(probs, targets)
 
     weight_of = dict(zip(dict.fromkeys(unfolded.values()), fitted.tolist(), strict=True))
-    num_folds = len({member.fold for member in members})
-    weights = {name: weight_of[shared] / num_folds for name, shared in unfolded.items()}
+    weights = {name: weight_of[shared] / len(folds) for name, shared in unfolded.items()}
     stacked = {"val_predictions": held_out}
     if "predictions" in combined:
         test = np.stack([tables[name]["predictions"].to_numpy() for name in weights])
@@ -71,26 +75,14 @@ def fit_stacking(members: Sequence[Member], tables: dict[str, Tables], combined:
         weights=weights,
         offsets=dict(zip(combined["val_answers"].columns, offsets.tolist(), strict=True)),
         floor=PROB_FLOOR,
-        val_kl=float(kl_divergence(targets, held_out).mean()),
-        mean_kl=float(kl_divergence(targets, combined["val_predictions"].to_numpy()).mean()),
-        tables=combined | {kind: _like(combined[kind], values) for kind, values in stacked.items()},
+        val_kl=float(kl(targets, held_out).mean()),
+        mean_kl=float(kl(targets, combined["val_predictions"].to_numpy()).mean()),
+        tables=combined
+        | {
+            kind: pd.DataFrame(values, index=combined[kind].index, columns=combined[kind].columns)
+            for kind, values in stacked.items()
+        },
     )
-
-
-def _validation_probs(members: Sequence[Member], tables: dict[str, Tables], unfolded: dict[str, str]) -> np.ndarray:
-    """Collect validation predictions of the K unfolded members, `(K, N, num_classes)`, in the order of `combine`."""
-    names = list(dict.fromkeys(unfolded.values()))
-    folds = [{unfolded[name]: own for name, own in group.items()} for group in by_fold(members, tables)]
-    if missing := [name for name in names if any(name not in fold for fold in folds)]:
-        raise RunError(
-            f"{members[0].path.parent}: {first_names(missing)} missing in some folds; train the missing members, "
-            "or use combine=mean"
-        )
-    return np.stack([np.concatenate([fold[name]["val_predictions"].to_numpy() for fold in folds]) for name in names])
-
-
-def _like(table: pd.DataFrame, values: np.ndarray) -> pd.DataFrame:
-    return pd.DataFrame(values, index=table.index, columns=table.columns)
 
 
 def _cross_validate(probs: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -144,7 +136,7 @@ def fit(probs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         return _softmax(np.tensordot(params[:num_members], log_probs, axes=1) + params[num_members:])
 
     def loss(params: np.ndarray) -> float:
-        return kl_divergence(targets, predict(params)).mean() + strength / 2 * np.sum((params - start) ** 2)
+        return kl(targets, predict(params)).mean() + strength / 2 * np.sum((params - start) ** 2)
 
     params = start
     for _ in range(100):  # five or six steps suffice unless a member is very poor

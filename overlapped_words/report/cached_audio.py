@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from overlapped_words.ensembling.ensemble import Ensemble
+from overlapped_words.ensembling.combined import CombinedMembers
 from overlapped_words.errors import RunError
 from overlapped_words.runs.members import Member
 from overlapped_words.runs.reading import read_config
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 KEY = re.compile("[0-9a-f]{16}")
 
 
-def find_audio(ensemble: Ensemble, kind: str, ids: Sequence[str]) -> tuple[dict[str, Audio], str]:
+def find_audio(ensemble: CombinedMembers, kind: str, ids: Sequence[str]) -> tuple[dict[str, Audio], str]:
     """Find the audio of clips in the table `kind`.
 
     Returns:

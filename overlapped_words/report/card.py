@@ -7,7 +7,7 @@ import pandas as pd
 import yaml
 
 from overlapped_words.ensembling.combine import Tables
-from overlapped_words.ensembling.ensemble import Ensemble
+from overlapped_words.ensembling.combined import CombinedMembers
 from overlapped_words.messages import count, split_size
 from overlapped_words.report import summary
 from overlapped_words.report.template import render
@@ -28,7 +28,7 @@ TRAINER = ("max_epochs", "limit_train_batches", "gradient_clip_val", "precision"
 FLOW = {"default_flow_style": True, "sort_keys": False, "allow_unicode": True, "width": 100}
 
 
-def build(ensemble: Ensemble, metrics: pd.DataFrame) -> str:
+def build(ensemble: CombinedMembers, metrics: pd.DataFrame) -> str:
     """Build the model card. Facts that the members' folders do not contain are omitted.
 
     Args:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from overlapped_words.ensembling.metrics import kl_divergence, top_k
+from lightning_modules.metrics.kl import kl
+from overlapped_words.ensembling.error_analysis import top_k
 
 NUM_EXAMPLES = 8  # best and worst clips each
 NUM_WORDS = 5  # shown per clip without targets
@@ -37,7 +38,7 @@ def best_and_worst(probs: pd.DataFrame, targets: pd.DataFrame | None) -> tuple[l
         true, shown = None, np.argsort(np.argsort(-values, axis=1, kind="stable"), axis=1) < NUM_WORDS
     else:
         true = targets.to_numpy()
-        scores, shown = kl_divergence(true, values), (true > 0) | top_k(true, values)
+        scores, shown = kl(true, values), (true > 0) | top_k(true, values)
 
     def clip(i: int) -> Clip:
         order = [j for j in np.argsort(-values[i], kind="stable") if shown[i, j]]

@@ -11,10 +11,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from overlapped_words.ensembling import diversity, errors
+from lightning_modules.metrics.kl import kl
+from overlapped_words.ensembling import diversity, error_analysis
 from overlapped_words.ensembling.any_word import average_any_word, false_alarms
-from overlapped_words.ensembling.ensemble import Ensemble
-from overlapped_words.ensembling.metrics import kl_divergence
+from overlapped_words.ensembling.combined import CombinedMembers
 from overlapped_words.messages import count
 from overlapped_words.report import examples, report_plots, summary
 from overlapped_words.report.cached_audio import find_audio
@@ -25,7 +25,7 @@ from overlapped_words.runs.reading import read_epochs
 NUM_PAIRS = 15  # of confused words
 
 
-def build(ensemble: Ensemble, metrics: pd.DataFrame) -> str:
+def build(ensemble: CombinedMembers, metrics: pd.DataFrame) -> str:
     """Build the page of an ensemble.
 
     It covers the test clips if their targets are known, otherwise the validation clips. Without any targets, it shows
@@ -79,7 +79,7 @@ def _curves(members: Sequence[Member]) -> dict[str, go.Figure]:
     }
 
 
-def _gains(ensemble: Ensemble, kind: str, targets: pd.DataFrame) -> dict[str, go.Figure]:
+def _gains(ensemble: CombinedMembers, kind: str, targets: pd.DataFrame) -> dict[str, go.Figure]:
     """Plot the gain from averaging; nothing for a single member."""
     probs = diversity.member_probs(ensemble.members, ensemble.tables, kind)  # (M, N, num_classes)
     if len(probs) == 1:
@@ -88,7 +88,7 @@ def _gains(ensemble: Ensemble, kind: str, targets: pd.DataFrame) -> dict[str, go
     names = [member.name for member in ensemble.members]
     if len(names) > len(probs):  # cross-validation: members of different folds are joined
         names = [f"member {i + 1} of each fold" for i in range(len(probs))]
-    kls = np.array([kl_divergence(values, own).mean() for own in probs])
+    kls = np.array([kl(values, own).mean() for own in probs])
     curves = diversity.kl_by_number(values, probs)
     return {
         "diversity": report_plots.diversity(names, kls, ensemble=curves[0, -1]),
@@ -98,14 +98,14 @@ def _gains(ensemble: Ensemble, kind: str, targets: pd.DataFrame) -> dict[str, go
 
 def _errors(targets: pd.DataFrame, probs: pd.DataFrame) -> dict[str, go.Figure]:
     """Plot recall and KL per word, calibration and, if there are any, confused pairs of words."""
-    words = errors.by_word(targets, probs)
-    pairs = errors.confusions(targets, probs)[:NUM_PAIRS]
+    words = error_analysis.by_word(targets, probs)
+    pairs = error_analysis.confusions(targets, probs)[:NUM_PAIRS]
     names = [f"{missed} → {predicted}" for missed, predicted in zip(pairs["missed"], pairs["predicted"], strict=True)]
     clips = [count(number, "clip") for number in words["clips"]]
     plots = {
         "recall": report_plots.bars(words["word"], words["recall"], "recall", "%{x:.1%} of %{customdata}", clips),
         "word_kl": report_plots.bars(words["word"], words["kl"], "KL (nats)", "%{x:.4f} in %{customdata}", clips),
-        "reliability": report_plots.reliability(errors.reliability(targets, probs)),
+        "reliability": report_plots.reliability(error_analysis.reliability(targets, probs)),
     }
     if names:
         plots["pairs"] = report_plots.bars(names, pairs["clips"], "clips", "%{x:.1f} clips")

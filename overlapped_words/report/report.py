@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from overlapped_words.ensembling.ensemble import Ensemble, load_ensemble
+from overlapped_words.ensembling.combined import CombinedMembers, combine_members
 from overlapped_words.ensembling.ensemble_file import format_ensemble
 from overlapped_words.messages import count, first_names
 from overlapped_words.report import card, status, summary
@@ -25,22 +25,22 @@ def run(settings: Settings) -> pd.DataFrame:
     """Combine the members in `run_dir` and write the results there; with `status`, only print their status.
 
     Returns:
-        The metrics, see `report.summary.metrics_table`; with `status` the table of `report.status.overview`.
+        The metrics, see `report.summary.metrics_table`; with `status` the table of `report.status.print_status`.
 
     Raises:
-        RunError: see `load_ensemble`; nothing is written then.
+        RunError: see `combine_members`; nothing is written then.
     """
     run_dir = Path(settings.run_dir)
     if settings.status:
         return status.print_status(run_dir)
-    ensemble = load_ensemble(run_dir, settings.expect, settings.partial, settings.combine == "stacked")
+    ensemble = combine_members(run_dir, settings.expect, settings.partial, settings.combine == "stacked")
     metrics = summary.metrics_table(ensemble)
     write(ensemble, metrics, settings.html)
     print_summary(ensemble, metrics, settings.expect, settings.html)
     return metrics
 
 
-def write(ensemble: Ensemble, metrics: pd.DataFrame, html: bool) -> None:
+def write(ensemble: CombinedMembers, metrics: pd.DataFrame, html: bool) -> None:
     """Write all files of the ensemble into its folder, or none if there is an error."""
     combined = ensemble.combined
     texts = {file: format_table(combined[kind]) for kind, file in FILES.items() if kind in combined}
@@ -55,7 +55,7 @@ def write(ensemble: Ensemble, metrics: pd.DataFrame, html: bool) -> None:
     write_files({ensemble.run_dir / file: text.encode() for file, text in texts.items()})
 
 
-def print_summary(ensemble: Ensemble, metrics: pd.DataFrame, expect: int | None, html: bool) -> None:
+def print_summary(ensemble: CombinedMembers, metrics: pd.DataFrame, expect: int | None, html: bool) -> None:
     """Print the metrics, what was left out, and where the results are."""
     print(f"{ensemble.title}\n\n{summary.as_text(metrics)}\n\n{summary.headline(metrics)}".rstrip())
     if ensemble.stacking:

@@ -121,7 +121,7 @@ def bars(names: Iterable[str], values: pd.Series, title: str, hover: str, extra:
 
 
 def reliability(table: pd.DataFrame) -> go.Figure:
-    """Plot true against predicted probabilities from `ensembling.errors.reliability`, with the diagonal."""
+    """Plot true against predicted probabilities from `error_analysis.reliability`, with the diagonal."""
     figure = _figure("mean prediction", "mean target")
     top = table[["predicted", "true"]].to_numpy().max() * 1.05
     figure.add_scatter(x=[0, top], y=[0, top], mode="lines", line={"dash": "dot", "color": QUIET}, hoverinfo="skip")

@@ -1,51 +1,51 @@
 """Status of a sweep: one line per member, also while it runs."""
 
 import time
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from overlapped_words.errors import RunError
 from overlapped_words.messages import count, printable
+from overlapped_words.report.summary import align
 from overlapped_words.runs.members import Member, error_of, find_members
 from overlapped_words.runs.reading import read_epochs
 from overlapped_words.runs.status import Status
-from overlapped_words.runs.tables import align
 
 
 def print_status(run_dir: Path) -> pd.DataFrame:
-    """Print the overview of the members in `run_dir`, and return it."""
-    table = overview(find_members(run_dir))
-    print(as_text(table))
+    """Print one line per member in `run_dir` and the number of members by status.
+
+    Returns:
+        What is printed, as text. Columns: member, status, epochs (completed), val KL (of the last epoch while
+        training), minutes, note.
+    """
+    table = pd.DataFrame([_row(member) for member in find_members(run_dir)])
+    header, *lines = align(table.drop(columns="note"))
+    print(f"{header}  note", "-" * len(header), sep="\n")
+    for line, note in zip(lines, table["note"], strict=True):
+        print(f"{line}  {printable(note)}".rstrip())
+    statuses = ", ".join(f"{number} {printable(str(name))}" for name, number in table["status"].value_counts().items())
+    print(f"\n{count(len(table), 'member')}: {statuses}")
     return table
 
 
-def overview(members: Sequence[Member]) -> pd.DataFrame:
-    """Collect one row per member.
-
-    Columns: member, status, epochs (completed), max_epochs, val_kl (of the last epoch while training), minutes, note.
-    """
-    return pd.DataFrame([_row(member) for member in members])
-
-
-def _row(member: Member) -> dict[str, object]:
-    note = _note(member)
+def _row(member: Member) -> dict[str, str]:
+    note, metrics = _note(member), member.metrics
     try:
         epochs = read_epochs(member.path / "metrics.csv")
     except RunError as error:
         epochs, note = pd.DataFrame(), str(error)
-    seconds = epochs["seconds"].sum() if len(epochs) else np.nan  # of completed epochs
-    latest = epochs["val/kl"].iloc[-1] if "val/kl" in epochs and len(epochs) else np.nan
+    kl = epochs["val/kl"].iloc[-1] if "val/kl" in epochs and len(epochs) else None
+    if member.status == Status.COMPLETE:
+        kl = metrics.get("val_kl", kl)
     return {
         "member": member.name,
-        "status": member.status,
-        "epochs": len(epochs),
-        "max_epochs": member.metrics.get("max_epochs"),
-        "val_kl": member.metrics.get("val_kl", latest) if member.status == Status.COMPLETE else latest,
-        "minutes": seconds / 60,
+        "status": str(member.status),
+        "epochs": f"{len(epochs)} of {metrics['max_epochs']}" if metrics.get("max_epochs") else "",
+        "val KL": "" if kl is None else f"{kl:.4f}",
+        "minutes": f"{epochs['seconds'].sum() / 60:.1f}" if len(epochs) else "",  # of completed epochs
         "note": note,
     }
 
@@ -60,21 +60,3 @@ def _note(member: Member) -> str:
     if member.status == Status.FAILED:
         return error_of(member.metrics)
     return member.fault if member.status in (Status.UNREADABLE, Status.NOT_STARTED) else ""
-
-
-def as_text(table: pd.DataFrame) -> str:
-    """Format the overview as aligned columns, followed by the number of members per status."""
-    rows = [["member", "status", "epochs", "val KL", "minutes", "note"]]
-    for row in table.to_dict("records"):
-        epochs = f"{row['epochs']} of {row['max_epochs']:.0f}" if pd.notna(row["max_epochs"]) else ""
-        numbers = [
-            "" if pd.isna(row["val_kl"]) else f"{row['val_kl']:.4f}",
-            "" if pd.isna(row["minutes"]) else f"{row['minutes']:.1f}",
-        ]
-        rows.append([row["member"], row["status"], epochs, *numbers, row["note"]])
-    lines = [line.rstrip() for line in align(rows, left=(0, 1, 5))]
-    counts = ", ".join(
-        f"{number} {printable(str(status))}" for status, number in table["status"].value_counts().items()
-    )
-    rule = "-" * min(120, max(map(len, lines)))
-    return "\n".join([lines[0], rule, *lines[1:], "", f"{count(len(table), 'member')}: {counts}"])

@@ -1,41 +1,33 @@
 """Metrics of members and ensembles, as a table, as text for the terminal and as Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from inspect import getdoc
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from lightning_modules.metrics import METRICS, format_metric, mean_metrics, uniform
 from overlapped_words.ensembling.combine import Tables, combine
-from overlapped_words.ensembling.ensemble import Ensemble
-from overlapped_words.ensembling.metrics import kl_divergence, recall, uniform_kl, uniform_recall
+from overlapped_words.ensembling.combined import CombinedMembers
 from overlapped_words.ensembling.stacking import NUM_PARTS, StackingWeights
+from overlapped_words.messages import printable
 from overlapped_words.report.template import markdown
 from overlapped_words.runs.members import Member
-from overlapped_words.runs.tables import align
 
 # Values of the column `kind`: what a row is.
 MEMBER, POOL, MEAN, STACKED = "member", "pool ensemble", "ensemble", "stacked ensemble"
 UNIFORM = "uniform prediction"
 
-# Columns that are shown, with their headings and formats.
-LAYOUT = {
-    "member": ("member", "{}"),
-    "pool": ("pool", "{}"),
-    "seed": ("seed", "{}"),
-    "fold": ("fold", "{}"),
-    "val_kl": ("val KL", "{:.4f}"),
-    "val_recall": ("recall", "{:.1%}"),
-    "test_kl": ("test KL", "{:.4f}"),
-    "minutes": ("minutes", "{:.1f}"),
-    "weight": ("weight", "{:.3f}"),
-}
-METRICS = tuple(LAYOUT)[4:]
+SPLITS = {"val": ("val_predictions", "val_answers"), "test": ("predictions", "test_answers")}
+SCORES = {f"{split}_{name}": name for split in SPLITS for name in METRICS}  # columns val_kl, ..., test_kl, ...
+NUMBERS = {"minutes": "{:.1f}", "weight": "{:.3f}"}
 LEGEND = """\
 - **fold**: the fold of a cross-validation (`data.fold`) that the member was validated on. Ensembles are then evaluated
   on all folds together with out-of-fold predictions: each clip is predicted by the members that did not train on it.
-- **val KL**, **test KL**: mean Kullback-Leibler divergence from targets to predictions of the validation or test clips,
-  in nats; lower is better. Test KL is shown only if the targets of the test clips are known.
-- **recall**: fraction of a validation clip's k true words that are among its k most probable words.
+- **val**, **test**: means over the validation and the test clips. Those of the test are shown only if its targets are
+  known.
+{}
 - **minutes**: training time; for an ensemble, the sum over its members.
 - **weight**: weight of a member's log-probabilities in the stacked ensemble (`combine=stacked`). Its validation metrics
   are those of held-out clips. All other ensembles are means.
@@ -43,12 +35,13 @@ LEGEND = """\
 """
 
 
-def metrics_table(ensemble: Ensemble) -> pd.DataFrame:
+def metrics_table(ensemble: CombinedMembers) -> pd.DataFrame:
     """Compute the metrics of each member, of each pool if there are several, and of the ensembles.
 
     Returns:
-        Columns: member (or the name of an ensemble), kind, pool, seed, fold, members (count), val_kl, val_recall,
-        test_kl, minutes, weight; NaN where unknown. The row of the stacked ensemble exists only if stacking is used.
+        Columns: member (or the name of an ensemble), kind, pool, seed, fold, members (count), val_kl and so on for each
+        split and metric, minutes, weight; NaN where unknown. The row of the stacked ensemble exists only if stacking is
+        used.
     """
     members, tables, stacking = ensemble.members, ensemble.tables, ensemble.used_stacking
     weights = stacking.weights if stacking else {}
@@ -71,32 +64,33 @@ def metrics_table(ensemble: Ensemble) -> pd.DataFrame:
     rows.append({"member": f"{MEAN} ({len(members)})", "kind": MEAN, **_row(members, ensemble.mean)})
     if stacking:
         rows.append({"member": f"{STACKED} ({len(members)})", "kind": STACKED, **_row(members, stacking.tables)})
-    rows.append({"member": UNIFORM, "kind": UNIFORM, **_uniform_metrics(ensemble.mean)})
-    table = pd.DataFrame(rows, columns=["member", "kind", "pool", "seed", "fold", "members", *METRICS])
-    return table.astype({**dict.fromkeys(("seed", "fold", "members"), "Int64"), **dict.fromkeys(METRICS, float)})
+    baseline = {kind: uniform(ensemble.mean[kind]) for kind, _ in SPLITS.values() if kind in ensemble.mean}
+    rows.append({"member": UNIFORM, "kind": UNIFORM, **_scores(ensemble.mean | baseline)})
+    table = pd.DataFrame(rows, columns=["member", "kind", "pool", "seed", "fold", "members", *SCORES, *NUMBERS])
+    return table.astype(
+        {**dict.fromkeys(("seed", "fold", "members"), "Int64"), **dict.fromkeys((*SCORES, *NUMBERS), float)}
+    )
 
 
 def _row(members: Sequence[Member], combined: Tables) -> dict[str, object]:
-    pools = {member.pool for member in members}
+    pools = {member.pool or None for member in members}
     seconds = [member.metrics.get("train_seconds") or np.nan for member in members]
-    row = {"pool": pools.pop() if len(pools) == 1 else None, "members": len(members), "minutes": np.sum(seconds) / 60}
-    if "val_answers" in combined:
-        pair = combined["val_answers"].to_numpy(), combined["val_predictions"].to_numpy()
-        row |= {"val_kl": kl_divergence(*pair).mean(), "val_recall": recall(*pair).mean()}
-    if "test_answers" in combined:
-        pair = combined["test_answers"].to_numpy(), combined["predictions"].to_numpy()
-        row["test_kl"] = kl_divergence(*pair).mean()
-    return row
+    return {
+        "pool": pools.pop() if len(pools) == 1 else None,
+        "members": len(members),
+        "minutes": np.sum(seconds) / 60,
+        **_scores(combined),
+    }
 
 
-def _uniform_metrics(combined: Tables) -> dict[str, object]:
-    row: dict[str, object] = {}
-    if "val_answers" in combined:
-        targets = combined["val_answers"].to_numpy()
-        row |= {"val_kl": uniform_kl(targets).mean(), "val_recall": uniform_recall(targets).mean()}
-    if "test_answers" in combined:
-        row["test_kl"] = uniform_kl(combined["test_answers"].to_numpy()).mean()
-    return row
+def _scores(combined: Mapping[str, Any]) -> dict[str, object]:
+    """The mean of each metric over the clips of each split with targets."""
+    scores: dict[str, object] = {}
+    for split, (predictions, targets) in SPLITS.items():
+        if targets in combined:
+            means = mean_metrics(np.asarray(combined[targets]), np.asarray(combined[predictions]))
+            scores |= {f"{split}_{name}": means[name] for name in METRICS}
+    return scores
 
 
 def final_rows(table: pd.DataFrame) -> pd.DataFrame:
@@ -107,33 +101,43 @@ def final_rows(table: pd.DataFrame) -> pd.DataFrame:
 
 def cells(table: pd.DataFrame) -> list[list[str]]:
     """Format the metrics as headings and rows, without the columns that have no value."""
-    shown = [column for column in LAYOUT if table[column].notna().any()]
-    rows = [
-        ["" if pd.isna(value) else LAYOUT[column][1].format(value) for column, value in zip(shown, row, strict=True)]
-        for row in table[shown].itertuples(index=False)
-    ]
-    return [[LAYOUT[column][0] for column in shown], *rows]
+    shown = table.drop(columns=["kind", "members"]).dropna(axis="columns", how="all")
+    for column in map(str, shown):
+        if column in SCORES:
+            values = [format_metric(SCORES[column], value) for value in shown[column]]
+        else:
+            values = list(map(NUMBERS.get(column, "{}").format, shown[column]))
+        shown[column] = np.where(shown[column].isna(), "", values)
+    headings = [column.replace("_", " ").replace("kl", "KL") if column in SCORES else column for column in shown]
+    return [headings, *shown.astype(str).to_numpy().tolist()]
 
 
 def as_text(table: pd.DataFrame) -> str:
     """Format the metrics as aligned columns, with a rule below the headings and one below the members."""
-    lines = align(cells(table), left=(0, 1))  # member and pool
+    headings, *rows = cells(table)
+    lines = align(pd.DataFrame(rows, columns=headings))
     rule = "-" * len(lines[0])
     num_members = int((table["kind"] == MEMBER).sum())
     return "\n".join([lines[0], rule, *lines[1 : num_members + 1], rule, *lines[num_members + 1 :]])
+
+
+def align(table: pd.DataFrame) -> list[str]:
+    """Lines of aligned columns, the first one, `member`, to the left."""
+    rows = table.map(printable).set_index("member").rename_axis(index=None, columns="member")
+    return rows.to_string().splitlines()
 
 
 def headline(table: pd.DataFrame) -> str:
     """Compare the ensemble with its members and the uniform prediction in a sentence; empty without targets."""
     for column, split in (("val_kl", "Validation"), ("test_kl", "Test")):
         if table[column].notna().any():
-            ensemble, uniform = final_rows(table)[column]
+            ensemble, baseline = final_rows(table)[column]
             members = table[table["kind"] == MEMBER]
             best = members.nsmallest(1, column).iloc[0]
             rival = f"best member {best['member']} {best[column]:.4f}"
             if members["fold"].notna().any():  # KLs on different clips: the best member may have the easiest ones
                 rival = f"mean of its members {members[column].mean():.4f}"
-            return f"{split} KL of the ensemble: {ensemble:.4f} ({rival}, {UNIFORM} {uniform:.4f})"
+            return f"{split} KL of the ensemble: {ensemble:.4f} ({rival}, {UNIFORM} {baseline:.4f})"
     return ""
 
 
@@ -143,7 +147,7 @@ def verdict(stacking: StackingWeights) -> str:
     return f"Stacked: {kls} of the mean; {'used' if stacking.better_than_mean else 'not better, using the mean'}"
 
 
-def as_markdown(ensemble: Ensemble, table: pd.DataFrame) -> str:
+def as_markdown(ensemble: CombinedMembers, table: pd.DataFrame) -> str:
     """Format the metrics as the page report.md."""
     header, *rows = cells(table)
     marks = [":--", ":--", *["--:"] * (len(header) - 2)]
@@ -155,4 +159,5 @@ def as_markdown(ensemble: Ensemble, table: pd.DataFrame) -> str:
     if ensemble.errors:
         reasons = (f"- {markdown(name)}: {markdown(reason)}" for name, reason in ensemble.errors.items())
         lines += ["", "## Left out", "", *reasons]
-    return "\n".join(lines) + "\n\n## Columns\n\n" + LEGEND
+    metrics = [f"- **{name.replace('kl', 'KL')}**: {getdoc(METRICS[name])}".partition("\n")[0] for name in METRICS]
+    return "\n".join([*lines, "", "## Columns", "", LEGEND.format("\n".join(metrics))])

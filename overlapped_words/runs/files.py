@@ -8,6 +8,8 @@ from uuid import uuid4
 from overlapped_words.errors import DISK_FULL, RunError
 from overlapped_words.messages import no_room
 
+TEMPORARY = f".*.{'[0-9a-f]' * 32}.tmp"  # glob of the names of temporary files
+
 
 def write_text(path: Path, text: str) -> None:
     """Replace one file, as `write_files` does."""

@@ -1,12 +1,11 @@
 """The folder of one run: its configuration, its status and its metrics."""
 
 import json
-import os
 import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,17 @@ import yaml
 
 from overlapped_words.errors import RunError, user_message
 from overlapped_words.runs.differences import differences
-from overlapped_words.runs.files import write_text
+from overlapped_words.runs.files import TEMPORARY, write_text
 from overlapped_words.runs.provenance import is_running, this_process
 from overlapped_words.runs.reading import Metrics, read_config, read_metrics
 from overlapped_words.runs.status import Status
+from overlapped_words.runs.tables import TABLES
 
-RUN_FOLDERS = (".hydra", "checkpoints", "tensorboard", "wandb", "mlflow")  # beside a run's tables and metrics
+# What overwrite=true deletes: folders and files that a run writes.
+RUN_FILES = (".hydra", "checkpoints", "tensorboard", "wandb", "mlflow", "heartbeat", "metrics.json", "metrics.csv")
+RUN_TABLES = (*(f"{name}.csv" for name in (*TABLES, "any_word")), "cache_rows.npy", "val_cache_rows.npy")
 HEARTBEAT = 10.0  # seconds between two heartbeats
 HEARTBEAT_TIMEOUT = 60.0  # seconds without a heartbeat after which a run counts as interrupted
-RESERVE = 16_384  # bytes of the heartbeat's file: freed on a full disk, they hold the last metrics.json
 
 
 class RunFolder:
@@ -55,33 +56,47 @@ class RunFolder:
         status = metrics.get("status", "")
         ended = metrics.get("host") == socket.gethostname() and not is_running(metrics.get("pid", 0))
         if status == Status.RUNNING:
-            silence = time.time() - self.last_heartbeat
-            ended = ended or silence >= metrics.get("silence", HEARTBEAT_TIMEOUT)
+            ended = ended or time.time() - self.last_heartbeat >= HEARTBEAT_TIMEOUT
             return Status.INTERRUPTED if ended else Status.RUNNING
         if status == Status.WAITING:
             return Status.NOT_STARTED if ended or "host" not in metrics else Status.WAITING
         return status
 
-    def prepare(self, config: dict[str, Any], overrides: Sequence[str], overwrite: bool) -> None:
-        """Prepare the folder for a run with `config`: a new run, or the same run to resume.
+    def prepare(self, config: dict[str, Any], overrides: Sequence[str], overwrite: bool, **facts: Any) -> bool:
+        """Take the folder for a run with `config`, a new run or the same run to resume: set the status to running.
+
+        Of several processes that try at the same time, one gets the folder and the others an error. `facts` are added
+        to metrics.json.
+
+        Returns:
+            Whether there is something to do; a complete run is not changed.
 
         Raises:
             RunError: another process trains here. Without `overwrite` also: the folder contains a run with a different
                 configuration, or damaged files.
         """
-        self._check_idle(overwrite)
-        for temporary in self.path.rglob("*.tmp"):  # left by a process that was killed
-            temporary.unlink()
-        if overwrite:
-            self._delete_run()
-        file = self.path / ".hydra" / "config.yaml"
-        started = self.last_checkpoint.exists() or self.metrics.get("status") == Status.RUNNING
-        if started and file.exists():
-            self._check_configuration(config)
-            return
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_text(file.parent / "overrides.yaml", yaml.safe_dump(list(overrides)))
-        write_text(file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        from filelock import FileLock  # not needed to read a run
+
+        self.path.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.path / ".lock"):
+            self._check_idle(overwrite)
+            for temporary in (*self.path.glob(TEMPORARY), *self.path.glob(f"checkpoints/{TEMPORARY}")):
+                temporary.unlink()  # left by a process that was killed
+            if overwrite:
+                self._delete_run()
+            file = self.path / ".hydra" / "config.yaml"
+            started = self.last_checkpoint.exists() or self.metrics.get("status") == Status.RUNNING
+            if started and file.exists():
+                self._check_configuration(config)
+            else:
+                file.parent.mkdir(exist_ok=True)
+                write_text(file.parent / "overrides.yaml", yaml.safe_dump(list(overrides)))
+                write_text(file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+            if self.status == Status.COMPLETE:
+                return False
+            self.heartbeat.touch()
+            self.write_metrics(status=Status.RUNNING, error=None, **this_process(), **facts)
+            return True
 
     def _check_idle(self, overwrite: bool) -> None:
         try:
@@ -105,45 +120,57 @@ class RunFolder:
             )
 
     def _delete_run(self) -> None:
-        for name in RUN_FOLDERS:
-            shutil.rmtree(self.path / name, ignore_errors=True)
-        for file in self.path.iterdir():
-            if file.suffix in (".csv", ".json", ".onnx"):
-                file.unlink()
+        """Delete what a run wrote, and nothing where no run was. Of a link, what it points to stays."""
+        marks = (".hydra/config.yaml", "metrics.json", "checkpoints/last.ckpt")
+        for name in (*RUN_FILES, *RUN_TABLES) if any((self.path / mark).exists() for mark in marks) else ():
+            path = self.path / name
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def check_data(self, fingerprints: Mapping[str, str]) -> None:
+        """Store the fingerprints of the recordings, by split; if the run resumes, compare them with the stored ones.
+
+        Raises:
+            RunError: the recordings of a split are not those that the run began with.
+        """
+        saved = self.metrics.get("fingerprints", {})
+        changed = [split for split in {**saved, **fingerprints} if saved.get(split) != fingerprints.get(split)]
+        if saved and changed and self.last_checkpoint.exists():
+            raise RunError(
+                f"{self.path}: the recordings of {' and '.join(changed)} have changed since this run began, so it "
+                "cannot resume; restore them, choose another folder with name=..., or delete that run with "
+                "overwrite=true"
+            )
+        self.write_metrics(fingerprints=dict(fingerprints))
 
     @contextmanager
-    def track_status(self, **facts: Any) -> Iterator[None]:
-        """Set the status to running and write a heartbeat every few seconds, until the block ends.
+    def track_status(self) -> Iterator[None]:
+        """Write a heartbeat every few seconds until the block ends; call `prepare` before.
 
-        A signal sets the status to interrupted, an error to failed. `facts` are added to metrics.json.
+        A signal sets the status to interrupted, an error to failed.
         """
-        self.write_metrics(status=Status.RUNNING, error=None, silence=HEARTBEAT_TIMEOUT, **this_process(), **facts)
         ended = threading.Event()
 
         def beat() -> None:
             with suppress(OSError):  # the folder is gone or the disk is full: the run itself reports it
-                self.heartbeat.write_bytes(os.urandom(RESERVE))  # random: some file systems allocate nothing for zeros
                 while not ended.wait(HEARTBEAT):
                     self.heartbeat.touch()
 
         threading.Thread(target=beat, daemon=True).start()
         try:
             yield
-        except (KeyboardInterrupt, SystemExit):  # a signal
-            self._record_end(status=Status.INTERRUPTED)
-            raise
-        except Exception as error:
-            self._record_end(status=Status.FAILED, error=user_message(error) or f"{type(error).__name__}: {error}")
+        except BaseException as error:
+            end: dict[str, str] = {"status": Status.INTERRUPTED}
+            if isinstance(error, Exception):  # not a signal
+                message = user_message(error) or f"{type(error).__name__}: {error}"
+                end = {"status": Status.FAILED, "error": message}
+            with suppress(OSError, RunError):  # on a full disk, the run counts as interrupted
+                self.write_metrics(**end)
             raise
         finally:
             ended.set()
-
-    def _record_end(self, **values: Any) -> None:
-        """`write_metrics` after an error, which may be a full disk; if it fails, the run counts as interrupted."""
-        with suppress(OSError):
-            os.truncate(self.heartbeat, 0)
-        with suppress(OSError, RunError):
-            self.write_metrics(**values)
 
     def write_metrics(self, **values: Any) -> None:
         """Add values to metrics.json."""

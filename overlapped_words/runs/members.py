@@ -11,14 +11,10 @@ from overlapped_words.runs.folder import RunFolder
 from overlapped_words.runs.names import MemberName, parse_member_name
 from overlapped_words.runs.reading import RETRAIN, Metrics
 from overlapped_words.runs.status import Status
-from overlapped_words.runs.tables import difference, read_table
+from overlapped_words.runs.tables import TABLES, TARGETS_OF, difference, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# The tables of a member by file name without `.csv`: predictions, and the targets of each.
-TARGETS_OF = {"predictions": "test_answers", "val_predictions": "val_answers"}
-TABLES = (*TARGETS_OF.keys(), *TARGETS_OF.values())
 
 REMEDIES: dict[str, str] = {
     Status.RUNNING: "not complete, still training; wait until it finishes",
@@ -89,18 +85,18 @@ def _rank(member: Member) -> tuple:
 def read_member(folder: Path) -> Member:
     """The member in `folder`, with any status."""
     run, name = RunFolder(folder), folder_name(folder)
+    metrics: Metrics = {}
     try:
         metrics, status = run.metrics, run.status
+        fault = "" if metrics else f"{folder}: {NO_METRICS}"
     except RunError as error:
-        return Member(folder, name, *parse_member_name(name), Status.UNREADABLE, {}, str(error))
+        fault = str(error)
     if not metrics:
-        fault = f"{folder}: {NO_METRICS}"
         return Member(folder, name, *parse_member_name(name), Status.UNREADABLE, metrics, fault)
+    if status != Status.COMPLETE:
+        remedy = REMEDIES.get(status, f"not complete, metrics.json gives its status as {status}; {RETRAIN}")
+        fault = f"{folder}: {remedy}".replace("{error}", error_of(metrics))
     origin = MemberName(metrics["pool"], metrics["seed"], metrics.get("fold"))
-    if status == Status.COMPLETE:
-        return Member(folder, name, *origin, status, metrics)
-    remedy = REMEDIES.get(status, f"not complete, metrics.json gives its status as {status}; {RETRAIN}")
-    fault = f"{folder}: {remedy}".replace("{error}", error_of(metrics))
     return Member(folder, name, *origin, status, metrics, fault, run.last_heartbeat)
 
 

@@ -1,24 +1,25 @@
 """Tables of distributions as CSV files: read, check, compare, write."""
 
-import csv
-import warnings
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from overlapped_words.errors import RunError
-from overlapped_words.messages import first_names, printable
+from overlapped_words.messages import first_names
 from overlapped_words.runs.files import write_text
+from overlapped_words.runs.parsing import read_csv
 from overlapped_words.runs.reading import RETRAIN
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PROB_FLOOR = 1e-10  # lower bound inside logarithms: a rounded 0 costs much, but not infinity
+# The tables of a member by file name without `.csv`: predictions, and the targets of each.
+TARGETS_OF = {"predictions": "test_answers", "val_predictions": "val_answers"}
+TABLES = (*TARGETS_OF.keys(), *TARGETS_OF.values())
+LARGEST = 2**30  # bytes; 100,000 clips with 1,000 words
 SUM_TOLERANCE = 1e-3  # largest deviation of a row's sum from 1
-MAX_CLASSES = 10_000  # each column costs time, and a long line of commas is a small file
 
 
 def read_table(path: Path) -> "pd.DataFrame":
@@ -27,10 +28,18 @@ def read_table(path: Path) -> "pd.DataFrame":
     Raises:
         RunError: not a table, no rows, a duplicate id or column, or a row that is not a distribution.
     """
-    import pandas as pd  # here: predict.py does not need it for one clip
+    import pandas as pd  # a quarter of a second, which predict.py does not need for one clip
 
-    table = _read_csv(path)
-    ids = pd.Index(table.iloc[:, 0], name=table.columns[0])
+    text = {"encoding": "utf-8-sig", "keep_default_na": False}
+    # By itself, because pandas renames duplicate columns.
+    header = read_csv(path, RETRAIN, LARGEST, **text, header=None, nrows=1, dtype=str).iloc[0].tolist()
+    if len(header) < 2 or len(set(header)) < len(header):
+        raise RunError(f"{path}: its first line must name an id and the classes, each once; {RETRAIN}")
+    layout = {"names": header, "header": 0, "index_col": False, "dtype": {header[0]: str}}
+    table = read_csv(path, RETRAIN, LARGEST, **text, **layout)
+    if table.empty:
+        raise RunError(f"{path}: has no rows; {RETRAIN}")
+    ids = pd.Index(table.iloc[:, 0], name=header[0])
 
     def fault(i: int, text: str) -> RunError:
         return RunError(f"{path}, line {i + 2} ({ids[i]}): {text}; correct it, or {RETRAIN}")
@@ -41,34 +50,12 @@ def read_table(path: Path) -> "pd.DataFrame":
     bad = ~((values >= 0) & (values < np.inf))
     if bad.any():
         i, j = (int(indices[0]) for indices in bad.nonzero())
-        raise fault(i, f"{str(table.iloc[i, j + 1])!r} in column {table.columns[j + 1]} is not a probability")
+        raise fault(i, f"{str(table.iloc[i, j + 1])!r} in column {header[j + 1]} is not a probability")
     total = values.sum(axis=1)
     off = np.abs(total - 1) > SUM_TOLERANCE
     if off.any():
         raise fault(int(off.argmax()), f"sums to {total[off][0]:.4g}, not to 1")
-    return pd.DataFrame(values, index=ids, columns=table.columns[1:])
-
-
-def _read_csv(path: Path) -> "pd.DataFrame":
-    """The table as it is in the file, ids as strings; a column with a cell that is not a number holds strings."""
-    import pandas as pd
-
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header = next(csv.reader(file), [])  # pandas would rename duplicate columns
-        if len(header) < 2 or len(set(header)) < len(header):
-            raise RunError(f"{path}: its first line must name an id and the classes, each once; {RETRAIN}")
-        if len(header) > MAX_CLASSES:
-            raise RunError(f"{path}: its first line names more than {MAX_CLASSES:,} classes; {RETRAIN}")
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas drops surplus cells with a warning
-            layout: dict[str, Any] = {"names": header, "header": 0, "index_col": False, "dtype": {header[0]: str}}
-            table = pd.read_csv(path, keep_default_na=False, low_memory=False, **layout)
-    except (OSError, UnicodeDecodeError, csv.Error, pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        raise RunError(f"{path}: cannot be read as a table in UTF-8 ({str(error).strip()}); {RETRAIN}") from error
-    if table.empty:
-        raise RunError(f"{path}: has no rows; {RETRAIN}")
-    return table
+    return pd.DataFrame(values, index=ids, columns=header[1:])
 
 
 def difference(table: "pd.DataFrame", other: "pd.DataFrame") -> str:
@@ -103,12 +90,3 @@ def write_table(
 def format_table(table: "pd.DataFrame", header: bool = True, digits: int = 10) -> str:
     """The text of a CSV. Significant digits keep small probabilities, and rows that sum to 1."""
     return table.to_csv(header=header, float_format=f"%.{digits}g", lineterminator="\n")
-
-
-def align(rows: Sequence[Sequence[str]], left: Container[int]) -> list[str]:
-    """Rows of cells -> lines of aligned columns for a terminal: `left` ones to the left, others to the right."""
-    rows = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    aligns = [str.ljust if i in left else str.rjust for i in range(len(widths))]
-    cells = ([fit(cell, width) for fit, cell, width in zip(aligns, row, widths, strict=True)] for row in rows)
-    return ["  ".join(row) for row in cells]

@@ -9,6 +9,7 @@ import pandas as pd
 from lightning import Callback, LightningModule, Trainer
 
 from datamodules.progress import Progress
+from lightning_modules.metrics import METRICS
 from overlapped_words.runs.files import write_text
 from overlapped_words.runs.reading import read_epochs
 
@@ -54,6 +55,7 @@ class EpochCSVLogger(Callback):
             "epoch": trainer.current_epoch,
             "step": trainer.global_step,
             "train/loss": logged["train/loss_epoch"],
+            **({"train/kl": logged["train/kl_epoch"]} if "train/kl_epoch" in logged else {}),
             **{name: value for name, value in logged.items() if name.startswith("val/")},
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
             "train/clips": self.clips,
@@ -63,7 +65,7 @@ class EpochCSVLogger(Callback):
         self.rows.append(row)
         write_text(self.path, pd.DataFrame(self.rows).to_csv(index=False, float_format="%.6g"))
         if trainer.progress_bar_callback is None:
-            shown = ("train/loss", "val/kl", "val/recall", "train/clips_per_second")
+            shown = ("train/loss", "train/kl", *(f"val/{name}" for name in METRICS), "train/clips_per_second")
             metrics = ", ".join(f"{name} {row[name]:.4g}" for name in shown if name in row)
             left = f"; {self.progress.time_left}" if row["epoch"] + 1 < trainer.max_epochs else ""
             log.info("epoch %d of %d: %s%s", row["epoch"] + 1, trainer.max_epochs, metrics, left)

@@ -6,6 +6,7 @@ from typing import Any
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
+from lightning_modules.metrics import METRICS
 from overlapped_words.runs.differences import flatten
 
 
@@ -30,7 +31,7 @@ def logged_settings(config: dict[str, Any]) -> dict[str, Any]:
 
 def log_results(loggers: Sequence[Logger], config: dict[str, Any], metrics: dict[str, float]) -> None:
     """Log the final metrics and close the loggers."""
-    final = {f"final/{name}": value for name, value in metrics.items() if name.endswith(("kl", "recall", "loss"))}
+    final = {f"final/{name}": value for name, value in metrics.items() if name.endswith((*METRICS, "loss"))}
     for logger in loggers:
         if isinstance(logger, TensorBoardLogger):
             logger.log_hyperparams(logged_settings(config), final)  # its HPARAMS tab needs both together

@@ -1,48 +1,36 @@
-"""The results of a training: tables of predictions, their scores, the cost of the training."""
+"""The results of a run: tables of predictions, their metrics, the cost of training."""
 
 import resource
 import sys
-from collections.abc import Mapping
 from io import BytesIO
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
+from datamodules.overlap import OverlapDataModule
 from datamodules.progress import Progress
-from lightning_modules.classifier import WordClassifier, topk_recall, uniform_kl
-from lightning_modules.outputs import WordSets, kl_divergence
+from lightning_modules.classifier import WordClassifier
+from lightning_modules.metrics import METRICS, format_metric, mean_metrics
+from lightning_modules.outputs import WordSets
 from overlapped_words.errors import RunError
 from overlapped_words.messages import count, duration
 from overlapped_words.runs.files import write_bytes, write_text
 from overlapped_words.runs.folder import RunFolder
 from overlapped_words.runs.reading import read_epochs
-from overlapped_words.runs.tables import PROB_FLOOR, write_table
-
-
-class Data(Protocol):
-    """The part of the data module's interface that is used here."""
-
-    splits: Any
-    class_names: list[str]
-
-    @property
-    def fixed_splits(self) -> Mapping[str, Any]: ...
-    def predict_dataloader(self) -> list[DataLoader]: ...
-    def to_features(self, clips: Tensor) -> Tensor: ...
+from overlapped_words.runs.tables import write_table
 
 
 @torch.inference_mode()
 def predict(
-    learner: WordClassifier, datamodule: Data, device: torch.device, num_batches: int | None = None
+    learner: WordClassifier, datamodule: OverlapDataModule, device: torch.device, num_batches: int | None = None
 ) -> dict[str, Tensor]:
     """Probabilities `(N, num_classes)` of the validation and test clips, by split; the source may lack either.
 
-    In float32, regardless of the training's precision. On one device, so that the tables of a distributed training are
+    In float32, regardless of the precision of training. On one device, so that the tables of distributed training are
     complete and in order, too. `num_batches` limits the batches of each split.
 
     Raises:
@@ -66,27 +54,32 @@ def predict(
 
 
 @torch.inference_mode()
-def write_any_word(folder: RunFolder, learner: WordClassifier, datamodule: Data, device: torch.device) -> None:
-    """Write any_word.csv: for clips with words and for clips without, the probability that there are any.
+def write_any_word(
+    folder: RunFolder, learner: WordClassifier, datamodule: OverlapDataModule, device: torch.device
+) -> None:
+    """Write any_word.csv: the probability that there are any words, for clips with words and for clips without.
 
     Nothing is written if all training clips have words.
     """
     splits, output = datamodule.splits, learner.network.output
-    if splits.no_words is None or not isinstance(output, WordSets):
+    with_words = splits.test or splits.val
+    if with_words is None or splits.no_words is None or not isinstance(output, WordSets):
         return
     learner.eval().to(device)
     tables = []
-    for clips, has_words in ((splits.test or splits.val, 1), (splits.no_words, 0)):
-        batches = [clips.__getitems__(rows)[0] for rows in np.array_split(np.arange(len(clips)), -(-len(clips) // 64))]
+    for clips, has_words in ((with_words, 1), (splits.no_words, 0)):
+        batches = [clips.__getitems__(range(i, min(i + 64, len(clips))))[0] for i in range(0, len(clips), 64)]
         logits = torch.cat([learner.logits(datamodule.to_features(batch.to(device))) for batch in batches])
         any_word = 1 - output.log_num_words(logits)[:, 0].exp().cpu()
         tables.append(pd.DataFrame({"id": clips.ids, "has_words": has_words, "any_word": any_word.numpy()}))
     write_text(folder.path / "any_word.csv", pd.concat(tables).to_csv(index=False, float_format="%.6g"))
 
 
-def write_predictions(folder: RunFolder, datamodule: Data, predictions: dict[str, Tensor]) -> dict[str, float]:
-    """Write the tables of predictions and, if known, of targets. Returns the scores of the predictions."""
-    metrics = {}
+def write_predictions(
+    folder: RunFolder, datamodule: OverlapDataModule, predictions: dict[str, Tensor]
+) -> dict[str, float]:
+    """Write the tables of predictions and, if known, of targets. Returns the metrics of the predictions."""
+    metrics: dict[str, float] = {}
     names, columns = datamodule.class_names, datamodule.splits.columns
     header = {"val": [columns[0], *names], "test": columns}  # the submission's columns, in its order
     for split, probs in predictions.items():
@@ -94,10 +87,8 @@ def write_predictions(folder: RunFolder, datamodule: Data, predictions: dict[str
         order = [names.index(name) for name in header[split][1:]]
         prefix = "" if split == "test" else f"{split}_"
         if clips.targets is not None:
-            targets = torch.from_numpy(clips.targets)
-            metrics[f"{split}_kl"] = float(kl_divergence(probs.clamp(min=PROB_FLOOR).log(), targets))
-            metrics[f"{split}_recall"] = float(topk_recall(probs, targets))
-            metrics[f"{split}_kl_constant"] = float(uniform_kl(targets))
+            means = mean_metrics(clips.targets, probs.numpy())
+            metrics |= {f"{split}_{name}": value for name, value in means.items()}
             write_table(folder.path / f"{split}_answers.csv", header[split], clips.ids, clips.targets[:, order])
         write_table(folder.path / f"{prefix}predictions.csv", header[split], clips.ids, probs.numpy()[:, order])
         rows = BytesIO()  # of the cached array, where ensemble.py finds the clips' audio
@@ -107,8 +98,15 @@ def write_predictions(folder: RunFolder, datamodule: Data, predictions: dict[str
 
 
 def training_cost(folder: RunFolder) -> dict[str, Any]:
-    """Loss, time, speed and memory of the training, from the table of epochs: time between interruptions only."""
-    epochs = read_epochs(folder.path / "metrics.csv")
+    """Loss, time, speed and memory of the training, from the table of epochs: time between interruptions only.
+
+    Raises:
+        RunError: the table is missing or damaged.
+    """
+    path = folder.path / "metrics.csv"
+    epochs = read_epochs(path)
+    if epochs.empty or "train/clips_per_second" not in epochs:
+        raise RunError(f"{path}: has no epochs; restore it, or train again with overwrite=true")
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     memory = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else resident
     return {
@@ -123,11 +121,11 @@ def training_cost(folder: RunFolder) -> dict[str, Any]:
 def print_summary(folder: RunFolder, metrics: dict[str, Any]) -> None:
     """Print the results of a run."""
     lines = {"training loss": f"{metrics['train_loss']:.4f}"}
-    for split, name in (("val", "validation"), ("test", "test")):
+    for split, title in (("val", "validation"), ("test", "test")):
         if f"{split}_kl" in metrics:
-            lines[f"{name} KL"] = "{:.4f} (uniform prediction {:.4f}), recall {:.1%}".format(
-                *(metrics[f"{split}_{metric}"] for metric in ("kl", "kl_constant", "recall"))
-            )
+            values = {name: format_metric(name, metrics[f"{split}_{name}"]) for name in METRICS}
+            values["kl"] += f" (uniform prediction {metrics[f'{split}_kl_constant']:.4f})"
+            lines[f"{title} KL"] = ", ".join([values.pop("kl"), *(f"{name} {text}" for name, text in values.items())])
     lines["training"] = f"{count(metrics['epochs'], 'epoch')} in {duration(metrics['train_seconds'])}"
     lines["speed"] = f"{metrics['clips_per_second']:.1f} clips/s"
     lines["peak memory"] = f"{metrics['peak_memory_gb']:.2f} GB"

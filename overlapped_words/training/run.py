@@ -17,7 +17,6 @@ from overlapped_words.inference.member import read_checkpoint
 from overlapped_words.runs.folder import RunFolder
 from overlapped_words.runs.names import pool_of
 from overlapped_words.runs.provenance import provenance
-from overlapped_words.runs.status import Status
 from overlapped_words.settings.train import Train
 from overlapped_words.training import results
 from overlapped_words.training.components import build_data, build_learner
@@ -49,13 +48,12 @@ def train(cfg: Train) -> float:
     if rank_zero_only.rank > 0:  # type: ignore[attr-defined]  # on several devices, the first process keeps the folder
         with clear_end(None):
             return fit(cfg, devices, folder)["objective"]
-    folder.prepare(asdict(cfg), overrides, cfg.overwrite)
-    if folder.status == Status.COMPLETE:
+    member = {"pool": pool_of(cfg.model, cfg.member), "seed": cfg.seed, "fold": cfg.data.get("fold")}
+    facts = {**member, "max_epochs": cfg.trainer["max_epochs"], **provenance()}
+    if not folder.prepare(asdict(cfg), overrides, cfg.overwrite, **facts):
         log.info("%s is complete, nothing to do", cfg.run_dir)
         return folder.metrics["objective"]
-    member = {"pool": pool_of(cfg.model, cfg.member), "seed": cfg.seed, "fold": cfg.data.get("fold")}
-    epochs = cfg.trainer["max_epochs"]
-    with folder.track_status(**member, max_epochs=epochs, **provenance()), clear_end(cfg.run_dir):
+    with folder.track_status(), clear_end(cfg.run_dir):
         metrics = fit(cfg, devices, folder)
     results.print_summary(folder, metrics)
     return metrics["objective"]
@@ -80,6 +78,8 @@ def fit(cfg: Train, devices: Any, folder: RunFolder | None) -> dict[str, Any]:
     keep_freed_memory()
     datamodule = build_data(cfg)
     datamodule.setup()  # first: the data determine the number of classes
+    if folder and rank_zero_only.rank == 0:  # type: ignore[attr-defined]
+        folder.check_data(getattr(datamodule.splits, "fingerprints", {}))
     seed_everything(cfg.seed, workers=True, verbose=False)  # of the weights; each step seeds its own draws
     learner = build_learner(cfg, datamodule.splits)
     trainer = build_trainer(cfg, devices, has_val=datamodule.val is not None)

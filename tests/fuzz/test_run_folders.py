@@ -16,7 +16,6 @@ from overlapped_words.errors import UserError
 from overlapped_words.inference.checkpoints import find_checkpoints, find_stacking_weights
 from overlapped_words.report import report, status
 from overlapped_words.runs.folder import RunFolder
-from overlapped_words.runs.members import find_members
 from tests.fuzz.damage import changed, damaged
 from tests.helpers.fake_members import write_unequal
 
@@ -98,12 +97,17 @@ def test_a_run_folder_is_used_or_an_error(sweep: Path, data: st.DataObject, html
 
     checkpoints = used(find_checkpoints, folder)
     used(find_stacking_weights, checkpoints or [])
-    used(lambda: status.as_text(status.overview(find_members(folder))))
-    used(RunFolder(folder / "avg_seed0").prepare, CONFIG, [], False)
+    with redirect_stdout(io.StringIO()) as printed:
+        used(status.print_status, folder)
+    assert printed.getvalue().replace("\n", "").isprintable()
     used(average, folder, html)
     for path, before in kept.items():
         assert path.read_bytes() == before, path
-    used(RunFolder(folder / "avg_seed0").prepare, CONFIG, [], True)
+    for overwrite in (False, True):
+        used(
+            lambda overwrite: RunFolder(folder / "avg_seed0").prepare(CONFIG, [], overwrite, pool="avg", seed=0),
+            overwrite,
+        )
 
 
 def used(function, *arguments):

@@ -19,9 +19,9 @@ TINY = [
 ]
 
 
-def write_data(root: Path, num_test: int = 6) -> Path:
+def write_data(root: Path, num_test: int = 6, num_train: int = 32) -> Path:
     """A competition of three words that a small network can learn."""
-    return write_competition(root, 32, num_test, WORDS, tones=True)
+    return write_competition(root, num_train, num_test, WORDS, tones=True)
 
 
 def data(home: Path) -> list[str]:

@@ -1,12 +1,16 @@
-"""Metrics per word, confused pairs and calibration against hand-computed values."""
+"""Metrics per word, confused pairs, calibration and the gain from averaging against hand-computed values."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from overlapped_words.ensembling.errors import by_word, confusions, reliability
-from overlapped_words.ensembling.metrics import kl_divergence, recall
-from tests.helpers.fake_members import probabilities
+from lightning_modules.metrics.kl import kl
+from lightning_modules.metrics.recall import recall
+from overlapped_words.ensembling.combine import combine, gather
+from overlapped_words.ensembling.diversity import kl_by_number, member_probs
+from overlapped_words.ensembling.error_analysis import by_word, confusions, reliability
+from overlapped_words.runs.members import find_members
+from tests.helpers.fake_members import probabilities, write_folds
 
 # Clip 1: a and b recalled. Clip 2: a recalled, b missed, c predicted instead. Clip 3: c missed, a predicted instead.
 TARGETS = pd.DataFrame([[0.5, 0.5, 0, 0], [0.5, 0.5, 0, 0], [0, 0, 1, 0]], columns=list("abcd"))
@@ -26,7 +30,7 @@ def test_metrics_per_word_add_up_to_the_total():
     targets[targets < 0.15] = 0
     targets /= targets.sum(axis=1, keepdims=True)
     table = by_word(pd.DataFrame(targets), pd.DataFrame(probs))
-    assert (table["clips"] * table["kl"]).sum() / 50 == pytest.approx(kl_divergence(targets, probs).mean())
+    assert (table["clips"] * table["kl"]).sum() / 50 == pytest.approx(kl(targets, probs).mean())
     words = (targets > 0).sum(axis=1)
     assert (table["clips"] * table["recall"]).sum() == pytest.approx((recall(targets, probs) * words).sum())
 
@@ -52,3 +56,31 @@ def test_reliability_compares_means_per_bin():
     assert table["true"].tolist() == pytest.approx([0.5 / 3, 0.5])
     assert table["pairs"].tolist() == [3, 3]
     assert table["error"].tolist() == pytest.approx([np.std([0.5, 0, 0]) / 3**0.5, np.std([0.5, 1, 0]) / 3**0.5])
+
+
+def test_the_first_members_of_all_folds_are_joined(tmp_path):
+    means = write_folds(tmp_path)
+    members = find_members(tmp_path)
+    tables, _ = gather(members)
+    predictions = member_probs(members, tables, "val_predictions")
+    assert predictions.shape == (2, 4, 4)  # avg and max, each of the folds 0 and 1
+    np.testing.assert_allclose(predictions.mean(axis=0), means)
+    np.testing.assert_allclose(combine(members, tables)["val_predictions"], means)
+    del tables["max_seed0_fold1"]
+    members = [member for member in members if member.name in tables]
+    assert member_probs(members, tables, "val_predictions").shape == (1, 4, 4)
+
+
+def test_kl_by_number_from_one_member_to_the_mean_of_all():
+    targets, predictions = probabilities(0, 20), np.stack([probabilities(seed, 20) for seed in (1, 2, 3)])
+    targets[:, 0] = 0
+    targets /= targets.sum(axis=1, keepdims=True)
+    curves = kl_by_number(targets, predictions)
+    assert curves.shape == (20, 3)
+    members = [kl(targets, probs).mean() for probs in predictions]
+    assert {round(kl, 9) for kl in curves[:, 0]} == {round(kl, 9) for kl in members}
+    pairs = {round(kl(targets, predictions[[i, j]].mean(axis=0)).mean(), 9) for i, j in ((0, 1), (0, 2), (1, 2))}
+    assert {round(kl, 9) for kl in curves[:, 1]} == pairs
+    assert curves[:, 2] == pytest.approx(kl(targets, predictions.mean(axis=0)).mean())
+    assert curves[0, 2] < np.mean(members)  # Jensen
+    assert np.isfinite(kl_by_number(np.array([[1.0, 0.0]]), np.array([[[0.0, 1.0]]]))).all()

@@ -6,8 +6,13 @@
 import numpy as np
 import pandas as pd
 
-from overlapped_words.ensembling.metrics import top_k
-from overlapped_words.runs.tables import PROB_FLOOR
+from lightning_modules.metrics.kl import PROB_FLOOR
+
+
+def top_k(targets: np.ndarray, probs: np.ndarray) -> np.ndarray:
+    """Mark the k most probable words of each clip, `(N, num_classes)` bool; k is its number of words."""
+    k = (targets > 0).sum(axis=1, keepdims=True)
+    return np.argsort(np.argsort(-probs, axis=1, kind="stable"), axis=1) < k
 
 
 def by_word(targets: pd.DataFrame, probs: pd.DataFrame) -> pd.DataFrame:

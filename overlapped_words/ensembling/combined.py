@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 from overlapped_words.ensembling.combine import Tables, combine, gather
@@ -14,7 +13,7 @@ from overlapped_words.runs.status import Status
 
 
 @dataclass(frozen=True)
-class Ensemble:
+class CombinedMembers:
     """Members of a sweep and their combined predictions.
 
     Attributes:
@@ -50,7 +49,9 @@ class Ensemble:
         return self.used_stacking.tables if self.used_stacking else self.mean
 
 
-def load_ensemble(run_dir: Path, expect: int | None = None, partial: bool = False, stacked: bool = False) -> Ensemble:
+def combine_members(
+    run_dir: Path, expect: int | None = None, partial: bool = False, stacked: bool = False
+) -> CombinedMembers:
     """Load and combine the members in `run_dir`.
 
     Args:
@@ -71,25 +72,14 @@ def load_ensemble(run_dir: Path, expect: int | None = None, partial: bool = Fals
     mean = combine(members, tables)
     stacking = fit_stacking(members, tables, mean) if stacked else None
     not_started = [member.name for member in everyone if member not in started]
-    return Ensemble(run_dir, members, tables, errors, not_started, mean, stacking)
+    return CombinedMembers(run_dir, members, tables, errors, not_started, mean, stacking)
 
 
 def _unusable_message(run_dir: Path, expect: int | None, members: Sequence[Member], errors: dict[str, str]) -> str:
     reasons = list(errors.values())
     if expect not in (None, len(members)):
-        reasons.append(_unexpected_number(expect, members))
+        names = ", ".join(member.name for member in members)
+        reasons.append(f"expect={expect}, but there are {len(members)} members: {names}")
     usable = len(members) - len(errors)
     remedy = f"\nFix this, or add partial=true to combine the {count(usable, 'usable member')}." if usable else ""
     return "\n  ".join([f"{run_dir}: {usable} of {count(len(members), 'member')} can be used", *reasons]) + remedy
-
-
-def _unexpected_number(expect: int, members: Sequence[Member]) -> str:
-    """Name the missing members, assuming that every pool was trained with every seed and fold; else those found."""
-    names = [member.name for member in members]
-    pools, seeds = sorted({member.pool for member in members}), sorted({member.seed for member in members})
-    folds = sorted({member.fold for member in members if member.fold is not None})
-    suffixes = [f"_fold{fold}" for fold in folds] or [""]
-    grid = (f"{pool}_seed{seed}{suffix}" for pool, seed, suffix in product(pools, seeds, suffixes))
-    missing = [name for name in grid if name not in names]
-    detail = f"missing: {', '.join(missing)}" if missing and len(members) < expect else f"found: {', '.join(names)}"
-    return f"expect={expect}, but there are {len(members)} members; {detail}"
