@@ -109,6 +109,7 @@ def test_an_optimizer_of_earlier_versions_is_upgraded() -> None:
     assert new["model"] == {"_target_": "lightning_modules.mac.MAC", "pool": "max"}
     assert new["schedule"] == {"_target_": "lightning_modules.schedules.WarmupCosine", "warmup": 0}
     assert upgrade_config(new) == new
+    assert upgrade_config({"optimizer": {"name": "NAdam"}})["optimizer"] == {"_target_": "torch.optim.NAdam"}
 
 
 def test_weights_are_channels_last() -> None:

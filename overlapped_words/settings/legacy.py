@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 NETWORKS = {"mac": "lightning_modules.mac.MAC"}
-OPTIMIZERS = {"Muon": "lightning_modules.muon.Muon"}
+OPTIMIZERS = {"Muon": "lightning_modules.muon.Muon", "AdamW": "torch.optim.AdamW", "SGD": "torch.optim.SGD"}
 # Classes that have moved.
 MOVED = {
     "lightning_modules.checkpoint.WholeCheckpointIO": "overlapped_words.training.checkpoint_io.AtomicCheckpointIO",
@@ -20,7 +20,7 @@ MOVED = {
 
 def upgrade_network(settings: Mapping[str, Any]) -> dict[str, Any]:
     """`name: mac` -> `_target_: lightning_modules.mac.MAC`."""
-    return _with_target(settings, NETWORKS, "")
+    return _with_target(settings, NETWORKS)
 
 
 def upgrade_config(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,16 +29,18 @@ def upgrade_config(settings: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(config.get("model"), dict):
         config["model"] = upgrade_network(config["model"])
     if isinstance(config.get("optimizer"), dict):
-        config["optimizer"] = _with_target(config["optimizer"], OPTIMIZERS, "torch.optim.")
+        config["optimizer"] = _with_target(config["optimizer"], OPTIMIZERS)
     if isinstance(config.get("schedule"), dict):
         config["schedule"] = {"_target_": "lightning_modules.schedules.WarmupCosine", **config["schedule"]}
     return config
 
 
-def _with_target(settings: Mapping[str, Any], targets: Mapping[str, str], package: str) -> dict[str, Any]:
-    rest = {key: value for key, value in settings.items() if key not in ("name", "_target_")}
+def _with_target(settings: Mapping[str, Any], targets: Mapping[str, str]) -> dict[str, Any]:
     name = settings.get("name")
-    target = targets.get(name, f"{package}{name}") if isinstance(name, str) else settings.get("_target_")
+    if "_target_" in settings and name not in targets:
+        return dict(settings)
+    target = targets.get(name, f"torch.optim.{name}") if isinstance(name, str) else None
+    rest = {key: value for key, value in settings.items() if key not in ("name", "_target_")}
     return {"_target_": target, **rest}
 
 

@@ -68,8 +68,13 @@ class Train:
 
     @model_validator(mode="after")
     def check_targets(self) -> Self:
-        if self.model.get("output") == "set" and self.augment.get("mixup"):
+        k, of_sets = self.data.get("k"), self.model.get("output") == "set"
+        if of_sets and self.augment.get("mixup"):
             raise ValueError("augment.mixup mixes targets, but model.output=set needs equal shares; set it to null")
+        if isinstance(k, list) and 0 in k and not of_sets:
+            raise ValueError(
+                f"data.k is {k}, but a softmax cannot predict that there are no words; use model.output=set"
+            )
         return self
 
     def unused(self) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from datamodules.features import MultiResolutionMel
 from datamodules.overlap import OverlapDataModule
 from lightning_modules.classifier import WordClassifier
 from lightning_modules.network import find_network
-from overlapped_words.errors import DataError, SettingError
+from overlapped_words.errors import SettingError
 from overlapped_words.settings.component import build, check_arguments, check_component, naming
 from overlapped_words.settings.train import Train
 from overlapped_words.training.device import resolve_auto
@@ -84,16 +84,12 @@ def build_learner(cfg: Train, splits: Splits) -> WordClassifier:
     """The network with its optimizer and schedule, compiled and with a teacher if the settings ask for it.
 
     Raises:
-        DataError: model.output does not fit the targets: set needs equal shares, softmax a word in every clip.
+        DataError: model.output is set, and the words of a clip have unequal shares.
     """
-    network, k = dict(cfg.model), splits.train.k
+    network = dict(cfg.model)
     if network.get("output") == "set":
         splits.train.check_equal_shares()
-        network["k"] = list(k)
-    elif k[0] == 0:
-        raise DataError(
-            f"data.k is [0, {k[1]}], but a softmax cannot predict that there are no words; use model.output=set"
-        )
+        network["k"] = list(splits.train.k)
     with naming("model"):
         learner = WordClassifier(splits.class_names, network, cfg.features, cfg.optimizer, cfg.schedule)
     if cfg.compile:

@@ -1,4 +1,4 @@
-"""Choose the device, the precision and the cache of a training."""
+"""Choose the device, the precision and the cache of a training run."""
 
 import logging
 import platform
