@@ -1,4 +1,4 @@
-"""What a GPU has to give: the CPU's features, batches and probabilities, and a training that is finite and resumes.
+"""What a GPU has to give: the CPU's features, batches and probabilities, and training that is finite and resumes.
 
 `pytest -m gpu` runs it on the GPU, with the winner's network; the other tests run the same code, tiny, on the CPU.
 """

@@ -1,4 +1,4 @@
-"""Callbacks that tests put into a training: +callbacks.x={_target_: tests.helpers.callbacks...}"""
+"""Callbacks that tests add to a run: +callbacks.x={_target_: tests.helpers.callbacks...}"""
 
 import gc
 from pathlib import Path

@@ -15,7 +15,7 @@ TINY = [
     "data.batch_size=8",
     "data.val_fraction=0.25",
     "trainer.limit_train_batches=1.0",
-    "callbacks.dashboard.num_clips=1",  # most of the time of so short a training is spent on drawing
+    "callbacks.dashboard.num_clips=1",  # most of the time of so short a run is spent on drawing
 ]
 
 
