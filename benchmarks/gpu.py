@@ -51,7 +51,7 @@ SMALL_WORDS = ["data.num_voices=4", "data.takes=1", "data.train_size=16", "data.
 
 
 def print_row(name: str, rate: float, reference: float, memory: float) -> None:
-    """Print the row of a training run of the winner's recipe, or of best_words without what is computed for the winner."""
+    """Print the row of a run of the winner's recipe, or of best_words without what is computed for the winner."""
     ratio, hours = f"{rate / reference:.1f}", f"{WINNER_CLIPS / rate / 3600:.1f}"
     cells = ("", "") if name in WORDS else (ratio, hours)
     print(f"| {name} | {rate:,.0f} | {cells[0]} | {memory:.1f} | {cells[1]} |", flush=True)
