@@ -14,10 +14,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from overlapped_words.hydra_errors import exit_on_error
+from overlapped_words.hydra_errors import exit_on_closed_pipe, exit_on_error
 from overlapped_words.paths import CONF, command
 
 PATHS = ("run_dir", "ckpt_path", "input", "output")
+TAKE_A_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd",
+                "--info", "-i", "--shell-completion", "-sc", "--experimental-rerun")  # fmt: skip
 LIST = re.compile(r"\[([^\[\]\"]+)\]")  # without lists in it, and without strings in double quotes
 
 
@@ -59,8 +61,7 @@ def run(main: Callable[[Any], Any], schema: Any) -> None:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # --help | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise the flush at exit fails, too
-        sys.exit(1)
+        exit_on_closed_pipe()
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -71,13 +72,13 @@ def as_overrides(arguments: Sequence[str], schema: Any) -> list[str]:
     Quote paths and words: the grammar does not allow '=', ',' and letters outside of ASCII in them. Replace
     `GROUP=null` by `~GROUP`, and `FILE` by `input=FILE` for a script that has an input.
     """
-    overrides = []
-    for argument in arguments:
+    overrides: list[str] = []
+    for before, argument in zip(["", *arguments], arguments, strict=False):
         name, equals, value = argument.partition("=")
         if argument == "hydra=null":
             sys.exit("hydra is null; leave it out, or set one of its options, hydra.*=...")
-        if not equals and argument[:1] != "-" and "input" in schema.__dataclass_fields__ and os.path.exists(argument):
-            argument = f"input={_quoted(argument)}"
+        if not equals and argument[:1] not in ("-", "~") and before not in TAKE_A_VALUE:
+            argument = _as_input(argument, schema, overrides)
         elif value == "null" and name.isidentifier() and (CONF / name).is_dir():
             argument = f"~{name}"
         elif name in PATHS and equals and value and value[0] not in "'\"" and value != "null":
@@ -88,6 +89,18 @@ def as_overrides(arguments: Sequence[str], schema: Any) -> list[str]:
                 argument = f"{name}=[{','.join(map(_quoted, words))}]"
         overrides.append(argument)
     return overrides
+
+
+def _as_input(argument: str, schema: Any, overrides: Sequence[str]) -> str:
+    """An argument that is no setting -> `input=FILE`; the program ends if it cannot be meant."""
+    if "input" not in schema.__dataclass_fields__:
+        example = f", such as run_dir={argument}" if os.path.isdir(argument) else ""
+        sys.exit(f"{argument}: not a setting; give name=value{example}")
+    if not os.path.exists(argument):
+        sys.exit(f"{argument}: no such file or folder; give a recording, a folder of recordings, or name=value")
+    if any(override.startswith("input=") for override in overrides):
+        sys.exit(f"{argument}: a second input; give one recording, a folder of them, or a list of them (.txt)")
+    return f"input={_quoted(argument)}"
 
 
 def _quoted(text: str) -> str:

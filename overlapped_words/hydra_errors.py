@@ -1,11 +1,12 @@
 """Errors as one line: those of users, and those of Hydra in its own words."""
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
@@ -26,7 +27,7 @@ def exit_on_error(any_error: Callable[[], bool] = lambda: False) -> Iterator[Non
     try:
         yield
     except BrokenPipeError:
-        raise
+        exit_on_closed_pipe()
     except Exception as error:
         message = as_message(error)
         if message is None and any_error():
@@ -34,6 +35,12 @@ def exit_on_error(any_error: Callable[[], bool] = lambda: False) -> Iterator[Non
         if message is None:
             raise
         sys.exit("\n".join(map(printable, message.expandtabs(4).splitlines())))  # names may contain control characters
+
+
+def exit_on_closed_pipe() -> NoReturn:
+    """End the program because nobody reads its output."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise the flush at exit fails, too
+    sys.exit(1)
 
 
 def as_message(error: BaseException) -> str | None:

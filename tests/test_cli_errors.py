@@ -1,6 +1,7 @@
 """How scripts exit: user errors as one line, bugs as tracebacks, closed pipes and Ctrl-C silently."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -81,7 +82,21 @@ def test_a_first_argument_that_is_a_file_is_the_input(tmp_path: Path) -> None:
     other = tmp_path / "dog.wav"
     other.touch()
     assert cli.as_overrides([str(other)], Predict) == [f"input='{other}'"]
-    assert cli.as_overrides([str(other)], App) == [str(other)]
+    assert cli.as_overrides(["-m", "--cfg", "job"], Predict) == ["-m", "--cfg", "job"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "arguments", "message"),
+    [
+        (Predict, ["nosuch.wav"], "nosuch.wav: no such file or folder; give a recording"),
+        (Predict, [".", ".."], "..: a second input; give one recording"),
+        (App, ["."], ".: not a setting; give name=value, such as run_dir=."),
+        (App, ["port"], "port: not a setting; give name=value"),
+    ],
+)
+def test_an_argument_that_is_no_setting(schema: type, arguments: list[str], message: str) -> None:
+    with pytest.raises(SystemExit, match=re.escape(message)):
+        cli.as_overrides(arguments, schema)
 
 
 def test_ctrl_c_ends_with_the_status_that_a_shell_expects() -> None:
@@ -95,8 +110,7 @@ def test_output_to_a_closed_pipe_is_dropped(monkeypatch: pytest.MonkeyPatch) -> 
     os.close(reader)
     with open(writer, "w") as pipe, pytest.raises(SystemExit) as end:
         monkeypatch.setattr(sys, "stdout", pipe)
-        print("a line")
-        raising(SystemExit(0))  # as Hydra ends after --help
+        cli.run(lambda settings: print("a line"), Ensemble)
     assert end.value.code == 1
 
 

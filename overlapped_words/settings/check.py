@@ -41,17 +41,17 @@ def validate(function: Callable[[Any], T], values: Any, name: str = "") -> T:
     try:
         return function(values)
     except ValidationError as error:
-        messages = (message(fault, values, name) for fault in error.errors(include_url=False))
-        raise SettingError("\n".join(dict.fromkeys(messages))) from error
+        # One for each setting: if it may have several types, Pydantic says for each why the value is not of it.
+        faults = {tuple(setting_path(fault, values)): fault for fault in reversed(error.errors(include_url=False))}
+        messages = [message(fault, values, name) for fault in reversed(faults.values())]
+        raise SettingError("\n".join(messages)) from error
 
 
 def message(fault: Mapping[str, Any], values: Any, name: str) -> str:
     """One fault that Pydantic found, with the full name and the value of the setting."""
-    path = [name] if name else []
-    for part in fault["loc"]:  # names and positions, and between them the types that Pydantic tried
-        if (isinstance(values, dict) and part in values) or (isinstance(values, list) and isinstance(part, int)):
-            path.append(str(part))
-            values = values[part]
+    path = [*([name] if name else []), *map(str, setting_path(fault, values))]
+    for part in setting_path(fault, values):
+        values = values[part]
     setting, text = ".".join(path), fault["msg"]
     if error := renamed(setting):
         return error
@@ -64,6 +64,16 @@ def message(fault: Mapping[str, Any], values: Any, name: str) -> str:
     if predicate := re.fullmatch(r"Predicate '(\w+)' failed", text):
         text = getattr(fields, predicate[1]).__doc__
     return not_set(setting) if values in ("", "???") else f"{setting} is {show(values)}; {lower(text)}"
+
+
+def setting_path(fault: Mapping[str, Any], values: Any) -> list[str | int]:
+    """The names and positions that lead to the value, without the types that Pydantic tried."""
+    path: list[str | int] = []
+    for part in fault["loc"]:
+        if (isinstance(values, dict) and part in values) or (isinstance(values, list) and isinstance(part, int)):
+            path.append(part)
+            values = values[part]
+    return path
 
 
 def lower(text: str) -> str:
