@@ -6,10 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import nn
+
 from datamodules.clips import Splits
 from datamodules.features import MultiResolutionMel
 from datamodules.overlap import OverlapDataModule
-from lightning_modules.classifier import WordClassifier
+from lightning_modules.classifier import NUM_STEPS, WordClassifier
 from lightning_modules.network import find_network
 from overlapped_words.errors import SettingError
 from overlapped_words.settings.component import build, check_arguments, check_component, naming
@@ -21,8 +24,6 @@ from overlapped_words.training.teacher import load_teacher
 GIVEN: dict[str, dict[str, Any]] = {
     "loading": {"source": None, "features": {}, "augment": None},
     "model": {"num_classes": 1, "in_chans": 1, "k": None},
-    "optimizer": {"params": [], "fused": False},
-    "schedule": {"optimizer": None, "total_steps": 1, "T_max": 1, "total_iters": 1},
 }
 LOADING = inspect.signature(OverlapDataModule).parameters.keys() - {"source", "features", "augment", "seed"}
 
@@ -36,7 +37,6 @@ def check_components(cfg: Train) -> None:
     resolve_auto(cfg)
     source, loading = split_data(cfg.data)
     groups = {"trainer": cfg.trainer, "data": source, "augment": cfg.augment, "model": cfg.model}
-    groups |= {"optimizer": cfg.optimizer, "schedule": cfg.schedule}
     for group, plugins in (("callbacks", cfg.callbacks), ("logger", cfg.logger)):
         groups |= {f"{group}.{name}": plugin for name, plugin in (plugins or {}).items() if plugin}
     checks: list[Callable[[], Any]] = [
@@ -46,6 +46,7 @@ def check_components(cfg: Train) -> None:
         partial(check_arguments, "data", OverlapDataModule, loading, GIVEN["loading"]),
         partial(check_arguments, "features", MultiResolutionMel, cfg.features, {}),
         partial(find_network, cfg.model.get("_target_")),
+        partial(_build_schedule, cfg),
     ]
     faults = []
     for check in checks:
@@ -55,6 +56,12 @@ def check_components(cfg: Train) -> None:
             faults.append(str(error))
     if faults:
         raise SettingError("\n".join(faults))
+
+
+def _build_schedule(cfg: Train) -> None:
+    """Build optimizer and schedule for one weight: they check what annotations do not say, such as a rate below 0."""
+    optimizer = build("optimizer", cfg.optimizer, params=[nn.Parameter(torch.zeros(1))], fused=False)
+    build("schedule", cfg.schedule, optimizer=optimizer, **dict.fromkeys(NUM_STEPS, 100))
 
 
 def split_data(data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
