@@ -95,16 +95,16 @@ class OnTheFlyMixtures(Dataset[Batch]):
     """Mixtures of single words, new in every epoch; they depend on seed and epoch alone.
 
     Args:
-        words: `(N, T)` int16 single words: an array, or a tensor on a GPU, which then mixes them.
+        array: `(N, T)` int16 single words: an array, or a tensor on a GPU, which then mixes them.
         mixer: samples the mixtures.
         size: mixtures per epoch.
         seed: seed of the mixtures.
-        key: cache key of the words.
+        key: cache key of the array.
         curriculum: number of epochs over which the maximum number of words per mixture rises from 1 to the mixer's;
             until then each mixture has any number of words up to that maximum.
     """
 
-    words: np.ndarray | Tensor
+    array: np.ndarray | Tensor
     mixer: Mixer
     size: int
     seed: int
@@ -126,7 +126,7 @@ class OnTheFlyMixtures(Dataset[Batch]):
             self._epoch = epoch
             self._mixtures = self._mixer().draw(self.size, np.random.default_rng([self.seed, epoch]))
         index = np.asarray(indices)
-        waveforms = render(self.words, self._mixtures, index)
+        waveforms = render(self.array, self._mixtures, index)
         return Batch(waveforms, to_device(torch.from_numpy(self._mixtures.targets[index]), waveforms.device))
 
     @property
