@@ -74,11 +74,10 @@ class Clips(Dataset[Batch]):
         Raises:
             DataError: with the id of the first target that does not.
         """
-        targets = np.zeros((0, 1)) if self.targets is None else self.targets
-        largest = targets.max(axis=1, keepdims=True)
-        unequal = ((targets > 0) & (targets < 0.999 * largest)).any(axis=1)
-        for i in np.flatnonzero(unequal)[:1]:
-            shares = ", ".join(f"{share:.3g}" for share in sorted(targets[i][targets[i] > 0], reverse=True)[:8])
+        assert self.targets is not None  # of training clips
+        unequal = (self.targets > 0) & (self.targets < 0.999 * self.targets.max(axis=1, keepdims=True))
+        for i in np.flatnonzero(unequal.any(axis=1))[:1]:
+            shares = ", ".join(f"{share:.3g}" for share in sorted(self.targets[i], reverse=True)[:8] if share > 0)
             raise DataError(
                 f"the target of {self.ids[i]} has the shares {shares}, but model.output=set needs equal shares for all "
                 "words of a clip; use model.output=softmax"

@@ -68,15 +68,10 @@ class CompetitionFolder:
             splits["val"] = labeled.subset(np.flatnonzero(held_out[rows]))
         if submission:
             splits["test"] = self._test_clips(submission, recordings["test"], cache_dir)
-        return Splits(
-            class_names=targets.class_names,
-            columns=(submission or targets).columns,
-            train=splits["train"],
-            val=splits.get("val"),
-            test=splits.get("test"),
-            sizes={split: {"recordings": len(clips)} for split, clips in splits.items()},
-            fingerprints={split: _fingerprint(clips, recordings[split]) for split, clips in splits.items()},
-        )
+        sizes = {split: {"recordings": len(clips)} for split, clips in splits.items()}
+        fingerprints = {split: _fingerprint(clips, recordings[split]) for split, clips in splits.items()}
+        columns, val, test = (submission or targets).columns, splits.get("val"), splits.get("test")
+        return Splits(targets.class_names, columns, splits["train"], val, test, sizes, fingerprints=fingerprints)
 
     def load_test(self, cache_dir: Path, class_names: list[str]) -> tuple[list[str], Clips, str]:
         """The columns of submission.csv, the clips to predict and their fingerprint, for other training recordings.

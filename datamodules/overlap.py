@@ -67,6 +67,8 @@ class OverlapDataModule(LightningDataModule):
         self.feature_options, self.features = dict(features), MultiResolutionMel(**features)
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.cache, self.cache_dir, self.device_cache = cache, Path(cache_dir).expanduser(), device_cache
+        # Features of augmented waveforms differ from step to step, so they are not stored.
+        self.augments_waveforms = len(augment.waveforms) > 0
         self.first_epoch = 0
 
     def prepare_data(self) -> None:
@@ -85,15 +87,9 @@ class OverlapDataModule(LightningDataModule):
                 f"{len(self.splits.train)} training clips do not fill one batch of {self.batch_size}; "
                 "lower data.batch_size or add clips"
             )
-        # Features of augmented waveforms differ from step to step, so they are not cached.
         self.train = self.splits.train if self.augments_waveforms else self._with_features(self.splits.train)
         self.val = self._with_features(self.splits.val)
         self.test = self._with_features(self.splits.test)
-
-    @property
-    def augments_waveforms(self) -> bool:
-        """Whether training clips are augmented as waveforms, before their features are computed."""
-        return len(self.augment.waveforms) > 0
 
     @property
     def keys(self) -> dict[str, str]:
@@ -150,7 +146,6 @@ class OverlapDataModule(LightningDataModule):
         devices = self.trainer.world_size, self.trainer.global_rank
         sampler: DistributedSampler = sampler_class(self.train, *devices, seed=self.seed, drop_last=True)
         sampler.set_epoch(self.first_epoch)
-        # Features of augmented waveforms differ from step to step, so they are not stored.
         to_features = None if self.augments_waveforms else self.to_features
         train = cache_on_device(self.train, self.trainer.strategy.root_device, self.device_cache, to_features)
         return self._loader(train, sampler=sampler, drop_last=True)
