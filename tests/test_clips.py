@@ -40,8 +40,6 @@ def test_on_the_fly_mixtures_are_those_of_the_mixer():
     mixtures = data.mixer.draw(20, np.random.default_rng([0, 0]))
     assert torch.equal(waveforms, render(data.array, mixtures, np.array([3, 17])))
     assert torch.equal(targets, torch.from_numpy(mixtures.targets[[3, 17]]))
-    assert waveforms.dtype == torch.float32 and waveforms.shape == (2, 16_000)
-    assert len(data) == 20
 
 
 def test_equal_seeds_give_the_same_mixtures_in_any_order():
@@ -50,7 +48,8 @@ def test_equal_seeds_give_the_same_mixtures_in_any_order():
     assert same(data.batch(range(20), epoch=1), other.batch(range(20), epoch=1))
     assert same(data.batch([5], epoch=1), tuple(part[5:6] for part in other.batch(range(20), epoch=1)))
     assert same(data.batch([7]), on_the_fly(seed=5).batch([7]))  # also an earlier epoch
-    assert not same(data.batch(range(20)), on_the_fly(seed=6).batch(range(20)))
+    first, *others = data.batch(range(20)), on_the_fly(seed=6).batch(range(20)), data.batch(range(20), epoch=1)
+    assert not any(same(first, other) for other in others)
 
 
 def test_a_curriculum_starts_with_single_words():

@@ -34,9 +34,8 @@ def test_features_are_computed_once_for_all_clips_of_a_folder(competition, cache
     on_competition(competition, cache_dir, val_fraction=0.5, cache="features", seed=3).setup()
     assert cached_files(cache_dir) == names
     # Different features of the same waveforms do.
-    OverlapDataModule(
-        CompetitionFolder(competition), {"f_max": 7000.0}, winner(), 4, cache="features", cache_dir=cache_dir
-    ).setup()
+    source, options = CompetitionFolder(competition), {"cache": "features", "cache_dir": cache_dir}
+    OverlapDataModule(source, {"f_max": 7000.0}, winner(), 4, **options).setup()
     assert [name.split("-")[0] for name in cached_files(cache_dir)] == ["features"] * 4 + ["waveforms"] * 2
 
 

