@@ -19,7 +19,7 @@ import yaml
 
 from benchmarks.score import recall_of
 from datamodules.audio_files import list_recordings, walk_recordings
-from datamodules.background import GeneratedNoise
+from datamodules.background import GeneratedNoise, background_rows
 from datamodules.clips import render
 from datamodules.mixing import Mixer, Mixtures
 from datamodules.recordings import read_clips
@@ -61,7 +61,7 @@ def held_out(data: dict[str, Any]) -> Recordings:
     split_of = split_speakers(speakers, labels, fractions, data["fold"], data["split_seed"])
     test = np.flatnonzero(split_of == "test")
     noise = GeneratedNoise()
-    noises = np.concatenate(list(noise.clips()))[noise.share(1 - fractions["test"], 1)]
+    noises = np.concatenate(list(noise.clips()))[background_rows(noise, "test", **fractions)]
     num_train = np.bincount(labels[(split_of == "train") & (labels >= 0)])
     return Recordings(
         names,

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 import soundfile
 
 from overlapped_words.errors import DataError
@@ -72,8 +73,8 @@ def find_recordings(folders: Sequence[Path], remedy: str) -> list[Path]:
     return recordings
 
 
-def find_words(root: Path, remedy: str) -> tuple[list[str], list[Path], list[int]]:
-    """The words of a word folder, the paths of all recordings, and the word index of each recording.
+def find_words(root: Path, remedy: str) -> tuple[list[str], list[Path], np.ndarray]:
+    """The words of a word folder, the paths of all recordings, and the word index of each recording `(N,)`.
 
     Raises:
         DataError: no words, a word without recordings, a name that cannot be used, or two folders for one word.
@@ -91,14 +92,13 @@ def find_words(root: Path, remedy: str) -> tuple[list[str], list[Path], list[int
     log_skipped(list_recordings(root))
     names = sorted(folders)
     paths = find_recordings([folders[name] for name in names], "add some or remove the folder")
-    return names, paths, [names.index(normalize_name(path.parent.name)) for path in paths]
+    return names, paths, np.array([names.index(normalize_name(path.parent.name)) for path in paths])
 
 
 def log_skipped(files: Sequence[Path], subfolders: Sequence[Path] = ()) -> None:
     """Log the files and subfolders that are not read, up to three of each, and how to convert them."""
     if files:
-        command = how_to_convert(files)
-        convert = printable(f"; {command}") if command else ""
+        convert = printable(f"; {command}") if (command := how_to_convert(files)) else ""
         log.warning("%s skipped: %s%s", count(len(files), "file"), _first_names(files), convert)
     if subfolders:
         log.warning("%s not searched: %s", count(len(subfolders), "subfolder"), _first_names(subfolders))

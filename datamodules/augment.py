@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from datamodules.noise import colored_noise
 from overlapped_words.settings.fields import Count, Fraction, Index, NotNegative, Pair
 
 
@@ -26,6 +25,17 @@ def _mask(size: int, max_width: int, batch_size: int, device: torch.device, gene
     start = (u[1] * (size - width)).long()
     position = torch.arange(size, device=device)
     return (position >= start) & (position < start + width.long())
+
+
+def colored_noise(exponents: Tensor, length: int, generator: Generator | None = None) -> Tensor:
+    """Noise whose power falls with frequency as f^-a: exponents a `(B, 1)` -> `(B, length)`, of any level.
+
+    0 is white noise, 1 pink, 2 brown.
+    """
+    shape = (exponents.shape[0], length)
+    spectrum = torch.fft.rfft(torch.randn(shape, device=exponents.device, generator=generator))
+    frequency = torch.arange(spectrum.shape[1], device=exponents.device).clamp(min=1)
+    return torch.fft.irfft(spectrum * frequency ** (-exponents / 2), n=length)
 
 
 class AddNoise(nn.Module):

@@ -109,17 +109,12 @@ def build_once(path: Path, size: int, find: Callable[[], T | None], build: Calla
                     temporary.unlink(missing_ok=True)
                 found = find()
     except OSError as error:
-        raise _cannot_write(path, size, error) from error
+        fault = f"{path.parent}: cannot write the cache ({error.strerror or error}); change its permissions"
+        if error.errno in DISK_FULL:
+            fault = f"{no_room(path, size)},"
+        raise CacheError(f"{fault} or choose another folder with data.cache_dir") from error
     assert found is not None
     return found
-
-
-def _cannot_write(path: Path, size: int, error: OSError) -> CacheError:
-    """The error for a file or folder of `size` bytes that cannot be written to the cache."""
-    if error.errno in DISK_FULL:
-        return CacheError(f"{no_room(path, size)}, or choose another folder with data.cache_dir")
-    remedy = "change its permissions or choose another folder with data.cache_dir"
-    return CacheError(f"{path.parent}: cannot write the cache ({error.strerror or error}); {remedy}")
 
 
 def _open(path: Path, shape: Sequence[int], dtype: type) -> np.ndarray | None:

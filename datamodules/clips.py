@@ -74,11 +74,10 @@ class Clips(Dataset[Batch]):
         Raises:
             DataError: with the id of the first target that does not.
         """
-        targets = np.zeros((0, 1)) if self.targets is None else self.targets
-        largest = targets.max(axis=1, keepdims=True)
-        unequal = ((targets > 0) & (targets < 0.999 * largest)).any(axis=1)
-        for i in np.flatnonzero(unequal)[:1]:
-            shares = ", ".join(f"{share:.3g}" for share in sorted(targets[i][targets[i] > 0], reverse=True)[:8])
+        assert self.targets is not None  # of training clips
+        unequal = (self.targets > 0) & (self.targets < 0.999 * self.targets.max(axis=1, keepdims=True))
+        for i in np.flatnonzero(unequal.any(axis=1))[:1]:
+            shares = ", ".join(f"{share:.3g}" for share in sorted(self.targets[i], reverse=True)[:8] if share > 0)
             raise DataError(
                 f"the target of {self.ids[i]} has the shares {shares}, but model.output=set needs equal shares for all "
                 "words of a clip; use model.output=softmax"
@@ -95,16 +94,16 @@ class OnTheFlyMixtures(Dataset[Batch]):
     """Mixtures of single words, new in every epoch; they depend on seed and epoch alone.
 
     Args:
-        words: `(N, T)` int16 single words: an array, or a tensor on a GPU, which then mixes them.
+        array: `(N, T)` int16 single words: an array, or a tensor on a GPU, which then mixes them.
         mixer: samples the mixtures.
         size: mixtures per epoch.
         seed: seed of the mixtures.
-        key: cache key of the words.
+        key: cache key of the array.
         curriculum: number of epochs over which the maximum number of words per mixture rises from 1 to the mixer's;
             until then each mixture has any number of words up to that maximum.
     """
 
-    words: np.ndarray | Tensor
+    array: np.ndarray | Tensor
     mixer: Mixer
     size: int
     seed: int
@@ -126,7 +125,7 @@ class OnTheFlyMixtures(Dataset[Batch]):
             self._epoch = epoch
             self._mixtures = self._mixer().draw(self.size, np.random.default_rng([self.seed, epoch]))
         index = np.asarray(indices)
-        waveforms = render(self.words, self._mixtures, index)
+        waveforms = render(self.array, self._mixtures, index)
         return Batch(waveforms, to_device(torch.from_numpy(self._mixtures.targets[index]), waveforms.device))
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 from datamodules.audio_files import existing_folder, find_recordings, normalize_name
 from datamodules.cache import fingerprint
 from datamodules.clips import Clips, Splits
-from datamodules.folds import take_fold
+from datamodules.speakers import take_fold
 from datamodules.targets_table import TargetTable, read_targets
 from datamodules.waveform_cache import cached_waveforms
 from datamodules.word_recordings import ONE_OR_NONE, ONE_WORD
@@ -59,19 +59,19 @@ class CompetitionFolder:
             submission = self._submission(targets.class_names, targets.path.name)
         held_out = self._held_out(len(targets.ids))
         paths = self._recordings("train", targets)
-        test_paths = self._recordings("test", submission) if submission else {}
+        recordings = {"train": paths, "val": paths, "test": self._recordings("test", submission) if submission else {}}
         rows = np.sort(np.concatenate([np.flatnonzero(held_out == split)[: self.limit] for split in (False, True)]))
         # One array in the cache for all training clips: train and val are rows of it, whatever the split.
         labeled = self._clips("train", targets, rows, paths, cache_dir)
-        train = labeled.subset(np.flatnonzero(~held_out[rows]))
-        val = labeled.subset(np.flatnonzero(held_out[rows])) if held_out.any() else None
-        test = self._test_clips(submission, test_paths, cache_dir) if submission else None
-        splits = {"train": train, "val": val, "test": test}
-        sizes = {split: {"recordings": len(clips)} for split, clips in splits.items() if clips}
-        files = {"train": paths, "val": paths, "test": test_paths}
-        fingerprints = {split: _fingerprint(clips, files[split]) for split, clips in splits.items() if clips}
-        columns = (submission or targets).columns
-        return Splits(targets.class_names, columns, train, val, test, sizes, fingerprints=fingerprints)
+        splits = {"train": labeled.subset(np.flatnonzero(~held_out[rows]))}
+        if held_out.any():
+            splits["val"] = labeled.subset(np.flatnonzero(held_out[rows]))
+        if submission:
+            splits["test"] = self._test_clips(submission, recordings["test"], cache_dir)
+        sizes = {split: {"recordings": len(clips)} for split, clips in splits.items()}
+        fingerprints = {split: _fingerprint(clips, recordings[split]) for split, clips in splits.items()}
+        columns, val, test = (submission or targets).columns, splits.get("val"), splits.get("test")
+        return Splits(targets.class_names, columns, splits["train"], val, test, sizes, fingerprints=fingerprints)
 
     def load_test(self, cache_dir: Path, class_names: list[str]) -> tuple[list[str], Clips, str]:
         """The columns of submission.csv, the clips to predict and their fingerprint, for other training recordings.
@@ -112,8 +112,8 @@ class CompetitionFolder:
         return {id_of[name]: path for name, path in recordings.items()}
 
     def _test_clips(self, table: TargetTable, recordings: dict[str, Path], cache_dir: Path) -> Clips:
-        clips = self._clips("test", table, np.arange(len(table.ids))[: self.limit], recordings, cache_dir)
-        return replace(clips, targets=None)
+        rows = np.arange(len(table.ids))[: self.limit]
+        return replace(self._clips("test", table, rows, recordings, cache_dir), targets=None)
 
     def _clips(
         self, split: str, table: TargetTable, rows: np.ndarray, recordings: dict[str, Path], cache_dir: Path | None

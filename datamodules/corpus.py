@@ -4,7 +4,7 @@ import importlib.metadata
 import io
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import soundfile
 from datamodules.cache import build_once, cache_key
 from datamodules.progress import Progress
 from datamodules.pronunciation import check_pronunciation, clean_words
-from datamodules.voices import REMEDY, Engine, Voice, draw_voices, find_accents, find_engine, speak
+from datamodules.voices import REMEDY, Engine, draw_voices, find_accents, find_engine, speak
 from overlapped_words.errors import DataError
 from overlapped_words.messages import first_names
 
@@ -50,35 +50,40 @@ def speak_corpus(
         language: its code, such as `de`; each voice has one of its accents.
 
     Raises:
-        DataError: espeakng-loader is missing or does not work, has fewer voices, or cannot speak the words.
+        DataError: espeakng-loader does not work, has fewer voices, or cannot speak the words.
         CacheError: the disk is full, or the folder is not writable.
     """
     engine = find_engine()
     words = clean_words(WORDS if words is None else words)
     voices = draw_voices(engine, num_voices, seed, language)
     version = importlib.metadata.version("espeakng-loader")
-    key = cache_key("synthetic", version, words, voices, takes, seed, SAMPLE_RATE, PITCH, RATE)
+    key = cache_key("synthetic", version, words, list(voices.items()), takes, seed, SAMPLE_RATE, PITCH, RATE)
     folder = cache_dir / f"synthetic-{key}"
 
     def build(temporary: Path) -> None:
         check_pronunciation(engine, words, find_accents(engine, language))
-        _write(temporary, engine, words, voices, takes, seed)
+        _write(temporary, engine, words, takes, voices, seed)
 
     size = num_voices * takes * len(words) * 2 * SAMPLE_RATE  # bytes; one second each
     return build_once(folder, size, lambda: folder if folder.is_dir() else None, build)
 
 
-def _write(folder: Path, engine: Engine, words: Sequence[str], voices: Sequence[Voice], takes: int, seed: int) -> None:
+def _write(
+    folder: Path, engine: Engine, words: Sequence[str], takes: int, voices: Mapping[str, str], seed: int
+) -> None:
     """Write the recordings of all voices to `folder`, several voices in parallel."""
     names = [(word, take) for word in words for take in range(takes)]
     for word in words:
         (folder / word).mkdir(parents=True)
 
-    def write_voice(voice: Voice) -> list[int]:
+    def write_voice(speaker: str) -> list[int]:
         """Write the recordings of a voice; return the number of samples of each, 0 if it is silent."""
-        files = [f"{word}/{voice.speaker}_{take}" for word, take in names]
-        utterances = [(word, *_pitch_and_rate(file, seed)) for (word, _), file in zip(names, files, strict=True)]
-        waveforms = speak(engine, voice, utterances)
+        files, utterances = [f"{word}/{speaker}_{take}" for word, take in names], []
+        for (word, _), file in zip(names, files, strict=True):
+            rng = np.random.default_rng([seed, *file.encode()])  # so a larger corpus contains the smaller one
+            pitch = int(rng.integers(*PITCH, endpoint=True))
+            utterances.append((word, pitch, int(rng.integers(*RATE, endpoint=True))))
+        waveforms = speak(engine, voices[speaker], utterances)
         return [_write_clip(folder / f"{file}.wav", clip) for file, clip in zip(files, waveforms, strict=True)]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool, Progress(len(voices), "speaking words", "voice") as progress:
@@ -95,12 +100,6 @@ def _write(folder: Path, engine: Engine, words: Sequence[str], voices: Sequence[
     if too_long.any():
         long = first_names(np.array(words)[too_long])
         log.warning("longer than one second, of which the loudest part is used: %s", long)
-
-
-def _pitch_and_rate(name: str, seed: int) -> tuple[int, int]:
-    """The pitch and the rate of a recording, which depend on its name and `seed` alone."""
-    rng = np.random.default_rng([seed, *name.encode()])
-    return int(rng.integers(*PITCH, endpoint=True)), int(rng.integers(*RATE, endpoint=True))
 
 
 def _write_clip(path: Path, samples: np.ndarray) -> int:

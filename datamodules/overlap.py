@@ -1,10 +1,10 @@
 """The Lightning data module: loads a source, caches features, augments training batches."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -16,9 +16,8 @@ from torch.utils.data.distributed import DistributedSampler
 from datamodules.augment import Augment
 from datamodules.cache import cache_key, cached_array
 from datamodules.clips import Batch, Clips, OnTheFlyMixtures, Splits, as_waveforms
-from datamodules.device_cache import DeviceCache, cache_on_device
 from datamodules.features import MultiResolutionMel
-from datamodules.loading import EpochSampler, make_loader
+from datamodules.loading import DeviceCache, EpochSampler, cache_on_device, make_loader
 from datamodules.seeding import step_seed
 from datamodules.waveforms import from_int16
 from overlapped_words.errors import DataError
@@ -30,18 +29,12 @@ log = logging.getLogger(__name__)
 Split = TypeVar("Split", bound=Clips | OnTheFlyMixtures | None)
 
 
-class Source(Protocol):
-    """Where clips and targets come from; see `datamodules.sources`."""
-
-    def load(self, cache_dir: Path, seed: int) -> Splits:
-        """Load the splits, with large arrays in `cache_dir`; `seed` is that of the training mixtures, if any."""
-
-
 class OverlapDataModule(LightningDataModule):
     """Batches `(features (B, C, F, T) float32, targets (B, num_classes))` on the training device.
 
     Args:
-        source: loads the clips and targets.
+        source: its method `load(cache_dir, seed)` returns Splits, with large arrays in `cache_dir`; `seed` is for the
+            training mixtures, if any. See `datamodules.sources`.
         features: arguments of MultiResolutionMel.
         augment: applied to training batches, not to validation and prediction.
         batch_size: clips per step, over all devices.
@@ -51,16 +44,15 @@ class OverlapDataModule(LightningDataModule):
             augmented as waveforms are always computed.
         cache_dir: folder of the cached arrays, shared by all runs.
         device_cache: which training and validation data are stored in GPU memory: "features", "waveforms", "none" or
-            "auto"; see `datamodules.device_cache.cache_on_device`. Worker processes are not used then.
+            "auto"; see `datamodules.loading.cache_on_device`. Worker processes are not used then.
         seed: seed of the shuffling, the on-the-fly mixtures and the augmentation.
     """
 
     trainer: Trainer
-    splits: Splits
 
     def __init__(
         self,
-        source: Source,
+        source: Any,
         features: Mapping[str, Any],
         augment: Augment,
         batch_size: Count = 128,
@@ -75,6 +67,8 @@ class OverlapDataModule(LightningDataModule):
         self.feature_options, self.features = dict(features), MultiResolutionMel(**features)
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.cache, self.cache_dir, self.device_cache = cache, Path(cache_dir).expanduser(), device_cache
+        # Features of augmented waveforms differ from step to step, so they are not stored.
+        self.augments_waveforms = len(augment.waveforms) > 0
         self.first_epoch = 0
 
     def prepare_data(self) -> None:
@@ -84,7 +78,7 @@ class OverlapDataModule(LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         if hasattr(self, "splits"):
             return
-        self.splits = self.source.load(self.cache_dir, self.seed)
+        self.splits: Splits = self.source.load(self.cache_dir, self.seed)
         self.class_names = self.splits.class_names
         for split, size in self.splits.sizes.items():
             log.info("%s split: %s", split, split_size(size))
@@ -93,15 +87,9 @@ class OverlapDataModule(LightningDataModule):
                 f"{len(self.splits.train)} training clips do not fill one batch of {self.batch_size}; "
                 "lower data.batch_size or add clips"
             )
-        # Features of augmented waveforms differ from step to step, so they are not cached.
         self.train = self.splits.train if self.augments_waveforms else self._with_features(self.splits.train)
         self.val = self._with_features(self.splits.val)
         self.test = self._with_features(self.splits.test)
-
-    @property
-    def augments_waveforms(self) -> bool:
-        """Whether training clips are augmented as waveforms, before their features are computed."""
-        return len(self.augment.waveforms) > 0
 
     @property
     def keys(self) -> dict[str, str]:
@@ -120,17 +108,13 @@ class OverlapDataModule(LightningDataModule):
         key = cache_key("features", clips.key, self.feature_options)
         waveforms = clips.array
         shape = self.features(torch.zeros(1, waveforms.shape[1])).shape[1:]
-        array = cached_array(
-            self.cache_dir / f"features-{key}.npy",
-            (len(waveforms), *shape),
-            np.float16,
-            lambda: (
-                self.features(from_int16(torch.tensor(waveforms[i : i + 64]))).half().numpy()
-                for i in range(0, len(waveforms), 64)
-            ),
-            "features",
-        )
-        return replace(clips, array=array)
+
+        def build() -> Iterator[np.ndarray]:
+            for i in range(0, len(waveforms), 64):
+                yield self.features(from_int16(torch.tensor(waveforms[i : i + 64]))).half().numpy()
+
+        path = self.cache_dir / f"features-{key}.npy"
+        return replace(clips, array=cached_array(path, (len(waveforms), *shape), np.float16, build, "features"))
 
     def examples(self, n: int) -> Batch:
         """The first `n` validation clips, or training clips without validation: waveforms `(n, T)` float32, targets.
@@ -159,26 +143,21 @@ class OverlapDataModule(LightningDataModule):
             )
         # Its order depends on seed and epoch alone, so a resumed run repeats it.
         sampler_class = EpochSampler if isinstance(self.train, OnTheFlyMixtures) else DistributedSampler
-        sampler: DistributedSampler = sampler_class(
-            self.train, self.trainer.world_size, self.trainer.global_rank, shuffle=True, seed=self.seed, drop_last=True
-        )
+        devices = self.trainer.world_size, self.trainer.global_rank
+        sampler: DistributedSampler = sampler_class(self.train, *devices, seed=self.seed, drop_last=True)
         sampler.set_epoch(self.first_epoch)
-        # Features of augmented waveforms differ from step to step, so they are not stored.
         to_features = None if self.augments_waveforms else self.to_features
-        train = cache_on_device(self.train, self._device, self.device_cache, to_features)
+        train = cache_on_device(self.train, self.trainer.strategy.root_device, self.device_cache, to_features)
         return self._loader(train, sampler=sampler, drop_last=True)
 
     def val_dataloader(self) -> DataLoader | list:
         if self.val is None:
             return []
-        return self._loader(cache_on_device(self.val, self._device, self.device_cache, self.to_features))
+        device = self.trainer.strategy.root_device
+        return self._loader(cache_on_device(self.val, device, self.device_cache, self.to_features))
 
     def predict_dataloader(self) -> list[DataLoader]:
         return [self._loader(clips) for clips in self.fixed_splits.values()]
-
-    @property
-    def _device(self) -> torch.device:
-        return self.trainer.strategy.root_device
 
     def _loader(self, clips: Clips | OnTheFlyMixtures, **options: Any) -> DataLoader:
         # batch_size counts the clips of a step over all devices.

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from types import TracebackType
 
 from tqdm import tqdm
 
@@ -33,9 +32,7 @@ class Progress:
     def __enter__(self) -> "Progress":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.bar.close()
 
     def update(self, number: int = 1) -> None:

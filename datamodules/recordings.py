@@ -60,27 +60,24 @@ def _decode_mono(path: Path, sample_rate: int, seconds: int) -> Iterator[tuple[n
     """The blocks of `decode`, mixed down to `(T,)`."""
     louder = None
     for block, rate in decode(path, sample_rate, seconds):
-        if louder is None and (louder := louder_channel(block)) is not None:
-            log.warning(OPPOSITE, printable(str(path)))
+        if louder is None:
+            louder = _louder_channel(block, printable(str(path)))
         yield block.mean(axis=1) if louder is None else block[:, louder], rate
 
 
-def louder_channel(channels: np.ndarray) -> int | None:
-    """`(T, C)` -> index of the louder of two channels that cancel each other out, else None."""
-    if channels.shape[1] != 2:
+def _louder_channel(channels: np.ndarray, name: str) -> int | None:
+    """`(T, C)` -> index of the louder of two channels that cancel each other out, with a warning on `name`, or None."""
+    energy, mean_energy = np.square(channels).sum(axis=0), np.square(channels.mean(axis=1)).sum()
+    if channels.shape[1] != 2 or not mean_energy < CANCELED * energy.max():  # not a number, too
         return None
-    energy = np.square(channels).sum(axis=0)
-    mean_energy = np.square(channels.mean(axis=1)).sum()
-    return int(energy.argmax()) if mean_energy < CANCELED * energy.max() else None
+    log.warning(OPPOSITE, name)
+    return int(energy.argmax())
 
 
 def mix_down(channels: np.ndarray, name: str) -> np.ndarray:
     """`(T, C)` -> mean `(T,)`, or the louder of two channels that cancel each other out, with a warning on `name`."""
-    louder = louder_channel(channels)
-    if louder is None:
-        return channels.mean(axis=1)
-    log.warning(OPPOSITE, name)
-    return channels[:, louder]
+    louder = _louder_channel(channels, name)
+    return channels.mean(axis=1) if louder is None else channels[:, louder]
 
 
 def read_seconds(path: Path) -> float:

@@ -1,14 +1,10 @@
 """Seeds that depend on the training step."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-
-if TYPE_CHECKING:  # a network is loaded without Lightning
-    from lightning import Trainer
+from lightning import Trainer
 
 
-def step_seed(trainer: "Trainer", seed: int, *stream: int) -> int:
+def step_seed(trainer: Trainer, seed: int, *stream: int) -> int:
     """The 32-bit seed of the random draws of a training step; another one on each device and for each `stream`.
 
     A step is counted by the batches completed before it, from 0 over all epochs. So a resumed run repeats its draws.

@@ -1,4 +1,4 @@
-"""Speakers of recordings, and their split: no speaker is in two splits."""
+"""Speakers of recordings and their split, in which no speaker is in two splits; folds for cross-validation."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.audio_files import normalize_name
-from datamodules.folds import take_fold
 from overlapped_words.errors import DataError
 
 MAX_DRAWS = 100  # random splits of the speakers to try
@@ -49,19 +48,44 @@ def split_speakers(
     rng = np.random.default_rng(seed)
     num_pairs = (1 + sum(share > 0 for share in fractions.values())) * len(set(labels))
     for _ in range(MAX_DRAWS):
-        split_of = _split_at_random(speakers, fractions, fold, rng)
+        order = rng.permutation(sorted(set(speakers)))
+        num_val, num_test = (round(share * len(order)) or int(share > 0) for share in fractions.values())
+        val, test, train = np.split(order, [num_val, num_val + num_test])
+        if fold is not None:
+            val = take_fold(np.concatenate([val, train]), fractions["val"], fold, "speakers outside the test split")
+        name_of = dict.fromkeys(order, "train") | dict.fromkeys(val, "val") | dict.fromkeys(test, "test")
+        split_of = np.array([name_of[speaker] for speaker in speakers])
         if len(set(zip(split_of, labels, strict=True))) == num_pairs:
             break
     return split_of
 
 
-def _split_at_random(
-    speakers: np.ndarray, fractions: Mapping[str, float], fold: int | None, rng: np.random.Generator
-) -> np.ndarray:
-    order = rng.permutation(sorted(set(speakers)))
-    num_val, num_test = (round(share * len(order)) or int(share > 0) for share in fractions.values())
-    val, test, train = np.split(order, [num_val, num_val + num_test])
-    if fold is not None:
-        val = take_fold(np.concatenate([val, train]), fractions["val"], fold, "speakers outside the test split")
-    split_of = dict.fromkeys(order, "train") | dict.fromkeys(val, "val") | dict.fromkeys(test, "test")
-    return np.array([split_of[speaker] for speaker in speakers])
+def take_fold(order: np.ndarray, val_fraction: float, fold: int, noun: str) -> np.ndarray:
+    """Part `fold` of `round(1 / val_fraction)` parts of `order`, whose lengths differ by at most one.
+
+    Args:
+        order: the shuffled clips or speakers, `(N,)`.
+        val_fraction: fraction of one fold.
+        fold: index of the fold.
+        noun: what `order` contains, for the error message.
+
+    Raises:
+        DataError: there is no such fold, or there are more folds than elements in `order`.
+    """
+    num_folds = round(1 / val_fraction) if val_fraction else 0
+    if num_folds < 2:
+        raise DataError(
+            f"data.val_fraction={val_fraction} defines no folds; "
+            "choose a fraction above 0, up to 0.5 (0.2 makes five), or data.fold=null"
+        )
+    if not 0 <= fold < num_folds:
+        raise DataError(
+            f"data.fold is {fold}, but data.val_fraction={val_fraction} makes {num_folds} folds; "
+            f"choose 0 to {num_folds - 1}, or null"
+        )
+    if num_folds > len(order):
+        raise DataError(
+            f"data.val_fraction={val_fraction} makes {num_folds} folds, but there are {len(order)} {noun}; "
+            "choose a larger share, or data.fold=null"
+        )
+    return np.array_split(order, num_folds)[fold]

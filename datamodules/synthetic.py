@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Ge, Le, MinLen
 
-from datamodules import corpus
 from datamodules.audio_files import find_words
 from datamodules.clips import Splits
+from datamodules.corpus import WORDS, speak_corpus
 from datamodules.pronunciation import clean_words
 from datamodules.speakers import find_speakers, split_speakers
 from datamodules.word_recordings import check_k
@@ -49,15 +49,13 @@ class Synthetic(WordFolder):
         if words is None and not language.lower().startswith("en"):
             raise DataError(f"data.language is {language}, but the default words are English; give data.words=[...]")
         self.num_voices, self.takes, self.language = num_voices, takes, language
-        self.words = clean_words(corpus.WORDS if words is None else words)
+        self.words = clean_words(WORDS if words is None else words)
         self.people = None if root is None else Path(root).expanduser()
 
     def load(self, cache_dir: Path, seed: int) -> Splits:
-        self.mixing["k"] = check_k(self.mixing.get("k"), self.words, "data.words")  # before they are spoken
-        self.root = corpus.speak_corpus(
-            cache_dir, self.num_voices, self.takes, words=self.words, language=self.language
-        )
-        if self.people and not self.mixing["k"][0] and (noise := self.people / "_background_noise_").is_dir():
+        min_k, _ = check_k(self.k, self.words, "data.words")  # before they are spoken
+        self.root = speak_corpus(cache_dir, self.num_voices, self.takes, words=self.words, language=self.language)
+        if self.people and min_k == 0 and (noise := self.people / "_background_noise_").is_dir():
             self.background = self.background or noise
         return super().load(cache_dir, seed)
 
@@ -65,17 +63,12 @@ class Synthetic(WordFolder):
         names, paths, labels = super()._recordings()
         if self.people is None:
             return names, paths, labels
-        by_people = self._by_people(self.people)
-        more = [names.index(word) for word, _ in by_people]
-        return names, paths + [path for _, path in by_people], np.concatenate([labels, more])
-
-    def _by_people(self, root: Path) -> list[tuple[str, Path]]:
-        """The word and the path of each recording in `root`."""
         remedy = "set data.root to a folder with one subfolder of recordings per word, or to null"
-        names, paths, labels = find_words(root, remedy)
-        if other := [str(root / name) for name in names if name not in self.words]:
+        words, by_people, label_of = find_words(self.people, remedy)
+        if other := [str(self.people / word) for word in words if word not in names]:
             raise DataError(f"{first_names(other)}: not in data.words; add the words there, or remove the folders")
-        return [(names[label], path) for label, path in zip(labels, paths, strict=True)]
+        labels = np.concatenate([labels, np.array([names.index(word) for word in words])[label_of]])
+        return names, [*paths, *by_people], labels
 
     def _split(self, paths: Sequence[Path], labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As for a word folder, voices and people each on their own; voices that a split does not need are "unused"."""

@@ -35,9 +35,8 @@ class TargetTable:
         for bad, fault in ((negative, "contains a negative probability"), (off, "sums to {:.4g}, not to 1")):
             if bad.any():
                 i = int(bad.argmax())
-                remedy = (
-                    "divide each row by its sum" if bad is off and total[i] > 0 else "correct it or remove the clip"
-                )
+                divide = bad is off and total[i] > 0
+                remedy = "divide each row by its sum" if divide else "correct it or remove the clip"
                 raise DataError(
                     f"{self.path}, line {self.lines[i]} ({self.ids[i]}): {fault.format(total[i])} "
                     f"({int(bad.sum())} such rows); {remedy}"
@@ -103,7 +102,8 @@ def read_targets(path: Path) -> TargetTable:
                 if clip_id in lines:
                     raise DataError(f"{where}: duplicate id {clip_id}, first in line {lines[clip_id]}; keep one row")
                 lines[clip_id] = reader.line_num
-                values.append(_numbers(row[1:], header[1:], f"{where} ({clip_id})"))
+                words = zip(header[1:], row[1:], strict=True)
+                values.append([_number(text, f"{where} ({clip_id}), column {name}") for name, text in words])
     except FileNotFoundError as error:
         raise DataError(f"{path}: file not found; it needs an id and one column per word") from error
     except (csv.Error, UnicodeDecodeError, OSError) as error:
@@ -121,10 +121,8 @@ def _file_stem(clip_id: str) -> str:
 
 def _check_header(path: Path, header: list[str]) -> None:
     if len(header) < 2:
-        raise DataError(
-            f"{path}: the header is {''.join(header)!r}; "
-            "the first line must be a comma-separated header: id, word, word, ..."
-        )
+        remedy = "the first line must be a comma-separated header: id, word, word, ..."
+        raise DataError(f"{path}: the header is {''.join(header)!r}; {remedy}")
     if not all(header):
         raise DataError(f"{path}: column {header.index('') + 1} has no name in the header; name it or remove it")
     duplicates = [name for i, name in enumerate(header) if name in header[:i]]
@@ -134,13 +132,11 @@ def _check_header(path: Path, header: list[str]) -> None:
         raise DataError(f"{path}: a word is named id, like the first column of all tables; give it another name")
 
 
-def _numbers(texts: list[str], names: list[str], where: str) -> np.ndarray:
-    numbers = []
-    for text, name in zip(texts, names, strict=True):
-        try:
-            numbers.append(float(text))
-        except ValueError:
-            numbers.append(math.nan)
-        if not math.isfinite(numbers[-1]):
-            raise DataError(f"{where}, column {name}: {text!r} is not a number; correct it")
-    return np.array(numbers, np.float32)
+def _number(text: str, where: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise DataError(f"{where}: {text!r} is not a number; correct it")
+    return number

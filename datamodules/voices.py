@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import espeakng_loader
 import numpy as np
 
 from datamodules import espeak
@@ -27,13 +28,6 @@ class Engine(NamedTuple):
 
     library: Path
     data: Path
-
-
-class Voice(NamedTuple):
-    """speaker: the name in file names, without underscores; identifier: an accent and a variant of the engine."""
-
-    speaker: str
-    identifier: str
 
 
 class Accent(NamedTuple):
@@ -53,10 +47,6 @@ class Accent(NamedTuple):
 
 
 def find_engine() -> Engine:
-    try:
-        import espeakng_loader
-    except ImportError as error:
-        raise DataError(f"the synthetic corpus needs eSpeak NG: pip install espeakng-loader ({error})") from error
     return Engine(Path(espeakng_loader.get_library_path()), Path(espeakng_loader.get_data_path()))
 
 
@@ -92,8 +82,8 @@ def find_accents(engine: Engine, language: str) -> list[str]:
     raise DataError(f"data.language is {language}, which eSpeak NG does not have; choose {choices}")
 
 
-def draw_voices(engine: Engine, num_voices: int, seed: int, language: str = "en") -> list[Voice]:
-    """Draw `num_voices` variants of the engine, each with one of the accents of a language.
+def draw_voices(engine: Engine, num_voices: int, seed: int, language: str = "en") -> dict[str, str]:
+    """Draw `num_voices` voices: the name of each in file names, without underscores -> an accent and a variant.
 
     The first voices do not depend on `num_voices`.
 
@@ -107,21 +97,20 @@ def draw_voices(engine: Engine, num_voices: int, seed: int, language: str = "en"
     variants = sorted(name for name in names if (stem := name.rstrip("0123456789")) == name or stem not in names)
     if not 1 <= num_voices <= len(variants):
         raise DataError(f"data.num_voices is {num_voices}; choose 1 to {len(variants)}")
-    voices = []
+    voices = {}
     for variant in np.random.default_rng(seed).permutation(variants)[:num_voices]:
         accent = np.random.default_rng([seed, *variant.encode()]).choice(accents)
-        voices.append(Voice(re.sub(r"[\s_]+", "-", variant), f"{accent}+{variant}"))
+        voices[re.sub(r"[\s_]+", "-", variant)] = f"{accent}+{variant}"
     return voices
 
 
-def speak(engine: Engine, voice: Voice, utterances: Sequence[tuple[str, int, int]]) -> list[np.ndarray]:
+def speak(engine: Engine, voice: str, utterances: Sequence[tuple[str, int, int]]) -> list[np.ndarray]:
     """(word, pitch, rate) of each utterance -> its waveform `(T,)` int16 at 22,050 Hz; T is 0 if it is silent.
 
     Raises:
         DataError: the engine does not start, does not have the voice, or fails.
     """
-    lines = _run(engine, voice.identifier, "waveforms", utterances)
-    return [np.frombuffer(bytes.fromhex(line), np.int16) for line in lines]
+    return [np.frombuffer(bytes.fromhex(line), np.int16) for line in _run(engine, voice, "waveforms", utterances)]
 
 
 def transcribe(engine: Engine, accent: str, texts: Sequence[str]) -> list[str]:

@@ -20,7 +20,7 @@ def cached_waveforms(
 
     Without `cache_dir`, they are read into memory.
     """
-    keys, size = ([background.key], len(background)) if background else ([], 0)
+    keys, size = ([background.key], sum(background.counts)) if background else ([], 0)
     try:
         key = cache_key("waveforms", SAMPLE_RATE, NUM_SAMPLES, list(paths), *keys)
     except FileNotFoundError as error:

@@ -55,8 +55,8 @@ class Recordings:
         return Recordings(self.names, paths, self.labels[rows], self.speakers[rows], self.split_of[rows])
 
 
-def check_k(k: tuple[int, int] | None, names: Sequence[str], where: str | Path) -> tuple[int, int]:
-    """Check the minimum and maximum number of words per clip; `where` the `names` of the words come from.
+def check_k(k: int | Sequence[int] | None, names: Sequence[str], where: str | Path) -> tuple[int, int]:
+    """The minimum and maximum number of words per clip; `where` is where the `names` of the words come from.
 
     None is four, as in the competition, or one to all of at most four words: clips with all words give the network
     nothing to learn.
@@ -64,7 +64,9 @@ def check_k(k: tuple[int, int] | None, names: Sequence[str], where: str | Path) 
     Raises:
         DataError: there are fewer words, or only one, which every clip would have.
     """
-    min_k, max_k = k or ((4, 4) if len(names) > 4 else (1, len(names)))
+    if k is None:
+        k = 4 if len(names) > 4 else (1, len(names))
+    min_k, max_k = (k, k) if isinstance(k, int) else k
     if not (0 <= min_k <= max_k <= len(names) and max_k):
         shown = min_k if min_k == max_k else f"[{min_k}, {max_k}]"
         raise DataError(

@@ -1,9 +1,10 @@
 """Word folders: recordings of single words, mixed into clips with known targets."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge, Le, Len
@@ -79,12 +80,9 @@ class WordFolder:
         submission: Text | None = None,
         limit: Count | None = None,
     ) -> None:
-        self.root, self.speaker_regex = Path(root).expanduser(), speaker_regex
-        self.split_seed, self.fold = split_seed, fold
-        self.mixing: dict[str, Any] = {"gain_db": gain_db, "offset": offset}
-        if k is not None:
-            self.mixing["k"] = (k, k) if isinstance(k, int) else tuple(k)
-        self.speed, self.speed_speakers = speed, speed_speakers
+        self.root, self.speaker_regex, self.k = Path(root).expanduser(), speaker_regex, k
+        self.split_seed, self.fold, self.limit = split_seed, fold, limit
+        self.gain_db, self.offset, self.speed, self.speed_speakers = gain_db, offset, speed, speed_speakers
         if curriculum and (num_epochs is None or num_epochs < 1):
             raise DataError("data.curriculum is a share of the epochs: set trainer.max_epochs, or data.curriculum=0")
         self.ramp = round(curriculum * (num_epochs or 0))  # epochs
@@ -92,10 +90,8 @@ class WordFolder:
         self.unknown = None if unknown is None else Path(unknown).expanduser()
         self.submission = None if submission is None else CompetitionFolder(submission, limit=limit)
         self.fractions = {"val": val_fraction, "test": 0.0 if submission else test_fraction}
-        self.sizes = {"train": train_size, "val": val_size, "test": test_size}
-        self.limit = limit
-        if limit:
-            self.sizes = {split: min(size, limit) for split, size in self.sizes.items()}
+        sizes = {"train": train_size, "val": val_size, "test": test_size}
+        self.sizes = {split: min(size, limit or size) for split, size in sizes.items()}
 
     def load(self, cache_dir: Path, seed: int) -> Splits:
         """Load the splits; `seed` is that of the training mixtures.
@@ -103,12 +99,15 @@ class WordFolder:
         Raises:
             DataError: with the file or folder and what to do.
         """
-        recordings = self._split_recordings()
-        names, min_k = recordings.names, self.mixing["k"][0]
+        names, paths, labels = self._recordings()
+        self.num_words = min_k, _ = check_k(self.k, names, self.root)
+        unknown = self._unknown_recordings(names)
+        paths, labels = [*paths, *unknown], np.concatenate([labels, np.full(len(unknown), OTHER)])
+        recordings = Recordings(names, paths, labels, *self._split(paths, labels))
         background = find_background(self.background, self.root, needed=min_k == 0)
         folder: Path | None = cache_dir
         if self.limit:
-            folder = background = None
+            recordings, folder, background = recordings.one_of_each(), None, None
         splits = ["train", *(split for split, share in self.fractions.items() if share)]
         mixers = {split: self._mixer(split, recordings, background) for split in splits}
         submission = self.submission.load_test(cache_dir, names) if self.submission else None
@@ -129,14 +128,9 @@ class WordFolder:
         val, test = held_out.get("val"), held_out.get("test")
         return Splits(names, columns, train, val, test, sizes, no_words, fingerprints)
 
-    def _split_recordings(self) -> Recordings:
-        """The recordings of the words and of other words, split by speakers; each split has all words."""
-        names, paths, labels = self._recordings()
-        self.mixing["k"] = check_k(self.mixing.get("k"), names, self.root)
-        unknown = self._unknown_recordings(names)
-        paths, labels = [*paths, *unknown], np.concatenate([labels, np.full(len(unknown), OTHER)])
-        recordings = Recordings(names, paths, labels, *self._split(paths, labels))
-        return recordings.one_of_each() if self.limit else recordings
+    def _recordings(self) -> tuple[list[str], list[Path], np.ndarray]:
+        """The words, the paths of all recordings, and the word index of each recording `(N,)`."""
+        return find_words(self.root, "set data.root to a folder with one subfolder per word")
 
     def _split(self, paths: Sequence[Path], labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The speaker of each recording and the name of its split."""
@@ -147,7 +141,7 @@ class WordFolder:
         """Recordings of other words: those of `unknown` that are not in a subfolder of one of the words."""
         if self.unknown is None:
             return []
-        min_k, max_k = self.mixing["k"]
+        min_k, max_k = self.num_words
         if min_k == max_k:
             raise DataError(
                 f"data.unknown needs clips with fewer than {max_k} words; give a range, such as data.k=[0,{max_k}]"
@@ -161,24 +155,6 @@ class WordFolder:
     def _mixer(self, split: str, recordings: Recordings, background: Background | None) -> Mixer:
         """What samples the mixtures of a split. Only training clips may have no words: they have no KL divergence."""
         rows = [recordings.rows(split, label) for label in range(len(recordings.names))]  # per word
-        self._check_words(split, rows, recordings)
-        (min_k, max_k), training = self.mixing["k"], split == "train"
-        speeds = [self._speed(len(set(recordings.speakers[row]))) if training else 0.0 for row in rows]
-        mixing = self.mixing | {"k": (min_k if training else max(1, min_k), max_k), "speeds": speeds}
-        return Mixer(
-            rows,
-            **mixing,
-            unknown_share=UNKNOWN_SHARE if self.unknown or min_k == 0 else 0.0,
-            unknown=recordings.rows(split, OTHER),
-            background=len(recordings.paths) + background_rows(background, split, **self.fractions),
-        )
-
-    def _speed(self, num_speakers: int) -> float:
-        """Speed perturbation of a word: many speakers differ enough."""
-        return self.speed if self.speed_speakers is None or num_speakers <= self.speed_speakers else 0.0
-
-    def _check_words(self, split: str, rows: Sequence[np.ndarray], recordings: Recordings) -> None:
-        """Raise DataError if a word has no recordings in a split, with the first speakers in the file names."""
         for name, of_word in zip(recordings.names, rows, strict=True):
             if not len(of_word):
                 known = sorted(set(recordings.speakers))
@@ -188,11 +164,19 @@ class WordFolder:
                     "these are not speakers, otherwise record more speakers or change data.val_fraction, "
                     "data.test_fraction or data.split_seed"
                 )
-
-    def _recordings(self) -> tuple[list[str], list[Path], np.ndarray]:
-        """The words, the paths of all recordings, and the word index of each recording `(N,)`."""
-        names, paths, labels = find_words(self.root, "set data.root to a folder with one subfolder per word")
-        return names, paths, np.array(labels)
+        (min_k, max_k), training = self.num_words, split == "train"
+        most = self.speed_speakers or math.inf  # more speakers differ enough
+        few = [training and len(set(recordings.speakers[row])) <= most for row in rows]
+        return Mixer(
+            rows,
+            k=(min_k if training else max(1, min_k), max_k),
+            gain_db=self.gain_db,
+            offset=self.offset,
+            speeds=[self.speed if perturbed else 0.0 for perturbed in few],
+            unknown_share=UNKNOWN_SHARE if self.unknown or min_k == 0 else 0.0,
+            unknown=recordings.rows(split, OTHER),
+            background=len(recordings.paths) + background_rows(background, split, **self.fractions),
+        )
 
     def _fixed_mixtures(
         self, split: str, array: np.ndarray, key: str, mixer: Mixer, cache_dir: Path | None, words: bool = True
@@ -208,7 +192,7 @@ class WordFolder:
         if words:
             mixtures = mixer.draw(size, np.random.default_rng(seed))
         else:
-            name, mixer = f"{name}_no_words", replace(mixer, k=self.mixing["k"])
+            name, mixer = f"{name}_no_words", replace(mixer, k=self.num_words)
             mixtures = mixer.draw_without_words(size, np.random.default_rng(seed))
         key = cache_key("mixtures", key, seed, size, asdict(mixer))
         waveforms = cached_array(

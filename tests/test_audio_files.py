@@ -67,18 +67,11 @@ def test_words_are_compared_in_one_spelling(tmp_path, caplog):
     decomposed = unicodedata.normalize("NFD", "바나나")
     fill(tmp_path, "사과/a.wav", f"{decomposed}/a.wav", f"{decomposed}/b.wav", "_noise_/a.wav", "@eaDir/a.wav", "x.wav")
     names, paths, labels = find_words(tmp_path, "")
-    assert names == ["바나나", "사과"] and labels == [0, 0, 1]
+    assert names == ["바나나", "사과"] and list(labels) == [0, 0, 1]
     assert paths == [tmp_path / decomposed / "a.wav", tmp_path / decomposed / "b.wav", tmp_path / "사과/a.wav"]
     assert "1 file skipped" in caplog.text and "/x.wav" in caplog.text  # beside the words
     paths = [Path(unicodedata.normalize(form, "josé_1.wav")) for form in ("NFC", "NFD")]
     assert len(set(find_speakers(paths, "^([^_]+)_"))) == 1
-
-
-def test_an_unknown_word_is_recognized_in_another_spelling(words, cache_dir, tmp_path):
-    (words / "up").rename(words / "é")
-    unknown = fill(tmp_path / "unknown", f"{unicodedata.normalize('NFD', 'é')}/ann_1.wav")
-    with pytest.raises(DataError, match="contains no recordings of other words"):
-        load_words(words, cache_dir, k=(0, 2), unknown=str(unknown))
 
 
 def test_training_names_the_recordings_that_it_does_not_read(words, competition, cache_dir, tmp_path, caplog):

@@ -10,15 +10,8 @@ import pytest
 
 from datamodules.sources import CompetitionFolder
 from overlapped_words.errors import DataError
-from tests.helpers.fake_recordings import RATE, cached_files, read_table, spoil_recording, write_table
-
-
-def load_error(source: CompetitionFolder, cache_dir: Path) -> str:
-    """The error message of a folder; the cache is empty after it."""
-    with pytest.raises(DataError) as caught:
-        source.load(cache_dir, 0)
-    assert cached_files(cache_dir) == []
-    return str(caught.value)
+from tests.helpers.data_modules import load_error
+from tests.helpers.fake_recordings import RATE, cached_files, read_table, write_table
 
 
 def rewrite(name: str, change: Callable[[list[list[str]]], None]) -> Callable[[Path], None]:
@@ -32,15 +25,7 @@ def rewrite(name: str, change: Callable[[list[list[str]]], None]) -> Callable[[P
 
 BAD = {  # case: (change to a good folder, expected message)
     "no folder": (shutil.rmtree, r"^{root}: no such folder; set data\.root"),
-    "empty folder": (
-        lambda root: [shutil.rmtree(root), root.mkdir()],
-        r"^{root}/train_answer\.csv: file not found; it needs an id and one column per word$",
-    ),
     "no targets": (lambda root: (root / "train_answer.csv").unlink(), r"^{root}/train_answer\.csv: file not found; it"),
-    "no train": (
-        lambda root: shutil.rmtree(root / "train"),
-        r"^{root}/train: no such folder; create it and add the recordings of train_answer\.csv$",
-    ),
     "no test": (
         lambda root: shutil.rmtree(root / "test"),
         r"^{root}/test: no such folder; create it and add the recordings of submission\.csv$",
@@ -49,12 +34,8 @@ BAD = {  # case: (change to a good folder, expected message)
         lambda root: [path.unlink() for path in (root / "train").iterdir()],
         r"^{root}/train: contains no recordings; add those of train_answer\.csv$",
     ),
-    "only recordings that are not read": (
-        lambda root: [path.rename(path.with_suffix(".pcm")) for path in (root / "train").iterdir()],
-        r"^{root}/train: contains no recordings, only train_000\.pcm, .* and 9 more; add those of train_answer\.csv$",
-    ),
     "not audio": (
-        spoil_recording("train/train_004.wav", b"no audio"),
+        lambda root: (root / "train/train_004.wav").write_bytes(b"no audio"),
         r"^1 of 12 .*\n{root}/train/train_004\.wav: cannot be read as audio .*; replace it or remove it$",
     ),
     "a broken link": (
@@ -64,14 +45,6 @@ BAD = {  # case: (change to a good folder, expected message)
     "a row without its recording": (
         lambda root: (root / "train/train_004.wav").unlink(),
         r"^{root}/train_answer\.csv, line 6: train_004 has no recording in {root}/train \(1 such rows\); add the rec",
-    ),
-    "a recording without its row": (
-        rewrite("train_answer.csv", lambda rows: rows.pop(5)),
-        r"^{root}/train: no row in {root}/train_answer\.csv for train_004; add the row or remove the recording$",
-    ),
-    "a test row without its recording": (
-        lambda root: (root / "test/test_002.flac").unlink(),
-        r"^{root}/submission\.csv, line 4: test_002 has no recording in {root}/test ",
     ),
     "a test recording without its row": (
         rewrite("submission.csv", lambda rows: rows.pop(3)),
@@ -96,9 +69,8 @@ BAD = {  # case: (change to a good folder, expected message)
 def test_bad_competition_folders(competition, cache_dir, case):
     spoil, message = BAD[case]
     spoil(competition)
-    assert re.search(
-        message.replace("{root}", re.escape(str(competition))), load_error(CompetitionFolder(competition), cache_dir)
-    )
+    error = load_error(CompetitionFolder(competition), cache_dir)
+    assert re.search(message.replace("{root}", re.escape(str(competition))), error)
 
 
 def test_a_bad_test_recording_keeps_the_cached_training_clips(competition, cache_dir):

@@ -6,19 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 
 from datamodules import audio_files
 from datamodules.recordings import read_clips, read_recording
 from overlapped_words.errors import DataError
-from tests.helpers.fake_recordings import RATE, speech
+from tests.helpers.fake_recordings import RATE, speech, write
 
 CLIP = speech(0)
-
-
-def write(path: Path, samples: np.ndarray, rate: int = RATE, **options: str) -> Path:
-    soundfile.write(path, samples, rate, **options)
-    return path
 
 
 def read_error(path: Path) -> str:
@@ -49,7 +43,7 @@ def test_truncated_recordings_are_errors(tmp_path, kind, keep):
     assert re.search("truncated, shorter than its header says|flac decoder lost sync", read_error(path))
 
 
-@pytest.mark.parametrize("extension", ["wav", "flac", "aiff", "ogg", "mp3"])
+@pytest.mark.parametrize("extension", ["wav", "flac", "mp3"])
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"not found", bytes(5000)])
 def test_files_that_are_not_audio(tmp_path, extension, content):
     path = tmp_path / f"a.{extension}"
@@ -95,10 +89,9 @@ def test_without_ffmpeg_the_error_says_how_to_convert(tmp_path, monkeypatch, nam
     assert read_error(path).endswith(f"; install ffmpeg to read audio such as {name}, or convert it first: {command}")
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_a_sample_that_is_not_finite_is_an_error_with_its_index(tmp_path, bad):
+def test_a_sample_that_is_not_finite_is_an_error_with_its_index(tmp_path):
     clip = np.stack([CLIP, CLIP], axis=1)
-    clip[1234, 1] = bad
+    clip[1234, 1] = np.nan
     assert "sample 1234 is not a finite number" in read_error(write(tmp_path / "a.wav", clip, subtype="FLOAT"))
 
 

@@ -85,34 +85,30 @@ def test_tags_before_and_an_incomplete_frame_at_the_end_of_an_mp3(tmp_path, capf
         read_recording(counted)
 
 
-UNKNOWN = [0, 0xFFFFFFFF, 0xFFFFFFFF - 36, 0x80000000, 0x7FFFFFFF, 0x7FFFFFFF - 36]
+def with_size(content: bytes, size: int, riff: int = 36) -> bytes:
+    """A WAV whose header states other sizes of the data and of the file."""
+    at = content.index(b"data") + 4
+    return content[:4] + struct.pack("<I", riff) + content[8:at] + struct.pack("<I", size) + content[at + 4 :]
 
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
 @pytest.mark.parametrize("error", [1, 8, 36, 44])
 def test_a_wav_whose_size_includes_a_header_is_read(tmp_path, subtype, error):
-    content = encode(CLIP, "WAV", subtype=subtype)
-    at = content.index(b"data") + 4
-    size = struct.unpack("<I", content[at : at + 4])[0] + error
-    path = tmp_path / "a.wav"
-    path.write_bytes(content[:at] + struct.pack("<I", size) + content[at + 4 :])
-    assert np.array_equal(read_recording(path), CLIP.astype(np.float32))
+    size = RATE * {"PCM_16": 2, "PCM_24": 3, "FLOAT": 4}[subtype] + error
+    (tmp_path / "a.wav").write_bytes(with_size(encode(CLIP, "WAV", subtype=subtype), size))
+    assert np.array_equal(read_recording(tmp_path / "a.wav"), CLIP.astype(np.float32))
 
 
 @pytest.mark.parametrize("riff", [0, 36, 0xFFFFFFFF])
-@pytest.mark.parametrize("size", UNKNOWN)
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0xFFFFFFFF - 36, 0x80000000, 0x7FFFFFFF, 0x7FFFFFFF - 36])
 def test_a_wav_from_a_pipe_or_a_killed_recorder_has_no_length_in_its_header(tmp_path, size, riff):
-    content = bytearray(encode(CLIP, "WAV"))
-    content[4:8], content[40:44] = struct.pack("<I", riff), struct.pack("<I", size)
-    path = tmp_path / "a.wav"
-    path.write_bytes(content)
-    assert np.array_equal(read_recording(path), CLIP.astype(np.float32))
+    (tmp_path / "a.wav").write_bytes(with_size(encode(CLIP, "WAV"), size, riff))
+    assert np.array_equal(read_recording(tmp_path / "a.wav"), CLIP.astype(np.float32))
 
 
 def test_a_flac_from_a_pipe_has_no_length_in_its_header(tmp_path):
     content = bytearray(encode(CLIP, "FLAC"))
-    content[21] &= 0xF0  # the 36 bits of the number of samples
-    content[22:26] = bytes(4)
+    content[21:26] = bytes([content[21] & 0xF0, 0, 0, 0, 0])  # the 36 bits of the number of samples
     path = tmp_path / "a.flac"
     path.write_bytes(content)
     assert np.array_equal(read_recording(path), CLIP.astype(np.float32))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from datamodules.augment import AddNoise, Augment
-from datamodules.device_cache import cache_on_device
+from datamodules.loading import cache_on_device
 from tests.helpers.data_modules import attend, on_competition, on_words
 from tests.helpers.recipe import of_recipe
 
@@ -31,21 +31,17 @@ def assert_same(batches: list, reference: list, **tolerance: float) -> None:
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_waveforms_give_the_same_batches(competition, cache_dir, training):
-    host, device = (on_competition(competition, cache_dir, device_cache=choice) for choice in ("none", "waveforms"))
-    assert_same(batches(device, training), batches(host, training))
+@pytest.mark.parametrize(("choice", "tolerance"), [("waveforms", {}), ("features", {"rtol": 2**-10, "atol": 4e-3})])
+def test_clips_on_the_device_give_the_same_batches(competition, cache_dir, training, choice, tolerance):
+    host, device = (on_competition(competition, cache_dir, device_cache=name) for name in ("none", choice))
+    assert_same(batches(device, training), batches(host, training), **tolerance)
 
 
-@pytest.mark.parametrize("training", [True, False])
-def test_features_give_the_same_batches_in_float16(competition, cache_dir, training):
-    host, device = (on_competition(competition, cache_dir, device_cache=choice) for choice in ("none", "features"))
-    assert_same(batches(device, training), batches(host, training), rtol=2**-10, atol=4e-3)
-
-
-def test_on_the_fly_mixtures_are_mixed_on_the_device(words, cache_dir):
-    host, device = (on_words(words, cache_dir, device_cache=choice) for choice in ("none", "features"))
+def test_on_the_fly_mixtures_are_mixed_on_the_device_without_worker_processes(words, cache_dir):
+    host, device = (on_words(words, cache_dir, device_cache=name, num_workers=2) for name in ("none", "features"))
     assert_same(batches(device), batches(host))
-    assert isinstance(device.train_dataloader().dataset.words, torch.Tensor)
+    loader = device.train_dataloader()
+    assert isinstance(loader.dataset.array, torch.Tensor) and loader.num_workers == 0 and not loader.pin_memory
 
 
 def test_features_of_augmented_waveforms_are_computed_at_every_step(competition, cache_dir):
@@ -53,12 +49,6 @@ def test_features_of_augmented_waveforms_are_computed_at_every_step(competition,
     datamodule = attend(on_competition(competition, cache_dir, device_cache="features", augment=augment))
     assert datamodule.train_dataloader().dataset.array.shape == (9, 16_000)
     assert datamodule.val_dataloader().dataset.array.shape == (3, 4, 160, 160)
-
-
-def test_clips_on_the_device_need_no_workers_and_no_pinned_memory(competition, cache_dir):
-    datamodule = attend(on_competition(competition, cache_dir, device_cache="waveforms", num_workers=2))
-    loader = datamodule.train_dataloader()
-    assert isinstance(loader.dataset.array, torch.Tensor) and loader.num_workers == 0 and not loader.pin_memory
 
 
 @pytest.mark.parametrize(("free", "kind"), [(10**9, "features"), (10**6, "waveforms"), (10**5, "none")])

@@ -33,15 +33,8 @@ def test_chirp_equals_the_notebook(front_end: MultiResolutionMel) -> None:
     assert max_error(features[0, :, :, ::8], torch.from_numpy(GOLDEN["features_chirp"])) < 1e-3
 
 
-def test_silence_is_the_slope_alone(front_end: MultiResolutionMel) -> None:
-    features = front_end(torch.zeros(1, 16_000))
-    slope = torch.linspace(-0.5, 0.5, 160).view(160, 1).expand(4, 160, 160)
-    torch.testing.assert_close(features[0], slope, atol=1e-5, rtol=0)
-
-
-@pytest.mark.parametrize("fft", [True, False])
 @pytest.mark.parametrize("name", ["noise", "click", "tone", "faint"])
-def test_other_waveforms_equal_torchaudio(front_end: MultiResolutionMel, name: str, fft: bool) -> None:
+def test_other_waveforms_equal_torchaudio(front_end: MultiResolutionMel, name: str) -> None:
     torch.manual_seed(0)
     waveform = {
         "noise": 0.1 * torch.randn(16_000),
@@ -49,8 +42,8 @@ def test_other_waveforms_equal_torchaudio(front_end: MultiResolutionMel, name: s
         "tone": 0.9 * torch.sin(2 * torch.pi * 440 * torch.arange(16_000) / 16_000),
         "faint": 1e-4 * torch.randn(16_000),
     }[name]
-    mel = front_end if fft else PortableMel(front_end)
-    assert max_error(mel(waveform[None])[0], notebook(waveform)) < 1e-3
+    for mel in (front_end, PortableMel(front_end)):
+        assert max_error(mel(waveform[None])[0], notebook(waveform)) < 1e-3
 
 
 def test_clips_of_a_batch_are_independent(front_end: MultiResolutionMel) -> None:
@@ -58,6 +51,8 @@ def test_clips_of_a_batch_are_independent(front_end: MultiResolutionMel) -> None
     waveforms = torch.cat([0.1 * torch.randn(4, 16_000), torch.zeros(1, 16_000), torch.from_numpy(chirp())[None]])
     one_by_one = torch.cat([front_end(waveform[None]) for waveform in waveforms])
     torch.testing.assert_close(front_end(waveforms), one_by_one, atol=1e-4, rtol=0)
+    slope = torch.linspace(-0.5, 0.5, 160).view(160, 1).expand(4, 160, 160)  # all that silence has
+    torch.testing.assert_close(one_by_one[4], slope, atol=1e-5, rtol=0)
 
 
 def test_autocast_and_gradients_do_not_change_features(front_end: MultiResolutionMel) -> None:
@@ -68,23 +63,9 @@ def test_autocast_and_gradients_do_not_change_features(front_end: MultiResolutio
     assert torch.equal(inside, front_end(waveform))
 
 
-def test_a_checkpoint_contains_no_front_end(front_end: MultiResolutionMel) -> None:
-    assert not front_end.state_dict()
-
-
-def test_sizes_follow_the_arguments() -> None:
-    front_end = MultiResolutionMel(n_fft=512, win_lengths=(200, 400), hop_length=160, pad=80, n_mels=40)
-    assert front_end(torch.randn(3, 16_000)).shape == (3, 2, 40, 100)
-
-
 @pytest.mark.parametrize(
     ("n_fft", "win_lengths", "hop_length", "pad"),
-    [
-        (1024, (250, 500, 750, 1000), 200, 50),
-        (512, (200, 400), 160, 80),
-        (600, (401, 600), 300, 0),
-        (405, (100,), 81, 7),
-    ],
+    [(1024, (250, 500, 750, 1000), 200, 50), (600, (401, 600), 300, 0), (405, (100,), 81, 7)],
 )
 def test_the_portable_front_end_gives_the_same_features(
     n_fft: int, win_lengths: tuple[int, ...], hop_length: int, pad: int

@@ -46,14 +46,8 @@ def test_one_recording_is_alone_as_a_path_or_a_list(tmp_path):
     assert find_inputs(tmp_path / "list.txt") == (["a.wav"], [tmp_path / "a.wav"], True)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "the list is empty; write one path per line"),
-        ("é.wav".encode("utf-16"), "the list is not in UTF-8; write"),
-    ],
-)
-def test_an_invalid_list_is_an_error(tmp_path, content, message):
-    (tmp_path / "list.txt").write_bytes(content)
-    with pytest.raises(DataError, match=message):
-        find_inputs(tmp_path / "list.txt")
+def test_an_invalid_list_is_an_error(tmp_path):
+    for content, message in ((b"", "the list is empty; write one path per line"), (b"\xff", "not in UTF-8; write")):
+        (tmp_path / "list.txt").write_bytes(content)
+        with pytest.raises(DataError, match=message):
+            find_inputs(tmp_path / "list.txt")

@@ -26,9 +26,7 @@ def checked(language: str, *words: str) -> list[str]:
         ("ko", ("사과", "바나나", "네", "예")),  # letters are syllables, so words are spoken as they are spelled
         ("es", ("papa", "papá", "oí")),  # stress tells words apart; names of vowels are their sounds
         ("zh", ("苹果", "你好")),
-        ("ja", ("ねこ", "いぬ")),
         ("hi", ("कमल", "नमस्ते")),
-        ("ru", ("яблоко", "да")),
     ],
 )
 def test_words_of_a_language_can_be_spoken(language, words):
@@ -41,9 +39,7 @@ def test_words_of_a_language_can_be_spoken(language, words):
         ("en", "???", "is silent; write it as it sounds"),
         ("en", "xkcd", "is spelled letter by letter; .*in capitals if it is an abbreviation"),
         ("en", "яблоко", "is spelled letter by letter; .*set data.language"),
-        ("en", "日", "is spelled letter by letter; .*set data.language"),
         ("en", "사과", r"is spoken in another language \(ko\); set data.language"),
-        ("de", "яблоко", r"is spoken in another language \(en\)"),
         ("ko", "apple", r"is spoken in another language \(en\)"),
         ("ja", "猫", "is spoken in another language"),
     ],
@@ -51,12 +47,6 @@ def test_words_of_a_language_can_be_spoken(language, words):
 def test_a_word_that_cannot_be_pronounced_is_named(language, word, reason):
     with pytest.raises(DataError, match=rf"^data\.words: {re.escape(word)} {reason}[^\n]*$"):
         checked(language, word)
-
-
-def test_all_words_that_cannot_be_pronounced_are_named_at_once():
-    with pytest.raises(DataError) as error:
-        checked("en", "xkcd", "yes", "bcd")
-    assert [line.split()[1] for line in str(error.value).splitlines()] == ["bcd", "xkcd"]
 
 
 @pytest.mark.parametrize(
@@ -79,10 +69,9 @@ def test_a_word_that_is_no_folder_name_is_an_error(word):
         clean_words(["no", word])
 
 
-@pytest.mark.parametrize("words", [["yes", "no", "yes"], ["\u00e4", "a\u0308"]])
-def test_a_word_given_twice_is_an_error(words):
-    with pytest.raises(DataError, match=r"^data\.words contains (yes|ä) more than once"):
-        clean_words(words)
+def test_a_word_given_twice_is_an_error():
+    with pytest.raises(DataError, match=r"^data\.words contains ä more than once"):
+        clean_words(["\u00e4", "no", "a\u0308"])
 
 
 def test_a_language_has_the_accents_of_its_code():
@@ -99,18 +88,8 @@ def test_a_language_has_the_accents_of_its_code():
 
 
 @pytest.mark.parametrize(
-    ("language", "choice"),
-    [
-        ("german", "de (German), a"),
-        ("English", "en (English (Great Britain)), "),
-        ("deutsch", "a code that this command"),
-    ],
+    ("language", "choice"), [("german", "de (German), a"), ("deutsch", "a code that this command")]
 )
 def test_the_error_of_an_unknown_language_knows_english_names(language, choice):
     with pytest.raises(DataError, match=rf"^data\.language is {language}, .* choose {re.escape(choice)}.*voices$"):
         voices.find_accents(voices.find_engine(), language)
-
-
-def test_the_voices_of_the_thirty_words_stay_the_same():
-    drawn = voices.draw_voices(voices.find_engine(), 3, seed=0)
-    assert [voice.identifier for voice in drawn] == ["gmw/en-GB-x-gbclan+Reed", "gmw/en+Lee", "gmw/en-Shaw+Hugo"]

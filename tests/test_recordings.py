@@ -1,26 +1,17 @@
 """Recordings are read as mono at 16 kHz, or give an error with their name."""
 
 import re
-from pathlib import Path
-from threading import Event
 
 import numpy as np
 import pytest
-import soundfile
 
 from datamodules import decoding
-from datamodules.audio_files import list_recordings
 from datamodules.recordings import fit_length, read_blocks, read_clips, read_recording
 from datamodules.waveforms import from_int16, to_int16
 from overlapped_words.errors import DataError
-from tests.helpers.fake_recordings import RATE, speech, tone
+from tests.helpers.fake_recordings import RATE, speech, tone, write
 
 CLIP = speech(0)
-
-
-def write(path: Path, samples: np.ndarray, rate: int = RATE, **options: str) -> Path:
-    soundfile.write(path, samples, rate, **options)
-    return path
 
 
 def test_16_bit_samples_are_read_exactly(tmp_path):
@@ -30,23 +21,10 @@ def test_16_bit_samples_are_read_exactly(tmp_path):
     assert np.array_equal(to_int16(waveform), samples) and np.array_equal(from_int16(samples), waveform)
 
 
-@pytest.mark.parametrize("extension", ["flac", "aiff", "au", "caf", "w64", "rf64"])
-def test_lossless_formats_agree(tmp_path, extension):
-    assert np.array_equal(read_recording(write(tmp_path / f"a.{extension}", CLIP)), CLIP.astype(np.float32))
-
-
-@pytest.mark.parametrize("extension", ["ogg", "mp3"])
-def test_lossy_formats_are_close(tmp_path, extension):
+@pytest.mark.parametrize("extension", ["flac", "aiff", "au", "caf", "w64", "rf64", "ogg", "mp3"])
+def test_formats_agree(tmp_path, extension):
     waveform = read_recording(write(tmp_path / f"a.{extension}", tone(440)))
-    assert np.abs(waveform[1000:15000] - tone(440)[1000:15000]).max() < 0.05
-
-
-@pytest.mark.parametrize(("subtype", "step"), [("PCM_U8", 2**-7), ("PCM_24", 2**-23), ("PCM_32", 2**-24)])
-def test_other_bit_depths(tmp_path, subtype, step):
-    clip = np.random.default_rng(0).uniform(-0.9, 0.9, RATE + 1)  # an odd number of samples, an odd chunk of a WAV
-    waveform = read_recording(write(tmp_path / "a.wav", clip, subtype=subtype))
-    assert waveform.shape == clip.shape
-    assert np.abs(waveform - clip).max() <= step
+    assert np.abs(waveform - tone(440))[1000:15000].max() < (0.05 if extension in ("ogg", "mp3") else 2**-15)
 
 
 @pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
@@ -56,12 +34,6 @@ def test_floating_point_audio_is_scaled_only_beyond_full_scale(tmp_path, subtype
     scaled = read_recording(write(tmp_path / "b.wav", loud, subtype=subtype))
     assert np.abs(scaled).max() == 1
     assert np.allclose(scaled, loud / 2.5, atol=1e-6)
-
-
-@pytest.mark.parametrize("channels", [2, 6])
-def test_channels_are_averaged(tmp_path, channels):
-    parts = np.stack([speech(i) for i in range(channels)], axis=1)
-    assert np.allclose(read_recording(write(tmp_path / "a.wav", parts)), parts.mean(axis=1), atol=1e-6)
 
 
 @pytest.mark.parametrize("right", [-1.0, -0.9, -1.1])
@@ -74,9 +46,9 @@ def test_of_channels_that_cancel_out_the_louder_one_is_used(tmp_path, caplog, ri
     assert re.search(f"{path}: the two channels have opposite phase .*; only the louder one is used", caplog.text)
 
 
-@pytest.mark.parametrize("right", [CLIP, 0 * CLIP, 0.1 * CLIP, -0.5 * CLIP, speech(1)])
-def test_other_channels_give_exactly_their_mean(tmp_path, caplog, right):
-    both = np.stack([CLIP, right], axis=1).astype(np.float32)
+@pytest.mark.parametrize("others", [[CLIP], [0 * CLIP], [-0.5 * CLIP], [speech(1)], [-CLIP, 0 * CLIP, speech(1)]])
+def test_other_channels_give_exactly_their_mean(tmp_path, caplog, others):
+    both = np.stack([CLIP, *others], axis=1).astype(np.float32)
     assert np.array_equal(read_recording(write(tmp_path / "a.wav", both, subtype="FLOAT")), both.mean(axis=1))
     assert not caplog.text
 
@@ -111,43 +83,22 @@ def test_other_rates_are_resampled(tmp_path, rate):
     assert np.abs(waveform - tone(440))[500:-500].max() < 2e-3  # the ends have no neighbors to interpolate
 
 
-def test_frequencies_above_the_lower_rate_are_filtered_out(tmp_path):
-    waveform = read_recording(write(tmp_path / "a.wav", tone(12_000, 44_100), 44_100))
-    assert np.abs(waveform[500:-500]).max() < 5e-3  # without a filter it would alias to 4 kHz
-
-
 @pytest.mark.parametrize(("length", "before"), [(1, 7999), (5000, 5500), (15_999, 0), (RATE, 0)])
 def test_shorter_clips_are_padded_on_both_sides(length, before):
-    clip = CLIP[4000:][:length] if length < 5001 else CLIP[:length]
-    fitted = fit_length(clip)
-    assert fitted.shape == (RATE,)
-    assert np.array_equal(fitted[before : before + length], clip)
-    assert np.count_nonzero(fitted) == np.count_nonzero(clip)
+    fitted = fit_length(CLIP[:length])
+    assert np.array_equal(fitted, np.pad(CLIP[:length], (before, RATE - length - before)))
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_longer_clips_are_cut_to_the_loudest_window(seed):
-    rng = np.random.default_rng(seed)
+def test_longer_clips_are_cut_to_the_loudest_window():
+    rng = np.random.default_rng(0)
     clip = (rng.normal(0, 0.1, 700) * rng.uniform(0, 1, 700)).astype(np.float32)
-    energies = [np.square(clip[i : i + 200], dtype=np.float64).sum() for i in range(501)]
-    start = int(np.argmax(energies))
-    assert np.array_equal(fit_length(clip, 200), clip[start : start + 200])
-    assert 0 < start < 500
+    start = int(np.argmax([np.square(clip[i : i + 200], dtype=np.float64).sum() for i in range(501)]))
+    assert 0 < start < 500 and np.array_equal(fit_length(clip, 200), clip[start : start + 200])
 
 
 def test_conversion_to_int16_rounds_and_clips():
     waveform = np.array([-1.0, -1.1, 1.0, 0.49 / 32768, 0.51 / 32768, 0.5])
     assert to_int16(waveform).tolist() == [-32768, -32768, 32767, 0, 1, 16384]
-
-
-def test_the_next_chunk_is_read_while_the_caller_uses_one(tmp_path):
-    paths = [write(tmp_path / f"{i}.wav", speech(i)) for i in range(4)]
-    third_was_read = Event()
-    chunks = read_clips(
-        paths, RATE, RATE, 2, inspect=lambda path, _: third_was_read.set() if path == paths[2] else None
-    )
-    next(chunks)
-    assert third_was_read.wait(timeout=60)
 
 
 def test_a_warning_about_many_recordings_is_logged_once(tmp_path, caplog):
@@ -159,11 +110,3 @@ def test_a_warning_about_many_recordings_is_logged_once(tmp_path, caplog):
     caplog.clear()
     read_recording(paths[0])
     assert caplog.text.count("opposite phase") == 1  # grouping has ended
-
-
-def test_real_recordings(overlap30):
-    paths = [*list_recordings(overlap30 / "Data/train")[:3], *list_recordings(overlap30 / "Data/test")[:3]]
-    assert {path.suffix for path in paths} == {".flac", ".wav"}
-    (clips,) = read_clips(paths, RATE, RATE)
-    assert np.array_equal(clips, np.stack([soundfile.read(path, dtype="int16")[0] for path in paths]))
-    assert np.abs(clips).max(axis=1).min() > 3000

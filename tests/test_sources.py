@@ -55,12 +55,9 @@ def test_a_changed_recording_or_target_changes_the_fingerprint_of_its_split(comp
 def test_recordings_of_a_new_speaker_change_the_fingerprints(words, competition, cache_dir):
     before = load_words(words, cache_dir).fingerprints
     assert load_words(words, cache_dir, split_seed=3).fingerprints != before
-    write_word_folder(words / "more", speakers=["gil"])
-    for path in (words / "more").rglob("*.wav"):
-        path.rename(words / path.parent.name / path.name)
-    shutil.rmtree(words / "more")
-    after = load_words(words, cache_dir).fingerprints
-    assert after["train"] != before["train"]
+    for path in words.glob("*/ann_0.wav"):
+        shutil.copy(path, path.with_name("gil_0.wav"))
+    assert load_words(words, cache_dir).fingerprints["train"] != before["train"]
     submitted = load_words(words, cache_dir, submission=str(competition)).fingerprints["test"]
     assert submitted == load_competition(competition, cache_dir).fingerprints["test"]
 
@@ -104,14 +101,6 @@ def test_a_trial_run_reads_a_few_clips_and_writes_nothing(kind, request, cache_d
     assert not cache_dir.exists()
 
 
-def test_a_trial_run_has_the_first_clips_of_the_whole(competition, cache_dir):
-    whole, few = (load_competition(competition, cache_dir, limit=limit) for limit in (None, 2))
-    for split in ("train", "val", "test"):
-        clips, first = getattr(few, split), getattr(whole, split).subset(np.arange(2))
-        assert clips.ids == first.ids
-        assert np.array_equal(clips.array[clips.rows], first.array[first.rows])
-
-
 def test_fast_dev_run_caches_nothing(competition, cache_dir):
     settings = ["data=competition", f"data.root={competition}", f"data.cache_dir={cache_dir}", "data.batch_size=2"]
     cfg = configuration(
@@ -123,34 +112,23 @@ def test_fast_dev_run_caches_nothing(competition, cache_dir):
     assert not cache_dir.exists()
 
 
-SOURCES = {
-    "sources.WordFolder": {"root": "words"},
-    "sources.CompetitionFolder": {"root": "competition"},
-    "sources.SpeechCommands": {"root": "downloads"},
-    "synthetic.Synthetic": {"num_voices": 5, "takes": 1},
-}
-
-
 @pytest.mark.parametrize(
     ("source", "setting", "value"),
     [
         ("sources.WordFolder", "k", [1]),
-        ("sources.WordFolder", "k", [-1, 2]),
         ("sources.WordFolder", "speaker_regex", "(["),
         ("sources.WordFolder", "curriculum", 1.5),
         ("sources.WordFolder", "train_size", True),
-        ("sources.CompetitionFolder", "val_fraction", 1),
         ("sources.CompetitionFolder", "val_fraction", "1/5"),
         ("sources.CompetitionFolder", "fold", "all"),
         ("sources.SpeechCommands", "test_fraction", math.nan),
-        ("synthetic.Synthetic", "words", "apple"),
         ("synthetic.Synthetic", "words", [True]),
-        ("synthetic.Synthetic", "takes", 0),
         ("synthetic.Synthetic", "gain_db", -1),  # of the base class
     ],
 )
 def test_an_argument_of_a_wrong_type_or_out_of_range_is_an_error(source, setting, value):
-    valid = {"_target_": f"datamodules.{source}", **SOURCES[source]}
+    valid = {"num_voices": 5, "takes": 1} if source == "synthetic.Synthetic" else {"root": "folder"}
+    valid["_target_"] = f"datamodules.{source}"
     check_component("data", valid)
     with pytest.raises(SettingError, match=rf"^data\.{setting}(\.\d)? is "):
         check_component("data", valid | {setting: value})

@@ -46,17 +46,7 @@ def operations(batch_size: int, waveforms: bool) -> Counter[str]:
 
 
 @pytest.mark.parametrize("waveforms", [False, True])
-def test_operations_do_not_depend_on_the_batch_size(waveforms: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_operations_do_not_depend_on_the_batch_size_or_synchronize(waveforms, monkeypatch):
     monkeypatch.setattr(features, "VALUES_IN_CACHE", 1 << 40)  # as on a GPU; a CPU processes chunks
-    assert operations(4, waveforms) == operations(32, waveforms)
-
-
-@pytest.mark.parametrize("waveforms", [False, True])
-def test_a_step_does_not_synchronize(waveforms: bool) -> None:
-    assert not SYNCHRONIZING & set(operations(4, waveforms))
-
-
-def test_the_check_detects_synchronization() -> None:
-    with Operations() as counted:
-        torch.ones(1).item()
-    assert SYNCHRONIZING & set(counted.counts)
+    counts = operations(4, waveforms)
+    assert counts == operations(32, waveforms) and not SYNCHRONIZING & set(counts)

@@ -1,8 +1,7 @@
-"""The synthetic corpus: every voice speaks every word, once, completely or not at all."""
+"""The eSpeak NG engine, and the corpus in which every voice speaks every word once."""
 
-import builtins
-import errno
 import re
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,8 @@ import soundfile
 
 from datamodules import corpus
 from datamodules.corpus import speak_corpus
-from overlapped_words.errors import CacheError, DataError
+from datamodules.voices import Engine, draw_voices, find_engine, speak
+from overlapped_words.errors import DataError
 
 WORDS = ["no", "seven", "sheila"]
 
@@ -29,13 +29,8 @@ def speakers(folder: Path) -> set[str]:
     return {re.search(r"^([^_]+)_", path.name)[1] for path in folder.rglob("*.wav")}
 
 
-def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
-
-
 def test_every_voice_speaks_every_word(tmp_path):
     folder = speak_corpus(tmp_path, num_voices=4, takes=2)
-    assert names(folder) == set(WORDS)
     voices = speakers(folder)
     assert len(voices) == 4
     assert set(content(folder)) == {f"{word}/{who}_{take}.wav" for word in WORDS for who in voices for take in range(2)}
@@ -66,57 +61,63 @@ def test_larger_corpus_contains_the_smaller(tmp_path):
     assert small.items() < large.items()
 
 
-def test_second_call_builds_nothing(tmp_path, monkeypatch):
-    folder = speak_corpus(tmp_path, 2, 1)
-    monkeypatch.setattr(corpus, "speak", lambda *args: pytest.fail("built again"))
-    assert speak_corpus(tmp_path, 2, 1) == folder
-    with pytest.raises(pytest.fail.Exception, match="built again"):
-        speak_corpus(tmp_path, 2, 2)
-
-
 def test_silent_utterances_are_skipped(tmp_path, monkeypatch, caplog):
-    original = corpus.speak
-
-    def partly_silent(*args):
-        waveforms = original(*args)
-        return [np.zeros(0, np.int16), waveforms[1] // 1000, waveforms[2]]
-
-    monkeypatch.setattr(corpus, "speak", partly_silent)
+    sound = np.full(9_000, 9_000, np.int16)
+    monkeypatch.setattr(corpus, "speak", lambda *args: [sound[:0], sound // 1000, sound])
     folder = speak_corpus(tmp_path, 2, 1)
     assert {path.split("/")[0] for path in content(folder)} == {"sheila"}
     assert "skipped 4 silent utterances of 6" in caplog.text
-    monkeypatch.setattr(corpus, "speak", lambda *args: [np.zeros(9_000, np.int16)] * 3)
+    assert speak_corpus(tmp_path, 2, 1) == folder  # built once
+    monkeypatch.setattr(corpus, "speak", lambda *args: [sound * 0] * 3)
     with pytest.raises(DataError, match="produced no audio for any of 3 voices"):
         speak_corpus(tmp_path, 3, 1)
-    assert len([name for name in names(tmp_path) if not name.endswith(".lock")]) == 1
+    assert [path for path in tmp_path.iterdir() if path.suffix != ".lock"] == [folder]
 
 
-def test_the_error_of_a_missing_wheel_says_how_to_install_it(tmp_path, monkeypatch):
-    real = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name == "espeakng_loader":
-            raise ModuleNotFoundError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(DataError, match="pip install espeakng-loader"):
-        speak_corpus(tmp_path, 2, 1)
+@pytest.fixture
+def engine():
+    return find_engine()
 
 
-def test_what_a_killed_process_left_is_removed(tmp_path):
-    folder = speak_corpus(tmp_path, 2, 1)
-    half = folder.rename(folder.with_suffix(".tmp"))
-    (half / "no" / "stale_0.wav").touch()
-    speak_corpus(tmp_path, 2, 1)
-    assert names(tmp_path) == {folder.name, f"{folder.name}.lock"} and "stale" not in speakers(folder)
+def test_an_utterance_does_not_depend_on_earlier_ones_or_on_the_time(engine):
+    one, two = ("seven", 50, 150), ("no", 40, 140)
+    voices = ["gmw/en-US+m3", "gmw/en+f5"]  # f5 breathes: its noise comes from a random generator
+    first = [sound for voice in voices for sound in speak(engine, voice, [one, two])]
+    time.sleep(1.01 - time.time() % 1)  # into the next second, with which the engine would seed it
+    second = [sound for voice in voices for sound in speak(engine, voice, [two, one])[::-1]]
+    for sound, repeated in zip(first, second, strict=True):
+        np.testing.assert_array_equal(sound, repeated)
 
 
-def test_a_full_disk_leaves_no_files(tmp_path, monkeypatch):
-    def full(self, data):
-        raise OSError(errno.ENOSPC, "No space left on device")
+def test_voices_are_variants_that_the_engine_has(engine):
+    with pytest.raises(DataError, match=r"data\.num_voices is 999; choose 1 to \d+$") as error:
+        draw_voices(engine, 999, seed=0)
+    num_voices = int(re.search(r"1 to (\d+)", str(error.value))[1])
+    voices = draw_voices(engine, num_voices, seed=0)
+    assert len(voices) == num_voices > 48
+    accents, variants = zip(*(voice.split("+") for voice in voices.values()), strict=True)
+    assert all((engine.data / "lang" / accent).is_file() for accent in accents) and len(set(accents)) == 9
+    assert all((engine.data / "voices" / "!v" / variant).is_file() for variant in variants)
+    assert all(re.fullmatch(r"[A-Za-z0-9-]+", speaker) for speaker in voices)
+    assert {"m1", "m2", "klatt"} < voices.keys() and "klatt2" not in voices
+    assert list(draw_voices(engine, 3, seed=0).items()) == list(voices.items())[:3]
+    first = {"Reed": "gmw/en-GB-x-gbclan+Reed", "Lee": "gmw/en+Lee", "Hugo": "gmw/en-Shaw+Hugo"}
+    assert draw_voices(engine, 3, seed=0) == first  # so that the corpus stays the same
 
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(CacheError, match=f"{tmp_path}.*no space left on the disk; it needs .*B and"):
-        speak_corpus(tmp_path, 2, 1)
-    assert all(name.endswith(".lock") for name in names(tmp_path))
+
+def test_an_engine_that_fails_is_an_error_with_the_reason(engine, tmp_path):
+    for broken, voice, fault in (
+        (engine, "gmw/nosuch", r"gmw/nosuch.*unknown voice.*data=words"),
+        (engine._replace(data=tmp_path), "gmw/en", "the engine does not start"),
+        (Engine(tmp_path / "no_library.so", engine.data), "gmw/en", "no_library"),
+    ):
+        with pytest.raises(DataError, match=fault):
+            speak(broken, voice, [("no", 50, 150)])
+
+
+def test_engine_reads_its_data_through_a_long_path(engine, tmp_path):
+    link = tmp_path / ("long" * 30) / ("path" * 30)
+    link.parent.mkdir()
+    link.symlink_to(engine.data)
+    (samples,) = speak(engine._replace(data=link), "gmw/en+m3", [("no", 50, 150)])
+    assert len(samples) > 2_205

@@ -12,14 +12,7 @@ from tests.helpers.data_modules import load_words
 from tests.helpers.fake_recordings import WORDS, write_word_folder
 from tests.helpers.networks import write_network
 
-DATA = {
-    "speaker_regex": "^([^_]+)_",
-    "val_fraction": 0.3,
-    "test_fraction": 0.2,
-    "fold": None,
-    "split_seed": 0,
-    "unknown": None,
-}
+DATA = {"speaker_regex": "^([^_]+)_", "val_fraction": 0.3, "test_fraction": 0.2, "fold": None, "split_seed": 0}
 
 
 @pytest.fixture
@@ -41,7 +34,7 @@ def test_the_speakers_are_those_that_the_run_held_out(words, cache_dir, run_dir)
     assert recordings.scarce == [0, 1, 2, 3] and len(list_recordings(words / "left")) == 12
     rows = np.concatenate(recordings.words)
     training = np.concatenate(splits.train.mixer.words)
-    same = (recordings.array[rows, None] == splits.train.words[training]).all(axis=2)
+    same = (recordings.array[rows, None] == splits.train.array[training]).all(axis=2)
     assert not same.any()
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from datamodules.corpus import speak_corpus
 from datamodules.mixing import Mixer
 from datamodules.synthetic import Synthetic
 from overlapped_words.cli import as_overrides
@@ -48,14 +47,6 @@ def test_the_classes_are_the_words(tmp_path, words, language):
     assert all(len(list(path.iterdir())) == 6 for path in folder.iterdir())
 
 
-def test_another_language_is_another_corpus_and_another_order_is_not(tmp_path):
-    german = speak_corpus(tmp_path, 2, 1, words=["name", "hand"], language="de")
-    assert german == speak_corpus(tmp_path, 2, 1, words=["hand", "name"], language="de")
-    english = speak_corpus(tmp_path, 2, 1, words=["hand", "name"])
-    one, other = (sorted(path.read_bytes() for path in folder.rglob("*.wav")) for folder in (german, english))
-    assert len(one) == 4 and not set(one) & set(other)
-
-
 def test_more_words_per_clip_than_words_is_an_error_before_they_are_spoken(tmp_path):
     with pytest.raises(DataError, match=r"^data\.k is 4, but there are 3 words in data\.words; choose 1 to 3$"):
         source(k=4).load(tmp_path, seed=0)
@@ -64,11 +55,7 @@ def test_more_words_per_clip_than_words_is_an_error_before_they_are_spoken(tmp_p
 
 def test_few_words_are_mixed_in_any_number(tmp_path):
     splits = source(k=None, val_size=20).load(tmp_path, seed=0)
-    assert splits.train.k == (1, 3)
-    assert set((splits.val.targets > 0).sum(axis=1)) == {1, 2, 3}
-
-
-def test_the_default_words_are_english(tmp_path):
+    assert splits.train.k == (1, 3) and set((splits.val.targets > 0).sum(axis=1)) == {1, 2, 3}
     with pytest.raises(DataError, match=r"^data\.language is de, but the default words are English; give data\.words"):
         source(words=None, language="de")
 
@@ -85,31 +72,15 @@ def test_people_are_split_like_voices_and_replace_them_in_held_out_splits(tmp_pa
     assert [splits.sizes[name]["speakers"] for name in ("train", "val", "test")] == [6, 4, 2]
 
 
-def test_two_people_are_for_training_only(tmp_path, rows):
-    people = write_word_folder(tmp_path / "people", FRUIT, ["ann", "bob"], takes=1)
-    source(root=people).load(tmp_path / "cache", seed=0)
-    assert [sum(int((word >= 18).sum()) for word in split) for split in rows] == [6, 0, 0]
-
-
-def test_the_regular_expression_is_for_the_recordings_by_people(tmp_path):
+def test_folders_of_people_that_cannot_be_used(tmp_path):
     people = write_word_folder(tmp_path / "people", FRUIT, takes=1)
-    sizes = source(root=people, speaker_regex=r"^(.)").load(tmp_path / "cache", seed=0).sizes
-    assert sizes["train"]["speakers"] == 8
-    with pytest.raises(DataError, match=r"ann_0\.wav: data\.speaker_regex"):
+    with pytest.raises(DataError, match=r"ann_0\.wav: data\.speaker_regex"):  # it is for the recordings by people
         source(root=people, speaker_regex=r"(\d\d)").load(tmp_path / "cache", seed=0)
-
-
-def test_a_folder_of_another_word_is_named(tmp_path):
-    people = write_word_folder(tmp_path / "people", ["apfel", "kiwi"], takes=1)
+    (people / "apfel").rename(people / "kiwi")
     with pytest.raises(DataError, match=rf"^{re.escape(str(people / 'kiwi'))}: not in data\.words; add .* or remove"):
         source(root=people).load(tmp_path / "cache", seed=0)
-
-
-@pytest.mark.parametrize("folder", ["nosuch", "empty"])
-def test_a_folder_without_recordings_is_an_error(tmp_path, folder):
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=rf"^{re.escape(str(tmp_path / folder))}: (no such folder|contains no record)"):
-        source(root=tmp_path / folder).load(tmp_path / "cache", seed=0)
+    with pytest.raises(DataError, match=r"/nosuch: no such folder"):
+        source(root=tmp_path / "nosuch").load(tmp_path / "cache", seed=0)
 
 
 def test_background_noise_of_the_people_is_used(tmp_path):
@@ -128,7 +99,6 @@ def test_background_noise_of_the_people_is_used(tmp_path):
         ("[no, on, thank you]", ["no", "on", "thank you"]),
         ("[null, 1, äpfel, 사과, don't]", ["null", "1", "äpfel", "사과", "don't"]),
         ("['yes, please',no]", ["yes, please", "no"]),
-        ('["a"]', ["a"]),
         ("null", None),
     ],
 )

@@ -1,4 +1,4 @@
-"""Build an array of the cache in a process of its own.
+"""A small array for the cache to build, here or in a process of its own.
 
 python -m tests.helpers.build_array PATH
 python -m tests.helpers.build_array PATH --pause 60       # seconds in the middle of the build
@@ -15,23 +15,27 @@ from pathlib import Path
 
 import numpy as np
 
+from datamodules.cache import cached_array
 from overlapped_words.errors import CacheError
-from tests.helpers.cached_arrays import VALUES, Build, ask
+
+VALUES = np.arange(600, dtype=np.int16).reshape(30, 20)
 
 
-class SlowBuild(Build):
-    """Prints that it builds, and pauses after the first chunk."""
+class Build:
+    """Yields an array in chunks, with a pause in the middle, and counts its calls."""
 
-    def __init__(self, pause: float) -> None:
-        super().__init__(chunk=10)
-        self.pause = pause
+    def __init__(self, values: np.ndarray = VALUES, pause: float = 0) -> None:
+        self.values, self.pause, self.count = values, pause, 0
 
     def __call__(self) -> Iterator[np.ndarray]:
-        print("building", flush=True)
-        for number, chunk in enumerate(super().__call__()):
-            if number == 1:
-                time.sleep(self.pause)
-            yield chunk
+        self.count += 1
+        yield self.values[:7]
+        time.sleep(self.pause)
+        yield self.values[7:]
+
+
+def ask(path: Path, build: Build) -> np.ndarray:
+    return cached_array(path, VALUES.shape, np.int16, build, "test")
 
 
 def main() -> None:
@@ -46,9 +50,10 @@ def main() -> None:
     if options.no_fallocate:
         del os.posix_fallocate
     print("started", flush=True)
+    build = Build(pause=options.pause)
     try:
-        assert np.array_equal(ask(options.path, SlowBuild(options.pause)), VALUES)
-        print("done")
+        assert np.array_equal(ask(options.path, build), VALUES)
+        print("built" if build.count else "found")
     except CacheError as error:
         print(error)
 

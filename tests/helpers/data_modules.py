@@ -21,7 +21,7 @@ def load_words(words: Path, cache_dir: Path, seed: int = 0, **options) -> Splits
     return WordFolder(words, **{"k": 2, **sizes, **options}).load(cache_dir, seed)
 
 
-def load_error(source: WordFolder, cache_dir: Path) -> str:
+def load_error(source: WordFolder | CompetitionFolder, cache_dir: Path) -> str:
     """The error message of a folder; the cache is empty after it."""
     with pytest.raises(DataError) as caught:
         source.load(cache_dir, 0)

@@ -1,7 +1,7 @@
 """Generated recordings and folders of them: a word is a tone, a speaker a level with noise."""
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,11 @@ def speech(seed: int, seconds: float = 1.0, rate: int = RATE) -> np.ndarray:
     samples = round(seconds * rate)
     noise = np.random.default_rng(seed).uniform(-0.6, 0.6, samples) * np.hanning(samples)
     return np.round(noise * 32768) / 32768
+
+
+def write(path: Path, samples: np.ndarray, rate: int = RATE, **options: str) -> Path:
+    soundfile.write(path, samples, rate, **options)
+    return path
 
 
 def write_word_folder(
@@ -76,15 +81,3 @@ def write_table(path: Path, rows: Sequence[Sequence[str]]) -> None:
 def cached_files(cache_dir: Path) -> list[str]:
     """The files in the cache without locks; after an error there should be none."""
     return sorted(path.name for path in cache_dir.glob("*") if path.suffix != ".lock") if cache_dir.is_dir() else []
-
-
-def spoil_recording(name: str, content: bytes | np.ndarray | float) -> Callable[[Path], None]:
-    def spoil(root: Path) -> None:
-        if isinstance(content, bytes):
-            (root / name).write_bytes(content)
-        elif isinstance(content, float):
-            (root / name).write_bytes((root / name).read_bytes()[: int(content * (root / name).stat().st_size)])
-        else:
-            soundfile.write(root / name, content, RATE, subtype="FLOAT")
-
-    return spoil
