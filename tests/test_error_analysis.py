@@ -6,9 +6,8 @@ import pytest
 
 from lightning_modules.metrics.kl import kl
 from lightning_modules.metrics.recall import recall
-from overlapped_words.ensembling.combine import combine, gather
-from overlapped_words.ensembling.diversity import kl_by_number, member_probs
-from overlapped_words.ensembling.error_analysis import by_word, confusions, reliability
+from overlapped_words.ensembling.combine import combine, gather, member_probs
+from overlapped_words.ensembling.error_analysis import by_word, confusions, kl_by_number, reliability
 from overlapped_words.runs.members import find_members
 from tests.helpers.fake_members import probabilities, write_folds
 

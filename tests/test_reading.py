@@ -163,9 +163,9 @@ def test_an_ensemble_of_wrong_types_is_named(tmp_path, content, message):
 def test_an_ensemble_of_an_earlier_version_is_read(tmp_path):
     stack = {"taken": True, **{name: value for name, value in STACKING.items() if name != "used"}}
     path = write(tmp_path / "ensemble.json", json.dumps({"members": [], "stack": stack, "figures": []}))
-    assert read_ensemble(path).stacking.floor == 0.1
+    assert read_ensemble(path)[1].floor == 0.1
     write(path, json.dumps({"members": [], "stack": stack | {"taken": False}, "figures": []}))
-    assert read_ensemble(path).stacking is None
+    assert read_ensemble(path)[1] is None
 
 
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("/dev/zero", path)])

@@ -1,15 +1,13 @@
 """Misses and false alarms: clips with words that seem to have none, and the reverse."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from overlapped_words.errors import RunError
 from overlapped_words.runs.members import Member
-from overlapped_words.runs.parsing import read_csv
-from overlapped_words.runs.reading import RETRAIN
+from overlapped_words.runs.reading import RETRAIN, read_csv
 
 COLUMNS = {"id": str, "has_words": int, "any_word": float}
 CLIPS_PER_HOUR = 3_600  # of one second
@@ -24,18 +22,15 @@ def average_any_word(members: Sequence[Member]) -> pd.DataFrame | None:
     paths = [member.path / "any_word.csv" for member in members]
     if not all(path.is_file() for path in paths):
         return None
-    first, *others = (_read(path) for path in paths)
-    for path, table in zip(paths[1:], others, strict=True):
-        if not table[["id", "has_words"]].equals(first[["id", "has_words"]]):
+    tables: list[pd.DataFrame] = []
+    for path in paths:
+        table = read_csv(path, RETRAIN, dtype=COLUMNS)
+        if list(table) != list(COLUMNS) or set(table["has_words"]) != {0, 1}:
+            raise RunError(f"{path}: not a table of clips with and without words; {RETRAIN}")
+        if tables and not table[["id", "has_words"]].equals(tables[0][["id", "has_words"]]):
             raise RunError(f"{path}: other clips than in {paths[0]}; {RETRAIN}")
-    return first.assign(any_word=np.mean([table["any_word"] for table in (first, *others)], axis=0)).set_index("id")
-
-
-def _read(path: Path) -> pd.DataFrame:
-    table = read_csv(path, RETRAIN, dtype=COLUMNS)
-    if list(table) != list(COLUMNS) or set(table["has_words"]) != {0, 1}:
-        raise RunError(f"{path}: not a table of clips with and without words; {RETRAIN}")
-    return table
+        tables.append(table)
+    return tables[0].assign(any_word=np.mean([table["any_word"] for table in tables], axis=0)).set_index("id")
 
 
 def false_alarms(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Errors of an ensemble: recall and KL per word, confused words, calibration.
+"""Errors of an ensemble: recall and KL per word, confused words, calibration, the gain from averaging.
 
 `targets` and `probs` are tables of distributions with the same clips and words.
 """
@@ -70,3 +70,27 @@ def reliability(targets: pd.DataFrame, probs: pd.DataFrame, num_bins: int = 12) 
     table["error"] = groups["true"].sem(ddof=0)
     table["pairs"] = groups.size()
     return table.reset_index(drop=True)
+
+
+def kl_by_number(targets: np.ndarray, probs: np.ndarray, num_orders: int = 20) -> np.ndarray:
+    """KL (nats) of the mean of the first 1 to M members, for random orders of the members.
+
+    KL is convex in the prediction. By Jensen's inequality, the mean of all members is at most the mean of their KLs;
+    the gap measures their diversity (Krogh and Vedelsby, NeurIPS 1994, for squared errors).
+
+    Args:
+        targets: `(N, num_classes)`.
+        probs: `(M, N, num_classes)`.
+
+    Returns:
+        `(num_orders, M)`.
+    """
+    true = targets > 0  # other words add nothing to the KL
+    targets_of_words, probs = targets[true], probs[:, true]
+    rng = np.random.default_rng(0)
+    curves = np.empty((num_orders, len(probs)))
+    for curve in curves:
+        totals = np.cumsum(probs[rng.permutation(len(probs))], axis=0)  # (M, number of targets above 0)
+        means = totals / np.arange(1, len(probs) + 1)[:, None]
+        curve[:] = np.log(targets_of_words / np.maximum(means, PROB_FLOOR)) @ targets_of_words
+    return curves / len(targets)

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from lightning_modules.metrics.kl import PROB_FLOOR, kl
-from overlapped_words.ensembling.combine import Tables
-from overlapped_words.ensembling.diversity import member_probs
+from overlapped_words.ensembling.combine import Tables, member_probs
 from overlapped_words.ensembling.ensemble_file import StackingWeights
 from overlapped_words.errors import RunError
 from overlapped_words.runs.members import Member
@@ -67,22 +66,24 @@ def fit_stacking(members: Sequence[Member], tables: dict[str, Tables], combined:
 
     weight_of = dict(zip(dict.fromkeys(unfolded.values()), fitted.tolist(), strict=True))
     weights = {name: weight_of[shared] / len(folds) for name, shared in unfolded.items()}
-    stacked = {"val_predictions": held_out}
+    mean_kl = kl(targets, combined["val_predictions"].to_numpy()).mean()
+    stacked = combined | {"val_predictions": _like(combined["val_predictions"], held_out)}
     if "predictions" in combined:
         test = np.stack([tables[name]["predictions"].to_numpy() for name in weights])
-        stacked["predictions"] = pool(test, np.array(list(weights.values())), offsets)
+        test = pool(test, np.array(list(weights.values())), offsets)
+        stacked["predictions"] = _like(combined["predictions"], test)
     return FittedStacking(
         weights=weights,
         offsets=dict(zip(combined["val_answers"].columns, offsets.tolist(), strict=True)),
         floor=PROB_FLOOR,
         val_kl=float(kl(targets, held_out).mean()),
-        mean_kl=float(kl(targets, combined["val_predictions"].to_numpy()).mean()),
-        tables=combined
-        | {
-            kind: pd.DataFrame(values, index=combined[kind].index, columns=combined[kind].columns)
-            for kind, values in stacked.items()
-        },
+        mean_kl=float(mean_kl),
+        tables=stacked,
     )
+
+
+def _like(table: pd.DataFrame, values: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame(values, index=table.index, columns=table.columns)
 
 
 def _cross_validate(probs: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -105,14 +106,7 @@ def pool(probs: np.ndarray, weights: np.ndarray, offsets: np.ndarray) -> np.ndar
     Returns:
         Probabilities `(N, num_classes)`.
     """
-    return _softmax(np.tensordot(weights, _log(probs), axes=1) + offsets)
-
-
-def _log(probs: np.ndarray) -> np.ndarray:
-    return np.log(np.maximum(probs, PROB_FLOOR))
-
-
-def _softmax(scores: np.ndarray) -> np.ndarray:
+    scores = np.tensordot(weights, _log(probs), axes=1) + offsets
     odds = np.exp(scores - scores.max(axis=1, keepdims=True))
     return odds / odds.sum(axis=1, keepdims=True)
 
@@ -127,20 +121,19 @@ def fit(probs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         probs: the members' probabilities, `(M, N, num_classes)`.
         targets: `(N, num_classes)`.
     """
-    log_probs = _log(probs)
     num_members, num_clips, num_classes = probs.shape
     strength = PRIOR / num_clips
     start = np.concatenate([np.full(num_members, 1 / num_members), np.zeros(num_classes)])
 
     def predict(params: np.ndarray) -> np.ndarray:
-        return _softmax(np.tensordot(params[:num_members], log_probs, axes=1) + params[num_members:])
+        return pool(probs, params[:num_members], params[num_members:])
 
     def loss(params: np.ndarray) -> float:
         return kl(targets, predict(params)).mean() + strength / 2 * np.sum((params - start) ** 2)
 
     params = start
     for _ in range(100):  # five or six steps suffice unless a member is very poor
-        gradient, hessian = _derivatives(log_probs, predict(params), targets)
+        gradient, hessian = _derivatives(_log(probs), predict(params), targets)
         step = np.linalg.solve(hessian + strength * np.eye(len(params)), gradient + strength * (params - start))
         if np.abs(step).max() < 1e-6:
             break
@@ -148,6 +141,10 @@ def fit(probs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]
             step /= 2
         params = params - step
     return params[:num_members], params[num_members:]
+
+
+def _log(probs: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(probs, PROB_FLOOR))
 
 
 def _derivatives(log_probs: np.ndarray, probs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

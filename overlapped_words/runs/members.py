@@ -1,14 +1,18 @@
-"""The members of an ensemble in a folder: their status and their tables."""
+"""The members of an ensemble in a folder: their names, their status and their tables.
+
+A member's folder is called `avg_seed0`, or `avg_seed0_fold1` in a cross-validation.
+"""
 
 import os
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from overlapped_words.errors import RunError
 from overlapped_words.messages import first_names, printable
 from overlapped_words.runs.folder import RunFolder
-from overlapped_words.runs.names import MemberName, parse_member_name
 from overlapped_words.runs.reading import RETRAIN, Metrics
 from overlapped_words.runs.status import Status
 from overlapped_words.runs.tables import TABLES, TARGETS_OF, difference, read_table
@@ -29,7 +33,7 @@ NO_METRICS = "not complete, its metrics.json is missing; repeat its train.py com
 
 @dataclass(frozen=True)
 class Member:
-    """One trained network's folder, `<pool>_seed<seed>/` or, in a cross-validation, `<pool>_seed<seed>_fold<fold>/`.
+    """The folder of one trained network.
 
     `status` is a `Status`, or another text that metrics.json gives. `fault` is the message that says why the member
     cannot be used; it is empty for a complete member. `last_heartbeat` is a time in seconds, 0 without one.
@@ -44,6 +48,16 @@ class Member:
     metrics: Metrics
     fault: str = ""
     last_heartbeat: float = 0.0
+
+
+def fold_suffix(fold: int | None) -> str:
+    """What follows the setting `member` in the name of a member's folder."""
+    return "" if fold is None else f"_fold{fold}"
+
+
+def pool_of(model: Mapping[str, Any], member: str) -> str:
+    """The group of members that a network belongs to: its pooling or, if it has none, its name in `member`."""
+    return str(model.get("pool") or re.sub(r"_seed\d+$", "", member))
 
 
 def folder_name(folder: Path) -> str:
@@ -63,7 +77,8 @@ def find_members(run_dir: Path) -> list[Member]:
     if run_dir.is_dir():
         folders = [run_dir] if _is_member(run_dir) else [path for path in run_dir.iterdir() if _is_member(path)]
         if folders:
-            return sorted(map(read_member, folders), key=_rank)
+            members = map(read_member, folders)
+            return sorted(members, key=lambda own: (own.pool, own.seed, own.fold is not None, own.fold, own.name))
     roots = (run_dir, run_dir.parent, Path("outputs"))
     candidates = (sorted({str(file.parent.parent) for file in root.glob("*/*/metrics.json")}) for root in roots)
     nearby = next(filter(None, candidates), [])
@@ -78,10 +93,6 @@ def _is_member(folder: Path) -> bool:
     return (folder / "metrics.json").exists() or trained
 
 
-def _rank(member: Member) -> tuple:
-    return member.pool, member.seed, member.fold is not None, member.fold, member.name
-
-
 def read_member(folder: Path) -> Member:
     """The member in `folder`, with any status."""
     run, name = RunFolder(folder), folder_name(folder)
@@ -92,12 +103,12 @@ def read_member(folder: Path) -> Member:
     except RunError as error:
         fault = str(error)
     if not metrics:
-        return Member(folder, name, *parse_member_name(name), Status.UNREADABLE, metrics, fault)
+        return Member(folder, name, name, 0, None, Status.UNREADABLE, metrics, fault)
     if status != Status.COMPLETE:
         remedy = REMEDIES.get(status, f"not complete, metrics.json gives its status as {status}; {RETRAIN}")
         fault = f"{folder}: {remedy}".replace("{error}", error_of(metrics))
-    origin = MemberName(metrics["pool"], metrics["seed"], metrics.get("fold"))
-    return Member(folder, name, *origin, status, metrics, fault, run.last_heartbeat)
+    pool, seed, fold = metrics["pool"], metrics["seed"], metrics.get("fold")
+    return Member(folder, name, pool, seed, fold, status, metrics, fault, run.last_heartbeat)
 
 
 def error_of(metrics: Metrics) -> str:

@@ -15,7 +15,7 @@ from overlapped_words.allocator import keep_freed_memory
 from overlapped_words.errors import RunError
 from overlapped_words.inference.member import read_checkpoint
 from overlapped_words.runs.folder import RunFolder
-from overlapped_words.runs.names import pool_of
+from overlapped_words.runs.members import pool_of
 from overlapped_words.runs.provenance import provenance
 from overlapped_words.settings.train import Train
 from overlapped_words.training import results

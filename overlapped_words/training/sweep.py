@@ -15,8 +15,7 @@ from overlapped_words.hydra_errors import exit_on_error
 from overlapped_words.messages import count, printable
 from overlapped_words.paths import command
 from overlapped_words.runs.folder import RunFolder
-from overlapped_words.runs.members import error_of, read_member
-from overlapped_words.runs.names import fold_suffix, pool_of
+from overlapped_words.runs.members import error_of, fold_suffix, pool_of, read_member
 from overlapped_words.runs.provenance import this_process
 from overlapped_words.runs.status import Status
 from overlapped_words.settings.callback import CheckSettings, compose_members, hydra_config, member_folder
