@@ -1,6 +1,5 @@
-"""Tables of distributions as CSV files: read, check, compare, write."""
+"""Tables of distributions as CSV files: read, check, compare, format."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +7,6 @@ import numpy as np
 
 from overlapped_words.errors import RunError
 from overlapped_words.messages import first_names
-from overlapped_words.runs.files import write_text
 from overlapped_words.runs.reading import RETRAIN, read_csv
 
 if TYPE_CHECKING:
@@ -71,17 +69,6 @@ def difference(table: "pd.DataFrame", other: "pd.DataFrame") -> str:
             first = next(name for name, other_name in zip(names, expected, strict=True) if name != other_name)
             return f"{noun} in a different order (the first: {first})"
     return ""
-
-
-def write_table(
-    path: Path, columns: Sequence[str], ids: Sequence[str], values: np.ndarray, header: bool = True
-) -> None:
-    """Write distributions `(N, num_classes)` as CSV; `columns` starts with the column of the ids."""
-    import pandas as pd
-
-    index = pd.Index(list(ids), name=columns[0], dtype=object)
-    table = pd.DataFrame(values.astype(np.float64), index=index, columns=list(columns[1:]))
-    write_text(path, format_table(table, header, digits=9))  # of float32
 
 
 def format_table(table: "pd.DataFrame", header: bool = True, digits: int = 10) -> str:

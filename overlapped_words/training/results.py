@@ -2,7 +2,6 @@
 
 import resource
 import sys
-from io import BytesIO
 from itertools import islice
 from typing import Any
 
@@ -18,10 +17,10 @@ from lightning_modules.metrics import METRICS, format_metric, mean_metrics
 from lightning_modules.outputs import WordSets
 from overlapped_words.errors import RunError
 from overlapped_words.messages import count, duration
-from overlapped_words.runs.files import write_bytes, write_text
+from overlapped_words.runs.files import write_text
 from overlapped_words.runs.folder import RunFolder
 from overlapped_words.runs.reading import read_epochs
-from overlapped_words.runs.tables import write_table
+from overlapped_words.runs.tables import format_table
 
 
 @torch.inference_mode()
@@ -80,20 +79,20 @@ def write_predictions(
 ) -> dict[str, float]:
     """Write the tables of predictions and, if known, of targets. Returns the metrics of the predictions."""
     metrics: dict[str, float] = {}
-    names, columns = datamodule.class_names, datamodule.splits.columns
-    header = {"val": [columns[0], *names], "test": columns}  # the submission's columns, in its order
+    names, columns = datamodule.class_names, datamodule.splits.columns  # of the submission, in its order
     for split, probs in predictions.items():
-        clips = datamodule.fixed_splits[split]
-        order = [names.index(name) for name in header[split][1:]]
-        prefix = "" if split == "test" else f"{split}_"
+        clips, prefix = datamodule.fixed_splits[split], "" if split == "test" else f"{split}_"
+        tables = {f"{prefix}predictions": probs.numpy()}
         if clips.targets is not None:
+            tables[f"{split}_answers"] = clips.targets
             means = mean_metrics(clips.targets, probs.numpy())
             metrics |= {f"{split}_{name}": value for name, value in means.items()}
-            write_table(folder.path / f"{split}_answers.csv", header[split], clips.ids, clips.targets[:, order])
-        write_table(folder.path / f"{prefix}predictions.csv", header[split], clips.ids, probs.numpy()[:, order])
-        rows = BytesIO()  # of the cached array, where ensemble.py finds the clips' audio
-        np.save(rows, clips.rows.astype(np.int32))
-        write_bytes(folder.path / f"{prefix}cache_rows.npy", rows.getvalue())
+        for name, values in tables.items():
+            table = pd.DataFrame(values.astype(np.float64), list(clips.ids), names).rename_axis(columns[0])
+            table = table[columns[1:]] if split == "test" else table
+            write_text(folder.path / f"{name}.csv", format_table(table, digits=9))  # of float32
+        # The rows of the cached array, where ensemble.py finds the clips' audio.
+        np.save(folder.path / f"{prefix}cache_rows.npy", clips.rows.astype(np.int32))
     return metrics
 
 
