@@ -1,7 +1,4 @@
-"""The members of an ensemble in a folder: their names, their status and their tables.
-
-A member's folder is called `avg_seed0`, or `avg_seed0_fold1` in a cross-validation.
-"""
+"""The members of an ensemble in a folder: their status and their tables."""
 
 import os
 import re
@@ -27,13 +24,13 @@ REMEDIES: dict[str, str] = {
     Status.STOPPED: "not complete, trainer.max_time stopped it; repeat its train.py command with a longer one",
     Status.NOT_STARTED: "its sweep ended before it started; repeat the sweep's command to train it",
     Status.FAILED: "not complete, its training failed ({error}); fix the cause and repeat its train.py command",
+    Status.UNREADABLE: "not complete, its metrics.json is missing; repeat its train.py command",
 }
-NO_METRICS = "not complete, its metrics.json is missing; repeat its train.py command"
 
 
 @dataclass(frozen=True)
 class Member:
-    """The folder of one trained network.
+    """The folder of one trained network, such as `avg_seed0` or, in a cross-validation, `avg_seed0_fold1`.
 
     `status` is a `Status`, or another text that metrics.json gives. `fault` is the message that says why the member
     cannot be used; it is empty for a complete member. `last_heartbeat` is a time in seconds, 0 without one.
@@ -48,11 +45,6 @@ class Member:
     metrics: Metrics
     fault: str = ""
     last_heartbeat: float = 0.0
-
-
-def fold_suffix(fold: int | None) -> str:
-    """What follows the setting `member` in the name of a member's folder."""
-    return "" if fold is None else f"_fold{fold}"
 
 
 def pool_of(model: Mapping[str, Any], member: str) -> str:
@@ -96,18 +88,15 @@ def _is_member(folder: Path) -> bool:
 def read_member(folder: Path) -> Member:
     """The member in `folder`, with any status."""
     run, name = RunFolder(folder), folder_name(folder)
-    metrics: Metrics = {}
     try:
-        metrics, status = run.metrics, run.status
-        fault = "" if metrics else f"{folder}: {NO_METRICS}"
+        metrics, status = run.metrics, run.status or Status.UNREADABLE
     except RunError as error:
-        fault = str(error)
-    if not metrics:
-        return Member(folder, name, name, 0, None, Status.UNREADABLE, metrics, fault)
+        return Member(folder, name, name, 0, None, Status.UNREADABLE, {}, str(error))
+    fault = ""
     if status != Status.COMPLETE:
         remedy = REMEDIES.get(status, f"not complete, metrics.json gives its status as {status}; {RETRAIN}")
         fault = f"{folder}: {remedy}".replace("{error}", error_of(metrics))
-    pool, seed, fold = metrics["pool"], metrics["seed"], metrics.get("fold")
+    pool, seed, fold = metrics.get("pool", name), metrics.get("seed", 0), metrics.get("fold")
     return Member(folder, name, pool, seed, fold, status, metrics, fault, run.last_heartbeat)
 
 
@@ -125,11 +114,11 @@ def read_tables(member: Member) -> "dict[str, pd.DataFrame]":
     tables = {name: read_table(path) for name in TABLES if (path := member.path / f"{name}.csv").is_file()}
     if not tables.keys() & TARGETS_OF.keys():
         raise RunError(f"{member.path}: neither predictions.csv nor val_predictions.csv; {RETRAIN}")
-    if "val_predictions" in tables and "val_answers" not in tables:
-        raise RunError(f"{member.path}: val_predictions.csv but no val_answers.csv; {RETRAIN}")
+    needs = {"val_predictions": "val_answers", "val_answers": "val_predictions", "test_answers": "predictions"}
+    for name, other in needs.items():
+        if name in tables and other not in tables:
+            raise RunError(f"{member.path}: {name}.csv but no {other}.csv; {RETRAIN}")
     for predictions, targets in TARGETS_OF.items():
-        if targets in tables and predictions not in tables:
-            raise RunError(f"{member.path}: {targets}.csv but no {predictions}.csv; {RETRAIN}")
         if targets in tables and (text := difference(tables[predictions], tables[targets])):
             raise RunError(f"{member.path / predictions}.csv: {text} than {targets}.csv; {RETRAIN}")
     return tables
