@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from overlapped_words.ensembling.any_word import average_any_word, false_alarms
+from overlapped_words.ensembling.combine import average_any_word
+from overlapped_words.ensembling.error_analysis import false_alarms
 from overlapped_words.errors import RunError
 from overlapped_words.report import report_plots
 from overlapped_words.runs.members import find_members

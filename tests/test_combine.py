@@ -78,7 +78,7 @@ def test_every_kind_of_error_at_once(tmp_path):
     errors = errors_of(tmp_path)
     assert sorted(errors) == [f"avg_seed{seed}" for seed in range(1, 6)]
     assert "not complete" in errors["avg_seed1"]
-    assert "predictions.csv is missing, but other members have it" in errors["avg_seed2"]
+    assert "different tables (predictions.csv is missing) than avg_seed" in errors["avg_seed2"]
     assert "line 2 (x): sums to 0.5" in errors["avg_seed5"]
 
 

@@ -33,7 +33,7 @@ def test_the_error_names_every_unusable_member_and_nothing_is_written(sweep):
     assert len(reasons) == 3
     for name, reason in {
         "max_seed2": "not complete",
-        "avg_seed1": "predictions.csv is missing, but other members have it",
+        "avg_seed1": "different tables (predictions.csv is missing) than avg_seed0",
         "max_seed0": "predictions.csv has different ids (missing 0002; unknown none) than avg_seed0",
     }.items():
         assert any(line.startswith(f"  {sweep / name}: ") and reason in line for line in reasons)

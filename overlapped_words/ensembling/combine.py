@@ -8,9 +8,10 @@ import pandas as pd
 from overlapped_words.errors import RunError
 from overlapped_words.messages import first_names
 from overlapped_words.runs.members import Member, read_tables
-from overlapped_words.runs.reading import RETRAIN
+from overlapped_words.runs.reading import RETRAIN, read_csv
 from overlapped_words.runs.tables import TABLES, TARGETS_OF, difference
 
+ANY_WORD = {"id": str, "has_words": int, "any_word": float}  # columns of any_word.csv
 Tables = dict[str, pd.DataFrame]  # a member's tables by file name without `.csv`
 
 
@@ -19,6 +20,26 @@ def average(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     mean = np.mean([table.to_numpy() for table in tables], axis=0)
     mean /= mean.sum(axis=1, keepdims=True)  # the tables are rounded; read_table accepts sums within its tolerance
     return pd.DataFrame(mean, index=tables[0].index, columns=tables[0].columns)
+
+
+def average_any_word(members: Sequence[Member]) -> pd.DataFrame | None:
+    """The mean of the members' any_word.csv: `has_words` and `any_word`, by clip; None if a member has none.
+
+    Raises:
+        RunError: a file is damaged, or has other clips than that of the first member.
+    """
+    paths = [member.path / "any_word.csv" for member in members]
+    if not all(path.is_file() for path in paths):
+        return None
+    tables: list[pd.DataFrame] = []
+    for path in paths:
+        table = read_csv(path, RETRAIN, dtype=ANY_WORD)
+        if list(table) != list(ANY_WORD) or set(table["has_words"]) != {0, 1}:
+            raise RunError(f"{path}: not a table of clips with and without words; {RETRAIN}")
+        if tables and not table[["id", "has_words"]].equals(tables[0][["id", "has_words"]]):
+            raise RunError(f"{path}: other clips than in {paths[0]}; {RETRAIN}")
+        tables.append(table)
+    return tables[0].assign(any_word=np.mean([table["any_word"] for table in tables], axis=0)).set_index("id")
 
 
 def combine(members: Sequence[Member], tables: dict[str, Tables]) -> Tables:
@@ -90,26 +111,17 @@ def gather(members: Sequence[Member]) -> tuple[dict[str, Tables], dict[str, str]
             except RunError as error:
                 errors[member.name] = str(error)
 
-    def leave_out(reasons: dict[str, str]) -> None:
-        for member in members:
-            if member.name in reasons:
-                errors[member.name] = f"{member.path}: {reasons[member.name]}; {RETRAIN}"
-                del tables[member.name]
-
-    # The data has a test split if a member has a prediction of it.
-    missing = [name for name, own in tables.items() if "predictions" not in own]
-    if len(missing) < len(tables):
-        leave_out(dict.fromkeys(missing, "predictions.csv is missing, but other members have it"))
     # All members must agree in everything but the validation clips, and those of one fold in these too.
-    leave_out(_outvoted([member for member in members if member.name in tables], tables, "test"))
-    for fold in dict.fromkeys(member.fold for member in members):
-        group = [member for member in members if member.name in tables and member.fold == fold]
-        leave_out(_outvoted(group, tables, "val"))
+    folds = [[member for member in members if member.fold == fold] for fold in {member.fold for member in members}]
+    for split, group in [("test", members), *(("val", fold) for fold in folds)]:
+        for member, reason in _outvoted([member for member in group if member.name in tables], tables, split):
+            errors[member.name] = f"{member.path}: {reason}; {RETRAIN}"
+            del tables[member.name]
     return tables, errors
 
 
-def _outvoted(members: Sequence[Member], tables: dict[str, Tables], split: str) -> dict[str, str]:
-    """How members differ from the majority in what they predicted, by name."""
+def _outvoted(members: Sequence[Member], tables: dict[str, Tables], split: str) -> list[tuple[Member, str]]:
+    """The members that differ from the majority in what they predicted, and how."""
     groups: list[list[Member]] = []
     for member in members:
         group = next((group for group in groups if not _disagreement(member, group[0], tables, split)), None)
@@ -117,11 +129,8 @@ def _outvoted(members: Sequence[Member], tables: dict[str, Tables], split: str) 
             groups.append(group := [])
         group.append(member)
     majority = max(groups, key=len, default=[])
-    return {
-        member.name: f"{_disagreement(member, majority[0], tables, split)} than {majority[0].name}"
-        for member in members
-        if member not in majority
-    }
+    odd = [member for member in members if member not in majority]
+    return [(one, f"{_disagreement(one, majority[0], tables, split)} than {majority[0].name}") for one in odd]
 
 
 def _disagreement(member: Member, other: Member, tables: dict[str, Tables], split: str) -> str:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from typing_extensions import NotRequired, TypedDict
 
@@ -96,9 +96,6 @@ def format_ensemble(
         left_out: why members were left out, by name.
         stacking: the fitted weights, whether or not they are better than the mean.
     """
-    weights: dict[str, Any] | None = None
-    if stacking:  # not dataclasses.asdict: fitted weights come with tables
-        weights = {"used": stacking.better_than_mean, **{name: getattr(stacking, name) for name in WEIGHTS}}
     content = {
         "members": [
             {name: getattr(member, name) for name in ("name", "pool", "seed", "fold")}
@@ -106,7 +103,9 @@ def format_ensemble(
             for member in members
         ],
         "left_out": dict(left_out),
-        "stacking": weights,
+        # Not dataclasses.asdict: fitted weights come with tables.
+        "stacking": stacking
+        and {name: getattr(stacking, name) for name in WEIGHTS} | {"used": stacking.better_than_mean},
         "metrics": json.loads(table.to_json(orient="records", double_precision=10)),
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -23,10 +23,9 @@ NUM_PARTS = 5  # parts of the validation clips for held-out predictions
 
 @dataclass(frozen=True)
 class FittedStacking(StackingWeights):
-    """Stacking weights and the combined tables that they give.
+    """Stacking weights and the tables of `combine` with stacked predictions.
 
-    `tables` are those of `combine` with stacked predictions. Each validation clip is predicted with weights fitted on
-    other clips, so `val_kl` is what to expect on new clips.
+    Each validation clip is predicted with weights fitted on other clips, so `val_kl` is what to expect on new clips.
     """
 
     tables: Tables
@@ -46,44 +45,36 @@ def fit_stacking(members: Sequence[Member], tables: dict[str, Tables], combined:
     Raises:
         RunError: too few validation clips, or folds with different members.
     """
+    sweep = members[0].path.parent
     if len(combined.get("val_answers", ())) < NUM_PARTS:
         raise RunError(
-            f"{members[0].path.parent}: combine=stacked needs at least {NUM_PARTS} validation clips; train with "
-            "data.val_fraction above 0, or use combine=mean"
+            f"{sweep}: combine=stacked needs at least {NUM_PARTS} validation clips; train with data.val_fraction above "
+            "0, or use combine=mean"
         )
     # avg_seed0_fold0 and avg_seed0_fold1 share the weight of avg_seed0.
     unfolded = {member.name: member.name.removesuffix(f"_fold{member.fold}") for member in members}
-    folds = {member.fold for member in members}
-    if len(unfolded) != len(folds) * len(set(unfolded.values())):
-        raise RunError(
-            f"{members[0].path.parent}: not every fold has the same members; train the missing ones, or use "
-            "combine=mean"
-        )
-    targets = combined["val_answers"].to_numpy()
-    probs = member_probs(members, tables, "val_predictions")
-    held_out = _cross_validate(probs, targets)
+    num_folds = len({member.fold for member in members})
+    if len(unfolded) != num_folds * len(set(unfolded.values())):
+        raise RunError(f"{sweep}: not every fold has the same members; train the missing ones, or use combine=mean")
+    targets, probs = combined["val_answers"].to_numpy(), member_probs(members, tables, "val_predictions")
+    stacked = {"val_predictions": _cross_validate(probs, targets)}
     fitted, offsets = fit(probs, targets)
-
-    weight_of = dict(zip(dict.fromkeys(unfolded.values()), fitted.tolist(), strict=True))
-    weights = {name: weight_of[shared] / len(folds) for name, shared in unfolded.items()}
-    mean_kl = kl(targets, combined["val_predictions"].to_numpy()).mean()
-    stacked = combined | {"val_predictions": _like(combined["val_predictions"], held_out)}
+    weight_of = dict(zip(dict.fromkeys(unfolded.values()), fitted / num_folds, strict=True))
+    weights = {name: float(weight_of[shared]) for name, shared in unfolded.items()}
     if "predictions" in combined:
         test = np.stack([tables[name]["predictions"].to_numpy() for name in weights])
-        test = pool(test, np.array(list(weights.values())), offsets)
-        stacked["predictions"] = _like(combined["predictions"], test)
+        stacked["predictions"] = pool(test, np.array(list(weights.values())), offsets)
+    frames = {
+        kind: pd.DataFrame(values, combined[kind].index, combined[kind].columns) for kind, values in stacked.items()
+    }
     return FittedStacking(
         weights=weights,
         offsets=dict(zip(combined["val_answers"].columns, offsets.tolist(), strict=True)),
         floor=PROB_FLOOR,
-        val_kl=float(kl(targets, held_out).mean()),
-        mean_kl=float(mean_kl),
-        tables=stacked,
+        val_kl=float(kl(targets, stacked["val_predictions"]).mean()),
+        mean_kl=float(kl(targets, combined["val_predictions"].to_numpy()).mean()),
+        tables=combined | frames,
     )
-
-
-def _like(table: pd.DataFrame, values: np.ndarray) -> pd.DataFrame:
-    return pd.DataFrame(values, index=table.index, columns=table.columns)
 
 
 def _cross_validate(probs: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -106,7 +97,7 @@ def pool(probs: np.ndarray, weights: np.ndarray, offsets: np.ndarray) -> np.ndar
     Returns:
         Probabilities `(N, num_classes)`.
     """
-    scores = np.tensordot(weights, _log(probs), axes=1) + offsets
+    scores = np.tensordot(weights, np.log(np.maximum(probs, PROB_FLOOR)), axes=1) + offsets
     odds = np.exp(scores - scores.max(axis=1, keepdims=True))
     return odds / odds.sum(axis=1, keepdims=True)
 
@@ -125,15 +116,13 @@ def fit(probs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     strength = PRIOR / num_clips
     start = np.concatenate([np.full(num_members, 1 / num_members), np.zeros(num_classes)])
 
-    def predict(params: np.ndarray) -> np.ndarray:
-        return pool(probs, params[:num_members], params[num_members:])
-
     def loss(params: np.ndarray) -> float:
-        return kl(targets, predict(params)).mean() + strength / 2 * np.sum((params - start) ** 2)
+        pooled = pool(probs, *np.split(params, [num_members]))
+        return kl(targets, pooled).mean() + strength / 2 * np.sum((params - start) ** 2)
 
     params = start
     for _ in range(100):  # five or six steps suffice unless a member is very poor
-        gradient, hessian = _derivatives(_log(probs), predict(params), targets)
+        gradient, hessian = _derivatives(probs, targets, *np.split(params, [num_members]))
         step = np.linalg.solve(hessian + strength * np.eye(len(params)), gradient + strength * (params - start))
         if np.abs(step).max() < 1e-6:
             break
@@ -143,22 +132,21 @@ def fit(probs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return params[:num_members], params[num_members:]
 
 
-def _log(probs: np.ndarray) -> np.ndarray:
-    return np.log(np.maximum(probs, PROB_FLOOR))
+def _derivatives(
+    probs: np.ndarray, targets: np.ndarray, weights: np.ndarray, offsets: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gradient and Hessian of the mean KL; weights come first, then offsets.
 
-
-def _derivatives(log_probs: np.ndarray, probs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return gradient and Hessian of the mean KL at the predictions `probs`; weights come first, then offsets.
-
-    With the log-probabilities centered by their mean under `probs`, the Hessian is the mean covariance of the terms
-    that the weights and offsets multiply.
+    With the log-probabilities centered by their mean under the pooled prediction, the Hessian is the mean covariance
+    of the terms that the weights and offsets multiply.
     """
-    num_members, num_clips, _ = log_probs.shape
-    error = probs - targets
+    num_members, num_clips, _ = probs.shape
+    log_probs, pooled = np.log(np.maximum(probs, PROB_FLOOR)), pool(probs, weights, offsets)
+    error = pooled - targets
     gradient = np.concatenate([np.tensordot(log_probs, error, axes=2) / num_clips, error.mean(axis=0)])
-    centered = log_probs - (log_probs * probs).sum(axis=2, keepdims=True)
-    weighted = centered * probs
+    centered = log_probs - (log_probs * pooled).sum(axis=2, keepdims=True)
+    weighted = centered * pooled
     by_weights = weighted.reshape(num_members, -1) @ centered.reshape(num_members, -1).T / num_clips
-    by_offsets = np.diag(probs.mean(axis=0)) - probs.T @ probs / num_clips
+    by_offsets = np.diag(pooled.mean(axis=0)) - pooled.T @ pooled / num_clips
     mixed = weighted.mean(axis=1)
     return gradient, np.block([[by_weights, mixed], [mixed.T, by_offsets]])

@@ -13,8 +13,7 @@ from plotly.offline import get_plotlyjs
 
 from lightning_modules.metrics.kl import kl
 from overlapped_words.ensembling import error_analysis
-from overlapped_words.ensembling.any_word import average_any_word, false_alarms
-from overlapped_words.ensembling.combine import member_probs
+from overlapped_words.ensembling.combine import average_any_word, member_probs
 from overlapped_words.ensembling.combined import CombinedMembers
 from overlapped_words.messages import count
 from overlapped_words.report import examples, report_plots, summary
@@ -46,7 +45,7 @@ def build(ensemble: CombinedMembers, metrics: pd.DataFrame) -> str:
     else:
         plots |= _gains(ensemble, kind, targets) | _errors(targets, probs)
     if (any_word := average_any_word(ensemble.members)) is not None:
-        plots["false_alarms"] = report_plots.false_alarms(false_alarms(any_word))
+        plots["false_alarms"] = report_plots.false_alarms(error_analysis.false_alarms(any_word))
     best, worst = examples.best_and_worst(probs, targets)
     audio, missing_audio = find_audio(ensemble, kind, [clip.id for clip in best + worst])
     return render(

@@ -21,8 +21,8 @@ from overlapped_words.runs.status import Status
 from overlapped_words.runs.tables import TABLES
 
 # What overwrite=true deletes: folders and files that a run writes.
-RUN_FILES = (".hydra", "checkpoints", "tensorboard", "wandb", "mlflow", "heartbeat", "metrics.json", "metrics.csv")
-RUN_TABLES = (*(f"{name}.csv" for name in (*TABLES, "any_word")), "cache_rows.npy", "val_cache_rows.npy")
+RUN_FILES = [".hydra", "checkpoints", "tensorboard", "wandb", "mlflow", "heartbeat", "metrics.json"]
+RUN_FILES += [f"{name}.csv" for name in (*TABLES, "metrics", "any_word")] + ["cache_rows.npy", "val_cache_rows.npy"]
 HEARTBEAT = 10.0  # seconds between two heartbeats
 HEARTBEAT_TIMEOUT = 60.0  # seconds without a heartbeat after which a run counts as interrupted
 
@@ -55,11 +55,10 @@ class RunFolder:
         metrics = self.metrics
         status = metrics.get("status", "")
         ended = metrics.get("host") == socket.gethostname() and not is_running(metrics.get("pid", 0))
-        if status == Status.RUNNING:
-            ended = ended or time.time() - self.last_heartbeat >= HEARTBEAT_TIMEOUT
-            return Status.INTERRUPTED if ended else Status.RUNNING
-        if status == Status.WAITING:
-            return Status.NOT_STARTED if ended or "host" not in metrics else Status.WAITING
+        if status == Status.RUNNING and (ended or time.time() - self.last_heartbeat >= HEARTBEAT_TIMEOUT):
+            return Status.INTERRUPTED
+        if status == Status.WAITING and (ended or "host" not in metrics):
+            return Status.NOT_STARTED
         return status
 
     def prepare(self, config: dict[str, Any], overrides: Sequence[str], overwrite: bool, **facts: Any) -> bool:
@@ -122,7 +121,7 @@ class RunFolder:
     def _delete_run(self) -> None:
         """Delete what a run wrote, and nothing where no run was. Of a link, what it points to stays."""
         marks = (".hydra/config.yaml", "metrics.json", "checkpoints/last.ckpt")
-        for name in (*RUN_FILES, *RUN_TABLES) if any((self.path / mark).exists() for mark in marks) else ():
+        for name in RUN_FILES if any((self.path / mark).exists() for mark in marks) else ():
             path = self.path / name
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
@@ -162,10 +161,9 @@ class RunFolder:
         try:
             yield
         except BaseException as error:
-            end: dict[str, str] = {"status": Status.INTERRUPTED}
-            if isinstance(error, Exception):  # not a signal
-                message = user_message(error) or f"{type(error).__name__}: {error}"
-                end = {"status": Status.FAILED, "error": message}
+            message = user_message(error) or f"{type(error).__name__}: {error}"
+            failed = isinstance(error, Exception)  # else a signal
+            end = {"status": Status.FAILED, "error": message} if failed else {"status": Status.INTERRUPTED}
             with suppress(OSError, RunError):  # on a full disk, the run counts as interrupted
                 self.write_metrics(**end)
             raise

@@ -122,9 +122,9 @@ def print_summary(folder: RunFolder, metrics: dict[str, Any]) -> None:
     lines = {"training loss": f"{metrics['train_loss']:.4f}"}
     for split, title in (("val", "validation"), ("test", "test")):
         if f"{split}_kl" in metrics:
-            values = {name: format_metric(name, metrics[f"{split}_{name}"]) for name in METRICS}
-            values["kl"] += f" (uniform prediction {metrics[f'{split}_kl_constant']:.4f})"
-            lines[f"{title} KL"] = ", ".join([values.pop("kl"), *(f"{name} {text}" for name, text in values.items())])
+            kl = f"{metrics[f'{split}_kl']:.4f} (uniform prediction {metrics[f'{split}_kl_constant']:.4f})"
+            others = [f"{name} {format_metric(name, metrics[f'{split}_{name}'])}" for name in METRICS if name != "kl"]
+            lines[f"{title} KL"] = ", ".join([kl, *others])
     lines["training"] = f"{count(metrics['epochs'], 'epoch')} in {duration(metrics['train_seconds'])}"
     lines["speed"] = f"{metrics['clips_per_second']:.1f} clips/s"
     lines["peak memory"] = f"{metrics['peak_memory_gb']:.2f} GB"
