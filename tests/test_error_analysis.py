@@ -8,6 +8,7 @@ from lightning_modules.metrics.kl import kl
 from lightning_modules.metrics.recall import recall
 from overlapped_words.ensembling.combine import combine, gather, member_probs
 from overlapped_words.ensembling.error_analysis import by_word, confusions, false_alarms, kl_by_number, reliability
+from overlapped_words.report import report_plots
 from overlapped_words.runs.members import find_members
 from tests.helpers.fake_members import probabilities, write_folds
 
@@ -87,3 +88,5 @@ def test_every_threshold_has_its_misses_and_false_alarms():
     assert table["threshold"].tolist() == [0.9, 0.6, 0.3, 0.2, 0.1]
     np.testing.assert_allclose(table["missed"], [2 / 3, 1 / 3, 1 / 3, 0, 0])
     np.testing.assert_allclose(table["per_hour"], [0, 1200, 2400, 2400, 3600])
+    (curve,) = report_plots.false_alarms(table).data
+    assert list(curve.x) == list(table["missed"]) and list(curve.y) == list(table["per_hour"])
