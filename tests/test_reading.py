@@ -41,11 +41,10 @@ def test_plain_values_are_read_as_they_are(tmp_path):
         ("", "not plain JSON"),
         (b"\xff\xfe\x00", "not plain JSON"),
         ("[" * 5000, r"not plain JSON \(nested too deeply\)"),
-        ("1" * 5000, "not plain JSON"),
         ("[1e999]", "its content: Input should be a valid dictionary"),
         ('"' + "a" * 2**20 + '"', "1,048,578 bytes"),
     ],
-    ids=range(6),
+    ids=range(5),
 )
 def test_damaged_json_is_named_with_a_remedy(tmp_path, content, message):
     path = write(tmp_path / "metrics.json", content)
@@ -61,7 +60,6 @@ def test_damaged_json_is_named_with_a_remedy(tmp_path, content, message):
     [
         {"seed": True},
         {"seed": 2**53 + 1},
-        {"fold": "0"},
         {"val_kl": float("nan")},
         {"error": "a" * 70000 + "\ud800"},
         {"other": {"deep": [float("-inf")]}},
@@ -92,7 +90,6 @@ BOMB = "a: &a [x, x]\n" + "".join(f"{chr(b + 1)}: &{chr(b + 1)} [*{chr(b)}, *{ch
         ("a: [1", r"not plain YAML \(line 1: expected"),
         ("[" * 3000, r"not plain YAML \(nested too deeply\)"),
         ("a: " + "{b: " * 30 + "}" * 30, "a: Input should be plain"),
-        ("a: 2020-13-45", "not plain YAML"),
         ("a: 0x" + "f" * 6000, "a: Input should be plain"),
         ("1: a", "a key: Input should be plain"),
         ("data: {train_size: many}", "data.train_size: Input should be a valid integer"),
@@ -115,10 +112,9 @@ def test_a_damaged_or_hostile_configuration_is_named(tmp_path, content, message)
         ("epoch,step,train/loss,seconds\n0,4\n1,2,3,4,5\n", "not a table"),
         ("," * (2**24 - 1) + "\n", "has a line of more than 10,000 columns"),
         ("epoch,loss\n0,1\n", "the column seconds is missing"),
-        ("epoch,step,train/loss,seconds\n0,4,x,9\n", "not every train/loss is a number"),
         ("epoch,step,train/loss,seconds\n0,1e999,2,9\n", "not every step is a number"),
     ],
-    ids=range(6),
+    ids=range(5),
 )
 def test_a_damaged_or_hostile_table_of_epochs_is_named_at_once(tmp_path, content, message):
     path = write(tmp_path / "metrics.csv", content)
@@ -132,7 +128,6 @@ def test_a_damaged_or_hostile_table_of_epochs_is_named_at_once(tmp_path, content
     ("content", "message"),
     [
         ({"stacking": None}, "members: Field required"),
-        ({"members": [{"name": "a"}], "stacking": None}, "members.0.val_predictions_sha256: Field required"),
         ({"members": [], "stacking": STACKING | {"weights": {"a": None}}}, "stacking.weights.a: Input should be a"),
         ({"members": [], "stacking": STACKING | {"floor": 0}}, "the floor of stacking is 0, not between 0 and 1"),
     ],

@@ -23,31 +23,16 @@ from tests.helpers.scripts import combine
 CONFIG = yaml.safe_load("""
 name: demo
 seed: 0
-data:
-  source: {_target_: datamodules.sources.WordFolder, root: words, k: 2}
-  root: words
-  k: 2
-  batch_size: 4
-  train_size: 100
-  cache_dir: cache
+data: {source: {_target_: datamodules.sources.WordFolder}, root: words, k: 2, train_size: 100, cache_dir: cache}
 features: {n_mels: 80, win_lengths: [250, 1000]}
 augment: {_target_: datamodules.augment.Augment, transforms: []}
 model: {name: mac, pool: avg}
 optimizer: {name: SGD, lr: 0.1}
-schedule: {warmup: 0.1}
 trainer: {max_epochs: 2, precision: 32-true}
 """)
 FACTS = yaml.safe_load("""
-error: null
-host: here
-pid: 1
-max_epochs: 2
-val_kl: 1.5
-cache_keys: {val: "0123456789abcdef"}
-git_commit: "0123456789abcdef"
-git_dirty: false
-versions: {python: 3.11.7, torch: 2.14.1}
-device: cpu
+{error: null, host: here, pid: 1, max_epochs: 2, val_kl: 1.5, cache_keys: {val: 0123456789abcdef}, git_dirty: false,
+ git_commit: 0123456789abcdef, versions: {python: 3.11.7, torch: 2.14.1}, device: cpu}
 """)
 JSON = ("avg_seed0/metrics.json", "ensemble.json")
 YAML = "avg_seed0/.hydra/config.yaml"
