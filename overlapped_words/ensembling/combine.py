@@ -112,8 +112,9 @@ def gather(members: Sequence[Member]) -> tuple[dict[str, Tables], dict[str, str]
                 errors[member.name] = str(error)
 
     # All members must agree in everything but the validation clips, and those of one fold in these too.
-    folds = [[member for member in members if member.fold == fold] for fold in {member.fold for member in members}]
-    for split, group in [("test", members), *(("val", fold) for fold in folds)]:
+    folds = dict.fromkeys(member.fold for member in members)
+    groups = [("val", [member for member in members if member.fold == fold]) for fold in folds]
+    for split, group in [("test", members), *groups]:
         for member, reason in _outvoted([member for member in group if member.name in tables], tables, split):
             errors[member.name] = f"{member.path}: {reason}; {RETRAIN}"
             del tables[member.name]
@@ -142,7 +143,7 @@ def _disagreement(member: Member, other: Member, tables: dict[str, Tables], spli
         if name not in own:
             continue
         rows = slice(0) if split == "test" and name.startswith("val_") else slice(None)
-        table, expected = own[name][rows], reference[name][rows]
+        table, expected = own[name].iloc[rows], reference[name].iloc[rows]
         if text := difference(table, expected):
             return f"{name}.csv has {text}"
         if name in TARGETS_OF.values():

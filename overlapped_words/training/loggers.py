@@ -1,7 +1,4 @@
-"""Lightning's loggers for W&B and MLflow, extended to resume a run and to take what the dashboard writes.
-
-Also what any logger gets besides the curves of an epoch: settings and final metrics.
-"""
+"""Loggers for W&B and MLflow that resume a run and take what the dashboard writes; settings and results for all."""
 
 import html
 import os

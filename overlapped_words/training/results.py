@@ -53,22 +53,19 @@ def predict(
 
 
 @torch.inference_mode()
-def write_any_word(
-    folder: RunFolder, learner: WordClassifier, datamodule: OverlapDataModule, device: torch.device
-) -> None:
+def write_any_word(folder: RunFolder, learner: WordClassifier, datamodule: OverlapDataModule) -> None:
     """Write any_word.csv: the probability that there are any words, for clips with words and for clips without.
 
-    Nothing is written if all training clips have words.
+    Call `predict` before. Nothing is written if all training clips have words.
     """
     splits, output = datamodule.splits, learner.network.output
     with_words = splits.test or splits.val
     if with_words is None or splits.no_words is None or not isinstance(output, WordSets):
         return
-    learner.eval().to(device)
     tables = []
     for clips, has_words in ((with_words, 1), (splits.no_words, 0)):
         batches = [clips.__getitems__(range(i, min(i + 64, len(clips))))[0] for i in range(0, len(clips), 64)]
-        logits = torch.cat([learner.logits(datamodule.to_features(batch.to(device))) for batch in batches])
+        logits = torch.cat([learner.logits(datamodule.to_features(batch.to(learner.device))) for batch in batches])
         any_word = 1 - output.log_num_words(logits)[:, 0].exp().cpu()
         tables.append(pd.DataFrame({"id": clips.ids, "has_words": has_words, "any_word": any_word.numpy()}))
     write_text(folder.path / "any_word.csv", pd.concat(tables).to_csv(index=False, float_format="%.6g"))
