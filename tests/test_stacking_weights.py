@@ -40,19 +40,15 @@ def test_members_in_the_working_folder(sweep: Path, monkeypatch: pytest.MonkeyPa
     assert len(alone.weights) == 1  # an ensemble of one member has a folder, too
 
 
-def test_other_members_or_checkpoints_use_the_mean(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_other_members_checkpoints_or_training_runs_use_the_mean(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert find_stacking_weights(checkpoints(sweep, "best.ckpt")) is None
-    assert find_stacking_weights(checkpoints(sweep)[:1]) is None
+    assert find_stacking_weights(checkpoints(sweep)[:1]) is None and caplog.text == ""
     assert find_stacking_weights([*checkpoints(sweep), sweep / "max_seed1" / "checkpoints" / "last.ckpt"]) is None
-    assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert f"{sweep / 'ensemble.json'}: its stacking weights belong to other members" in caplog.text
-
-
-def test_members_trained_again_use_the_mean(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
     table = sweep / "avg_seed0" / "val_predictions.csv"
     table.write_text(table.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     assert find_stacking_weights(checkpoints(sweep)) is None
-    assert "or older training runs; using the mean" in caplog.text
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
+    assert f"{sweep / 'ensemble.json'}: its stacking weights belong to other members or older training" in caplog.text
 
 
 def test_without_stacking_weights_there_is_no_warning(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
