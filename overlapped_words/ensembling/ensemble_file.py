@@ -105,7 +105,7 @@ def format_ensemble(
         "left_out": dict(left_out),
         # Not dataclasses.asdict: fitted weights come with tables.
         "stacking": stacking
-        and {name: getattr(stacking, name) for name in WEIGHTS} | {"used": stacking.better_than_mean},
+        and {"used": stacking.better_than_mean, **{name: getattr(stacking, name) for name in WEIGHTS}},
         "metrics": json.loads(table.to_json(orient="records", double_precision=10)),
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
