@@ -76,7 +76,7 @@ def test_metrics_of_a_wrong_type_are_named(tmp_path, change):
 
 def test_metrics_that_every_run_has(tmp_path):
     write(tmp_path / "metrics.json", '{"status": "complete", "pool": "avg"}')
-    with pytest.raises(RunError, match="metrics.json: seed is missing"):
+    with pytest.raises(RunError, match=r"metrics.json: seed is missing"):
         read_metrics(tmp_path)
 
 
