@@ -26,7 +26,8 @@ EXTENSIONS -= {".raw"}  # samples without a header, so the rate is unknown
 
 # Written by macOS, Windows and network drives; skipped like hidden files.
 SYSTEM_NAMES = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "lost+found"}
-SYSTEM_NAMES |= {"@eadir", "@tmp", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information"}
+SYSTEM_NAMES |= {"system volume information", "network trash folder", "temporary items"}
+HIDDEN = ".@#$~"  # first characters of what systems and network drives keep for themselves: .DS_Store, @eaDir, #recycle
 
 
 def normalize_name(text: str) -> str:
@@ -112,7 +113,7 @@ def _scan(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
     """Recordings, other files and subfolders of `folder`, sorted by name, without hidden and system ones."""
     extensions = EXTENSIONS | FFMPEG_EXTENSIONS if FFMPEG else EXTENSIONS
     with os.scandir(folder) as found:
-        entries = [entry for entry in found if entry.name[0] != "." and entry.name.lower() not in SYSTEM_NAMES]
+        entries = [entry for entry in found if entry.name[0] not in HIDDEN and entry.name.lower() not in SYSTEM_NAMES]
     subfolders = sorted(folder / entry.name for entry in entries if entry.is_dir())
     files = sorted(folder / entry.name for entry in entries if not entry.is_dir())
     recordings = [path for path in files if path.suffix.lower() in extensions]

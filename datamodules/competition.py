@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 
@@ -69,7 +70,7 @@ class CompetitionFolder:
         if submission:
             splits["test"] = self._test_clips(submission, recordings["test"], cache_dir)
         sizes = {split: {"recordings": len(clips)} for split, clips in splits.items()}
-        fingerprints = {split: _fingerprint(clips, recordings[split]) for split, clips in splits.items()}
+        fingerprints = {split: _fingerprint(clips) for split, clips in splits.items()}
         columns, val, test = (submission or targets).columns, splits.get("val"), splits.get("test")
         return Splits(targets.class_names, columns, splits["train"], val, test, sizes, fingerprints=fingerprints)
 
@@ -81,9 +82,8 @@ class CompetitionFolder:
         """
         existing_folder(self.root, "set data.submission to a folder with test/ and submission.csv")
         submission = self._submission(class_names, "the training recordings")
-        recordings = self._recordings("test", submission)
-        clips = self._test_clips(submission, recordings, cache_dir)
-        return submission.columns, clips, _fingerprint(clips, recordings)
+        clips = self._test_clips(submission, self._recordings("test", submission), cache_dir)
+        return submission.columns, clips, _fingerprint(clips)
 
     def _submission(self, class_names: list[str], where: str) -> TargetTable:
         """Ids and columns of submission.csv, whose words must be `class_names`; `where` names their source."""
@@ -127,8 +127,8 @@ class CompetitionFolder:
         return Clips(ids, array, np.array([position[clip_id] for clip_id in ids]), table.values[rows], key)
 
 
-def _fingerprint(clips: Clips, recordings: dict[str, Path]) -> str:
-    """A hash of the id, the file size and the target of each clip."""
+def _fingerprint(clips: Clips) -> str:
+    """A hash of the id, the samples and the target of each clip."""
     targets = clips.targets if clips.targets is not None else np.zeros((len(clips), 0))
-    sizes = (recordings[clip_id].stat().st_size for clip_id in clips.ids)
-    return fingerprint([*row[:2], row[2].tobytes().hex()] for row in zip(clips.ids, sizes, targets, strict=True))
+    rows = zip(clips.ids, clips.rows, targets, strict=True)
+    return fingerprint([i, crc32(bytes(clips.array[row])), target.tobytes().hex()] for i, row, target in rows)

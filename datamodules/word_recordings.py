@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 
@@ -42,10 +43,12 @@ class Recordings:
         in_split = self.split_of == split
         return {"recordings": int(in_split.sum()), "speakers": len(set(self.speakers[in_split]))}
 
-    def fingerprint(self, split: str) -> str:
-        """A hash of the recordings in a split: word, speaker, file name and size of each."""
-        files = [(self.paths[i], self.speakers[i]) for i in np.flatnonzero(self.split_of == split)]
-        return fingerprint([path.parent.name, str(speaker), path.name, path.stat().st_size] for path, speaker in files)
+    def fingerprint(self, split: str, waveforms: np.ndarray) -> str:
+        """A hash of the recordings in a split: word, speaker, file name and samples `(N, T)` of each."""
+        rows = np.flatnonzero(self.split_of == split)
+        return fingerprint(
+            [self.paths[i].parent.name, str(self.speakers[i]), self.paths[i].name, crc32(waveforms[i])] for i in rows
+        )
 
     def one_of_each(self) -> "Recordings":
         """The first recording of each word in each split."""

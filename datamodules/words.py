@@ -121,7 +121,7 @@ class WordFolder:
         held_out = {split: fixed(split) for split in splits[1:]}
         no_words = fixed(splits[-1], words=False) if held_out and min_k == 0 else None  # of the test, if there is one
         columns, sizes = ["id", *names], {split: recordings.size(split) for split in splits}
-        fingerprints = {split: recordings.fingerprint(split) for split in splits}
+        fingerprints = {split: recordings.fingerprint(split, array) for split in splits}
         if submission:
             columns, held_out["test"], fingerprints["test"] = submission
             sizes["test"] = {"recordings": len(held_out["test"])}

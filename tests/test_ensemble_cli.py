@@ -1,15 +1,16 @@
 """ensemble.py: its files, its output and its errors."""
 
-import csv
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import ensemble as script
+from overlapped_words.errors import RunError
 from tests.helpers.fake_members import (
     IDS,
     VAL_ANSWERS,
@@ -24,7 +25,7 @@ from tests.helpers.fake_members import (
 )
 from tests.helpers.scripts import combine, imported
 
-VALIDATION = {"ensemble_val_predictions.csv", "ensemble_val_answers.csv"}
+VALIDATION = ("ensemble_val_predictions.csv", "ensemble_val_answers.csv")
 FILES = {"submission.csv", *VALIDATION, "members.csv", "report.md", "model_card.md", "ensemble.json"}
 
 
@@ -33,32 +34,29 @@ def sweep(tmp_path: Path) -> Path:
     return write_sweep(tmp_path / "demo")
 
 
+def read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, index_col=0, dtype={"file name": str})
+
+
 def test_the_submission_is_the_mean_in_the_order_of_the_members_tables(sweep):
     table = combine(sweep, expect=4)
     assert files_in(sweep) == FILES
-    header, *rows = csv.reader((sweep / "submission.csv").open(encoding="utf-8", newline=""))
-    assert header == ["file name", *WORDS]
-    assert [row[0] for row in rows] == IDS
-    values = np.array([row[1:] for row in rows], float)
-    np.testing.assert_allclose(
-        values, np.mean([probabilities(key, 3) for key in (0, 1, 1000, 1001)], axis=0), rtol=1e-8
-    )
-    assert np.abs(values.sum(axis=1) - 1).max() < 1e-6
-    header, *rows = csv.reader((sweep / "ensemble_val_predictions.csv").open(encoding="utf-8", newline=""))
-    assert header == ["file name", *WORDS] and [row[0] for row in rows] == VAL_IDS
-    header, *rows = csv.reader((sweep / "ensemble_val_answers.csv").open(encoding="utf-8", newline=""))
-    assert header == ["file name", *WORDS] and [row[0] for row in rows] == VAL_IDS
-    assert [[float(value) for value in row[1:]] for row in rows] == VAL_ANSWERS
-    saved = list(csv.DictReader((sweep / "members.csv").open(newline="")))
-    assert [row["member"] for row in saved] == table["member"].tolist()
-    assert float(saved[0]["val_kl"]) == pytest.approx(table["val_kl"][0])
+    submission, val, answers = (read(sweep / name) for name in ("submission.csv", *VALIDATION))
+    assert submission.index.tolist() == IDS and submission.index.name == "file name"
+    assert val.index.tolist() == answers.index.tolist() == VAL_IDS and answers.to_numpy().tolist() == VAL_ANSWERS
+    assert all(own.columns.tolist() == WORDS for own in (submission, val, answers))
+    mean = np.mean([probabilities(key, 3) for key in (0, 1, 1000, 1001)], axis=0)
+    np.testing.assert_allclose(submission, mean, rtol=1e-8)
+    assert np.abs(submission.sum(axis=1) - 1).max() < 1e-6
+    saved = pd.read_csv(sweep / "members.csv")
+    assert saved["member"].tolist() == table["member"].tolist()
+    assert saved["val_kl"][0] == pytest.approx(table["val_kl"][0])
 
 
 def test_a_single_member_is_an_ensemble_of_one(sweep):
     combine(sweep / "max_seed1")
     assert files_in(sweep / "max_seed1") > FILES and files_in(sweep) == set()
-    _, *rows = csv.reader((sweep / "max_seed1" / "submission.csv").open(encoding="utf-8", newline=""))
-    np.testing.assert_allclose(np.array([row[1:] for row in rows], float), probabilities(1001, 3), rtol=1e-8)
+    np.testing.assert_allclose(read(sweep / "max_seed1" / "submission.csv"), probabilities(1001, 3), rtol=1e-8)
 
 
 def test_no_files_of_a_split_that_does_not_exist(tmp_path, capsys):
@@ -70,7 +68,7 @@ def test_no_files_of_a_split_that_does_not_exist(tmp_path, capsys):
     assert json.loads((tmp_path / "ensemble.json").read_text())["members"][0]["predictions_sha256"] is None
     write_member(tmp_path / "other", "avg", 0, val=False)
     combine(tmp_path / "other")
-    assert files_in(tmp_path / "other") == FILES - VALIDATION
+    assert files_in(tmp_path / "other") == FILES - {*VALIDATION}
 
 
 def test_partial_combines_the_usable_members_and_names_the_others(sweep, capsys):
@@ -82,10 +80,8 @@ def test_partial_combines_the_usable_members_and_names_the_others(sweep, capsys)
     content = json.loads((sweep / "ensemble.json").read_text())
     assert [member["name"] for member in content["members"]] == ["avg_seed0", "max_seed0", "max_seed1"]
     assert list(content["left_out"]) == ["max_seed2", "avg_seed1"]
-    submission = np.genfromtxt(sweep / "submission.csv", delimiter=",", skip_header=1, encoding="utf-8")[:, 1:]
-    np.testing.assert_allclose(
-        submission, np.mean([probabilities(key, 3) for key in (0, 1000, 1001)], axis=0), rtol=1e-8
-    )
+    mean = np.mean([probabilities(key, 3) for key in (0, 1000, 1001)], axis=0)
+    np.testing.assert_allclose(read(sweep / "submission.csv"), mean, rtol=1e-8)
 
 
 def test_members_that_the_sweep_did_not_start_are_left_out(sweep, capsys):
@@ -109,12 +105,31 @@ def test_the_command_prints_the_paths_and_writes_only_into_the_run_folder(sweep)
     assert files_in(sweep) == {*FILES, "report.html"}
 
 
-def test_the_command_prints_errors_without_a_traceback(sweep):
+def test_the_error_names_every_unusable_member_and_nothing_is_written(sweep):
     write_member(sweep, "max", 2, status="running")
+    (sweep / "avg_seed1" / "predictions.csv").unlink()
+    write_csv(sweep / "max_seed0" / "predictions.csv", IDS[:2], probabilities(0, 2))
     done = command(sweep.parent, "run_dir=demo")
-    assert done.returncode == 1
-    assert "demo/max_seed2: not complete" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    for text in (
+        "demo: 2 of 5 members can be used\n",
+        "demo/max_seed2: not complete",
+        "demo/avg_seed1: different tables (predictions.csv is missing) than avg_seed0",
+        "demo/max_seed0: predictions.csv has different ids (missing 0002; unknown none) than avg_seed0",
+        "partial=true to combine the 2 usable members.",
+    ):
+        assert text in done.stderr
     assert files_in(sweep) == set()
+
+
+def test_no_usable_member_or_an_unexpected_number_of_members(tmp_path):
+    write_member(tmp_path, "avg", 0, status="waiting", val=False, test=False)
+    with pytest.raises(RunError, match=r"0 of 1 member can be used\n.*avg_seed0: its sweep ended before it started"):
+        combine(tmp_path)
+    write_member(tmp_path, "avg", 1)
+    with pytest.raises(RunError, match=r"expect=6, but there are 1 members: avg_seed1\n"):
+        combine(tmp_path, expect=6)
+    assert files_in(tmp_path) == set()
 
 
 def test_the_submission_is_stacked(tmp_path, capsys):
@@ -123,10 +138,9 @@ def test_the_submission_is_stacked(tmp_path, capsys):
     assert files_in(tmp_path) == FILES
     numbers = json.loads((tmp_path / "ensemble.json").read_text(encoding="utf-8"))["stacking"]
     assert "of the mean; used\n" in capsys.readouterr().out
-    submission = np.genfromtxt(tmp_path / "submission.csv", delimiter=",", skip_header=1, encoding="utf-8")[:, 1:]
     scores = sum(numbers["weights"][name] * np.log(values) for name, values in probs.items())
     odds = np.exp(scores + list(numbers["offsets"].values()))
-    np.testing.assert_allclose(submission, odds / odds.sum(axis=1, keepdims=True), rtol=1e-6)
+    np.testing.assert_allclose(read(tmp_path / "submission.csv"), odds / odds.sum(axis=1, keepdims=True), rtol=1e-6)
 
 
 def test_stacking_that_is_not_better_leaves_the_mean(tmp_path, capsys):
@@ -139,8 +153,7 @@ def test_stacking_that_is_not_better_leaves_the_mean(tmp_path, capsys):
     assert "not better, using the mean" in capsys.readouterr().out
     assert "not better, using the mean" in (tmp_path / "report.md").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "ensemble.json").read_text(encoding="utf-8"))["stacking"]["used"] is False
-    submission = np.genfromtxt(tmp_path / "submission.csv", delimiter=",", skip_header=1, encoding="utf-8")[:, 1:]
-    np.testing.assert_allclose(submission, np.mean(list(probs.values()), axis=0), rtol=1e-8)
+    np.testing.assert_allclose(read(tmp_path / "submission.csv"), np.mean(list(probs.values()), axis=0), rtol=1e-8)
 
 
 def test_ensemble_does_not_import_torch(tmp_path):

@@ -6,9 +6,9 @@ import pytest
 
 from lightning_modules.metrics.kl import kl
 from lightning_modules.metrics.recall import recall
-from overlapped_words.ensembling.combine import combine, gather
-from overlapped_words.ensembling.diversity import kl_by_number, member_probs
-from overlapped_words.ensembling.error_analysis import by_word, confusions, reliability
+from overlapped_words.ensembling.combine import combine, gather, member_probs
+from overlapped_words.ensembling.error_analysis import by_word, confusions, false_alarms, kl_by_number, reliability
+from overlapped_words.report import report_plots
 from overlapped_words.runs.members import find_members
 from tests.helpers.fake_members import probabilities, write_folds
 
@@ -36,16 +36,13 @@ def test_metrics_per_word_add_up_to_the_total():
 
 
 def test_pairs_of_a_missed_and_a_predicted_word():
-    table = confusions(TARGETS, PROBS)
-    assert table.to_numpy().tolist() == [["b", "c", 1], ["c", "a", 1]]
-
-
-def test_a_missed_word_is_split_among_the_wrong_words():
+    assert confusions(TARGETS, PROBS).to_numpy().tolist() == [["b", "c", 1], ["c", "a", 1]]
+    assert confusions(TARGETS, TARGETS).empty
+    # Two words predicted instead of two: each missed word is split equally.
     targets = pd.DataFrame([[0.5, 0.5, 0, 0], [1, 0, 0, 0]], columns=list("abcd"))
     probs = pd.DataFrame([[0, 0.1, 0.5, 0.4], [0.1, 0, 0.9, 0]], columns=list("abcd"))
     table = confusions(targets, probs).set_index(["missed", "predicted"])["clips"]
     assert table.to_dict() == {("a", "c"): 1.5, ("a", "d"): 0.5, ("b", "c"): 0.5, ("b", "d"): 0.5}
-    assert confusions(targets, targets).empty
 
 
 def test_reliability_compares_means_per_bin():
@@ -84,3 +81,12 @@ def test_kl_by_number_from_one_member_to_the_mean_of_all():
     assert curves[:, 2] == pytest.approx(kl(targets, predictions.mean(axis=0)).mean())
     assert curves[0, 2] < np.mean(members)  # Jensen
     assert np.isfinite(kl_by_number(np.array([[1.0, 0.0]]), np.array([[[0.0, 1.0]]]))).all()
+
+
+def test_every_threshold_has_its_misses_and_false_alarms():
+    table = false_alarms(pd.DataFrame({"has_words": [1, 1, 1, 0, 0, 0], "any_word": [0.9, 0.2, 0.6, 0.6, 0.3, 0.1]}))
+    assert table["threshold"].tolist() == [0.9, 0.6, 0.3, 0.2, 0.1]
+    np.testing.assert_allclose(table["missed"], [2 / 3, 1 / 3, 1 / 3, 0, 0])
+    np.testing.assert_allclose(table["per_hour"], [0, 1200, 2400, 2400, 3600])
+    (curve,) = report_plots.false_alarms(table).data
+    assert list(curve.x) == list(table["missed"]) and list(curve.y) == list(table["per_hour"])

@@ -106,26 +106,22 @@ def test_a_sweep_over_folds_predicts_every_training_clip(tmp_path):
     command = [*TINY, *data(tmp_path), "data.val_fraction=0.5", "model.pool=avg"]
     run("train.py", "-m", *command, "data.fold=range(2)", cwd=tmp_path)
     run("ensemble.py", "run_dir=outputs/smoke", "expect=2", cwd=tmp_path)
-
     sweep = tmp_path / "outputs" / "smoke"
-    members = [sweep / f"avg_seed0_fold{fold}" for fold in range(2)]
-    assert [json.loads((member / "metrics.json").read_text())["fold"] for member in members] == [0, 1]
 
     def table(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, index_col="id")[WORDS]
 
-    out_of_fold = table(sweep / "ensemble_val_predictions.csv")
+    own = [table(sweep / f"avg_seed0_fold{fold}" / "val_predictions.csv") for fold in range(2)]
+    out_of_fold, known = (table(sweep / f"ensemble_val_{name}.csv") for name in ("predictions", "answers"))
+    pd.testing.assert_frame_equal(out_of_fold, pd.concat(own), rtol=1e-6)  # rows are scaled to sum to 1
     targets = table(tmp_path / "Data" / "train_answer.csv")
-    assert len(out_of_fold) == 32 and set(out_of_fold.index) == set(targets.index)
-    own = pd.concat([table(member / "val_predictions.csv") for member in members])
-    pd.testing.assert_frame_equal(out_of_fold, own, rtol=1e-6)  # rows are scaled to sum to 1
-    known = table(sweep / "ensemble_val_answers.csv")
     pd.testing.assert_frame_equal(known, targets.loc[out_of_fold.index])
-    submission = (table(members[0] / "predictions.csv") + table(members[1] / "predictions.csv")) / 2
+    assert len(out_of_fold) == 32 and set(out_of_fold.index) == set(targets.index)
+    submission = sum(table(sweep / f"avg_seed0_fold{fold}" / "predictions.csv") for fold in range(2)) / 2
     pd.testing.assert_frame_equal(table(sweep / "submission.csv"), submission, rtol=1e-6)
-    kl = (known * np.log(known.clip(lower=1e-9) / out_of_fold)).sum(axis=1).mean()
     page = (sweep / "report.html").read_text(encoding="utf-8")
     assert page.count("data:audio/flac") == 16 and "Without all of the sound" not in page  # of both folds' sources
     metrics = json.loads((sweep / "ensemble.json").read_text())["metrics"]
     assert [row["fold"] for row in metrics[:2]] == [0, 1]
+    kl = (known * np.log(known.clip(lower=1e-9) / out_of_fold)).sum(axis=1).mean()
     assert metrics[-2]["val_kl"] == pytest.approx(kl, abs=1e-5)

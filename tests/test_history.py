@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -27,29 +28,19 @@ def fit(path: Path, epochs: int = 2, targets: torch.Tensor = TARGETS, every: int
         trainer.fit(learner(), clean if validate else loader, loader if validate else None)
 
 
-def test_each_epoch_is_a_row_and_a_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "overlapped_words.training.epoch_csv")
+def test_each_epoch_is_a_row_and_a_line_and_a_long_one_logs_its_progress(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(progress, "INTERVAL", 0.0)
     fit(tmp_path / "metrics.csv")
     table = pd.read_csv(tmp_path / "metrics.csv")
     assert table["epoch"].tolist() == [0, 1] and table["train/clips"].tolist() == [4, 4]
-    lines = [record.message for record in caplog.records if record.name == "overlapped_words.training.epoch_csv"]
-    assert lines[0].startswith("epoch 1 of 2: train/loss ") and lines[0].endswith(" s left")
-    assert lines[1].startswith("epoch 2 of 2: train/loss ") and "left" not in lines[1]
-
-
-def test_a_long_epoch_logs_its_progress(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    caplog.set_level(logging.INFO, "datamodules.progress")
-    monkeypatch.setattr(progress, "INTERVAL", 0.0)
-    fit(tmp_path / "metrics.csv")
-    lines = [record.message for record in caplog.records if record.name == "datamodules.progress"]
-    assert [line.split(",")[0] for line in lines] == [
-        "training: 25% (1 of 4 steps)",
-        "training: 50% (2 of 4 steps)",
-        "training: 75% (3 of 4 steps)",
-        "training: 100% (4 of 4 steps)",
-    ]
+    lines = [record.message for record in caplog.records if record.name.endswith((".epoch_csv", ".progress"))]
+    steps = [f"training: {25 * step}% ({step} of 4 steps)" for step in (1, 2, 3, 4)]
+    for line, start in zip(lines, [*steps[:2], "epoch 1 of 2: train/loss ", *steps[2:], "epoch 2 of 2: "], strict=True):
+        assert line.startswith(start)
+    assert lines[2].endswith(" s left") and "left" not in lines[-1]
 
 
 @pytest.mark.parametrize(("every", "validate"), [(1, False), (0, False), (0, True)])
@@ -64,16 +55,7 @@ def test_predictions_that_are_not_finite_are_an_error() -> None:
     model = learner()
     torch.nn.init.constant_(model.network.dense[-1].weight, torch.nan)
 
-    class Data:
-        @property
-        def fixed_splits(self) -> dict[str, range]:
-            return {"val": range(4)}
-
-        def predict_dataloader(self) -> list[DataLoader]:
-            return [DataLoader(list(zip(FEATURES, TARGETS, strict=True)), batch_size=2)]
-
-        def to_features(self, clips: torch.Tensor) -> torch.Tensor:
-            return clips
-
+    loader = DataLoader(list(zip(FEATURES, TARGETS, strict=True)), batch_size=2)
+    data = SimpleNamespace(fixed_splits={"val": range(4)}, predict_dataloader=lambda: [loader], to_features=lambda x: x)
     with pytest.raises(RunError, match="diverged in its last step, its predictions of the val clips are not finite"):
-        results.predict(model, Data(), torch.device("cpu"))
+        results.predict(model, data, torch.device("cpu"))

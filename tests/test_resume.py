@@ -22,20 +22,19 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one(home: Path) -> None:
+def test_a_run_that_crashed_resumes_with_the_result_of_an_uninterrupted_one(home: Path) -> None:
     options = [*TINY, *data(home), "name=resumed", "trainer.max_epochs=3", "data.num_workers=1"]
     run("train.py", *options, cwd=home)
     member = home / "outputs" / "resumed" / "avg_seed0"
-    whole = (member / "predictions.csv").read_bytes(), (member / "metrics.csv").read_text()
+    predictions, losses = (member / "predictions.csv").read_bytes(), pd.read_csv(member / "metrics.csv")["train/loss"]
     crash = f"+callbacks.crash={{_target_: tests.helpers.callbacks.Crash, epoch: 2, flag: {home / 'crashed'}}}"
     run("train.py", *options, crash, "overwrite=true", cwd=home, expect=1)
-    assert json.loads((member / "metrics.json").read_text())["status"] == "failed"
-    assert "crashed on purpose" in json.loads((member / "metrics.json").read_text())["error"]
+    metrics = json.loads((member / "metrics.json").read_text())
+    assert metrics["status"] == "failed" and "crashed on purpose" in metrics["error"]
     assert not (member / "predictions.csv").exists()
     run("train.py", *options, cwd=home)
-    assert (member / "predictions.csv").read_bytes() == whole[0]
-    losses = [pd.read_csv(table)["train/loss"].tolist() for table in (member / "metrics.csv",)]
-    assert losses[0] == [float(line.split(",")[2]) for line in whole[1].splitlines()[1:]]
+    assert (member / "predictions.csv").read_bytes() == predictions
+    assert pd.read_csv(member / "metrics.csv")["train/loss"].tolist() == losses.tolist()
 
 
 def test_a_trained_run_whose_tables_were_lost_says_what_is_missing(home: Path) -> None:

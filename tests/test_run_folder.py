@@ -1,6 +1,5 @@
 """Prepare the folder of a run: alive, damaged, moved, overwritten, or wanted by two commands at once."""
 
-import json
 import multiprocessing
 import os
 import signal
@@ -65,14 +64,6 @@ def test_of_commands_at_the_same_time_one_gets_the_folder_and_its_end_frees_it(t
         prepare(tmp_path / str(i))
 
 
-def test_a_complete_run_is_left_alone(tmp_path: Path) -> None:
-    folder = prepare(tmp_path)
-    save_checkpoint(folder)
-    folder.write_metrics(status="complete")
-    before = folder.metrics
-    assert not folder.prepare({"seed": 1}, [], False, **MEMBER) and folder.metrics == before
-
-
 def test_a_damaged_run_is_an_error_until_it_is_overwritten(tmp_path: Path) -> None:
     prepare(tmp_path)
     for name, remedy in {".hydra/config.yaml": "restore or delete it", "metrics.json": "with overwrite=true"}.items():
@@ -84,33 +75,55 @@ def test_a_damaged_run_is_an_error_until_it_is_overwritten(tmp_path: Path) -> No
         assert read_config(tmp_path) == {"seed": 1} and not RunFolder(tmp_path).last_checkpoint.exists()
 
 
-def test_a_folder_that_was_moved_is_resumed(tmp_path: Path) -> None:
+def test_a_folder_that_was_moved_is_resumed_and_a_complete_run_left_alone(tmp_path: Path) -> None:
     save_checkpoint(prepare(tmp_path, {"seed": 1, "run_dir": "before", "trainer": {"default_root_dir": "before"}}))
-    prepare(tmp_path, {"seed": 1, "run_dir": "after", "trainer": {"default_root_dir": "after"}})
+    moved = {"seed": 1, "run_dir": "after", "trainer": {"default_root_dir": "after"}}
+    folder = prepare(tmp_path, moved)
     with pytest.raises(RunError, match=r"different configuration:\n  seed: saved 1, current 2\n"):
         prepare(tmp_path, {"seed": 2, "run_dir": "after"})
+    folder.write_metrics(status="complete")
+    before = folder.metrics
+    assert not folder.prepare(moved, [], False, **MEMBER) and folder.metrics == before
 
 
-@pytest.mark.parametrize("mark", [".hydra/config.yaml", "metrics.json", "checkpoints/last.ckpt", None])
-def test_overwriting_deletes_what_a_run_wrote_where_a_run_was(tmp_path: Path, mark: str | None) -> None:
-    written = {"predictions.csv", "tensorboard/events", f".metrics.json.{'0' * 32}.tmp"}
-    own = {"notes.txt", "my.csv", "my.json", "my.tmp", "data/my.csv", "data/my.tmp", "model.onnx"}
-    for name in sorted(written | own | {mark or "notes.txt"}):
+@pytest.mark.parametrize(
+    ("mark", "text", "was_run"),
+    [
+        (".hydra/config.yaml", "{model: {}, optimizer: {}, trainer: {}}", True),
+        (".hydra/config.yaml", "db: {driver: mysql}", False),
+        ("metrics.json", "[[", True),
+        ("metrics.json", '{"status": "complete", "pool": "avg", "seed": 0}', True),
+        ("checkpoints/last.ckpt", "", True),
+        ("notes.txt", "", False),
+    ],
+)
+def test_overwriting_deletes_what_a_run_wrote_where_a_run_was(tmp_path: Path, mark: str, text: str, was_run: bool):
+    written = {"predictions.csv", "tensorboard/a.tfevents.1", f".metrics.json.{'0' * 32}.tmp"}
+    own = {"notes.txt", "my.csv", "my.json", "data/my.csv", "model.onnx", "tensorboard/x", "checkpoints/my.txt"}
+    for name in sorted(written | own | {mark}):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("[[" if name == mark else "")
+        (tmp_path / name).write_text(text if name == mark else "")
     prepare(tmp_path, overwrite=True)
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    assert own <= left and (not left & written if mark else "predictions.csv" in left)
+    assert own <= left and (not left & written if was_run else "predictions.csv" in left)
+
+
+def test_overwriting_keeps_the_metrics_of_another_program(tmp_path: Path) -> None:
+    for name in ("metrics.json", "predictions.csv"):
+        (tmp_path / name).write_text('{"accuracy": 1}')
+    with pytest.raises(RunError, match="is missing"):
+        prepare(tmp_path, overwrite=True)
+    assert (tmp_path / "predictions.csv").exists() and (tmp_path / "metrics.json").read_text() == '{"accuracy": 1}'
 
 
 def test_overwriting_removes_a_link_and_keeps_what_it_points_to(tmp_path: Path) -> None:
-    folder, elsewhere = RunFolder(tmp_path / "run"), tmp_path / "elsewhere"
-    elsewhere.mkdir()
+    elsewhere, link = tmp_path / "elsewhere", tmp_path / "run" / "checkpoints"
+    for folder in (elsewhere, link.parent):
+        folder.mkdir()
     (elsewhere / "last.ckpt").touch()
-    folder.path.mkdir()
-    (folder.path / "checkpoints").symlink_to(elsewhere)
-    prepare(folder.path, overwrite=True)
-    assert not folder.last_checkpoint.exists() and (elsewhere / "last.ckpt").exists()
+    link.symlink_to(elsewhere)
+    prepare(link.parent, overwrite=True)
+    assert not link.exists() and (elsewhere / "last.ckpt").exists()
 
 
 def test_a_run_resumes_with_the_recordings_that_it_began_with(tmp_path: Path) -> None:
@@ -122,8 +135,5 @@ def test_a_run_resumes_with_the_recordings_that_it_began_with(tmp_path: Path) ->
     message = r"the recordings of train and test have changed since this run began.*overwrite=true"
     with pytest.raises(RunError, match=message):
         folder.check_data({"train": "a", "val": "d", "test": "e"})
-    assert folder.metrics["fingerprints"] == {"train": "c", "val": "d"}
-    metrics = json.loads((tmp_path / "metrics.json").read_text())
-    del metrics["fingerprints"]  # of an earlier version
-    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    folder.write_metrics(fingerprints={})  # of an earlier version
     folder.check_data({"train": "a"})

@@ -1,7 +1,6 @@
 """Check which members belong together, and average their tables."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,10 +8,10 @@ import pandas as pd
 from overlapped_words.errors import RunError
 from overlapped_words.messages import first_names
 from overlapped_words.runs.members import Member, read_tables
-from overlapped_words.runs.reading import RETRAIN
+from overlapped_words.runs.reading import RETRAIN, read_csv
 from overlapped_words.runs.tables import TABLES, TARGETS_OF, difference
 
-T = TypeVar("T")
+ANY_WORD = {"id": str, "has_words": int, "any_word": float}  # columns of any_word.csv
 Tables = dict[str, pd.DataFrame]  # a member's tables by file name without `.csv`
 
 
@@ -21,6 +20,26 @@ def average(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     mean = np.mean([table.to_numpy() for table in tables], axis=0)
     mean /= mean.sum(axis=1, keepdims=True)  # the tables are rounded; read_table accepts sums within its tolerance
     return pd.DataFrame(mean, index=tables[0].index, columns=tables[0].columns)
+
+
+def average_any_word(members: Sequence[Member]) -> pd.DataFrame | None:
+    """The mean of the members' any_word.csv: `has_words` and `any_word`, by clip; None if a member has none.
+
+    Raises:
+        RunError: a file is damaged, or has other clips than that of the first member.
+    """
+    paths = [member.path / "any_word.csv" for member in members]
+    if not all(path.is_file() for path in paths):
+        return None
+    tables: list[pd.DataFrame] = []
+    for path in paths:
+        table = read_csv(path, RETRAIN, dtype=ANY_WORD)
+        if list(table) != list(ANY_WORD) or set(table["has_words"]) != {0, 1}:
+            raise RunError(f"{path}: not a table of clips with and without words; {RETRAIN}")
+        if tables and not table[["id", "has_words"]].equals(tables[0][["id", "has_words"]]):
+            raise RunError(f"{path}: other clips than in {paths[0]}; {RETRAIN}")
+        tables.append(table)
+    return tables[0].assign(any_word=np.mean([table["any_word"] for table in tables], axis=0)).set_index("id")
 
 
 def combine(members: Sequence[Member], tables: dict[str, Tables]) -> Tables:
@@ -36,38 +55,42 @@ def combine(members: Sequence[Member], tables: dict[str, Tables]) -> Tables:
     Raises:
         RunError: only some members have a fold, or two folds share a validation clip.
     """
-    everyone = [tables[member.name] for member in members]
-    combined: Tables = {}
-    for kind, targets in TARGETS_OF.items():
-        groups = by_fold(members, tables) if kind.startswith("val_") else [everyone]
-        if kind in everyone[0]:
-            combined[kind] = pd.concat([average([own[kind] for own in group]) for group in groups])
-        if targets in everyone[0]:
-            combined[targets] = pd.concat([group[0][targets] for group in groups])
-        if kind in combined and combined[kind].index.has_duplicates:
-            clip = combined[kind].index[combined[kind].index.duplicated()][0]
-            raise RunError(
-                f"{members[0].path.parent}: the validation clip {clip} is in two folds; train all folds with the same "
-                "data, data.val_fraction and data.split_seed"
-            )
-    return combined
-
-
-def by_fold(members: Sequence[Member], tables: dict[str, Tables]) -> list[list[Tables]]:
-    """Group the tables of `members` by fold, in the order of the folds; one group if no member has a fold.
-
-    Raises:
-        RunError: only some members have a fold.
-    """
+    sweep = members[0].path.parent
     without = [member.name for member in members if member.fold is None]
     within = [member.name for member in members if member.fold is not None]
     if without and within:
         raise RunError(
-            f"{members[0].path.parent}: {first_names(without)} trained without data.fold, {first_names(within)} with "
-            "data.fold; move one group to a separate folder"
+            f"{sweep}: {first_names(without)} trained without data.fold, {first_names(within)} with data.fold; move "
+            "one group to a separate folder"
         )
-    folds = sorted({member.fold for member in members}, key=lambda fold: fold or 0)
-    return [[tables[member.name] for member in members if member.fold == fold] for fold in folds]
+    combined: Tables = {}
+    for kind in tables[members[0].name]:
+        groups = by_fold(members, tables, kind)
+        combined[kind] = pd.concat([average(group) if kind in TARGETS_OF else group[0] for group in groups])
+        if combined[kind].index.has_duplicates:
+            clip = combined[kind].index[combined[kind].index.duplicated()][0]
+            raise RunError(
+                f"{sweep}: the validation clip {clip} is in two folds; train all folds with the same data, "
+                "data.val_fraction and data.split_seed"
+            )
+    return combined
+
+
+def by_fold(members: Sequence[Member], tables: dict[str, Tables], kind: str) -> list[list[pd.DataFrame]]:
+    """The members' tables named `kind`: those of the validation by fold, in order, others in one group."""
+    if not kind.startswith("val_"):
+        return [[tables[member.name][kind] for member in members]]
+    folds = sorted({member.fold or 0 for member in members})
+    return [[tables[member.name][kind] for member in members if (member.fold or 0) == fold] for fold in folds]
+
+
+def member_probs(members: Sequence[Member], tables: dict[str, Tables], kind: str) -> np.ndarray:
+    """Collect the members' tables named `kind` in one array `(M, N, num_classes)`, clips in the order of `combine`.
+
+    In a cross-validation, each validation clip has predictions only from the members of its fold. There, row m joins
+    the m-th members of all folds, and M is the number of members of the smallest fold.
+    """
+    return np.stack([np.concatenate(parts) for parts in zip(*by_fold(members, tables, kind), strict=False)])
 
 
 def gather(members: Sequence[Member]) -> tuple[dict[str, Tables], dict[str, str]]:
@@ -87,66 +110,45 @@ def gather(members: Sequence[Member]) -> tuple[dict[str, Tables], dict[str, str]
                 tables[member.name] = read_tables(member)
             except RunError as error:
                 errors[member.name] = str(error)
-    by_name = {member.name: member for member in members}
 
-    def leave_out(reasons: dict[str, str]) -> None:
-        for name, text in reasons.items():
-            errors[name] = f"{by_name[name].path}: {text}; {RETRAIN}"
-            del tables[name]
-
-    def leave_out_minority(names: list[str], split: str, view: Callable[[Tables], Tables]) -> None:
-        leave_out(_outvoted({name: view(tables[name]) for name in names}, disagreement))
-        prints = {name: by_name[name].metrics.get("fingerprints", {}).get(split, "") for name in names}
-        leave_out(_outvoted({name: value for name, value in prints.items() if name in tables}, _other_recordings))
-
-    # The data has a test split if a member has a prediction of it.
-    missing = [name for name, own in tables.items() if "predictions" not in own]
-    if len(missing) < len(tables):
-        leave_out(dict.fromkeys(missing, "predictions.csv is missing, but other members have it"))
     # All members must agree in everything but the validation clips, and those of one fold in these too.
-    leave_out_minority(list(tables), "test", _without_validation_clips)
-    for fold in dict.fromkeys(member.fold for member in members):
-        leave_out_minority([name for name in tables if by_name[name].fold == fold], "val", lambda own: own)
+    folds = dict.fromkeys(member.fold for member in members)
+    groups = [("val", [member for member in members if member.fold == fold]) for fold in folds]
+    for split, group in [("test", members), *groups]:
+        for member, reason in _outvoted([member for member in group if member.name in tables], tables, split):
+            errors[member.name] = f"{member.path}: {reason}; {RETRAIN}"
+            del tables[member.name]
     return tables, errors
 
 
-def _without_validation_clips(tables: Tables) -> Tables:
-    """Drop the rows of the validation tables and keep their columns."""
-    return {name: table.iloc[:0] if name.startswith("val_") else table for name, table in tables.items()}
-
-
-def _outvoted(members: Mapping[str, T], compare: Callable[[T, T], str]) -> dict[str, str]:
-    """The members that disagree with the majority, and how; `compare` describes how its first argument differs."""
-    groups: list[list[str]] = []
-    for name, value in members.items():
-        group = next((group for group in groups if not compare(value, members[group[0]])), None)
+def _outvoted(members: Sequence[Member], tables: dict[str, Tables], split: str) -> list[tuple[Member, str]]:
+    """The members that differ from the majority in what they predicted, and how."""
+    groups: list[list[Member]] = []
+    for member in members:
+        group = next((group for group in groups if not _disagreement(member, group[0], tables, split)), None)
         if group is None:
             groups.append(group := [])
-        group.append(name)
+        group.append(member)
     majority = max(groups, key=len, default=[])
-    return {
-        name: f"{compare(value, members[majority[0]])} than {majority[0]}"
-        for name, value in members.items()
-        if name not in majority
-    }
+    odd = [member for member in members if member not in majority]
+    return [(one, f"{_disagreement(one, majority[0], tables, split)} than {majority[0].name}") for one in odd]
 
 
-def _other_recordings(fingerprint: str, reference: str) -> str:
-    """Whether both fingerprints are known and differ, as text."""
-    return "predicts other recordings" if fingerprint and reference and fingerprint != reference else ""
-
-
-def disagreement(tables: Tables, reference: Tables) -> str:
-    """Describe how `tables` differ from `reference` in anything but the probabilities; empty if they agree."""
+def _disagreement(member: Member, other: Member, tables: dict[str, Tables], split: str) -> str:
+    """How two members differ in anything but the probabilities and, if `split` is test, the validation clips."""
+    own, reference = tables[member.name], tables[other.name]
     for name in TABLES:
-        if (name in tables) != (name in reference):
-            return f"different tables ({name}.csv is {'only here' if name in tables else 'missing'})"
-        if name not in tables:
+        if (name in own) != (name in reference):
+            return f"different tables ({name}.csv is {'only here' if name in own else 'missing'})"
+        if name not in own:
             continue
-        if text := difference(tables[name], reference[name]):
+        rows = slice(0) if split == "test" and name.startswith("val_") else slice(None)
+        table, expected = own[name].iloc[rows], reference[name].iloc[rows]
+        if text := difference(table, expected):
             return f"{name}.csv has {text}"
         if name in TARGETS_OF.values():
-            same = np.isclose(tables[name], reference[name], rtol=0, atol=1e-6).all(axis=1)
+            same = np.isclose(table, expected, rtol=0, atol=1e-6).all(axis=1)
             if not same.all():
-                return f"{name}.csv has different targets (the first: {tables[name].index[int(same.argmin())]})"
-    return ""
+                return f"{name}.csv has different targets (the first: {table.index[int(same.argmin())]})"
+    recordings = {one.metrics.get("fingerprints", {}).get(split, "") for one in (member, other)}
+    return "predicts other recordings" if len(recordings - {""}) == 2 else ""

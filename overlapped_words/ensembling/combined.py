@@ -1,6 +1,5 @@
 """Load the members of a sweep and combine their predictions."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,25 +13,15 @@ from overlapped_words.runs.status import Status
 
 @dataclass(frozen=True)
 class CombinedMembers:
-    """Members of a sweep and their combined predictions.
+    """Members of a sweep and their combined predictions."""
 
-    Attributes:
-        run_dir: the sweep's folder, or the folder of a single member.
-        members: the members that are combined.
-        tables: the tables of these members, by member name.
-        errors: why other members cannot be used, by member name.
-        not_started: names of members that the sweep did not start.
-        mean: the mean of the members' tables, with the targets.
-        stacking: the fitted stacking weights with their tables; None unless requested.
-    """
-
-    run_dir: Path
-    members: list[Member]
-    tables: dict[str, Tables]
-    errors: dict[str, str]
-    not_started: list[str]
-    mean: Tables
-    stacking: FittedStacking | None = None
+    run_dir: Path  # the sweep's folder, or the folder of a single member
+    members: list[Member]  # that are combined
+    tables: dict[str, Tables]  # of these members, by name
+    errors: dict[str, str]  # why other members cannot be used, by name
+    not_started: list[str]  # members that the sweep did not start
+    mean: Tables  # the mean of the members' tables, with the targets
+    stacking: FittedStacking | None = None  # None unless requested
 
     @property
     def title(self) -> str:
@@ -67,19 +56,16 @@ def combine_members(
     started = [member for member in everyone if member.status != Status.NOT_STARTED] or everyone
     tables, errors = gather(started)
     members = [member for member in started if member.name in tables]
-    if not members or (not partial and (errors or expect not in (None, len(members)))):
-        raise RunError(_unusable_message(run_dir, expect, started, errors))
+    unexpected = expect not in (None, len(started))
+    if not members or (not partial and (errors or unexpected)):
+        reasons = list(errors.values())
+        if unexpected:
+            names = ", ".join(member.name for member in started)
+            reasons.append(f"expect={expect}, but there are {len(started)} members: {names}")
+        reasons.insert(0, f"{run_dir}: {len(members)} of {count(len(started), 'member')} can be used")
+        remedy = f"\nFix this, or add partial=true to combine the {count(len(members), 'usable member')}."
+        raise RunError("\n  ".join(reasons) + (remedy if members else ""))
     mean = combine(members, tables)
     stacking = fit_stacking(members, tables, mean) if stacked else None
     not_started = [member.name for member in everyone if member not in started]
     return CombinedMembers(run_dir, members, tables, errors, not_started, mean, stacking)
-
-
-def _unusable_message(run_dir: Path, expect: int | None, members: Sequence[Member], errors: dict[str, str]) -> str:
-    reasons = list(errors.values())
-    if expect not in (None, len(members)):
-        names = ", ".join(member.name for member in members)
-        reasons.append(f"expect={expect}, but there are {len(members)} members: {names}")
-    usable = len(members) - len(errors)
-    remedy = f"\nFix this, or add partial=true to combine the {count(usable, 'usable member')}." if usable else ""
-    return "\n  ".join([f"{run_dir}: {usable} of {count(len(members), 'member')} can be used", *reasons]) + remedy

@@ -5,13 +5,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from typing_extensions import NotRequired, TypedDict
 
 from overlapped_words.errors import RunError
 from overlapped_words.runs.members import Member
-from overlapped_words.runs.parsing import read_plain
+from overlapped_words.runs.reading import read_plain
+from overlapped_words.runs.tables import TARGETS_OF
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,18 +42,6 @@ class StackingWeights:
 WEIGHTS = [field.name for field in fields(StackingWeights)]
 
 
-@dataclass(frozen=True)
-class SavedEnsemble:
-    """The content of ensemble.json that predict.py uses.
-
-    `fingerprints` are the SHA-256 of val_predictions.csv by member, None for a member without that table. `stacking` is
-    None where ensemble.py used the mean.
-    """
-
-    fingerprints: dict[str, str | None]
-    stacking: StackingWeights | None
-
-
 class _Member(TypedDict):
     name: str
     val_predictions_sha256: str | None
@@ -68,26 +57,30 @@ class _Stacking(TypedDict):
     mean_kl: float
 
 
-class _File(TypedDict):
+class _Ensemble(TypedDict):
     members: list[_Member]
     stacking: NotRequired[_Stacking | None]
     stack: NotRequired[_Stacking | None]  # its name in earlier versions
 
 
-def read_ensemble(path: Path) -> SavedEnsemble:
-    """Read an ensemble.json.
+def read_ensemble(path: Path) -> tuple[dict[str, str | None], StackingWeights | None]:
+    """Read what predict.py uses of an ensemble.json.
+
+    Returns:
+        The SHA-256 of val_predictions.csv by member, None for a member without that table; and the stacking weights,
+        None where ensemble.py used the mean.
 
     Raises:
         RunError: the file is damaged.
     """
-    content = read_plain(path, _File, RENEW)
+    content = read_plain(path, _Ensemble, RENEW)
     fingerprints = {member["name"]: member["val_predictions_sha256"] for member in content["members"]}
     stacking = content.get("stacking", content.get("stack"))
     if not stacking or not stacking.get("used", stacking.get("taken")):
-        return SavedEnsemble(fingerprints, None)
+        return fingerprints, None
     if not 0 < stacking["floor"] < 1:
         raise RunError(f"{path}: the floor of stacking is {stacking['floor']}, not between 0 and 1; {RENEW}")
-    return SavedEnsemble(fingerprints, StackingWeights(**{name: stacking[name] for name in WEIGHTS}))
+    return fingerprints, StackingWeights(**{name: stacking[name] for name in WEIGHTS})
 
 
 def format_ensemble(
@@ -103,20 +96,16 @@ def format_ensemble(
         left_out: why members were left out, by name.
         stacking: the fitted weights, whether or not they are better than the mean.
     """
-    weights: dict[str, Any] | None = None
-    if stacking:  # not dataclasses.asdict: fitted weights come with tables
-        weights = {"used": stacking.better_than_mean, **{name: getattr(stacking, name) for name in WEIGHTS}}
     content = {
         "members": [
             {name: getattr(member, name) for name in ("name", "pool", "seed", "fold")}
-            | {
-                f"{kind}_sha256": fingerprint(member.path / f"{kind}.csv")
-                for kind in ("predictions", "val_predictions")
-            }
+            | {f"{kind}_sha256": fingerprint(member.path / f"{kind}.csv") for kind in TARGETS_OF}
             for member in members
         ],
         "left_out": dict(left_out),
-        "stacking": weights,
+        # Not dataclasses.asdict: fitted weights come with tables.
+        "stacking": stacking
+        and {"used": stacking.better_than_mean, **{name: getattr(stacking, name) for name in WEIGHTS}},
         "metrics": json.loads(table.to_json(orient="records", double_precision=10)),
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

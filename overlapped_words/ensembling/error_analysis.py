@@ -1,4 +1,4 @@
-"""Errors of an ensemble: recall and KL per word, confused words, calibration.
+"""Errors of an ensemble: recall and KL per word, confused words, calibration, false alarms, the gain from averaging.
 
 `targets` and `probs` are tables of distributions with the same clips and words.
 """
@@ -30,10 +30,10 @@ def by_word(targets: pd.DataFrame, probs: pd.DataFrame) -> pd.DataFrame:
     log_ratio = np.log(np.where(true, target_values, 1) / np.maximum(values, PROB_FLOOR))
     terms = np.where(true, target_values * log_ratio, 0)
     clips = true.sum(axis=0)
-    with np.errstate(invalid="ignore"):  # 0 / 0 for words in no clip
-        metrics = {"clips": clips, "recall": (true & predicted).sum(axis=0) / clips, "kl": terms.sum(axis=0) / clips}
-    table = pd.DataFrame({"word": targets.columns, **metrics})
-    return table[table["clips"] > 0].sort_values("recall", kind="stable", ignore_index=True)
+    sums = {"recall": (true & predicted).sum(axis=0), "kl": terms.sum(axis=0)}
+    means = {name: value / np.maximum(clips, 1) for name, value in sums.items()}
+    table = pd.DataFrame({"word": targets.columns, "clips": clips, **means})
+    return table[clips > 0].sort_values("recall", kind="stable", ignore_index=True)
 
 
 def confusions(targets: pd.DataFrame, probs: pd.DataFrame) -> pd.DataFrame:
@@ -70,3 +70,41 @@ def reliability(targets: pd.DataFrame, probs: pd.DataFrame, num_bins: int = 12) 
     table["error"] = groups["true"].sem(ddof=0)
     table["pairs"] = groups.size()
     return table.reset_index(drop=True)
+
+
+def kl_by_number(targets: np.ndarray, probs: np.ndarray, num_orders: int = 20) -> np.ndarray:
+    """KL (nats) of the mean of the first 1 to M members, for random orders of the members.
+
+    KL is convex in the prediction. By Jensen's inequality, the mean of all members is at most the mean of their KLs;
+    the gap measures their diversity (Krogh and Vedelsby, NeurIPS 1994, for squared errors).
+
+    Args:
+        targets: `(N, num_classes)`.
+        probs: `(M, N, num_classes)`.
+
+    Returns:
+        `(num_orders, M)`.
+    """
+    true = targets > 0  # other words add nothing to the KL
+    targets_of_words, probs = targets[true], probs[:, true]
+    rng = np.random.default_rng(0)
+    curves = np.empty((num_orders, len(probs)))
+    for curve in curves:
+        totals = np.cumsum(probs[rng.permutation(len(probs))], axis=0)  # (M, number of targets above 0)
+        means = totals / np.arange(1, len(probs) + 1)[:, None]
+        curve[:] = np.log(targets_of_words / np.maximum(means, PROB_FLOOR)) @ targets_of_words
+    return curves / len(targets)
+
+
+def false_alarms(table: pd.DataFrame) -> pd.DataFrame:
+    """Misses and false alarms by threshold of the probability of any word, from the highest to the lowest.
+
+    Returns:
+        Columns `threshold`, `missed` (share of the clips with words below it) and `per_hour` (clips without words that
+        reach it, per 3,600 clips of one second).
+    """
+    values = np.sort(table["any_word"].unique())[::-1]
+    words, others = (np.sort(table.loc[table["has_words"] == has_words, "any_word"]) for has_words in (1, 0))
+    missed = np.searchsorted(words, values) / len(words)
+    alarms = 1 - np.searchsorted(others, values) / len(others)
+    return pd.DataFrame({"threshold": values, "missed": missed, "per_hour": 3_600 * alarms})

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from lightning_modules.metrics.kl import PROB_FLOOR, kl
-from overlapped_words.ensembling.combine import Tables
-from overlapped_words.ensembling.diversity import member_probs
+from overlapped_words.ensembling.combine import Tables, member_probs
 from overlapped_words.ensembling.ensemble_file import StackingWeights
 from overlapped_words.errors import RunError
 from overlapped_words.runs.members import Member
@@ -24,10 +23,9 @@ NUM_PARTS = 5  # parts of the validation clips for held-out predictions
 
 @dataclass(frozen=True)
 class FittedStacking(StackingWeights):
-    """Stacking weights and the combined tables that they give.
+    """Stacking weights and the tables of `combine` with stacked predictions.
 
-    `tables` are those of `combine` with stacked predictions. Each validation clip is predicted with weights fitted on
-    other clips, so `val_kl` is what to expect on new clips.
+    Each validation clip is predicted with weights fitted on other clips, so `val_kl` is what to expect on new clips.
     """
 
     tables: Tables
@@ -47,41 +45,35 @@ def fit_stacking(members: Sequence[Member], tables: dict[str, Tables], combined:
     Raises:
         RunError: too few validation clips, or folds with different members.
     """
+    sweep = members[0].path.parent
     if len(combined.get("val_answers", ())) < NUM_PARTS:
         raise RunError(
-            f"{members[0].path.parent}: combine=stacked needs at least {NUM_PARTS} validation clips; train with "
-            "data.val_fraction above 0, or use combine=mean"
+            f"{sweep}: combine=stacked needs at least {NUM_PARTS} validation clips; train with data.val_fraction above "
+            "0, or use combine=mean"
         )
     # avg_seed0_fold0 and avg_seed0_fold1 share the weight of avg_seed0.
     unfolded = {member.name: member.name.removesuffix(f"_fold{member.fold}") for member in members}
-    folds = {member.fold for member in members}
-    if len(unfolded) != len(folds) * len(set(unfolded.values())):
-        raise RunError(
-            f"{members[0].path.parent}: not every fold has the same members; train the missing ones, or use "
-            "combine=mean"
-        )
-    targets = combined["val_answers"].to_numpy()
-    probs = member_probs(members, tables, "val_predictions")
-    held_out = _cross_validate(probs, targets)
+    num_folds = len({member.fold for member in members})
+    if len(unfolded) != num_folds * len(set(unfolded.values())):
+        raise RunError(f"{sweep}: not every fold has the same members; train the missing ones, or use combine=mean")
+    targets, probs = combined["val_answers"].to_numpy(), member_probs(members, tables, "val_predictions")
+    stacked = {"val_predictions": _cross_validate(probs, targets)}
     fitted, offsets = fit(probs, targets)
-
-    weight_of = dict(zip(dict.fromkeys(unfolded.values()), fitted.tolist(), strict=True))
-    weights = {name: weight_of[shared] / len(folds) for name, shared in unfolded.items()}
-    stacked = {"val_predictions": held_out}
+    weight_of = dict(zip(dict.fromkeys(unfolded.values()), fitted / num_folds, strict=True))
+    weights = {name: float(weight_of[shared]) for name, shared in unfolded.items()}
     if "predictions" in combined:
         test = np.stack([tables[name]["predictions"].to_numpy() for name in weights])
         stacked["predictions"] = pool(test, np.array(list(weights.values())), offsets)
+    frames = {
+        kind: pd.DataFrame(values, combined[kind].index, combined[kind].columns) for kind, values in stacked.items()
+    }
     return FittedStacking(
         weights=weights,
         offsets=dict(zip(combined["val_answers"].columns, offsets.tolist(), strict=True)),
         floor=PROB_FLOOR,
-        val_kl=float(kl(targets, held_out).mean()),
+        val_kl=float(kl(targets, stacked["val_predictions"]).mean()),
         mean_kl=float(kl(targets, combined["val_predictions"].to_numpy()).mean()),
-        tables=combined
-        | {
-            kind: pd.DataFrame(values, index=combined[kind].index, columns=combined[kind].columns)
-            for kind, values in stacked.items()
-        },
+        tables=combined | frames,
     )
 
 
@@ -105,14 +97,7 @@ def pool(probs: np.ndarray, weights: np.ndarray, offsets: np.ndarray) -> np.ndar
     Returns:
         Probabilities `(N, num_classes)`.
     """
-    return _softmax(np.tensordot(weights, _log(probs), axes=1) + offsets)
-
-
-def _log(probs: np.ndarray) -> np.ndarray:
-    return np.log(np.maximum(probs, PROB_FLOOR))
-
-
-def _softmax(scores: np.ndarray) -> np.ndarray:
+    scores = np.tensordot(weights, np.log(np.maximum(probs, PROB_FLOOR)), axes=1) + offsets
     odds = np.exp(scores - scores.max(axis=1, keepdims=True))
     return odds / odds.sum(axis=1, keepdims=True)
 
@@ -127,20 +112,17 @@ def fit(probs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         probs: the members' probabilities, `(M, N, num_classes)`.
         targets: `(N, num_classes)`.
     """
-    log_probs = _log(probs)
     num_members, num_clips, num_classes = probs.shape
     strength = PRIOR / num_clips
     start = np.concatenate([np.full(num_members, 1 / num_members), np.zeros(num_classes)])
 
-    def predict(params: np.ndarray) -> np.ndarray:
-        return _softmax(np.tensordot(params[:num_members], log_probs, axes=1) + params[num_members:])
-
     def loss(params: np.ndarray) -> float:
-        return kl(targets, predict(params)).mean() + strength / 2 * np.sum((params - start) ** 2)
+        pooled = pool(probs, *np.split(params, [num_members]))
+        return kl(targets, pooled).mean() + strength / 2 * np.sum((params - start) ** 2)
 
     params = start
     for _ in range(100):  # five or six steps suffice unless a member is very poor
-        gradient, hessian = _derivatives(log_probs, predict(params), targets)
+        gradient, hessian = _derivatives(probs, targets, *np.split(params, [num_members]))
         step = np.linalg.solve(hessian + strength * np.eye(len(params)), gradient + strength * (params - start))
         if np.abs(step).max() < 1e-6:
             break
@@ -150,18 +132,21 @@ def fit(probs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return params[:num_members], params[num_members:]
 
 
-def _derivatives(log_probs: np.ndarray, probs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return gradient and Hessian of the mean KL at the predictions `probs`; weights come first, then offsets.
+def _derivatives(
+    probs: np.ndarray, targets: np.ndarray, weights: np.ndarray, offsets: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gradient and Hessian of the mean KL; weights come first, then offsets.
 
-    With the log-probabilities centered by their mean under `probs`, the Hessian is the mean covariance of the terms
-    that the weights and offsets multiply.
+    With the log-probabilities centered by their mean under the pooled prediction, the Hessian is the mean covariance
+    of the terms that the weights and offsets multiply.
     """
-    num_members, num_clips, _ = log_probs.shape
-    error = probs - targets
+    num_members, num_clips, _ = probs.shape
+    log_probs, pooled = np.log(np.maximum(probs, PROB_FLOOR)), pool(probs, weights, offsets)
+    error = pooled - targets
     gradient = np.concatenate([np.tensordot(log_probs, error, axes=2) / num_clips, error.mean(axis=0)])
-    centered = log_probs - (log_probs * probs).sum(axis=2, keepdims=True)
-    weighted = centered * probs
+    centered = log_probs - (log_probs * pooled).sum(axis=2, keepdims=True)
+    weighted = centered * pooled
     by_weights = weighted.reshape(num_members, -1) @ centered.reshape(num_members, -1).T / num_clips
-    by_offsets = np.diag(probs.mean(axis=0)) - probs.T @ probs / num_clips
+    by_offsets = np.diag(pooled.mean(axis=0)) - pooled.T @ pooled / num_clips
     mixed = weighted.mean(axis=1)
     return gradient, np.block([[by_weights, mixed], [mixed.T, by_offsets]])

@@ -54,18 +54,17 @@ def find_stacking_weights(checkpoints: Sequence[Path]) -> StackingWeights | None
     file = folders[0].parent / "ensemble.json"
     if len(folders) == 1 and (own := folders[0] / "ensemble.json").exists():
         file = own
-    saved = read_ensemble(file) if file.exists() else None
-    if not saved or not saved.stacking:
+    saved, stacking = read_ensemble(file) if file.exists() else ({}, None)
+    if not stacking:
         return None
     fingerprints = {folder_name(folder): fingerprint(folder / "val_predictions.csv") for folder in folders}
-    if saved.fingerprints != fingerprints:
+    if saved != fingerprints:
         if len(folders) > 1:
             log.warning(
                 "%s: its stacking weights belong to other members or older training runs; using the mean",
                 printable(str(file)),
             )
         return None
-    weights = saved.stacking.weights
-    if missing := [name for name in fingerprints if name not in weights]:
+    if missing := [name for name in fingerprints if name not in stacking.weights]:
         raise RunError(f"{file}: no weight for {first_names(missing)}; {RENEW}")
-    return replace(saved.stacking, weights={name: weights[name] for name in fingerprints})
+    return replace(stacking, weights={name: stacking.weights[name] for name in fingerprints})

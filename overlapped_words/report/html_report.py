@@ -12,8 +12,8 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from lightning_modules.metrics.kl import kl
-from overlapped_words.ensembling import diversity, error_analysis
-from overlapped_words.ensembling.any_word import average_any_word, false_alarms
+from overlapped_words.ensembling import error_analysis
+from overlapped_words.ensembling.combine import average_any_word, member_probs
 from overlapped_words.ensembling.combined import CombinedMembers
 from overlapped_words.messages import count
 from overlapped_words.report import examples, report_plots, summary
@@ -45,7 +45,7 @@ def build(ensemble: CombinedMembers, metrics: pd.DataFrame) -> str:
     else:
         plots |= _gains(ensemble, kind, targets) | _errors(targets, probs)
     if (any_word := average_any_word(ensemble.members)) is not None:
-        plots["false_alarms"] = report_plots.false_alarms(false_alarms(any_word))
+        plots["false_alarms"] = report_plots.false_alarms(error_analysis.false_alarms(any_word))
     best, worst = examples.best_and_worst(probs, targets)
     audio, missing_audio = find_audio(ensemble, kind, [clip.id for clip in best + worst])
     return render(
@@ -81,7 +81,7 @@ def _curves(members: Sequence[Member]) -> dict[str, go.Figure]:
 
 def _gains(ensemble: CombinedMembers, kind: str, targets: pd.DataFrame) -> dict[str, go.Figure]:
     """Plot the gain from averaging; nothing for a single member."""
-    probs = diversity.member_probs(ensemble.members, ensemble.tables, kind)  # (M, N, num_classes)
+    probs = member_probs(ensemble.members, ensemble.tables, kind)  # (M, N, num_classes)
     if len(probs) == 1:
         return {}
     values = targets.to_numpy()
@@ -89,7 +89,7 @@ def _gains(ensemble: CombinedMembers, kind: str, targets: pd.DataFrame) -> dict[
     if len(names) > len(probs):  # cross-validation: members of different folds are joined
         names = [f"member {i + 1} of each fold" for i in range(len(probs))]
     kls = np.array([kl(values, own).mean() for own in probs])
-    curves = diversity.kl_by_number(values, probs)
+    curves = error_analysis.kl_by_number(values, probs)
     return {
         "diversity": report_plots.diversity(names, kls, ensemble=curves[0, -1]),
         "by_number": report_plots.kl_by_number(curves),

@@ -138,7 +138,7 @@ def reliability(table: pd.DataFrame) -> go.Figure:
 
 
 def false_alarms(table: pd.DataFrame) -> go.Figure:
-    """Plot false alarms per hour against missed clips from `overlapped_words.ensembling.any_word.false_alarms`."""
+    """Plot false alarms per hour against missed clips, from `error_analysis.false_alarms`."""
     figure = _figure("clips with words that are missed", "false alarms per hour")
     figure.add_scatter(
         x=table["missed"],

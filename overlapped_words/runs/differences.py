@@ -43,8 +43,9 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[st
     A missing setting counts as null, or as its value in LEGACY.
     """
     flat_old, flat_new = LEGACY | flatten(upgrade_config(old)), LEGACY | flatten(new)
-    pairs = [(name, flat_old.get(name), flat_new.get(name)) for name in {**flat_old, **flat_new}]
-    return [pair for pair in pairs if pair[1] != pair[2] and not _is_ignored(pair[0])]
+    pairs = [(name, flat_old.get(name), flat_new.get(name)) for name in flat_old | flat_new]
+    ignored = tuple(f"{name}." for name in IGNORED_SETTINGS)
+    return [pair for pair in pairs if pair[1] != pair[2] and not f"{pair[0]}.".startswith(ignored)]
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -54,7 +55,3 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         name = f"{prefix}{key}"
         flat.update(flatten(value, f"{name}.") if isinstance(value, dict) and value else {name: value})
     return flat
-
-
-def _is_ignored(name: str) -> bool:
-    return any(f"{name}.".startswith(f"{ignored}.") for ignored in IGNORED_SETTINGS)

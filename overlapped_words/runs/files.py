@@ -32,19 +32,15 @@ def write_files(contents: Mapping[Path, bytes | memoryview]) -> None:
     temporary = {path: path.with_name(f".{path.name}.{uuid4().hex}.tmp") for path in contents}
     path = Path()
     try:
-        for path, content in contents.items():
-            temporary[path].write_bytes(content)
-        for path in contents:
-            os.replace(temporary[path], path)
+        try:
+            for path, content in contents.items():
+                temporary[path].write_bytes(content)
+            for path in contents:
+                os.replace(temporary[path], path)
+        finally:  # before the free space is read
+            for file in temporary.values():
+                file.unlink(missing_ok=True)
     except OSError as error:
-        _remove(temporary)  # before the free space is read
         if error.errno in DISK_FULL:
             raise RunError(no_room(path, len(contents[path]))) from error
         raise RunError(f"{path}: cannot be written ({error.strerror}); check its folder and permissions") from error
-    finally:
-        _remove(temporary)
-
-
-def _remove(temporary: Mapping[Path, Path]) -> None:
-    for path in temporary.values():
-        path.unlink(missing_ok=True)

@@ -20,9 +20,11 @@ from overlapped_words.runs.reading import Metrics, read_config, read_metrics
 from overlapped_words.runs.status import Status
 from overlapped_words.runs.tables import TABLES
 
-# What overwrite=true deletes: folders and files that a run writes.
-RUN_FILES = (".hydra", "checkpoints", "tensorboard", "wandb", "mlflow", "heartbeat", "metrics.json", "metrics.csv")
-RUN_TABLES = (*(f"{name}.csv" for name in (*TABLES, "any_word")), "cache_rows.npy", "val_cache_rows.npy")
+# What overwrite=true deletes: files that a run writes, and then these folders if nothing else is in them.
+RUN_FOLDERS = (".hydra", "checkpoints", "tensorboard", "mlflow")
+RUN_FILES = [".hydra/*.yaml", "checkpoints/*.ckpt", "tensorboard/**/*.tfevents.*", "tensorboard/hparams.yaml"]
+RUN_FILES += ["mlflow/run_id", "heartbeat", "metrics.json", "cache_rows.npy", "val_cache_rows.npy"]
+RUN_FILES += [f"{name}.csv" for name in (*TABLES, "metrics", "any_word")]
 HEARTBEAT = 10.0  # seconds between two heartbeats
 HEARTBEAT_TIMEOUT = 60.0  # seconds without a heartbeat after which a run counts as interrupted
 
@@ -55,11 +57,10 @@ class RunFolder:
         metrics = self.metrics
         status = metrics.get("status", "")
         ended = metrics.get("host") == socket.gethostname() and not is_running(metrics.get("pid", 0))
-        if status == Status.RUNNING:
-            ended = ended or time.time() - self.last_heartbeat >= HEARTBEAT_TIMEOUT
-            return Status.INTERRUPTED if ended else Status.RUNNING
-        if status == Status.WAITING:
-            return Status.NOT_STARTED if ended or "host" not in metrics else Status.WAITING
+        if status == Status.RUNNING and (ended or time.time() - self.last_heartbeat >= HEARTBEAT_TIMEOUT):
+            return Status.INTERRUPTED
+        if status == Status.WAITING and (ended or "host" not in metrics):
+            return Status.NOT_STARTED
         return status
 
     def prepare(self, config: dict[str, Any], overrides: Sequence[str], overwrite: bool, **facts: Any) -> bool:
@@ -121,13 +122,30 @@ class RunFolder:
 
     def _delete_run(self) -> None:
         """Delete what a run wrote, and nothing where no run was. Of a link, what it points to stays."""
-        marks = (".hydra/config.yaml", "metrics.json", "checkpoints/last.ckpt")
-        for name in (*RUN_FILES, *RUN_TABLES) if any((self.path / mark).exists() for mark in marks) else ():
-            path = self.path / name
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+        if not self._is_run():
+            return
+        for folder in (path for name in RUN_FOLDERS if (path := self.path / name).is_symlink()):
+            folder.unlink()
+        for path in [path for pattern in RUN_FILES for path in self.path.glob(pattern)]:
+            path.unlink()
+        shutil.rmtree(self.path / "wandb", ignore_errors=True)
+        for folder in (path for name in RUN_FOLDERS if (path := self.path / name).is_dir()):
+            with suppress(OSError):  # it has files of the user's
+                folder.rmdir()
+
+    def _is_run(self) -> bool:
+        """Whether a run was here. Other programs have a metrics.json or a .hydra/config.yaml, too."""
+        file, ours = self.path / "metrics.json", {"status", "pool", "seed"}
+        with suppress(OSError):
+            try:
+                if ours <= json.loads(file.read_bytes()).keys():
+                    return True
+            except (ValueError, AttributeError, RecursionError):  # damaged
+                return True
+        with suppress(RunError):
+            if {"model", "optimizer", "trainer"} <= read_config(self.path).keys():
+                return True
+        return self.last_checkpoint.exists()
 
     def check_data(self, fingerprints: Mapping[str, str]) -> None:
         """Store the fingerprints of the recordings, by split; if the run resumes, compare them with the stored ones.
@@ -162,10 +180,9 @@ class RunFolder:
         try:
             yield
         except BaseException as error:
-            end: dict[str, str] = {"status": Status.INTERRUPTED}
-            if isinstance(error, Exception):  # not a signal
-                message = user_message(error) or f"{type(error).__name__}: {error}"
-                end = {"status": Status.FAILED, "error": message}
+            message = user_message(error) or f"{type(error).__name__}: {error}"
+            failed = isinstance(error, Exception)  # else a signal
+            end = {"status": Status.FAILED, "error": message} if failed else {"status": Status.INTERRUPTED}
             with suppress(OSError, RunError):  # on a full disk, the run counts as interrupted
                 self.write_metrics(**end)
             raise

@@ -1,14 +1,15 @@
 """The members of an ensemble in a folder: their status and their tables."""
 
 import os
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from overlapped_words.errors import RunError
 from overlapped_words.messages import first_names, printable
 from overlapped_words.runs.folder import RunFolder
-from overlapped_words.runs.names import MemberName, parse_member_name
 from overlapped_words.runs.reading import RETRAIN, Metrics
 from overlapped_words.runs.status import Status
 from overlapped_words.runs.tables import TABLES, TARGETS_OF, difference, read_table
@@ -23,13 +24,13 @@ REMEDIES: dict[str, str] = {
     Status.STOPPED: "not complete, trainer.max_time stopped it; repeat its train.py command with a longer one",
     Status.NOT_STARTED: "its sweep ended before it started; repeat the sweep's command to train it",
     Status.FAILED: "not complete, its training failed ({error}); fix the cause and repeat its train.py command",
+    Status.UNREADABLE: "not complete, its metrics.json is missing; repeat its train.py command",
 }
-NO_METRICS = "not complete, its metrics.json is missing; repeat its train.py command"
 
 
 @dataclass(frozen=True)
 class Member:
-    """One trained network's folder, `<pool>_seed<seed>/` or, in a cross-validation, `<pool>_seed<seed>_fold<fold>/`.
+    """The folder of one trained network, such as `avg_seed0` or, in a cross-validation, `avg_seed0_fold1`.
 
     `status` is a `Status`, or another text that metrics.json gives. `fault` is the message that says why the member
     cannot be used; it is empty for a complete member. `last_heartbeat` is a time in seconds, 0 without one.
@@ -44,6 +45,11 @@ class Member:
     metrics: Metrics
     fault: str = ""
     last_heartbeat: float = 0.0
+
+
+def pool_of(model: Mapping[str, Any], member: str) -> str:
+    """The group of members that a network belongs to: its pooling or, if it has none, its name in `member`."""
+    return str(model.get("pool") or re.sub(r"_seed\d+$", "", member))
 
 
 def folder_name(folder: Path) -> str:
@@ -63,7 +69,8 @@ def find_members(run_dir: Path) -> list[Member]:
     if run_dir.is_dir():
         folders = [run_dir] if _is_member(run_dir) else [path for path in run_dir.iterdir() if _is_member(path)]
         if folders:
-            return sorted(map(read_member, folders), key=_rank)
+            members = map(read_member, folders)
+            return sorted(members, key=lambda own: (own.pool, own.seed, own.fold is not None, own.fold, own.name))
     roots = (run_dir, run_dir.parent, Path("outputs"))
     candidates = (sorted({str(file.parent.parent) for file in root.glob("*/*/metrics.json")}) for root in roots)
     nearby = next(filter(None, candidates), [])
@@ -78,26 +85,19 @@ def _is_member(folder: Path) -> bool:
     return (folder / "metrics.json").exists() or trained
 
 
-def _rank(member: Member) -> tuple:
-    return member.pool, member.seed, member.fold is not None, member.fold, member.name
-
-
 def read_member(folder: Path) -> Member:
     """The member in `folder`, with any status."""
     run, name = RunFolder(folder), folder_name(folder)
-    metrics: Metrics = {}
     try:
-        metrics, status = run.metrics, run.status
-        fault = "" if metrics else f"{folder}: {NO_METRICS}"
+        metrics, status = run.metrics, run.status or Status.UNREADABLE
     except RunError as error:
-        fault = str(error)
-    if not metrics:
-        return Member(folder, name, *parse_member_name(name), Status.UNREADABLE, metrics, fault)
+        return Member(folder, name, name, 0, None, Status.UNREADABLE, {}, str(error))
+    fault = ""
     if status != Status.COMPLETE:
         remedy = REMEDIES.get(status, f"not complete, metrics.json gives its status as {status}; {RETRAIN}")
         fault = f"{folder}: {remedy}".replace("{error}", error_of(metrics))
-    origin = MemberName(metrics["pool"], metrics["seed"], metrics.get("fold"))
-    return Member(folder, name, *origin, status, metrics, fault, run.last_heartbeat)
+    pool, seed, fold = metrics.get("pool", name), metrics.get("seed", 0), metrics.get("fold")
+    return Member(folder, name, pool, seed, fold, status, metrics, fault, run.last_heartbeat)
 
 
 def error_of(metrics: Metrics) -> str:
@@ -114,11 +114,11 @@ def read_tables(member: Member) -> "dict[str, pd.DataFrame]":
     tables = {name: read_table(path) for name in TABLES if (path := member.path / f"{name}.csv").is_file()}
     if not tables.keys() & TARGETS_OF.keys():
         raise RunError(f"{member.path}: neither predictions.csv nor val_predictions.csv; {RETRAIN}")
-    if "val_predictions" in tables and "val_answers" not in tables:
-        raise RunError(f"{member.path}: val_predictions.csv but no val_answers.csv; {RETRAIN}")
+    needs = {"val_predictions": "val_answers", "val_answers": "val_predictions", "test_answers": "predictions"}
+    for name, other in needs.items():
+        if name in tables and other not in tables:
+            raise RunError(f"{member.path}: {name}.csv but no {other}.csv; {RETRAIN}")
     for predictions, targets in TARGETS_OF.items():
-        if targets in tables and predictions not in tables:
-            raise RunError(f"{member.path}: {targets}.csv but no {predictions}.csv; {RETRAIN}")
         if targets in tables and (text := difference(tables[predictions], tables[targets])):
             raise RunError(f"{member.path / predictions}.csv: {text} than {targets}.csv; {RETRAIN}")
     return tables

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import shutil
 import socket
 import subprocess
 import sys
@@ -45,7 +44,8 @@ def is_running(pid: int) -> bool:
 
 def _git(*arguments: str) -> str | None:
     """The output of git for this checkout; None without git or outside a checkout."""
-    if shutil.which("git") is None:
+    folder = Path(__file__).parent
+    try:
+        return subprocess.check_output(["git", *arguments], cwd=folder, text=True, stderr=subprocess.DEVNULL).strip()
+    except (OSError, subprocess.CalledProcessError):
         return None
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, cwd=Path(__file__).parent, check=False)
-    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,6 +1,5 @@
-"""Tables of distributions as CSV files: read, check, compare, write."""
+"""Tables of distributions as CSV files: read, check, compare, format."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,9 +7,7 @@ import numpy as np
 
 from overlapped_words.errors import RunError
 from overlapped_words.messages import first_names
-from overlapped_words.runs.files import write_text
-from overlapped_words.runs.parsing import read_csv
-from overlapped_words.runs.reading import RETRAIN
+from overlapped_words.runs.reading import RETRAIN, read_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +15,6 @@ if TYPE_CHECKING:
 # The tables of a member by file name without `.csv`: predictions, and the targets of each.
 TARGETS_OF = {"predictions": "test_answers", "val_predictions": "val_answers"}
 TABLES = (*TARGETS_OF.keys(), *TARGETS_OF.values())
-LARGEST = 2**30  # bytes; 100,000 clips with 1,000 words
 SUM_TOLERANCE = 1e-3  # largest deviation of a row's sum from 1
 
 
@@ -32,11 +28,11 @@ def read_table(path: Path) -> "pd.DataFrame":
 
     text = {"encoding": "utf-8-sig", "keep_default_na": False}
     # By itself, because pandas renames duplicate columns.
-    header = read_csv(path, RETRAIN, LARGEST, **text, header=None, nrows=1, dtype=str).iloc[0].tolist()
+    header = read_csv(path, RETRAIN, **text, header=None, nrows=1, dtype=str).iloc[0].tolist()
     if len(header) < 2 or len(set(header)) < len(header):
         raise RunError(f"{path}: its first line must name an id and the classes, each once; {RETRAIN}")
     layout = {"names": header, "header": 0, "index_col": False, "dtype": {header[0]: str}}
-    table = read_csv(path, RETRAIN, LARGEST, **text, **layout)
+    table = read_csv(path, RETRAIN, **text, **layout)
     if table.empty:
         raise RunError(f"{path}: has no rows; {RETRAIN}")
     ids = pd.Index(table.iloc[:, 0], name=header[0])
@@ -64,27 +60,15 @@ def difference(table: "pd.DataFrame", other: "pd.DataFrame") -> str:
         ("columns", [table.index.name, *table.columns], [other.index.name, *other.columns]),
         ("ids", table.index.tolist(), other.index.tolist()),
     ):
-        if names == expected:
-            continue
-        if sorted(names) == sorted(expected):
+        present, known = set(names), set(expected)
+        if present != known:
+            missing = first_names(name for name in expected if name not in present)
+            unknown = first_names(name for name in names if name not in known)
+            return f"different {noun} (missing {missing}; unknown {unknown})"
+        if names != expected:
             first = next(name for name, other_name in zip(names, expected, strict=True) if name != other_name)
             return f"{noun} in a different order (the first: {first})"
-        present, known = set(names), set(expected)
-        missing = [name for name in expected if name not in present]
-        unknown = [name for name in names if name not in known]
-        return f"different {noun} (missing {first_names(missing)}; unknown {first_names(unknown)})"
     return ""
-
-
-def write_table(
-    path: Path, columns: Sequence[str], ids: Sequence[str], values: np.ndarray, header: bool = True
-) -> None:
-    """Write distributions `(N, num_classes)` as CSV; `columns` starts with the column of the ids."""
-    import pandas as pd
-
-    index = pd.Index(list(ids), name=columns[0], dtype=object)
-    table = pd.DataFrame(values.astype(np.float64), index=index, columns=list(columns[1:]))
-    write_text(path, format_table(table, header, digits=9))  # of float32
 
 
 def format_table(table: "pd.DataFrame", header: bool = True, digits: int = 10) -> str:

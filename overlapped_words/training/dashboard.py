@@ -1,5 +1,7 @@
 """The callback that writes audio and plots to TensorBoard, W&B or MLflow."""
 
+from typing import Any
+
 import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -7,7 +9,6 @@ from lightning.pytorch.utilities.model_summary import summarize
 
 from overlapped_words.messages import printable
 from overlapped_words.plots import draw_features, draw_predictions
-from overlapped_words.training.loggers import MLFlowLogger, WandbLogger, Writer
 
 
 class Dashboard(Callback):
@@ -47,9 +48,7 @@ class Dashboard(Callback):
 
     def on_validation_end(self, trainer: Trainer, learner: LightningModule) -> None:
         writers = _writers(trainer)
-        if not writers or (not trainer.training and not trainer.validating):
-            return
-        if trainer.current_epoch % self.every_n_epochs:
+        if not writers or trainer.sanity_checking or trainer.current_epoch % self.every_n_epochs:
             return
         with torch.no_grad():
             probs = learner(self.features.to(learner.device)).float().exp().cpu()
@@ -58,15 +57,11 @@ class Dashboard(Callback):
             writer.add_figure("predicted_and_true", figure, trainer.global_step)
 
 
-def _writers(trainer: Trainer) -> list[Writer]:
-    """The loggers that take figures, audio and text; none in a process that does not log."""
-    writers: list[Writer] = []
-    for logger in trainer.loggers if trainer.is_global_zero else []:
-        if isinstance(logger, TensorBoardLogger):
-            writers.append(logger.experiment)
-        elif isinstance(logger, WandbLogger | MLFlowLogger):
-            writers.append(logger)
-    return writers
+def _writers(trainer: Trainer) -> list[Any]:
+    """The loggers that take figures, audio and text as TensorBoard does; none in a process that does not log."""
+    loggers = trainer.loggers if trainer.is_global_zero else []
+    writers = [logger.experiment if isinstance(logger, TensorBoardLogger) else logger for logger in loggers]
+    return [writer for writer in writers if hasattr(writer, "add_figure")]
 
 
 def verbatim(text: str) -> str:

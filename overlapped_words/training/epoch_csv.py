@@ -25,14 +25,12 @@ class EpochCSVLogger(Callback):
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
-        self.rows: list[dict[Any, float]] = []
 
     def on_train_start(self, trainer: Trainer, learner: LightningModule) -> None:
         steps = int(trainer.estimated_stepping_batches)
         self.progress = Progress(steps, "training", "step", done=trainer.global_step, bar=False)
-        table = read_epochs(self.path)
-        if len(table):
-            self.rows = table[table.epoch < trainer.current_epoch].to_dict("records")
+        rows = read_epochs(self.path).to_dict("records")
+        self.rows: list[dict[Any, Any]] = [row for row in rows if row["epoch"] < trainer.current_epoch]
 
     def on_train_epoch_start(self, trainer: Trainer, learner: LightningModule) -> None:
         self.clips, self.start = 0, time.perf_counter()
@@ -54,8 +52,7 @@ class EpochCSVLogger(Callback):
         row = {
             "epoch": trainer.current_epoch,
             "step": trainer.global_step,
-            "train/loss": logged["train/loss_epoch"],
-            **({"train/kl": logged["train/kl_epoch"]} if "train/kl_epoch" in logged else {}),
+            **{name: logged[f"{name}_epoch"] for name in ("train/loss", "train/kl") if f"{name}_epoch" in logged},
             **{name: value for name, value in logged.items() if name.startswith("val/")},
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
             "train/clips": self.clips,

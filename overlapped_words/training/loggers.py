@@ -1,26 +1,23 @@
-"""Lightning's loggers for W&B and MLflow, extended to resume a run and to take what the dashboard writes."""
+"""Loggers for W&B and MLflow that resume a run and take what the dashboard writes; settings and results for all."""
 
 import html
 import os
 import tempfile
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import soundfile
 from filelock import FileLock
+from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch import loggers
 from lightning.pytorch.loggers.logger import rank_zero_experiment
 from matplotlib.figure import Figure
 from torch import Tensor
 
-
-class Writer(Protocol):
-    """What the dashboard needs of a logger; the signatures are those of TensorBoard's SummaryWriter."""
-
-    def add_figure(self, tag: str, figure: Figure, global_step: int, /) -> None: ...
-    def add_audio(self, tag: str, waveform: Tensor, global_step: int, sample_rate: int, /) -> None: ...
-    def add_text(self, tag: str, text: str, global_step: int, /) -> None: ...
+from lightning_modules.metrics import METRICS
+from overlapped_words.runs.differences import flatten
 
 
 class WandbLogger(loggers.WandbLogger):
@@ -109,3 +106,33 @@ class MLFlowLogger(loggers.MLFlowLogger):
 
     def add_text(self, tag: str, text: str, step: int) -> None:
         self.experiment.log_text(self.run_id, text, f"text/{tag}.md")
+
+
+class LogSettings(Callback):
+    """Log the settings when a training starts; for TensorBoard, `log_results` does it."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.settings = logged_settings(config)
+
+    def on_fit_start(self, trainer: Trainer, learner: LightningModule) -> None:
+        for logger in trainer.loggers:
+            if not isinstance(logger, loggers.TensorBoardLogger):
+                logger.log_hyperparams(self.settings)
+
+
+def logged_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings that loggers show, by dotted name."""
+    # First those in which members and experiments differ: TensorBoard's table shows the first few.
+    settings = flatten({group: config[group] for group in ("model", "optimizer", "schedule", "seed")})
+    return settings | {"batch_size": config["data"]["batch_size"], "max_epochs": config["trainer"]["max_epochs"]}
+
+
+def log_results(trainer_loggers: Sequence[loggers.Logger], config: dict[str, Any], metrics: dict[str, float]) -> None:
+    """Log the final metrics and close the loggers."""
+    final = {f"final/{name}": value for name, value in metrics.items() if name.endswith((*METRICS, "loss"))}
+    for logger in trainer_loggers:
+        if isinstance(logger, loggers.TensorBoardLogger):
+            logger.log_hyperparams(logged_settings(config), final)  # its HPARAMS tab needs both together
+        else:
+            logger.log_metrics(final)
+        logger.finalize("finished")  # after `fit`, Lightning calls it with "success" or "failed"

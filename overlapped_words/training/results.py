@@ -2,7 +2,6 @@
 
 import resource
 import sys
-from io import BytesIO
 from itertools import islice
 from typing import Any
 
@@ -18,10 +17,10 @@ from lightning_modules.metrics import METRICS, format_metric, mean_metrics
 from lightning_modules.outputs import WordSets
 from overlapped_words.errors import RunError
 from overlapped_words.messages import count, duration
-from overlapped_words.runs.files import write_bytes, write_text
+from overlapped_words.runs.files import write_text
 from overlapped_words.runs.folder import RunFolder
 from overlapped_words.runs.reading import read_epochs
-from overlapped_words.runs.tables import write_table
+from overlapped_words.runs.tables import format_table
 
 
 @torch.inference_mode()
@@ -54,22 +53,19 @@ def predict(
 
 
 @torch.inference_mode()
-def write_any_word(
-    folder: RunFolder, learner: WordClassifier, datamodule: OverlapDataModule, device: torch.device
-) -> None:
+def write_any_word(folder: RunFolder, learner: WordClassifier, datamodule: OverlapDataModule) -> None:
     """Write any_word.csv: the probability that there are any words, for clips with words and for clips without.
 
-    Nothing is written if all training clips have words.
+    Call `predict` before. Nothing is written if all training clips have words.
     """
     splits, output = datamodule.splits, learner.network.output
     with_words = splits.test or splits.val
     if with_words is None or splits.no_words is None or not isinstance(output, WordSets):
         return
-    learner.eval().to(device)
     tables = []
     for clips, has_words in ((with_words, 1), (splits.no_words, 0)):
         batches = [clips.__getitems__(range(i, min(i + 64, len(clips))))[0] for i in range(0, len(clips), 64)]
-        logits = torch.cat([learner.logits(datamodule.to_features(batch.to(device))) for batch in batches])
+        logits = torch.cat([learner.logits(datamodule.to_features(batch.to(learner.device))) for batch in batches])
         any_word = 1 - output.log_num_words(logits)[:, 0].exp().cpu()
         tables.append(pd.DataFrame({"id": clips.ids, "has_words": has_words, "any_word": any_word.numpy()}))
     write_text(folder.path / "any_word.csv", pd.concat(tables).to_csv(index=False, float_format="%.6g"))
@@ -80,20 +76,20 @@ def write_predictions(
 ) -> dict[str, float]:
     """Write the tables of predictions and, if known, of targets. Returns the metrics of the predictions."""
     metrics: dict[str, float] = {}
-    names, columns = datamodule.class_names, datamodule.splits.columns
-    header = {"val": [columns[0], *names], "test": columns}  # the submission's columns, in its order
+    names, columns = datamodule.class_names, datamodule.splits.columns  # of the submission, in its order
     for split, probs in predictions.items():
-        clips = datamodule.fixed_splits[split]
-        order = [names.index(name) for name in header[split][1:]]
-        prefix = "" if split == "test" else f"{split}_"
+        clips, prefix = datamodule.fixed_splits[split], "" if split == "test" else f"{split}_"
+        tables = {f"{prefix}predictions": probs.numpy()}
         if clips.targets is not None:
+            tables[f"{split}_answers"] = clips.targets
             means = mean_metrics(clips.targets, probs.numpy())
             metrics |= {f"{split}_{name}": value for name, value in means.items()}
-            write_table(folder.path / f"{split}_answers.csv", header[split], clips.ids, clips.targets[:, order])
-        write_table(folder.path / f"{prefix}predictions.csv", header[split], clips.ids, probs.numpy()[:, order])
-        rows = BytesIO()  # of the cached array, where ensemble.py finds the clips' audio
-        np.save(rows, clips.rows.astype(np.int32))
-        write_bytes(folder.path / f"{prefix}cache_rows.npy", rows.getvalue())
+        for name, values in tables.items():
+            table = pd.DataFrame(values.astype(np.float64), list(clips.ids), names).rename_axis(columns[0])
+            table = table[columns[1:]] if split == "test" else table
+            write_text(folder.path / f"{name}.csv", format_table(table, digits=9))  # of float32
+        # The rows of the cached array, where ensemble.py finds the clips' audio.
+        np.save(folder.path / f"{prefix}cache_rows.npy", clips.rows.astype(np.int32))
     return metrics
 
 
@@ -123,9 +119,9 @@ def print_summary(folder: RunFolder, metrics: dict[str, Any]) -> None:
     lines = {"training loss": f"{metrics['train_loss']:.4f}"}
     for split, title in (("val", "validation"), ("test", "test")):
         if f"{split}_kl" in metrics:
-            values = {name: format_metric(name, metrics[f"{split}_{name}"]) for name in METRICS}
-            values["kl"] += f" (uniform prediction {metrics[f'{split}_kl_constant']:.4f})"
-            lines[f"{title} KL"] = ", ".join([values.pop("kl"), *(f"{name} {text}" for name, text in values.items())])
+            kl = f"{metrics[f'{split}_kl']:.4f} (uniform prediction {metrics[f'{split}_kl_constant']:.4f})"
+            others = [f"{name} {format_metric(name, metrics[f'{split}_{name}'])}" for name in METRICS if name != "kl"]
+            lines[f"{title} KL"] = ", ".join([kl, *others])
     lines["training"] = f"{count(metrics['epochs'], 'epoch')} in {duration(metrics['train_seconds'])}"
     lines["speed"] = f"{metrics['clips_per_second']:.1f} clips/s"
     lines["peak memory"] = f"{metrics['peak_memory_gb']:.2f} GB"

@@ -15,14 +15,14 @@ from overlapped_words.allocator import keep_freed_memory
 from overlapped_words.errors import RunError
 from overlapped_words.inference.member import read_checkpoint
 from overlapped_words.runs.folder import RunFolder
-from overlapped_words.runs.names import pool_of
+from overlapped_words.runs.members import pool_of
 from overlapped_words.runs.provenance import provenance
 from overlapped_words.settings.train import Train
 from overlapped_words.training import results
 from overlapped_words.training.components import build_data, build_learner
 from overlapped_words.training.device import choose_devices, resolve_auto
 from overlapped_words.training.ending import clear_end, final_status
-from overlapped_words.training.hparams import log_results
+from overlapped_words.training.loggers import log_results
 from overlapped_words.training.trainer import build_trainer, silence_lightning
 
 log = logging.getLogger("train")
@@ -93,7 +93,7 @@ def fit(cfg: Train, devices: Any, folder: RunFolder | None) -> dict[str, Any]:
         log.info("one batch went through training, validation and prediction; nothing was saved")
         return {"objective": float(trainer.callback_metrics["train/loss_epoch"])}
     metrics = results.write_predictions(folder, datamodule, predictions) | results.training_cost(folder)
-    results.write_any_word(folder, learner, datamodule, device)
+    results.write_any_word(folder, learner, datamodule)
     metrics["objective"] = metrics.get("val_kl", metrics["train_loss"])
     log_results(trainer.loggers, asdict(cfg), metrics)
     splits = datamodule.splits

@@ -15,15 +15,14 @@ from overlapped_words.hydra_errors import exit_on_error
 from overlapped_words.messages import count, printable
 from overlapped_words.paths import command
 from overlapped_words.runs.folder import RunFolder
-from overlapped_words.runs.members import error_of, read_member
-from overlapped_words.runs.names import fold_suffix, pool_of
+from overlapped_words.runs.members import error_of, pool_of, read_member
 from overlapped_words.runs.provenance import this_process
 from overlapped_words.runs.status import Status
 from overlapped_words.settings.callback import CheckSettings, compose_members, hydra_config, member_folder
 from overlapped_words.settings.train import Train
 
 # Not in train.py: a launcher's worker imports this module with the callback, but not the script.
-OmegaConf.register_new_resolver("fold_suffix", fold_suffix, replace=True)
+OmegaConf.register_new_resolver("fold_suffix", lambda fold: "" if fold is None else f"_fold{fold}", replace=True)
 
 
 class Sweep(CheckSettings):

@@ -15,7 +15,7 @@ from overlapped_words.settings.component import build
 from overlapped_words.settings.fields import Group
 from overlapped_words.settings.train import Train
 from overlapped_words.training.ending import RaiseAgain, epoch_timer
-from overlapped_words.training.hparams import LogSettings
+from overlapped_words.training.loggers import LogSettings
 
 
 def build_trainer(cfg: Train, devices: Any, has_val: bool) -> Trainer:

@@ -4,52 +4,36 @@ import io
 import json
 import shutil
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from omegaconf import OmegaConf
 
 from overlapped_words.errors import UserError
 from overlapped_words.inference.checkpoints import find_checkpoints, find_stacking_weights
-from overlapped_words.report import report, status
+from overlapped_words.report import status
 from overlapped_words.runs.folder import RunFolder
 from tests.fuzz.damage import changed, damaged
 from tests.helpers.fake_members import write_unequal
+from tests.helpers.scripts import combine
 
-CONFIG = {
-    "name": "demo",
-    "seed": 0,
-    "data": {
-        "source": {"_target_": "datamodules.sources.WordFolder", "root": "words", "k": 2},
-        "root": "words",
-        "k": 2,
-        "batch_size": 4,
-        "train_size": 100,
-        "cache_dir": "cache",
-    },
-    "features": {"n_mels": 80, "win_lengths": [250, 1000]},
-    "augment": {"_target_": "datamodules.augment.Augment", "transforms": []},
-    "model": {"name": "mac", "pool": "avg"},
-    "optimizer": {"name": "SGD", "lr": 0.1},
-    "schedule": {"warmup": 0.1},
-    "trainer": {"max_epochs": 2, "precision": "32-true"},
-}
-FACTS = {
-    "error": None,
-    "host": "here",
-    "pid": 1,
-    "silence": 60.0,
-    "max_epochs": 2,
-    "val_kl": 1.5,
-    "cache_keys": {"val": "0123456789abcdef"},
-    "git_commit": "0123456789abcdef",
-    "git_dirty": False,
-    "versions": {"python": "3.11.7", "torch": "2.14.1"},
-    "device": "cpu",
-}
+CONFIG = yaml.safe_load("""
+name: demo
+seed: 0
+data: {source: {_target_: datamodules.sources.WordFolder}, root: words, k: 2, train_size: 100, cache_dir: cache}
+features: {n_mels: 80, win_lengths: [250, 1000]}
+augment: {_target_: datamodules.augment.Augment, transforms: []}
+model: {name: mac, pool: avg}
+optimizer: {name: SGD, lr: 0.1}
+trainer: {max_epochs: 2, precision: 32-true}
+""")
+FACTS = yaml.safe_load("""
+{error: null, host: here, pid: 1, max_epochs: 2, val_kl: 1.5, cache_keys: {val: 0123456789abcdef}, git_dirty: false,
+ git_commit: 0123456789abcdef, versions: {python: 3.11.7, torch: 2.14.1}, device: cpu}
+""")
 JSON = ("avg_seed0/metrics.json", "ensemble.json")
 YAML = "avg_seed0/.hydra/config.yaml"
 TABLES = tuple(f"avg_seed0/{name}.csv" for name in ("metrics", "predictions", "val_predictions", "val_answers"))
@@ -73,9 +57,8 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def average(folder: Path, html: bool = False) -> None:
-    settings = {"run_dir": str(folder), "expect": None, "partial": True, "combine": "stacked", "status": False}
     with redirect_stdout(io.StringIO()) as printed:
-        report.run(OmegaConf.create({**settings, "html": html}))
+        combine(folder, partial=True, html=html, combine="stacked")
     assert printed.getvalue().replace("\n", "").isprintable()
 
 
@@ -104,10 +87,7 @@ def test_a_run_folder_is_used_or_an_error(sweep: Path, data: st.DataObject, html
     for path, before in kept.items():
         assert path.read_bytes() == before, path
     for overwrite in (False, True):
-        used(
-            lambda overwrite: RunFolder(folder / "avg_seed0").prepare(CONFIG, [], overwrite, pool="avg", seed=0),
-            overwrite,
-        )
+        used(partial(RunFolder(folder / "avg_seed0").prepare, pool="avg", seed=0), CONFIG, [], overwrite)
 
 
 def used(function, *arguments):

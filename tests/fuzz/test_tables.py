@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,43 +22,33 @@ TABLES = st.lists(st.lists(CELLS, max_size=4).map(",".join), max_size=5).map("\n
 CONTENTS = damaged(TABLE) | damaged(EPOCHS) | TABLES.map(lambda text: text.encode(errors="surrogatepass"))
 
 
-@given(CONTENTS)
-def test_a_table_is_read_or_an_error(tmp_path_factory, content: bytes):
-    path = file(tmp_path_factory, content)
-    try:
-        table = read_table(path)
-    except UserError as error:
-        assert str(path) in str(error)
-    else:
-        assert np.isfinite(table.to_numpy()).all() and np.allclose(table.sum(axis=1), 1, atol=2e-3)
-        assert not table.index.has_duplicates and not table.columns.has_duplicates
-    assert path.read_bytes() == content
+def probs(path: Path) -> np.ndarray:
+    table = read_table(path)
+    assert np.allclose(table.sum(axis=1), 1, atol=2e-3)
+    assert not table.index.has_duplicates and not table.columns.has_duplicates
+    return table.to_numpy()
 
 
-@given(CONTENTS)
-def test_targets_are_read_or_an_error(tmp_path_factory, content: bytes):
-    path = file(tmp_path_factory, content)
-    try:
-        answers = read_targets(path)
-        answers.check_distributions()
-    except UserError as error:
-        assert str(path) in str(error)
-    else:
-        assert np.isfinite(answers.values).all() and len(set(answers.ids)) == len(answers.values)
+def targets(path: Path) -> np.ndarray:
+    answers = read_targets(path)
+    answers.check_distributions()
+    assert len(set(answers.ids)) == len(answers.values)
+    return answers.values
 
 
-@given(CONTENTS)
-def test_epochs_are_read_or_an_error(tmp_path_factory, content: bytes):
-    path = file(tmp_path_factory, content)
-    try:
-        epochs = read_epochs(path)
-    except UserError as error:
-        assert str(path) in str(error)
-    else:
-        assert np.isfinite(epochs[["epoch", "step", "seconds"]].to_numpy()).all()
+def epochs(path: Path) -> np.ndarray:
+    return read_epochs(path)[["epoch", "step", "seconds"]].to_numpy()
 
 
-def file(tmp_path_factory, content: bytes) -> Path:
+@pytest.mark.parametrize("read", [probs, targets, epochs])
+@given(content=CONTENTS)
+def test_a_table_is_read_or_an_error(tmp_path_factory, read, content: bytes):
     path = tmp_path_factory.getbasetemp() / "table.csv"
     path.write_bytes(content)
-    return path
+    try:
+        values = read(path)
+    except UserError as error:
+        assert str(path) in str(error)
+    else:
+        assert np.isfinite(values).all()
+    assert path.read_bytes() == content

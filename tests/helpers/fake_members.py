@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 IDS = ["007", "0010", "0002"]  # leading zeros, and an order that is not the sorted one
 WORDS = ["yes", "하나", "no, thanks", "up"]
@@ -13,12 +14,8 @@ FOLD_ANSWERS = [*VAL_ANSWERS, [1, 0, 0, 0], [0, 0.5, 0.5, 0]]
 TEST_ANSWERS = [[1, 0, 0, 0], [0, 0.5, 0.5, 0], [0.25, 0.25, 0.25, 0.25]]
 
 
-def write_csv(
-    path: Path, ids: list[str], rows: np.ndarray | list, words: list[str] = WORDS, key: str = "file name"
-) -> None:
-    header = ",".join([key, *(f'"{word}"' if "," in word else word for word in words)])
-    lines = [",".join([name, *(repr(float(value)) for value in row)]) for name, row in zip(ids, rows, strict=True)]
-    path.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+def write_csv(path: Path, ids: list[str], rows: np.ndarray | list, words: list[str] = WORDS) -> None:
+    pd.DataFrame(rows, ids, words, float).rename_axis("file name").to_csv(path, lineterminator="\n")
 
 
 def probabilities(seed: int, num_rows: int, num_classes: int = len(WORDS)) -> np.ndarray:
@@ -42,17 +39,7 @@ def write_sweep(folder: Path) -> Path:
     return folder
 
 
-def write_member(
-    sweep: Path,
-    pool: str,
-    seed: int,
-    *,
-    fold: int | None = None,
-    status: str = "complete",
-    val: bool = True,
-    test: bool = True,
-    **facts: object,
-) -> Path:
+def write_member(sweep: Path, pool: str, seed: int, fold=None, status="complete", val=True, test=True, **facts) -> Path:
     """Write `sweep/<pool>_seed<seed>/` with the predictions of `probabilities` for VAL_IDS and IDS.
 
     With a fold, write `sweep/<pool>_seed<seed>_fold<fold>/`, with `fold_ids(fold)` instead of VAL_IDS. `facts` are
@@ -62,8 +49,7 @@ def write_member(
     (folder / ".hydra").mkdir(parents=True)
     (folder / ".hydra" / "config.yaml").write_text(f"seed: {seed}\n")
     metrics = {"status": status, "pool": pool, "seed": seed, "fold": fold, "train_seconds": 90.0 + seed}
-    metrics |= facts
-    (folder / "metrics.json").write_text(json.dumps(metrics))
+    (folder / "metrics.json").write_text(json.dumps(metrics | facts))
     key = seed + 10 * (fold or 0) + (1000 if pool == "max" else 0)
     val_ids = VAL_IDS if fold is None else fold_ids(fold)
     if val:
