@@ -7,9 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from overlapped_words.app import live, mixture, recording, word_folder
+from overlapped_words.app import live, recording, word_folder
 from overlapped_words.app.model import AppModel
 from overlapped_words.messages import count, printable
+from overlapped_words.settings.app import App
 
 TEXTS = {"common.complete": "Complete"}  # that Gradio shows or reads out, but has no translation of
 FORMATS = "WAV, FLAC, Ogg, MP3, AIFF"
@@ -36,25 +37,27 @@ def training_data(config: Mapping[str, Any]) -> str:
     return names.get(source, source)
 
 
-def build_page(model: AppModel, name: str, data: str, limits: str, top: int, record_dir: str | None) -> gr.Blocks:
+def build_page(model: AppModel, settings: App, name: str, data: str) -> gr.Blocks:
     """Build the page without serving it.
 
     Args:
         name: of the network.
         data: what it was trained on.
-        limits: the longest and largest recording, in words.
-        top: the number of words shown.
-        record_dir: the word folder for recordings, if any.
     """
+    limits = f"up to {settings.max_seconds:g} seconds and {settings.max_mb} MB"
     # Uploads are deleted within two hours, and all of them at the end.
     with gr.Blocks(title="Overlapped words", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
-        gr.HTML(introduction(model.model.class_names))
+        gr.HTML(
+            "<h1>Which words are spoken at once?</h1>"
+            "<p>Record or upload one person, or several at the same time, who say some of these words: "
+            f"<b>{escape(', '.join(map(printable, model.model.class_names)))}</b>.</p>"
+        )
         with gr.Accordion("About the network and its limits", open=False):
             gr.HTML(about(model, name, data, limits))
-        recording.build_tab(model, limits, top)
+        recording.build_recording_tab(model, limits, settings.top)
         live.build_tab(model)
-        mixture.build_tab(model, top)
-        word_folder.build_tab(model, record_dir)
+        recording.build_mixture_tab(model, settings.top)
+        word_folder.build_tab(model, settings.record_dir)
     return page
 
 
@@ -67,15 +70,6 @@ def theme() -> gr.themes.Base:
         body_text_color_subdued_dark="*neutral_300",
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_hover="*primary_800",
-    )
-
-
-def introduction(words: list[str]) -> str:
-    """What to do on the page."""
-    return (
-        "<h1>Which words are spoken at once?</h1>"
-        "<p>Record or upload one person, or several at the same time, who say some of these words: "
-        f"<b>{escape(', '.join(map(printable, words)))}</b>.</p>"
     )
 
 
