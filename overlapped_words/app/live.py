@@ -17,7 +17,6 @@ from overlapped_words.app.model import AppModel
 from overlapped_words.errors import DataError
 
 INTERVAL = 0.2  # seconds from one prediction to the next
-VISITORS = 4  # that may listen at the same time
 SHOWN = 10  # seconds
 MAX_CHUNK = 2  # seconds of sound that the page sends at once
 ROWS = 6  # words in the picture
@@ -133,7 +132,7 @@ def build_tab(model: AppModel) -> None:
         timeline = gr.HTML(draw([]))
         stream, timer = gr.State(Stream()), gr.Timer(INTERVAL, active=False)
         options: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        options["concurrency_limit"] = VISITORS
+        options["concurrency_limit"] = 4  # visitors that listen at the same time
         microphone.start_recording(lambda: (Stream(), gr.Timer(active=True)), None, [stream, timer], **options)
         microphone.stream(on_sound, [microphone, stream], None, **options)
         timer.tick(on_tick, stream, timeline, **options)

@@ -65,8 +65,7 @@ class AppModel:
 
     def is_narrowband(self, waveform: np.ndarray, rate: int) -> bool:
         """Whether a waveform at the model's sample rate, recorded at `rate` Hz, lacks the upper frequencies."""
-        sample_rate = self.model.sample_rate
-        return rate < sample_rate or is_narrowband(band_power(waveform, sample_rate))
+        return rate < self.model.sample_rate or is_narrowband(band_power(waveform, self.model.sample_rate))
 
     def predict(self, waveform: np.ndarray) -> Prediction:
         """Predict the loudest second of a waveform `(T,)` at the model's sample rate."""
@@ -86,8 +85,7 @@ class AppModel:
         recordings = [self.read(path) for path in paths]
         words = np.stack([fit_length(recording.waveform, self.model.num_samples) for recording in recordings])
         ones = torch.ones(1, len(paths))
-        offsets = torch.zeros_like(ones, dtype=torch.long)
-        mixture = mix(torch.from_numpy(words)[None], gains=ones, offsets=offsets, speeds=ones)[0].numpy()
+        mixture = mix(torch.from_numpy(words)[None], gains=ones, offsets=0 * ones.long(), speeds=ones)[0].numpy()
         return Recording(mixture, "\n".join(recording.note for recording in recordings if recording.note))
 
     def shares(self, prediction: Prediction) -> dict[str, float] | None:

@@ -13,7 +13,6 @@ from overlapped_words.messages import count, printable
 from overlapped_words.settings.app import App
 
 TEXTS = {"common.complete": "Complete"}  # that Gradio shows or reads out, but has no translation of
-FORMATS = "WAV, FLAC, Ogg, MP3, AIFF"
 STYLE = """
 .rolling { width: 100%; max-width: 40rem; fill: currentColor; font-size: 17px; }
 .rolling rect { fill: var(--color-accent); }
@@ -28,22 +27,16 @@ def training_data(config: Mapping[str, Any]) -> str:
     data = config.get("data") or {}
     source = str((data.get("source") or {}).get("_target_", "")).rpartition(".")[-1]
     root = Path(str(data.get("root"))).name  # not the path: visitors need not know it
-    names = {
+    return {
         "Synthetic": "words spoken by the speech synthesizer eSpeak NG",
         "SpeechCommands": "Google Speech Commands",
         "WordFolder": f"recordings of single words in {root}",
         "CompetitionFolder": f"the recordings of a competition in {root}",
-    }
-    return names.get(source, source)
+    }.get(source, source)
 
 
-def build_page(model: AppModel, settings: App, name: str, data: str) -> gr.Blocks:
-    """Build the page without serving it.
-
-    Args:
-        name: of the network.
-        data: what it was trained on.
-    """
+def build_page(model: AppModel, settings: App, name: str, config: Mapping[str, Any]) -> gr.Blocks:
+    """Build the page without serving it; `name` is that of the network, `config` the settings it was trained with."""
     limits = f"up to {settings.max_seconds:g} seconds and {settings.max_mb} MB"
     # Uploads are deleted within two hours, and all of them at the end.
     with gr.Blocks(title="Overlapped words", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
@@ -53,7 +46,7 @@ def build_page(model: AppModel, settings: App, name: str, data: str) -> gr.Block
             f"<b>{escape(', '.join(map(printable, model.model.class_names)))}</b>.</p>"
         )
         with gr.Accordion("About the network and its limits", open=False):
-            gr.HTML(about(model, name, data, limits))
+            gr.HTML(about(model, name, training_data(config), limits))
         recording.build_recording_tab(model, limits, settings.top)
         live.build_tab(model)
         recording.build_mixture_tab(model, settings.top)
@@ -80,7 +73,7 @@ def about(model: AppModel, name: str, data: str, limits: str) -> str:
     items = {
         "Shares": f"They sum to 1 over all words. Words that are spoken at once share it: {largest}.",
         "One second": "The network listens to one second, the loudest one of a longer recording.",
-        "Recordings": f"{limits[0].upper()}{limits[1:]}; {FORMATS} and other formats of libsndfile.",
+        "Recordings": f"{limits[0].upper()}{limits[1:]}; WAV, FLAC, Ogg, MP3, AIFF and other formats of libsndfile.",
         "Other words": "The network mistakes other words for similar ones"
         + ("." if not k or k[0] else ", unless it answers that none of its words is spoken."),
         "Network": f"{name}: {model.model.predictor.summary}, "

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
-import numpy as np
 from matplotlib import rc_context
-from matplotlib.figure import Figure
 
 from datamodules.waveforms import to_int16
 from overlapped_words.app.model import AppModel, Recording
@@ -42,11 +40,10 @@ def features_panel() -> gr.Plot:
         return gr.Plot(show_label=False)
 
 
-def answer(model: AppModel, read: Callable[[], Recording | None]) -> tuple:
-    """What the page shows for a recording: its sound, the boxes of the answer, timeline, features, error.
+def results(model: AppModel, read: Callable[[], Recording | None]) -> tuple:
+    """What the page shows for a recording: its sound, `answer_boxes`, timeline (over a second), features, error.
 
-    Args:
-        read: reads the recording; may return None or raise DataError.
+    `read` reads the recording; it may return None or raise DataError.
     """
     recording, error = None, ""
     try:
@@ -55,43 +52,24 @@ def answer(model: AppModel, read: Callable[[], Recording | None]) -> tuple:
         error = str(reason)
     if recording is None:
         return None, show(""), show(""), None, gr.Plot(visible=False), None, show(error)
-    prediction = model.predict(recording.waveform)
-    return (
-        (model.model.sample_rate, to_int16(recording.waveform)),
-        show(prediction.answer(model.model.class_names)),
-        show(recording.note),
-        model.shares(prediction),
-        timeline_plot(model, recording.waveform),
-        features_plot(model, recording.waveform),
-        show(""),
-    )
-
-
-def features_plot(model: AppModel, waveform: np.ndarray) -> Figure:
-    """The features of the loudest second."""
+    waveform, rate, num_samples = recording.waveform, model.model.sample_rate, model.model.num_samples
+    prediction, timeline = model.predict(waveform), gr.Plot(visible=False)
     features, front_end = model.features(waveform)
     with rc_context(STYLE):
-        figure = draw_features(features, front_end.win_lengths, model.model.num_samples / model.model.sample_rate)
-        figure.suptitle("Features of the loudest second")
-    return figure
-
-
-def timeline_plot(model: AppModel, waveform: np.ndarray) -> gr.Plot:
-    """The words over time of a recording that is longer than a second; hidden for a shorter one."""
-    if len(waveform) <= model.model.num_samples:
-        return gr.Plot(visible=False)
-    with rc_context(STYLE):
-        figure = draw_timeline(model.model.timeline(waveform, model.model.sample_rate, model.hop), width=WIDTH)
-        figure.suptitle("Words over time")
-    return gr.Plot(figure, visible=True)
+        features_plot = draw_features(features, front_end.win_lengths, num_samples / rate)
+        features_plot.suptitle("Features of the loudest second")
+        if len(waveform) > num_samples:
+            timeline_plot = draw_timeline(model.model.timeline(waveform, rate, model.hop), width=WIDTH)
+            timeline_plot.suptitle("Words over time")
+            timeline = gr.Plot(timeline_plot, visible=True)
+    answer = show(prediction.answer(model.model.class_names)), show(recording.note), model.shares(prediction)
+    return (rate, to_int16(waveform)), *answer, timeline, features_plot, show("")
 
 
 def build_recording_tab(model: AppModel, limits: str, top: int) -> None:
     """Build the tab for one recording in the page that is being built.
 
-    Args:
-        limits: the longest and largest recording, in words.
-        top: the number of words shown.
+    `limits` are the longest and largest recording, in words; `top` is the number of words shown.
     """
     with gr.Tab("Recording"):
         with gr.Row():
@@ -102,7 +80,7 @@ def build_recording_tab(model: AppModel, limits: str, top: int) -> None:
                 boxes = answer_boxes("Words in its loudest second", top)
         timeline = gr.Plot(show_label=False, visible=False)
         audio.change(
-            lambda path: answer(model, lambda: model.read(path) if path else None)[1:],
+            lambda path: results(model, lambda: model.read(path) if path else None)[1:],
             audio,
             [*boxes, timeline, features_panel(), error],
             api_name="predict",
@@ -114,7 +92,7 @@ def build_mixture_tab(model: AppModel, top: int) -> None:
     """Build the tab that mixes single words in the page that is being built; `top` is the number of words shown."""
 
     def on_mix(*paths: str | None) -> tuple:
-        shown = answer(model, lambda: model.mix([path for path in paths if path]))
+        shown = results(model, lambda: model.mix([path for path in paths if path]))
         return shown[:4] + shown[5:]  # one second has no timeline
 
     with gr.Tab("Mix words"):

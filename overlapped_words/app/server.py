@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 from overlapped_words.errors import SettingError
 from overlapped_words.pretrained import PRETRAINED
+from overlapped_words.settings.app import App
 
 if TYPE_CHECKING:
     import gradio as gr
 
-    from overlapped_words.settings.app import App
 
-
-def serve(cfg: "App") -> None:
+def serve(cfg: App) -> None:
     """Serve the page until the process is stopped, and delete what visitors uploaded.
 
     Raises:
@@ -31,7 +30,7 @@ def serve(cfg: "App") -> None:
         page.block_thread()
 
 
-def start(cfg: "App", uploads: str) -> "gr.Blocks":
+def start(cfg: App, uploads: str) -> "gr.Blocks":
     """Serve the page in the background; `uploads` is the folder for visitors' files. Raises what `serve` raises."""
     # Gradio reads environment variables when it is imported. Some open what is closed here: GRADIO_SHARE.
     for name in [name for name in os.environ if name.startswith("GRADIO_")]:
@@ -48,7 +47,7 @@ def start(cfg: "App", uploads: str) -> "gr.Blocks":
 
     from overlapped_words.app.guard import Guard, block_fetching
     from overlapped_words.app.model import AppModel
-    from overlapped_words.app.page import STYLE, TEXTS, build_page, theme, training_data
+    from overlapped_words.app.page import STYLE, TEXTS, build_page, theme
     from overlapped_words.inference.checkpoints import find_checkpoints
     from overlapped_words.inference.model import Model
     from overlapped_words.inference.predictor import load_predictor
@@ -62,8 +61,7 @@ def start(cfg: "App", uploads: str) -> "gr.Blocks":
         where = f"{cfg.host}:{cfg.port}"
         raise SettingError(f"cannot serve at {where} ({error}); give another port=... or host=...") from error
     model = AppModel(Model(load_predictor(checkpoints, cfg.device)), cfg.max_seconds, cfg.hop)
-    data = training_data(read_config(checkpoints[0].parents[1]))
-    page = build_page(model, cfg, path.resolve().name, data)
+    page = build_page(model, cfg, path.resolve().name, read_config(checkpoints[0].parents[1]))
     block_fetching()
     page.launch(
         server_name=cfg.host,

@@ -20,7 +20,6 @@ from overlapped_words.errors import DataError
 from overlapped_words.messages import count
 
 MOST = 60  # characters of a name
-QUIET = 1e-3  # peak of a recording without sound
 
 
 class WordRecorder:
@@ -41,7 +40,7 @@ class WordRecorder:
             DataError: a name that cannot be one of a folder or file, silence, or a folder that cannot be written.
         """
         word, speaker = check_name("word", word, "^_"), check_name("speaker", speaker, "_")
-        if np.abs(waveform).max() < QUIET:
+        if np.abs(waveform).max() < 1e-3:
             raise DataError("the recording is silent; check the microphone and record again")
         folder, content = self.root / word, BytesIO()
         soundfile.write(content, to_int16(waveform), sample_rate, format="WAV")
@@ -58,8 +57,7 @@ class WordRecorder:
 
     def counts(self) -> str:
         """What the folder contains: `12 recordings of 3 words by 2 speakers`."""
-        folders = [path for path in self.root.glob("[!._]*") if path.is_dir()]
-        files = [file for folder in folders for file in list_recordings(folder)]
+        files = [file for folder in self.root.glob("[!._]*") if folder.is_dir() for file in list_recordings(folder)]
         words, speakers = {file.parent.name for file in files}, {file.name.split("_")[0] for file in files}
         return f"{count(len(files), 'recording')} of {count(len(words), 'word')} by {count(len(speakers), 'speaker')}"
 

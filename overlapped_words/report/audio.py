@@ -76,21 +76,15 @@ def find_clips(member: Member, prefix: str, num_clips: int) -> tuple[np.ndarray,
         raise RunError(f"{folder} no longer contains the clips of {member.name}")
     from datamodules.waveforms import NUM_SAMPLES
 
-    array, rows = _open(path, np.int16, NUM_SAMPLES), _open(recorded, np.int32)
-    if len(rows) != num_clips or not ((rows >= 0) & (rows < len(array))).all():
+    try:
+        array, rows = (np.lib.format.open_memmap(file, mode="r") for file in (path, recorded))
+    except (ValueError, OverflowError, TokenError) as error:
+        raise RunError(f"{path} or {recorded}: not an array, or a damaged one; delete it") from error
+    is_audio = array.dtype == np.int16 and array.shape[1:] == (NUM_SAMPLES,)
+    is_rows = rows.dtype == np.int32 and rows.shape == (num_clips,)
+    if not is_audio or not is_rows or not np.isin(rows, np.arange(len(array))).all():
         raise RunError(f"{path} contains other clips than those of {member.name}")
     return array, rows
-
-
-def _open(path: Path, dtype: type, *shape: int) -> np.ndarray:
-    """Map an array `(N, *shape)` into memory."""
-    try:
-        array = np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, OverflowError, TokenError) as error:
-        raise RunError(f"{path}: not an array, or a damaged one; delete it") from error
-    if array.dtype != dtype or array.ndim != 1 + len(shape) or array.shape[1:] != shape:
-        raise RunError(f"{path}: contains {array.dtype} {array.shape}, not {np.dtype(dtype)} {('N', *shape)}")
-    return array
 
 
 def _front_end(member: Member) -> "MultiResolutionMel":

@@ -62,7 +62,8 @@ def _words_per_clip(data: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
 def _splits(members: Sequence[Member], data: Mapping[str, Any], combined: Tables) -> dict[str, str]:
     """The size of each split: `432 recordings by 7 speakers; 1,000 clips`. Folds have different ones; omit these."""
     lines = {}
-    for split, kind in {"train": "", "val": "val_predictions", "test": "predictions"}.items():
+    kinds = {"train": ("training", ""), "val": ("validation", "val_predictions"), "test": ("test", "predictions")}
+    for split, (name, kind) in kinds.items():
         size, *others = (member.metrics.get("splits", {}).get(split, {}) for member in members)
         parts = [split_size(size)] if size and all(other == size for other in others) else []
         if split == "train" and isinstance(per_epoch := data.get("train_size"), int):
@@ -70,7 +71,7 @@ def _splits(members: Sequence[Member], data: Mapping[str, Any], combined: Tables
         elif kind in combined and len(combined[kind]) != size.get("recordings"):  # a recording may be a clip
             parts.append(count(len(combined[kind]), "clip"))
         if parts:
-            lines[{"train": "training", "val": "validation"}.get(split, split)] = "; ".join(parts)
+            lines[name] = "; ".join(parts)
     return lines
 
 

@@ -13,7 +13,6 @@ from overlapped_words.messages import count, printable
 from overlapped_words.runs.members import Member
 
 COLORS = ("#4285f4", "#e8710a", "#1e9e76", "#b55fd0")  # readable on white and on black
-ACCENT, QUIET = COLORS[1], "#8a8f98"
 THEMES = {"light": templates["plotly_white"].to_plotly_json(), "dark": templates["plotly_dark"].to_plotly_json()}
 
 
@@ -47,15 +46,15 @@ def diversity(names: Sequence[str], kls: np.ndarray, ensemble: float) -> go.Figu
 
     The gap between the mean and the ensemble is the gain from diversity.
     """
-    mean = float(kls.mean())
+    mean, color = float(kls.mean()), COLORS[1]
     figure = _figure("KL (nats), lower is better", "", height=260)
     figure.add_scatter(x=kls, y=np.zeros(len(kls)), mode="markers", marker={"size": 11, "opacity": 0.6})
     figure.update_traces(hovertext=list(map(plain, names)), hovertemplate="%{hovertext}: %{x:.4f}<extra></extra>")
     gap = f"gap {mean - ensemble:.4f}"
-    figure.add_vrect(ensemble, mean, fillcolor=ACCENT, opacity=0.3, annotation_text=gap, annotation_position="bottom")
+    figure.add_vrect(ensemble, mean, fillcolor=color, opacity=0.3, annotation_text=gap, annotation_position="bottom")
     for x, text, side in ((ensemble, "ensemble", "left"), (mean, "members' mean", "right")):
         text = f"{text}<br>{x:.4f}"
-        figure.add_vline(x, line_color=ACCENT, annotation_text=text, annotation_position=f"top {side}")
+        figure.add_vline(x, line_color=color, annotation_text=text, annotation_position=f"top {side}")
     low, high = min(ensemble, kls.min()), max(mean, kls.max())
     pad = 0.25 * max(high - low, 1e-3)
     figure.update_xaxes(range=[low - pad, high + pad], nticks=6)
@@ -96,7 +95,7 @@ def reliability(table: pd.DataFrame) -> go.Figure:
     figure.add_scatter(x=table["predicted"], y=true, error_y=errors, mode="lines+markers", customdata=table["pairs"])
     hover = "predicted %{x:.3f}, true %{y:.3f}<br>%{customdata} pairs of clip and word<extra></extra>"
     top = table[["predicted", "true"]].to_numpy().max() * 1.05
-    figure.add_shape(type="line", x0=0, y0=0, x1=top, y1=top, line={"dash": "dot", "color": QUIET})
+    figure.add_shape(type="line", x0=0, y0=0, x1=top, y1=top, line={"dash": "dot", "color": "#8a8f98"})
     return figure.update_traces(hovertemplate=hover)
 
 

@@ -1,6 +1,7 @@
 """Metrics of members and ensembles, as a table, as text for the terminal and as Markdown."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from inspect import getdoc
 from typing import Any
 
@@ -86,13 +87,10 @@ def cells(table: pd.DataFrame) -> list[list[str]]:
     """Format the metrics as headings and rows, without the columns that have no value."""
     shown = table.drop(columns=["kind", "members"]).dropna(axis="columns", how="all")
     for column in map(str, shown):
-        if column in SCORES:
-            values = [format_metric(SCORES[column], value) for value in shown[column]]
-        else:
-            values = list(map(NUMBERS.get(column, "{}").format, shown[column]))
-        shown[column] = np.where(shown[column].isna(), "", values)
+        form = partial(format_metric, SCORES[column]) if column in SCORES else NUMBERS.get(column, "{}").format
+        shown[column] = ["" if pd.isna(value) else form(value) for value in shown[column]]
     headings = [column.replace("_", " ").replace("kl", "KL") if column in SCORES else column for column in shown]
-    return [headings, *shown.astype(str).to_numpy().tolist()]
+    return [headings, *shown.to_numpy().tolist()]
 
 
 def as_text(table: pd.DataFrame) -> str:
