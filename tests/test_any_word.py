@@ -15,8 +15,8 @@ HAS_WORDS = [1, 1, 1, 0, 0, 0]
 
 
 def write(folder, probs=PROBS, has_words=HAS_WORDS):
-    ids = [f"clip{i}" for i in range(len(probs))]
-    pd.DataFrame({"id": ids, "has_words": has_words, "any_word": probs}).to_csv(folder / "any_word.csv", index=False)
+    table = pd.DataFrame({"has_words": has_words, "any_word": probs}).rename("clip{}".format)
+    table.to_csv(folder / "any_word.csv", index_label="id")
 
 
 @pytest.fixture

@@ -27,7 +27,6 @@ from tests.helpers.served_app import served, settings, write_home
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a sweep of one member, `sweep`, and recordings."""
     home = write_home(tmp_path_factory.mktemp("home"))
     (home / "broken.wav").write_text("not audio")
     (home / "big.wav").write_bytes(bytes(1_200_000))
@@ -36,7 +35,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(home: Path) -> Iterator[str]:
-    """The URL of the page."""
     with served(home, "max_seconds=4", "max_mb=1", f"record_dir={home / 'WORDS'}") as url:
         yield url
 
@@ -66,9 +64,8 @@ def test_words_are_mixed(home, client):
     waveform, rate = soundfile.read(mixture)
     assert rate == RATE and waveform.shape == (RATE,) and not error["visible"]
     assert as_probs(words) == pytest.approx(load(home / "sweep", "cpu")(waveform, rate).to_dict(), abs=0.01)
-    padded = np.pad(speech(10, 0.7), (2400, 2400))
-    correlations = [np.corrcoef(waveform, word)[0, 1] for word in (speech(8), padded)]
-    assert min(correlations) > 0.6  # the mixture contains both, equally loud
+    for word in (speech(8), np.pad(speech(10, 0.7), (2400, 2400))):
+        assert np.corrcoef(waveform, word)[0, 1] > 0.6  # the mixture contains both, equally loud
 
 
 @pytest.mark.parametrize(

@@ -76,16 +76,12 @@ def test_the_page_without_targets(tmp_path):
     assert "No targets are available" in shown.text and "Highest entropy" in shown.text and "entropy" in shown.text
 
 
-def test_the_page_of_one_member(tmp_path):
-    write_member(tmp_path, "avg", 0)
-    shown = Page(build(tmp_path))
+def test_the_page_of_one_member_and_of_a_cross_validation(tmp_path):
+    shown = Page(build(write_member(tmp_path / "one", "avg", 0).parent))
     assert shown.ids == ERRORS
     assert "There is only one member" in shown.text and "contain no metrics.csv" in shown.text
-
-
-def test_the_page_of_a_cross_validation(tmp_path):
-    write_folds(tmp_path)
-    html = build(tmp_path)
+    write_folds(tmp_path / "folds")
+    html = build(tmp_path / "folds")
     assert "cover the 4 validation clips" in Page(html).text and "member 2 of each fold" in html
 
 

@@ -26,10 +26,3 @@ def test_the_gap_is_the_mean_minus_the_ensemble():
     assert list(figure.data[0].x) == [1, 2]
     texts = ["gap 0.2500", "ensemble<br>1.2500", "members' mean<br>1.5000"]
     assert [note.text for note in figure.layout.annotations] == texts
-
-
-def test_the_curve_of_means_has_integer_ticks():
-    for members in (2, 11):
-        figure = report_plots.kl_by_number(np.array([[1.0] * members, [3.0] * members]))
-        assert figure.layout.xaxis.dtick == (1 if members == 2 else None) and figure.layout.xaxis.nticks == 10
-        assert set(figure.data[0].y) == {2} and set(figure.data[0].error_y.array) == {1}
