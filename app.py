@@ -11,10 +11,5 @@ from overlapped_words.app.server import serve
 from overlapped_words.cli import run
 from overlapped_words.settings.app import App
 
-
-def main(settings: App) -> None:
-    serve(settings)
-
-
 if __name__ == "__main__":
-    run(main, App)
+    run(serve, App)

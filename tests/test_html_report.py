@@ -6,7 +6,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 from overlapped_words.ensembling.combined import combine_members
 from overlapped_words.messages import printable
@@ -52,16 +51,11 @@ def write_epochs(member: Path) -> None:
     (member / "metrics.csv").write_text("epoch,step,train/loss,val/kl,seconds\n0,4,2.5,2.2,9\n1,8,2.1,2.0,9\n")
 
 
-@pytest.fixture
-def sweep(tmp_path: Path) -> Path:
+def test_the_page_covers_the_test_clips_or_the_validation_clips_if_only_they_have_targets(tmp_path):
     for pool, seed in (("avg", 0), ("avg", 1), ("max", 0)):
         write_epochs(write_member(tmp_path, pool, seed))
-    return tmp_path
-
-
-def test_the_page_covers_the_validation_clips_if_only_they_have_targets(sweep):
-    write_member(sweep, "max", 1, status="failed")
-    html = build(sweep)
+    write_member(tmp_path, "max", 1, status="failed")
+    html = build(tmp_path)
     shown = Page(html)
     assert shown.ids == {"loss", "val_kl", "diversity", "by_number", *ERRORS}
     assert all(address.startswith("data:") for address in shown.addresses)
@@ -69,12 +63,9 @@ def test_the_page_covers_the_validation_clips_if_only_they_have_targets(sweep):
     assert "ensemble (3)" in shown.text and "max_seed1: " in shown.text
     assert "does not record its training data" in shown.text and "audio" not in shown.tags
     assert len(html) < 2.3e6
-
-
-def test_the_page_covers_the_test_clips_if_their_targets_are_known(sweep):
-    for member in sweep.iterdir():
+    for member in tmp_path.iterdir():
         write_csv(member / "test_answers.csv", IDS, TEST_ANSWERS)
-    assert "cover the 3 test clips." in Page(build(sweep)).text
+    assert "cover the 3 test clips." in Page(build(tmp_path)).text
 
 
 def test_the_page_without_targets(tmp_path):
@@ -85,16 +76,12 @@ def test_the_page_without_targets(tmp_path):
     assert "No targets are available" in shown.text and "Highest entropy" in shown.text and "entropy" in shown.text
 
 
-def test_the_page_of_one_member(tmp_path):
-    write_member(tmp_path, "avg", 0)
-    shown = Page(build(tmp_path))
+def test_the_page_of_one_member_and_of_a_cross_validation(tmp_path):
+    shown = Page(build(write_member(tmp_path / "one", "avg", 0).parent))
     assert shown.ids == ERRORS
     assert "There is only one member" in shown.text and "contain no metrics.csv" in shown.text
-
-
-def test_the_page_of_a_cross_validation(tmp_path):
-    write_folds(tmp_path)
-    html = build(tmp_path)
+    write_folds(tmp_path / "folds")
+    html = build(tmp_path / "folds")
     assert "cover the 4 validation clips" in Page(html).text and "member 2 of each fold" in html
 
 

@@ -1,6 +1,7 @@
 """Plots of timelines, features and predictions."""
 
 import warnings
+from io import BytesIO
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import torch
 from PIL import Image
 
 from overlapped_words import plots
-from overlapped_words.plots import as_png, draw_features, draw_predictions, draw_timeline
+from overlapped_words.plots import as_png, draw_predictions, draw_timeline
 
 
 def make_timeline(probs: np.ndarray, end: float | None = None) -> pd.DataFrame:
@@ -19,7 +20,7 @@ def make_timeline(probs: np.ndarray, end: float | None = None) -> pd.DataFrame:
     return pd.DataFrame(probs, index, [f"word {i}" for i in range(probs.shape[1])])
 
 
-def test_the_most_probable_words_are_in_the_order_of_their_peaks(tmp_path):
+def test_the_most_probable_words_are_in_the_order_of_their_peaks():
     probs = np.full((40, 20), 0.01)
     probs[30, 3] = probs[10, 7] = probs[20, 15] = 0.5
     figure = draw_timeline(make_timeline(probs), num_words=3)
@@ -29,27 +30,18 @@ def test_the_most_probable_words_are_in_the_order_of_their_peaks(tmp_path):
     cells = mesh.get_array().reshape(3, 40)
     assert cells[0, 10] == cells[1, 20] == cells[2, 30] == 0.5 and (cells == 0.5).sum() == 3
     assert axis.get_xlim() == (0, pytest.approx(10.75))
-    (tmp_path / "a.png").write_bytes(as_png(figure))
-    low, high = Image.open(tmp_path / "a.png").convert("L").getextrema()
+    low, high = Image.open(BytesIO(as_png(figure))).convert("L").getextrema()
     assert high - low > 200
-
-
-def test_a_timeline_of_one_window():
-    figure = draw_timeline(make_timeline(np.array([[0.2, 0.8]]), end=0.4))
-    assert figure.axes[0].get_xlim() == (0, pytest.approx(0.4))
-    assert as_png(figure)
+    one_window = draw_timeline(make_timeline(np.array([[0.2, 0.8]]), end=0.4))
+    assert one_window.axes[0].get_xlim() == (0, pytest.approx(0.4))
 
 
 @pytest.mark.parametrize(
     ("seconds", "width", "label", "ticks"),
     [
-        (3, 10, "time (s)", ["0.0", "0.5", "1.0"]),
         (100, 10, "time (s)", ["0", "20", "40"]),
         (200, 10, "time (min:s)", ["0:00", "0:30", "1:00"]),
-        (1000, 10, "time (min:s)", ["0:00", "2:00", "4:00"]),
         (5000, 10, "time (h:min)", ["0:00", "0:10", "0:20"]),
-        (100_000, 10, "time (h:min)", ["0:00", "3:00", "6:00"]),
-        (200, 5, "time (min:s)", ["0:00", "1:00", "2:00"]),
         (100_000, 5, "time (h:min)", ["0:00", "6:00", "12:00"]),
     ],
 )
@@ -63,12 +55,7 @@ def test_ticks_of_long_timelines_are_round(seconds, width, label, ticks):
     assert (axis.get_xlabel(), shown[:3]) == (label, ticks)
 
 
-def test_three_spectrograms_hide_the_fourth_axis():
-    figure = draw_features(torch.zeros(3, 8, 8), [250, 500, 750], 1.0)
-    assert [axis.axison for axis in figure.axes[:4]] == [True, True, True, False]
-
-
-@pytest.mark.parametrize("word", ["$x^2$", "$unclosed", r"\frac", "50 %", "<b>", "_a_"])
+@pytest.mark.parametrize("word", ["$x^2$", "$unclosed", r"\frac", "<b>"])
 def test_words_are_not_read_as_formulas(word):
     words = [word, "one\ntwo\x07"]
     timeline = make_timeline(np.array([[0.2, 0.8]])).set_axis(words, axis=1)

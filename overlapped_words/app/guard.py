@@ -1,10 +1,9 @@
 """Who may talk to the page, and what it may contact: its own host, and no other server."""
 
+import re
 import socket
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 import safehttpx  # type: ignore[import-untyped]
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,8 +11,7 @@ from starlette.responses import PlainTextResponse
 
 # Content security policy: browsers load scripts, fonts and images from this server only.
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
-LOCAL = ("localhost", "127.0.0.1", "::1")
-EVERY_ADDRESS = ("0.0.0.0", "::")
+ADDRESS = re.compile(r"[\d.]+|[\da-f]*:[\da-f:.]*")  # an IP address: a domain name has letters and no colon
 
 
 def block_fetching() -> None:
@@ -39,9 +37,9 @@ class Guard:
     """
 
     def __init__(self, app: Callable[..., Awaitable[None]], host: str, allowed_hosts: Iterable[str]) -> None:
-        self.app, self.any_address = app, host in EVERY_ADDRESS
+        self.app, self.any_address = app, host in ("0.0.0.0", "::")
         self.allowed = {name.lower() for name in allowed_hosts}
-        self.names = {*LOCAL, host.lower(), socket.gethostname().lower(), *self.allowed}
+        self.names = {"localhost", "127.0.0.1", "::1", host.lower(), socket.gethostname().lower(), *self.allowed}
 
     async def __call__(self, scope: dict[str, Any], receive: Callable, send: Callable) -> None:
         async def send_with_policy(message: MutableMapping[str, Any]) -> None:
@@ -55,7 +53,7 @@ class Guard:
     def _error(self, headers: Headers) -> str:
         """Why a request is rejected; empty if it is not."""
         host, origin = headers.get("host", ""), headers.get("origin", "").partition("://")[2]
-        if (name := hostname(host)) not in self.names and not (self.any_address and is_address(name)):
+        if (name := hostname(host)) not in self.names and not (self.any_address and ADDRESS.fullmatch(name)):
             return f"the page is not served as {name!r}; start it with allowed_hosts=[NAME] to allow that"
         if "origin" in headers and origin != host and hostname(origin) not in self.allowed:
             return "requests of other websites are rejected"
@@ -63,15 +61,5 @@ class Guard:
 
 
 def hostname(netloc: str) -> str:
-    """`LOCALHOST:7860` -> `localhost`; empty if there is none."""
-    try:
-        return urlsplit(f"//{netloc}").hostname or ""
-    except ValueError:
-        return ""
-
-
-def is_address(name: str) -> bool:
-    try:
-        return bool(ip_address(name))
-    except ValueError:
-        return False
+    """`LOCALHOST:7860` -> `localhost`, `[::1]:7860` -> `::1`."""
+    return re.sub(r":\d*$", "", netloc.lower()).strip("[]")

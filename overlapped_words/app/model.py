@@ -22,10 +22,10 @@ BLOCK = 5  # seconds of audio decoded between two checks of the time
 
 
 class Recording(NamedTuple):
-    """An upload, `(T,)` float32 in [-1, 1] at the model's sample rate, and a note for its user, which may be empty."""
+    """An upload."""
 
-    waveform: np.ndarray
-    note: str
+    waveform: np.ndarray  # `(T,)` float32 in [-1, 1] at the model's sample rate
+    note: str  # for its user; may be empty
 
 
 class AppModel:
@@ -47,30 +47,25 @@ class AppModel:
             DataError: it cannot be used, is too long or takes too long; names the file without the server's folder.
         """
         name, start = Path(path).name, time.monotonic()
+        header, sample_rate = read_header(Path(path)), self.model.sample_rate
         blocks: list[np.ndarray] = []
-        header = read_header(Path(path))
-        self._check_length(name, header.seconds if header else 0)
         try:
-            for block in read_blocks(Path(path), self.model.sample_rate, BLOCK):
+            for block in read_blocks(Path(path), sample_rate, BLOCK):
                 blocks.append(block)
-                self._check_length(name, sum(map(len, blocks)) / self.model.sample_rate)  # a header may be wrong
+                if sum(map(len, blocks)) > self.max_seconds * sample_rate:
+                    raise DataError(f"{name}: longer than {self.max_seconds:g} seconds; use a shorter part")
                 if time.monotonic() - start > MAX_DECODING:
                     raise DataError(f"{name}: takes over {MAX_DECODING:g} seconds to decode; convert it to 16 kHz mono")
         except DataError as error:
             raise DataError(str(error).replace(path, name)) from error
         waveform = within_full_scale(np.concatenate(blocks))
         clip = fit_length(waveform, self.model.num_samples)
-        narrow = self.is_narrowband(clip, header.sample_rate if header else self.model.sample_rate)
+        narrow = self.is_narrowband(clip, header.sample_rate if header else sample_rate)
         return Recording(waveform, NARROWBAND % printable(name) if narrow else "")
 
     def is_narrowband(self, waveform: np.ndarray, rate: int) -> bool:
         """Whether a waveform at the model's sample rate, recorded at `rate` Hz, lacks the upper frequencies."""
-        sample_rate = self.model.sample_rate
-        return rate < sample_rate or is_narrowband(band_power(waveform, sample_rate))
-
-    def _check_length(self, name: str, seconds: float) -> None:
-        if seconds > self.max_seconds:
-            raise DataError(f"{name}: longer than {self.max_seconds:g} seconds; use a shorter part")
+        return rate < self.model.sample_rate or is_narrowband(band_power(waveform, self.model.sample_rate))
 
     def predict(self, waveform: np.ndarray) -> Prediction:
         """Predict the loudest second of a waveform `(T,)` at the model's sample rate."""
@@ -84,12 +79,13 @@ class AppModel:
         return front_end(clip.to(next(front_end.buffers()).device))[0].cpu(), front_end
 
     def mix(self, paths: list[str]) -> Recording:
-        """Mix uploads of single words at equal loudness, `(num_samples,)`; raises what `read` raises."""
+        """Mix uploads of two or more single words at equal loudness, `(num_samples,)`; raises what `read` raises."""
+        if len(paths) < 2:
+            raise DataError("record or upload at least two words")
         recordings = [self.read(path) for path in paths]
         words = np.stack([fit_length(recording.waveform, self.model.num_samples) for recording in recordings])
-        gains = torch.ones(1, len(paths))
-        offsets = torch.zeros_like(gains, dtype=torch.long)
-        mixture = mix(torch.from_numpy(words)[None], gains, offsets, speeds=gains)[0].numpy()
+        ones = torch.ones(1, len(paths))
+        mixture = mix(torch.from_numpy(words)[None], gains=ones, offsets=0 * ones.long(), speeds=ones)[0].numpy()
         return Recording(mixture, "\n".join(recording.note for recording in recordings if recording.note))
 
     def shares(self, prediction: Prediction) -> dict[str, float] | None:
@@ -97,7 +93,3 @@ class AppModel:
         if prediction.sets and not prediction.sets.words[0].any():
             return None
         return dict(zip(self.model.class_names, map(float, prediction.probs[0]), strict=True))
-
-    def answer(self, prediction: Prediction) -> str:
-        """The most likely set of words: `right, nine (71.0%)`; without one, of a model without sets, empty."""
-        return prediction.answer(self.model.class_names)

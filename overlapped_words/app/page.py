@@ -7,12 +7,12 @@ from typing import Any
 
 import gradio as gr
 
-from overlapped_words.app import live, mixture, recording, word_folder
+from overlapped_words.app import live, recording, word_folder
 from overlapped_words.app.model import AppModel
 from overlapped_words.messages import count, printable
+from overlapped_words.settings.app import App
 
 TEXTS = {"common.complete": "Complete"}  # that Gradio shows or reads out, but has no translation of
-FORMATS = "WAV, FLAC, Ogg, MP3, AIFF"
 STYLE = """
 .rolling { width: 100%; max-width: 40rem; fill: currentColor; font-size: 17px; }
 .rolling rect { fill: var(--color-accent); }
@@ -27,34 +27,30 @@ def training_data(config: Mapping[str, Any]) -> str:
     data = config.get("data") or {}
     source = str((data.get("source") or {}).get("_target_", "")).rpartition(".")[-1]
     root = Path(str(data.get("root"))).name  # not the path: visitors need not know it
-    names = {
+    return {
         "Synthetic": "words spoken by the speech synthesizer eSpeak NG",
         "SpeechCommands": "Google Speech Commands",
         "WordFolder": f"recordings of single words in {root}",
         "CompetitionFolder": f"the recordings of a competition in {root}",
-    }
-    return names.get(source, source)
+    }.get(source, source)
 
 
-def build_page(model: AppModel, name: str, data: str, limits: str, top: int, record_dir: str | None) -> gr.Blocks:
-    """Build the page without serving it.
-
-    Args:
-        name: of the network.
-        data: what it was trained on.
-        limits: the longest and largest recording, in words.
-        top: the number of words shown.
-        record_dir: the word folder for recordings, if any.
-    """
+def build_page(model: AppModel, settings: App, name: str, config: Mapping[str, Any]) -> gr.Blocks:
+    """Build the page without serving it; `name` is that of the network, `config` the settings it was trained with."""
+    limits = f"up to {settings.max_seconds:g} seconds and {settings.max_mb} MB"
     # Uploads are deleted within two hours, and all of them at the end.
     with gr.Blocks(title="Overlapped words", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
-        gr.HTML(introduction(model.model.class_names))
+        gr.HTML(
+            "<h1>Which words are spoken at once?</h1>"
+            "<p>Record or upload one person, or several at the same time, who say some of these words: "
+            f"<b>{escape(', '.join(map(printable, model.model.class_names)))}</b>.</p>"
+        )
         with gr.Accordion("About the network and its limits", open=False):
-            gr.HTML(about(model, name, data, limits))
-        recording.build_tab(model, limits, top)
+            gr.HTML(about(model, name, training_data(config), limits))
+        recording.build_recording_tab(model, limits, settings.top)
         live.build_tab(model)
-        mixture.build_tab(model, top)
-        word_folder.build_tab(model, record_dir)
+        recording.build_mixture_tab(model, settings.top)
+        word_folder.build_tab(model, settings.record_dir)
     return page
 
 
@@ -70,15 +66,6 @@ def theme() -> gr.themes.Base:
     )
 
 
-def introduction(words: list[str]) -> str:
-    """What to do on the page."""
-    return (
-        "<h1>Which words are spoken at once?</h1>"
-        "<p>Record or upload one person, or several at the same time, who say some of these words: "
-        f"<b>{escape(', '.join(map(printable, words)))}</b>.</p>"
-    )
-
-
 def about(model: AppModel, name: str, data: str, limits: str) -> str:
     """What the numbers mean, the limits, and where the network comes from."""
     k = model.model.predictor.k
@@ -86,7 +73,7 @@ def about(model: AppModel, name: str, data: str, limits: str) -> str:
     items = {
         "Shares": f"They sum to 1 over all words. Words that are spoken at once share it: {largest}.",
         "One second": "The network listens to one second, the loudest one of a longer recording.",
-        "Recordings": f"{limits[0].upper()}{limits[1:]}; {FORMATS} and other formats of libsndfile.",
+        "Recordings": f"{limits[0].upper()}{limits[1:]}; WAV, FLAC, Ogg, MP3, AIFF and other formats of libsndfile.",
         "Other words": "The network mistakes other words for similar ones"
         + ("." if not k or k[0] else ", unless it answers that none of its words is spoken."),
         "Network": f"{name}: {model.model.predictor.summary}, "

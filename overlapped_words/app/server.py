@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 from overlapped_words.errors import SettingError
 from overlapped_words.pretrained import PRETRAINED
+from overlapped_words.settings.app import App
 
 if TYPE_CHECKING:
     import gradio as gr
 
-    from overlapped_words.settings.app import App
 
-
-def serve(cfg: "App") -> None:
+def serve(cfg: App) -> None:
     """Serve the page until the process is stopped, and delete what visitors uploaded.
 
     Raises:
@@ -31,20 +30,24 @@ def serve(cfg: "App") -> None:
         page.block_thread()
 
 
-def start(cfg: "App", uploads: str) -> "gr.Blocks":
+def start(cfg: App, uploads: str) -> "gr.Blocks":
     """Serve the page in the background; `uploads` is the folder for visitors' files. Raises what `serve` raises."""
-    prepare_environment(uploads)
+    # Gradio reads environment variables when it is imported. Some open what is closed here: GRADIO_SHARE.
+    for name in [name for name in os.environ if name.startswith("GRADIO_")]:
+        del os.environ[name]
+    # When it starts, it sends a request to its own server, which must not go through a proxy, nor into the log.
+    os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_TEMP_DIR=uploads, NO_PROXY="*", no_proxy="*")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         import gradio as gr
     except ImportError as error:
         raise SettingError(f"the page needs Gradio ({error}): pip install -e '.[app]'") from error
 
-    # These import torch and Gradio, which take seconds.
     from starlette.middleware import Middleware
 
     from overlapped_words.app.guard import Guard, block_fetching
     from overlapped_words.app.model import AppModel
-    from overlapped_words.app.page import STYLE, TEXTS, build_page, theme, training_data
+    from overlapped_words.app.page import STYLE, TEXTS, build_page, theme
     from overlapped_words.inference.checkpoints import find_checkpoints
     from overlapped_words.inference.model import Model
     from overlapped_words.inference.predictor import load_predictor
@@ -55,14 +58,10 @@ def start(cfg: "App", uploads: str) -> "gr.Blocks":
     try:
         socket.create_server((cfg.host, cfg.port)).close()
     except OSError as error:
-        raise SettingError(
-            f"cannot serve at {cfg.host}:{cfg.port} ({error}); give another port=... or host=..."
-        ) from error
-    model = Model(load_predictor(checkpoints, cfg.device))
-    data = training_data(read_config(checkpoints[0].parents[1]))
-    limits = f"up to {cfg.max_seconds:g} seconds and {cfg.max_mb} MB"
-    app_model = AppModel(model, cfg.max_seconds, cfg.hop)
-    page = build_page(app_model, path.resolve().name, data, limits, cfg.top, cfg.record_dir)
+        where = f"{cfg.host}:{cfg.port}"
+        raise SettingError(f"cannot serve at {where} ({error}); give another port=... or host=...") from error
+    model = AppModel(Model(load_predictor(checkpoints, cfg.device)), cfg.max_seconds, cfg.hop)
+    page = build_page(model, cfg, path.resolve().name, read_config(checkpoints[0].parents[1]))
     block_fetching()
     page.launch(
         server_name=cfg.host,
@@ -80,12 +79,3 @@ def start(cfg: "App", uploads: str) -> "gr.Blocks":
         quiet=True,
     )
     return page
-
-
-def prepare_environment(uploads: str) -> None:
-    """Set the environment variables that Gradio reads when it is imported."""
-    for name in [name for name in os.environ if name.startswith("GRADIO_")]:
-        del os.environ[name]  # some open what is closed here: GRADIO_SHARE, GRADIO_ALLOWED_PATHS
-    # When it starts, Gradio sends a request to its own server, which must not go through a proxy.
-    os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_TEMP_DIR=uploads, NO_PROXY="*", no_proxy="*")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log that request

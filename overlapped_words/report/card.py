@@ -14,16 +14,9 @@ from overlapped_words.report.template import render
 from overlapped_words.runs.members import Member
 from overlapped_words.runs.reading import read_config, read_epochs
 
-# The groups of settings that determine the result. Their settings to omit: paths, loading, columns of the table of
-# members.
-RECIPE = {
-    "data": {"source", "root", "cache", "cache_dir", "device_cache", "num_workers", "fold", "submission"},
-    "features": set(),
-    "augment": set(),
-    "model": {"pool"},
-    "optimizer": set(),
-    "schedule": set(),
-}
+RECIPE = ("data", "features", "augment", "model", "optimizer", "schedule")  # groups that determine the result
+# Settings in them that do not, or that the table of members has.
+OMITTED = {"source", "root", "cache", "cache_dir", "device_cache", "num_workers", "fold", "submission", "pool"}
 TRAINER = ("max_epochs", "limit_train_batches", "gradient_clip_val", "precision")
 FLOW = {"default_flow_style": True, "sort_keys": False, "allow_unicode": True, "width": 100}
 
@@ -46,7 +39,7 @@ def build(ensemble: CombinedMembers, metrics: pd.DataFrame) -> str:
         "model_card.md",
         title=ensemble.title,
         cells=summary.cells(summary.final_rows(metrics)),
-        scored=bool(metrics[["val_kl", "test_kl"]].notna().to_numpy().any()),
+        scored=bool(metrics[["val_kl", "test_kl"]].notna().any(axis=None)),
         source=str(data.get("source", {}).get("_target_", "")).rpartition(".")[-1],
         data=data,
         words=list(next(iter(combined.values())).columns),
@@ -61,8 +54,7 @@ def build(ensemble: CombinedMembers, metrics: pd.DataFrame) -> str:
 def _words_per_clip(data: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """`4` or `2 to 4`; empty if the data are mixtures, which do not state it."""
     k = data.get("k", "")
-    if k is None:  # the number of words decided
-        k = metrics.get("words_per_clip", "")
+    k = metrics.get("words_per_clip", "") if k is None else k  # null: the number of words decided
     min_k, max_k = k if isinstance(k, list) and len(k) == 2 else (k, k)
     return f"{min_k}" if min_k == max_k else f"{min_k} to {max_k}"
 
@@ -70,7 +62,8 @@ def _words_per_clip(data: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
 def _splits(members: Sequence[Member], data: Mapping[str, Any], combined: Tables) -> dict[str, str]:
     """The size of each split: `432 recordings by 7 speakers; 1,000 clips`. Folds have different ones; omit these."""
     lines = {}
-    for split, kind in {"train": "", "val": "val_predictions", "test": "predictions"}.items():
+    kinds = {"train": ("training", ""), "val": ("validation", "val_predictions"), "test": ("test", "predictions")}
+    for split, (name, kind) in kinds.items():
         size, *others = (member.metrics.get("splits", {}).get(split, {}) for member in members)
         parts = [split_size(size)] if size and all(other == size for other in others) else []
         if split == "train" and isinstance(per_epoch := data.get("train_size"), int):
@@ -78,17 +71,14 @@ def _splits(members: Sequence[Member], data: Mapping[str, Any], combined: Tables
         elif kind in combined and len(combined[kind]) != size.get("recordings"):  # a recording may be a clip
             parts.append(count(len(combined[kind]), "clip"))
         if parts:
-            lines[{"train": "training", "val": "validation"}.get(split, split)] = "; ".join(parts)
+            lines[name] = "; ".join(parts)
     return lines
 
 
 def _recipe(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The settings that determine the result, by group."""
-    recipe = {
-        group: {name: value for name, value in (config[group] or {}).items() if name not in left_out}
-        for group, left_out in RECIPE.items()
-        if group in config
-    }
+    groups = {group: config[group] or {} for group in RECIPE if group in config}
+    recipe = {name: {key: own[key] for key in own if key not in OMITTED} for name, own in groups.items()}
     if "trainer" in config:
         recipe["trainer"] = {name: config["trainer"][name] for name in TRAINER if name in config["trainer"]}
     return recipe
@@ -97,8 +87,7 @@ def _recipe(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def _provenance(member: Member) -> dict[str, str]:
     """The provenance of a member, by column: seed, epochs, clips seen, commit, versions, device."""
     metrics, epochs = member.metrics, read_epochs(member.path / "metrics.csv")
-    commit = str(metrics.get("git_commit") or "")[:10]
-    versions = metrics.get("versions", {})
+    commit, versions = str(metrics.get("git_commit") or "")[:10], metrics.get("versions", {})
     return {
         "member": member.name,
         "seed": str(member.seed),

@@ -1,6 +1,6 @@
 """Select the clips that report.html shows."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,18 +12,12 @@ NUM_EXAMPLES = 8  # best and worst clips each
 NUM_WORDS = 5  # shown per clip without targets
 
 
-@dataclass(frozen=True)
-class Clip:
-    """A clip on the page.
-
-    Attributes:
-        score: its KL (nats) or, without targets, the entropy of its prediction.
-        words: (word, target or None, prediction), the most probable first.
-    """
+class Clip(NamedTuple):
+    """A clip on the page."""
 
     id: str
-    score: float
-    words: list[tuple[str, float | None, float]]
+    score: float  # its KL (nats) or, without targets, the entropy of its prediction
+    words: list[tuple[str, float | None, float]]  # (word, target or None, prediction), the most probable first
 
 
 def best_and_worst(probs: pd.DataFrame, targets: pd.DataFrame | None) -> tuple[list[Clip], list[Clip]]:
@@ -33,18 +27,19 @@ def best_and_worst(probs: pd.DataFrame, targets: pd.DataFrame | None) -> tuple[l
     without targets its NUM_WORDS most probable ones.
     """
     values = probs.to_numpy()
+    orders = np.argsort(-values, axis=1, kind="stable")  # of the words
     if targets is None:
         scores = -(values * np.log(np.where(values > 0, values, 1))).sum(axis=1)
-        true, shown = None, np.argsort(np.argsort(-values, axis=1, kind="stable"), axis=1) < NUM_WORDS
+        true, shown = None, np.argsort(orders, axis=1) < NUM_WORDS
     else:
         true = targets.to_numpy()
         scores, shown = kl(true, values), (true > 0) | top_k(true, values)
 
     def clip(i: int) -> Clip:
-        order = [j for j in np.argsort(-values[i], kind="stable") if shown[i, j]]
-        words = [(probs.columns[j], None if true is None else float(true[i, j]), values[i, j]) for j in order]
-        return Clip(probs.index[i], float(scores[i]), words)
+        words = [j for j in orders[i] if shown[i, j]]
+        rows = [(probs.columns[j], None if true is None else float(true[i, j]), values[i, j]) for j in words]
+        return Clip(probs.index[i], float(scores[i]), rows)
 
-    order = np.argsort(scores, kind="stable")
-    number = min(NUM_EXAMPLES, len(order) // 2)
-    return [clip(i) for i in order[:number]], [clip(i) for i in order[::-1][:number]]
+    ranked = np.argsort(scores, kind="stable")
+    number = min(NUM_EXAMPLES, len(ranked) // 2)
+    return [clip(i) for i in ranked[:number]], [clip(i) for i in ranked[::-1][:number]]

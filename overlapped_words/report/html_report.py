@@ -4,7 +4,6 @@ import gzip
 import json
 from base64 import b64encode
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,7 @@ from overlapped_words.ensembling.combine import average_any_word, member_probs
 from overlapped_words.ensembling.combined import CombinedMembers
 from overlapped_words.messages import count
 from overlapped_words.report import examples, report_plots, summary
-from overlapped_words.report.cached_audio import find_audio
+from overlapped_words.report.audio import find_audio
 from overlapped_words.report.template import render
 from overlapped_words.runs.members import Member
 from overlapped_words.runs.reading import read_epochs
@@ -60,7 +59,7 @@ def build(ensemble: CombinedMembers, metrics: pd.DataFrame) -> str:
         has_targets=targets is not None,
         plots={name: json.loads(plot.to_json()) for name, plot in plots.items()},
         themes=report_plots.THEMES,
-        script=_packed_script(),
+        script=b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode(),  # 2 MB instead of 5
         best=best,
         worst=worst,
         audio=audio,
@@ -90,10 +89,8 @@ def _gains(ensemble: CombinedMembers, kind: str, targets: pd.DataFrame) -> dict[
         names = [f"member {i + 1} of each fold" for i in range(len(probs))]
     kls = np.array([kl(values, own).mean() for own in probs])
     curves = error_analysis.kl_by_number(values, probs)
-    return {
-        "diversity": report_plots.diversity(names, kls, ensemble=curves[0, -1]),
-        "by_number": report_plots.kl_by_number(curves),
-    }
+    gap = report_plots.diversity(names, kls, ensemble=curves[0, -1])
+    return {"diversity": gap, "by_number": report_plots.kl_by_number(curves)}
 
 
 def _errors(targets: pd.DataFrame, probs: pd.DataFrame) -> dict[str, go.Figure]:
@@ -110,9 +107,3 @@ def _errors(targets: pd.DataFrame, probs: pd.DataFrame) -> dict[str, go.Figure]:
     if names:
         plots["pairs"] = report_plots.bars(names, pairs["clips"], "clips", "%{x:.1f} clips")
     return plots
-
-
-@cache
-def _packed_script() -> str:
-    """plotly.js, gzip in base64: 2 MB instead of 5."""
-    return b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()

@@ -36,7 +36,7 @@ def run(settings: Settings) -> pd.DataFrame:
     ensemble = combine_members(run_dir, settings.expect, settings.partial, settings.combine == "stacked")
     metrics = summary.metrics_table(ensemble)
     write(ensemble, metrics, settings.html)
-    print_summary(ensemble, metrics, settings.expect, settings.html)
+    print_summary(ensemble, metrics, settings)
     return metrics
 
 
@@ -55,7 +55,7 @@ def write(ensemble: CombinedMembers, metrics: pd.DataFrame, html: bool) -> None:
     write_files({ensemble.run_dir / file: text.encode() for file, text in texts.items()})
 
 
-def print_summary(ensemble: CombinedMembers, metrics: pd.DataFrame, expect: int | None, html: bool) -> None:
+def print_summary(ensemble: CombinedMembers, metrics: pd.DataFrame, settings: Settings) -> None:
     """Print the metrics, what was left out, and where the results are."""
     print(f"{ensemble.title}\n\n{summary.as_text(metrics)}\n\n{summary.headline(metrics)}".rstrip())
     if ensemble.stacking:
@@ -66,8 +66,8 @@ def print_summary(ensemble: CombinedMembers, metrics: pd.DataFrame, expect: int 
         print(f"Left out {len(errors)} of {count(total, 'member')}: {', '.join(errors)} (see report.md)")
     if ensemble.not_started:
         print(f"Left out {first_names(ensemble.not_started)}: {REMEDIES[Status.NOT_STARTED]}")
-    if expect not in (None, len(members)):
-        print(f"Expected {count(expect, 'member')}, combined {len(members)}")
+    if settings.expect not in (None, len(members)):
+        print(f"Expected {count(settings.expect, 'member')}, combined {len(members)}")
     nothing = "none, the members have no predictions.csv because their data has no test split"
     print(f"Submission: {ensemble.run_dir / 'submission.csv' if 'predictions' in ensemble.combined else nothing}")
-    print(f"Report:     {ensemble.run_dir / ('report.html' if html else 'report.md')}")
+    print(f"Report:     {ensemble.run_dir / ('report.html' if settings.html else 'report.md')}")

@@ -38,8 +38,7 @@ def _row(member: Member) -> dict[str, str]:
     except RunError as error:
         epochs, note = pd.DataFrame(), str(error)
     kl = epochs["val/kl"].iloc[-1] if "val/kl" in epochs and len(epochs) else None
-    if member.status == Status.COMPLETE:
-        kl = metrics.get("val_kl", kl)
+    kl = metrics.get("val_kl", kl) if member.status == Status.COMPLETE else kl
     return {
         "member": member.name,
         "status": str(member.status),
@@ -53,10 +52,8 @@ def _row(member: Member) -> dict[str, str]:
 def _note(member: Member) -> str:
     if member.status in (Status.RUNNING, Status.INTERRUPTED):
         process = f"process {member.metrics.get('pid', '?')} on {member.metrics.get('host', '?')}"
-        if not member.last_heartbeat:
-            return f"{process}, no heartbeat"
         age = timedelta(seconds=round(max(0, time.time() - member.last_heartbeat)))
-        return f"{process}, last heartbeat {age} ago"
+        return f"{process}, " + (f"last heartbeat {age} ago" if member.last_heartbeat else "no heartbeat")
     if member.status == Status.FAILED:
         return error_of(member.metrics)
     return member.fault if member.status in (Status.UNREADABLE, Status.NOT_STARTED) else ""

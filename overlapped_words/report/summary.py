@@ -1,6 +1,7 @@
 """Metrics of members and ensembles, as a table, as text for the terminal and as Markdown."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from inspect import getdoc
 from typing import Any
 
@@ -12,7 +13,7 @@ from overlapped_words.ensembling.combine import Tables, combine
 from overlapped_words.ensembling.combined import CombinedMembers
 from overlapped_words.ensembling.stacking import NUM_PARTS, StackingWeights
 from overlapped_words.messages import printable
-from overlapped_words.report.template import markdown
+from overlapped_words.report.template import render
 from overlapped_words.runs.members import Member
 
 # Values of the column `kind`: what a row is.
@@ -22,17 +23,6 @@ UNIFORM = "uniform prediction"
 SPLITS = {"val": ("val_predictions", "val_answers"), "test": ("predictions", "test_answers")}
 SCORES = {f"{split}_{name}": name for split in SPLITS for name in METRICS}  # columns val_kl, ..., test_kl, ...
 NUMBERS = {"minutes": "{:.1f}", "weight": "{:.3f}"}
-LEGEND = """\
-- **fold**: the fold of a cross-validation (`data.fold`) that the member was validated on. Ensembles are then evaluated
-  on all folds together with out-of-fold predictions: each clip is predicted by the members that did not train on it.
-- **val**, **test**: means over the validation and the test clips. Those of the test are shown only if its targets are
-  known.
-{}
-- **minutes**: training time; for an ensemble, the sum over its members.
-- **weight**: weight of a member's log-probabilities in the stacked ensemble (`combine=stacked`). Its validation metrics
-  are those of held-out clips. All other ensembles are means.
-- The **uniform prediction** gives every word the same probability and is the baseline.
-"""
 
 
 def metrics_table(ensemble: CombinedMembers) -> pd.DataFrame:
@@ -44,38 +34,32 @@ def metrics_table(ensemble: CombinedMembers) -> pd.DataFrame:
         used.
     """
     members, tables, stacking = ensemble.members, ensemble.tables, ensemble.used_stacking
-    weights = stacking.weights if stacking else {}
     rows = [
-        {
-            "member": member.name,
-            "kind": MEMBER,
-            "seed": member.seed,
-            "fold": member.fold,
-            "weight": weights.get(member.name),
-            **_row([member], combine([member], tables)),
-        }
+        _row(member.name, MEMBER, [member], combine([member], tables)) | {"seed": member.seed, "fold": member.fold}
         for member in members
     ]
     pools = dict.fromkeys(member.pool for member in members)
-    if len(pools) > 1:
-        for pool in pools:
-            own = [member for member in members if member.pool == pool]
-            rows.append({"member": f"{pool} ensemble ({len(own)})", "kind": POOL, **_row(own, combine(own, tables))})
-    rows.append({"member": f"{MEAN} ({len(members)})", "kind": MEAN, **_row(members, ensemble.mean)})
+    for pool in pools if len(pools) > 1 else ():
+        own = [member for member in members if member.pool == pool]
+        rows.append(_row(f"{pool} ensemble ({len(own)})", POOL, own, combine(own, tables)))
+    rows.append(_row(f"{MEAN} ({len(members)})", MEAN, members, ensemble.mean))
     if stacking:
-        rows.append({"member": f"{STACKED} ({len(members)})", "kind": STACKED, **_row(members, stacking.tables)})
+        rows.append(_row(f"{STACKED} ({len(members)})", STACKED, members, stacking.tables))
     baseline = {kind: uniform(ensemble.mean[kind]) for kind, _ in SPLITS.values() if kind in ensemble.mean}
     rows.append({"member": UNIFORM, "kind": UNIFORM, **_scores(ensemble.mean | baseline)})
     table = pd.DataFrame(rows, columns=["member", "kind", "pool", "seed", "fold", "members", *SCORES, *NUMBERS])
-    return table.astype(
-        {**dict.fromkeys(("seed", "fold", "members"), "Int64"), **dict.fromkeys((*SCORES, *NUMBERS), float)}
-    )
+    if stacking:
+        table.loc[table["kind"] == MEMBER, "weight"] = [stacking.weights[member.name] for member in members]
+    integers = dict.fromkeys(("seed", "fold", "members"), "Int64")
+    return table.astype({**integers, **dict.fromkeys((*SCORES, *NUMBERS), float)})
 
 
-def _row(members: Sequence[Member], combined: Tables) -> dict[str, object]:
+def _row(name: str, kind: str, members: Sequence[Member], combined: Tables) -> dict[str, object]:
     pools = {member.pool or None for member in members}
     seconds = [member.metrics.get("train_seconds") or np.nan for member in members]
     return {
+        "member": name,
+        "kind": kind,
         "pool": pools.pop() if len(pools) == 1 else None,
         "members": len(members),
         "minutes": np.sum(seconds) / 60,
@@ -83,9 +67,9 @@ def _row(members: Sequence[Member], combined: Tables) -> dict[str, object]:
     }
 
 
-def _scores(combined: Mapping[str, Any]) -> dict[str, object]:
+def _scores(combined: Mapping[str, Any]) -> dict[str, float]:
     """The mean of each metric over the clips of each split with targets."""
-    scores: dict[str, object] = {}
+    scores: dict[str, float] = {}
     for split, (predictions, targets) in SPLITS.items():
         if targets in combined:
             means = mean_metrics(np.asarray(combined[targets]), np.asarray(combined[predictions]))
@@ -103,13 +87,10 @@ def cells(table: pd.DataFrame) -> list[list[str]]:
     """Format the metrics as headings and rows, without the columns that have no value."""
     shown = table.drop(columns=["kind", "members"]).dropna(axis="columns", how="all")
     for column in map(str, shown):
-        if column in SCORES:
-            values = [format_metric(SCORES[column], value) for value in shown[column]]
-        else:
-            values = list(map(NUMBERS.get(column, "{}").format, shown[column]))
-        shown[column] = np.where(shown[column].isna(), "", values)
+        form = partial(format_metric, SCORES[column]) if column in SCORES else NUMBERS.get(column, "{}").format
+        shown[column] = ["" if pd.isna(value) else form(value) for value in shown[column]]
     headings = [column.replace("_", " ").replace("kl", "KL") if column in SCORES else column for column in shown]
-    return [headings, *shown.astype(str).to_numpy().tolist()]
+    return [headings, *shown.to_numpy().tolist()]
 
 
 def as_text(table: pd.DataFrame) -> str:
@@ -149,15 +130,11 @@ def verdict(stacking: StackingWeights) -> str:
 
 def as_markdown(ensemble: CombinedMembers, table: pd.DataFrame) -> str:
     """Format the metrics as the page report.md."""
-    header, *rows = cells(table)
-    marks = [":--", ":--", *["--:"] * (len(header) - 2)]
-    lines = [f"# {markdown(ensemble.title)}", ""]
-    sentences = headline(table), verdict(ensemble.stacking) if ensemble.stacking else ""
-    for text in filter(None, sentences):
-        lines += [markdown(text), ""]
-    lines += ["| " + " | ".join(row) + " |" for row in (header, marks, *(map(markdown, row) for row in rows))]
-    if ensemble.errors:
-        reasons = (f"- {markdown(name)}: {markdown(reason)}" for name, reason in ensemble.errors.items())
-        lines += ["", "## Left out", "", *reasons]
-    metrics = [f"- **{name.replace('kl', 'KL')}**: {getdoc(METRICS[name])}".partition("\n")[0] for name in METRICS]
-    return "\n".join([*lines, "", "## Columns", "", LEGEND.format("\n".join(metrics))])
+    return render(
+        "report.md",
+        title=ensemble.title,
+        sentences=[headline(table), verdict(ensemble.stacking) if ensemble.stacking else ""],
+        cells=cells(table),
+        errors=ensemble.errors,
+        metrics={name.replace("kl", "KL"): str(getdoc(METRICS[name])).partition("\n")[0] for name in METRICS},
+    )

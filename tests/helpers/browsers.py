@@ -12,7 +12,7 @@ import pytest
 from tests.helpers.scripts import ROOT
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -28,19 +28,22 @@ def rendered(url: str, profile: Path, *options: str, milliseconds: int = 20_000)
 
 
 @contextmanager
-def browser(*options: str) -> Iterator["Browser"]:
-    """A browser that a test controls; skip the test if Playwright is not installed."""
+def open_page(url: str, recording: Path, **viewport: int) -> Iterator["Page"]:
+    """An empty page of a browser that a test controls; skips the test if Playwright is not installed.
+
+    Fails if it contacts another host than that of `url`. Its microphone plays a WAV file again and again.
+    """
     sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install playwright")
+    options = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    options.append(f"--use-file-for-fake-audio-capture={recording}")
     with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *options])
-        yield started
-        started.close()
-
-
-def microphone(recording: Path) -> list[str]:
-    """Options of a browser whose microphone plays a WAV file again and again, without asking for permission."""
-    media = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    return [*media, f"--use-file-for-fake-audio-capture={recording}"]
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        page = chromium.new_page(viewport=viewport)
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        yield page
+        chromium.close()
+    assert len(requests) >= 8 and [each for each in requests if not each.startswith((url, "blob:", "data:"))] == []
 
 
 def serious_violations(page: "Page") -> list[str]:
