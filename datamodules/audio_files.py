@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import shlex
 import shutil
 import unicodedata
@@ -27,7 +28,8 @@ EXTENSIONS -= {".raw"}  # samples without a header, so the rate is unknown
 # Written by macOS, Windows and network drives; skipped like hidden files.
 SYSTEM_NAMES = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "lost+found"}
 SYSTEM_NAMES |= {"system volume information", "network trash folder", "temporary items"}
-HIDDEN = ".@#$~"  # first characters of what systems and network drives keep for themselves: .DS_Store, @eaDir, #recycle
+HIDDEN_FOLDERS = "@#$~"  # first characters of folders of network drives: @eaDir, #recycle, $RECYCLE.BIN, ~snapshot
+RESERVED = re.compile(r"id|words|num_words_\d+|.*;.*")  # columns of tables; the column `words` joins words with ;
 
 
 def normalize_name(text: str) -> str:
@@ -88,12 +90,20 @@ def find_words(root: Path, remedy: str) -> tuple[list[str], list[Path], np.ndarr
                 raise DataError(f"{folder}: the same word as {other.name!a}; move the recordings into one folder")
     if not folders:
         raise DataError(f"{root}: contains no recordings in subfolders; add one subfolder per word")
-    if "id" in folders:
-        raise DataError(f"{folders['id']}: id is the first column of all tables; give the word another name")
-    log_skipped(list_recordings(root))
+    check_words(folders, root)
+    if beside := list_recordings(root):
+        log.warning("%s beside the words' folders skipped: %s", count(len(beside), "recording"), _first_names(beside))
     names = sorted(folders)
     paths = find_recordings([folders[name] for name in names], "add some or remove the folder")
     return names, paths, np.array([names.index(normalize_name(path.parent.name)) for path in paths])
+
+
+def check_words(words: Iterable[str], where: Path | str) -> None:
+    """Raise DataError if a word has the name of a column in tables of predictions; `where` names the words' source."""
+    for word in words:
+        if RESERVED.fullmatch(word):
+            columns = "tables have the columns id, words and num_words_0, and a semicolon between words"
+            raise DataError(f"{where}: a word is named {word}, but {columns}; give the word another name")
 
 
 def log_skipped(files: Sequence[Path], subfolders: Sequence[Path] = ()) -> None:
@@ -113,8 +123,9 @@ def _scan(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
     """Recordings, other files and subfolders of `folder`, sorted by name, without hidden and system ones."""
     extensions = EXTENSIONS | FFMPEG_EXTENSIONS if FFMPEG else EXTENSIONS
     with os.scandir(folder) as found:
-        entries = [entry for entry in found if entry.name[0] not in HIDDEN and entry.name.lower() not in SYSTEM_NAMES]
-    subfolders = sorted(folder / entry.name for entry in entries if entry.is_dir())
+        entries = [entry for entry in found if entry.name[0] != "." and entry.name.lower() not in SYSTEM_NAMES]
+    folders = [entry for entry in entries if entry.is_dir() and entry.name[0] not in HIDDEN_FOLDERS]
+    subfolders = sorted(folder / entry.name for entry in folders)
     files = sorted(folder / entry.name for entry in entries if not entry.is_dir())
     recordings = [path for path in files if path.suffix.lower() in extensions]
     return recordings, [path for path in files if path.suffix.lower() not in extensions], subfolders

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from functools import reduce
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import soundfile
@@ -25,7 +25,7 @@ MPEG_FRAME = 1152  # samples
 # libsndfile reads what is left of a truncated file; only its log shows it: "data : 32000 (should be 21318)".
 # The chunk is "data" in WAV, "SSND" in AIFF, "Data Size" in AU; W64 and RF64 log the size of the whole file.
 TRUNCATED = re.compile(r"(?:data|SSND|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)")
-HEADER_SIZE = 44  # bytes: some programs include the header in the size of the data
+HEADER_SIZE = 80  # bytes, the largest: some programs include the header in the size of the data
 # Programs that write a WAV to a pipe do not know its length; they write a size near 2^31 or 2^32. Nothing is missing.
 UNKNOWN_SIZE = 0x7FFF0000
 # The header of an MP3 with a number of frames that is not 0: a tag, flags of which the lowest is set, the number.
@@ -153,11 +153,29 @@ def _open(path: Path) -> _Reader:
         if not FRAME_COUNT.search(content, start, start + 64):
             file.close()
             return _UncountedMp3(content)
-    elif file.format.startswith("WAV") and file.frames == 0:  # the recorder was stopped before it wrote the size
-        file.close()
-        content = piped or path.read_bytes()
-        return _Reader(io.BytesIO(content.replace(b"data\0\0\0\0", b"data\xff\xff\xff\xff", 1)))
+    elif file.format.startswith("WAV"):
+        with path.open("rb") if piped is None else io.BytesIO(piped) as raw:
+            position = _unfinished_data(raw)
+        if position:
+            file.close()
+            content = piped or path.read_bytes()
+            return _Reader(io.BytesIO(content[:position] + b"\xff\xff\xff\xff" + content[position + 4 :]))
     return file
+
+
+def _unfinished_data(file: BinaryIO) -> int:
+    """Where a WAV states the size of its samples, if more follow: the recorder was stopped before it wrote the size.
+
+    Returns 0 for any other file: after the samples, it ends or has another chunk, which begins with its name.
+    """
+    file.seek(12)
+    while len(chunk := file.read(8)) == 8:
+        position, size = file.tell() - 4, int.from_bytes(chunk[4:], "little")
+        file.seek(size + size % 2, os.SEEK_CUR)
+        if chunk[:4] == b"data":
+            after = file.read(4)
+            return 0 if len(after) < 4 or re.fullmatch(rb"[\w ]{4}", after) else position
+    return 0
 
 
 def _decode_with_ffmpeg(path: Path, sample_rate: int, seconds: int) -> Iterator[tuple[np.ndarray, int]]:

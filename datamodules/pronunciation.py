@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
+from datamodules.audio_files import check_words
 from datamodules.voices import Engine, transcribe
 from overlapped_words.errors import DataError
 from overlapped_words.messages import first_names, printable
@@ -29,11 +30,12 @@ def clean_words(words: Sequence[str]) -> list[str]:
     """
     words = [unicodedata.normalize("NFC", word) for word in words]
     for word in words:
-        if not FOLDER_NAME.fullmatch(word) or not word.isprintable() or word == "id" or len(word.encode()) > 100:
+        if not FOLDER_NAME.fullmatch(word) or not word.isprintable() or len(word.encode()) > 100:
             raise DataError(
                 f"data.words: '{printable(word)}' is no folder name; give 1 to 100 bytes without slashes, control "
-                "characters, spaces around them and . or _ at the start, and not id"
+                "characters, spaces around them and . or _ at the start"
             )
+    check_words(words, "data.words")
     if twice := sorted({word for word in words if words.count(word) > 1}):
         raise DataError(f"data.words contains {', '.join(twice)} more than once; leave out the duplicates")
     return sorted(words)

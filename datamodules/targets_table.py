@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from datamodules.audio_files import EXTENSIONS, FFMPEG_EXTENSIONS, normalize_name
+from datamodules.audio_files import EXTENSIONS, FFMPEG_EXTENSIONS, check_words, normalize_name
 from overlapped_words.errors import DataError
 from overlapped_words.messages import first_names
 
@@ -128,8 +128,7 @@ def _check_header(path: Path, header: list[str]) -> None:
     duplicates = [name for i, name in enumerate(header) if name in header[:i]]
     if duplicates:
         raise DataError(f"{path}: duplicate column {duplicates[0]}; rename or remove one")
-    if "id" in header[1:]:
-        raise DataError(f"{path}: a word is named id, like the first column of all tables; give it another name")
+    check_words(header[1:], path)
 
 
 def _number(text: str, where: str) -> float:

@@ -72,9 +72,8 @@ def check_k(k: int | Sequence[int] | None, names: Sequence[str], where: str | Pa
     min_k, max_k = (k, k) if isinstance(k, int) else k
     if not (0 <= min_k <= max_k <= len(names) and max_k):
         shown = min_k if min_k == max_k else f"[{min_k}, {max_k}]"
-        raise DataError(
-            f"data.k is {shown}, but there are {count(len(names), 'word')} in {where}; choose 1 to {len(names)}"
-        )
+        remedy = f"choose 1 to {len(names)}" if len(names) > 1 else f"add another word, or {ONE_OR_NONE}"
+        raise DataError(f"data.k is {shown}, but {where} has {count(len(names), 'word')}; {remedy}")
     if len(names) == min_k == 1:
         raise DataError(f"{where}: has one word, {names[0]}, {ONE_WORD}; add another word, or {ONE_OR_NONE}")
     return min_k, max_k

@@ -21,9 +21,9 @@ BAD_WORDS = [  # change to a good folder, settings, message
         {},
         r"^{root}/empty: contains no recordings; add some or remove the folder$",
     ),
-    (lambda root: None, {"k": 5}, r"^data\.k is 5, but there are 4 words in {root}; choose 1 to 4$"),
-    (lambda root: None, {"k": (3, 2)}, r"^data\.k is \[3, 2\], but there are 4 words in {root}; choose 1 to 4$"),
-    (lambda root: None, {"k": 0}, r"^data\.k is 0, but there are 4 words in {root}; choose 1 to 4$"),
+    (lambda root: None, {"k": 5}, r"^data\.k is 5, but {root} has 4 words; choose 1 to 4$"),
+    (lambda root: None, {"k": (3, 2)}, r"^data\.k is \[3, 2\], but {root} has 4 words; choose 1 to 4$"),
+    (lambda root: None, {"k": 0}, r"^data\.k is 0, but {root} has 4 words; choose 1 to 4$"),
     (
         lambda root: (root / "left/ann_0.wav").rename(root / "left/ann.wav"),
         {},
@@ -37,7 +37,7 @@ BAD_WORDS = [  # change to a good folder, settings, message
     (
         lambda root: (root / "up").rename(root / "id"),
         {},
-        r"^{root}/id: id is the first column of all tables; give the word another name$",
+        r"^{root}: a word is named id, but tables have the columns id, .*; give the word another name$",
     ),
     (
         lambda root: [(root / name).mkdir() for name in ("\uc544", "\u110b\u1161")],

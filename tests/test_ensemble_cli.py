@@ -127,7 +127,7 @@ def test_no_usable_member_or_an_unexpected_number_of_members(tmp_path):
     with pytest.raises(RunError, match=r"0 of 1 member can be used\n.*avg_seed0: its sweep ended before it started"):
         combine(tmp_path)
     write_member(tmp_path, "avg", 1)
-    with pytest.raises(RunError, match=r"expect=6, but there are 1 members: avg_seed1\n"):
+    with pytest.raises(RunError, match=r"expect=6, but found 1 member: avg_seed1\n"):
         combine(tmp_path, expect=6)
     assert files_in(tmp_path) == set()
 

@@ -48,7 +48,7 @@ def test_the_classes_are_the_words(tmp_path, words, language):
 
 
 def test_more_words_per_clip_than_words_is_an_error_before_they_are_spoken(tmp_path):
-    with pytest.raises(DataError, match=r"^data\.k is 4, but there are 3 words in data\.words; choose 1 to 3$"):
+    with pytest.raises(DataError, match=r"^data\.k is 4, but data\.words has 3 words; choose 1 to 3$"):
         source(k=4).load(tmp_path, seed=0)
     assert not list(tmp_path.iterdir())
 

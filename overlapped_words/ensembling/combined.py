@@ -61,7 +61,7 @@ def combine_members(
         reasons = list(errors.values())
         if unexpected:
             names = ", ".join(member.name for member in started)
-            reasons.append(f"expect={expect}, but there are {len(started)} members: {names}")
+            reasons.append(f"expect={expect}, but found {count(len(started), 'member')}: {names}")
         reasons.insert(0, f"{run_dir}: {len(members)} of {count(len(started), 'member')} can be used")
         remedy = f"\nFix this, or add partial=true to combine the {count(len(members), 'usable member')}."
         raise RunError("\n  ".join(reasons) + (remedy if members else ""))
