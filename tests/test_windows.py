@@ -6,7 +6,7 @@ import soundfile
 
 from datamodules.recordings import fit_length, read_blocks, read_recording
 from overlapped_words.errors import DataError
-from overlapped_words.inference.windows import check_hop, cut_windows
+from overlapped_words.inference.windows import cut_windows
 from tests.helpers.fake_recordings import RATE, speech
 
 
@@ -53,8 +53,8 @@ def test_at_most_one_block_is_kept():
         assert len(window) == 100 and len(window.base) <= 1100
 
 
-@pytest.mark.parametrize("rate", [RATE, 8_000, 11_025, 44_100, 48_000])
-@pytest.mark.parametrize("seconds", [0.4, 2, 4.7, 6])
+@pytest.mark.parametrize("rate", [RATE, 11_025, 48_000])
+@pytest.mark.parametrize("seconds", [0.4, 2, 4.7])
 def test_blocks_add_up_to_the_recording(tmp_path, rate, seconds):
     path = tmp_path / "a.wav"
     soundfile.write(path, np.stack([speech(i, seconds, rate) for i in range(2)], axis=1), rate)
@@ -71,11 +71,3 @@ def test_an_invalid_sample_far_into_a_recording_is_named(tmp_path):
     soundfile.write(tmp_path / "a.wav", waveform, RATE, subtype="FLOAT")
     with pytest.raises(DataError, match="sample 70000 is not a finite number"):
         list(read_blocks(tmp_path / "a.wav", seconds=1))
-
-
-@pytest.mark.parametrize("hop", [0, -0.5, 0.001, 1.5, "a", True, None, float("nan")])
-def test_invalid_hops_are_errors(hop):
-    for valid in (0.01, 0.25, 1):
-        check_hop(valid)
-    with pytest.raises(DataError, match=r"give 0.01 to 1 seconds"):
-        check_hop(hop)

@@ -16,6 +16,8 @@ import torch
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from torch import Tensor, nn
 
+from datamodules.recordings import fit_length, read_recording
+from datamodules.waveforms import from_int16, to_int16
 from overlapped_words.errors import UserError
 from overlapped_words.export.portable_features import PortableMel
 from overlapped_words.inference.predictor import Predictor
@@ -24,6 +26,7 @@ from overlapped_words.runs.reading import read_config
 
 TOLERANCE = 1e-4  # in probability
 BATCH_SIZES = (1, 3)  # to compare with
+NUM_WORDS = 12  # to compare on, at most; three are mixed into a waveform
 
 
 def metadata(predictor: Predictor, checkpoints: Sequence[Path]) -> dict[str, str]:
@@ -101,16 +104,11 @@ def write_checked(
     return differences[worst]
 
 
-def start_session(path: Path, num_threads: int) -> onnxruntime.InferenceSession:
-    """Load a file on the CPU. onnxruntime's own number of threads ignores the cores that a Slurm job may use."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = num_threads
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-
 def compare(path: Path, predictor: Predictor, waveforms: dict[str, np.ndarray]) -> dict[str, float]:
     """Name of a waveform -> the largest difference in probability between the file and `predictor`."""
-    session = start_session(path, torch.get_num_threads())
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()  # its own number ignores the cores that a Slurm job may use
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     inputs = np.stack(list(waveforms.values()))
     prediction = predictor.cpu().predict(torch.from_numpy(inputs))
     expected = np.column_stack([prediction.probs, *prediction.num_words.values()])
@@ -120,3 +118,26 @@ def compare(path: Path, predictor: Predictor, waveforms: dict[str, np.ndarray]) 
         columns = np.concatenate([np.hstack(session.run(None, {"waveforms": batch})) for batch in batches])
         largest = np.maximum(largest, np.abs(columns - expected).max(axis=1))
     return dict(zip(waveforms, largest.tolist(), strict=True))
+
+
+def probe_waveforms(sample_rate: int, num_samples: int, cache_dir: Path) -> dict[str, np.ndarray]:
+    """Names -> `(num_samples,)` float32 in [-1, 1]: noise, a chirp, silence, and words if `cache_dir` contains them.
+
+    Each is loud and quiet, and rounded to 16 bits as recordings are. All but silence contain the faint noise of a
+    microphone: float32 cannot resolve what lies 120 dB below a pure tone, and two correct implementations differ there.
+    """
+    rng = np.random.default_rng(0)
+    t = np.arange(num_samples) / sample_rate
+    waveforms = {
+        "noise": 0.1 * rng.standard_normal(num_samples),
+        "chirp": 0.5 * np.sin(2 * np.pi * (100 * t + 0.2 * sample_rate * t**2)) * np.hanning(num_samples),
+    }
+    words = sorted(cache_dir.expanduser().glob("synthetic-*/*/*.wav"))
+    words = words[:: max(1, len(words) // NUM_WORDS)][:NUM_WORDS]
+    clips = [fit_length(read_recording(word, sample_rate), num_samples) for word in words]
+    for i in range(0, len(clips) - 2, 3):
+        waveforms[f"speech {i // 3}"] = np.mean(clips[i : i + 3], axis=0)
+    waveforms |= {f"quiet {name}": 0.01 * waveform for name, waveform in waveforms.items()}
+    waveforms = {name: waveform + 1e-3 * rng.standard_normal(num_samples) for name, waveform in waveforms.items()}
+    waveforms["silence"] = np.zeros(num_samples)
+    return {name: from_int16(to_int16(waveform)) for name, waveform in waveforms.items()}

@@ -88,7 +88,7 @@ def _open(path: Path, dtype: type, *shape: int) -> np.ndarray:
 
 def _encode(member: Member, waveforms: dict[str, np.ndarray]) -> dict[str, Audio]:
     from datamodules.features import MultiResolutionMel
-    from overlapped_words.inference.limits import feature_shape
+    from overlapped_words.inference.member import feature_shape
     from overlapped_words.report.audio import encode
 
     features = read_config(member.path).get("features", {})
