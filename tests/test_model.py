@@ -42,6 +42,8 @@ def test_one_waveform_gives_a_probability_for_each_word(model, sweep):
     members = [load(sweep / name)(CLIP, RATE) for name in ("avg_seed0", "max_seed0/checkpoints/last.ckpt")]
     np.testing.assert_allclose(probs, sum(members) / 2, atol=1e-6)
     assert not np.allclose(*members, atol=1e-4)
+    # Samples beyond full scale are scaled down.
+    np.testing.assert_allclose(model(CLIP * 30_000, RATE), model(CLIP / np.abs(CLIP).max(), RATE), atol=1e-5)
 
 
 @pytest.mark.parametrize("seconds", [0.3, 1, 2.7])
@@ -56,10 +58,6 @@ def test_arrays_tensors_and_the_recording_get_equal_probabilities(model, tmp_pat
     assert np.array_equal(model(samples.astype(np.int32) << 16, float(rate)), expected)
     assert np.array_equal(model(tmp_path / "clip.wav"), expected)
     assert np.array_equal(model(str(tmp_path / "clip.wav")), expected)
-
-
-def test_samples_beyond_full_scale_are_scaled_down(model):
-    np.testing.assert_allclose(model(CLIP * 30_000, RATE), model(CLIP / np.abs(CLIP).max(), RATE), atol=1e-5)
 
 
 def test_the_loudest_second_of_a_longer_waveform_is_used(model, tmp_path, caplog):
@@ -104,7 +102,6 @@ def test_channels_are_averaged_in_any_precision(model):
         (np.arange(RATE), RATE, "dtype int64; give floats, int16 or int32"),
         ([CLIP, np.zeros((2, RATE))], RATE, "item 1 of the list has shape (2, 16000); give only waveforms (T,), or"),
         ([CLIP, "a.wav"], RATE, "item 1 of the list is 'a.wav'; give only waveforms (T,), or only paths"),
-        ([__file__], None, "1 of 1 recordings cannot be used"),
         ("nix.wav", None, "nix.wav: file not found"),
         (__file__, RATE, "do not pass sample_rate with a path"),
         (__file__, None, "cannot be read as audio"),
@@ -149,15 +146,9 @@ def test_a_timeline_has_the_probabilities_of_every_window(model, tmp_path):
     assert short.index.tolist() == [(0, 0.3)] and np.array_equal(short.iloc[0], model(speech(4, 0.3), RATE))
 
 
-@pytest.mark.parametrize(
-    ("waveform", "options", "message"),
-    [
-        (np.zeros((2, RATE)), {"sample_rate": RATE}, "shape (2, 16000), a batch; a timeline needs one waveform"),
-        (CLIP, {"sample_rate": RATE, "hop": 0}, "hop is 0; give 0.01 to 1"),
-        (CLIP, {}, "sample_rate is None"),
-        ("nix.wav", {}, "nix.wav: file not found"),
-    ],
-)
-def test_invalid_timelines_are_errors(model, waveform, options, message):
-    with pytest.raises(DataError, match=re.escape(message)):
-        model.timeline(waveform, **options)
+def test_invalid_timelines_are_errors(model):
+    with pytest.raises(DataError, match=r"shape \(2, 16000\), a batch; a timeline needs one waveform"):
+        model.timeline(np.zeros((2, RATE)), RATE)
+    for hop in (0, 1.5, float("nan")):
+        with pytest.raises(DataError, match=f"hop is {hop}; give 0.01 to 1"):
+            model.timeline(CLIP, RATE, hop)

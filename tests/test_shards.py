@@ -106,14 +106,6 @@ def test_an_unreadable_recording_stops_only_its_shard(home, clips, tmp_path, con
     assert len(output.read_text().splitlines()) == NUM_CLIPS + 1
 
 
-def test_parts_without_unreadable_recordings_are_not_reused_without_the_setting(home, clips, tmp_path):
-    (clips / "3.flac").write_text("no audio")
-    run_shards(home, clips, tmp_path / "probs.csv", "skip_unreadable=true")
-    assert len((tmp_path / "probs.csv").read_text().splitlines()) == NUM_CLIPS
-    with pytest.raises(DataError, match=r"3\.flac"):
-        run_predict(home, clips, tmp_path / "probs.csv", "shards=3", "shard=0", "overwrite=true")
-
-
 def test_parts_of_other_stacking_weights_are_not_reused(home, tmp_path, monkeypatch):
     stacking = StackingWeights({"avg_seed0": 0.5}, dict.fromkeys(WORDS, 0.0), floor=1e-10, val_kl=0.1, mean_kl=0.2)
     tables = []

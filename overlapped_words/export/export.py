@@ -5,6 +5,7 @@ import shlex
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 from overlapped_words.errors import SettingError
 from overlapped_words.inference.checkpoints import find_checkpoints
@@ -24,7 +25,7 @@ def export(cfg: Export) -> Path:
     return output
 
 
-def export_onnx(cfg: Export, output: Path) -> dict[str, str]:
+def export_onnx(cfg: Export, output: Path) -> dict[str, Any]:
     """Write one ONNX file, if its probabilities match PyTorch's. Return its metadata."""
     if missing := [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]:
         raise SettingError(f"format={cfg.format} needs {', '.join(missing)}; pip install -e '.[onnx]'")

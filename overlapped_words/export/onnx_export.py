@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from copy import deepcopy
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -29,15 +28,15 @@ BATCH_SIZES = (1, 3)  # to compare with
 NUM_WORDS = 12  # to compare on, at most; three are mixed into a waveform
 
 
-def metadata(predictor: Predictor, checkpoints: Sequence[Path]) -> dict[str, str]:
+def metadata(predictor: Predictor, checkpoints: Sequence[Path]) -> dict[str, Any]:
     """What a program that uses the file needs to know: words, sample rate, clip length, origin."""
     config = read_config(checkpoints[0].parents[1])  # empty for a checkpoint outside of a run folder
     return {
-        "words": json.dumps(predictor.class_names, ensure_ascii=False),
-        "sample_rate": str(predictor.sample_rate),
-        "num_samples": str(predictor.num_samples),
-        "members": str(len(checkpoints)),
-        **({"k": json.dumps(predictor.k)} if predictor.k else {}),
+        "words": predictor.class_names,
+        "sample_rate": predictor.sample_rate,
+        "num_samples": predictor.num_samples,
+        "members": len(checkpoints),
+        **({"k": predictor.k} if predictor.k else {}),
         "recipe": config.get("name", "unknown"),
         "version": f"overlapped-words {version('overlapped-words')}",
     }
@@ -58,7 +57,7 @@ class Exported(nn.Module):
         return (probs, self.predictor.to_num_words(logits)) if self.predictor.k_varies else (probs,)
 
 
-def to_onnx(predictor: Predictor, metadata: dict[str, str]) -> torch.onnx.ONNXProgram:
+def to_onnx(predictor: Predictor, metadata: dict[str, Any]) -> torch.onnx.ONNXProgram:
     """Export `waveforms` (batch, num_samples) -> `probs` (batch, num_classes), float32, for batches of any size.
 
     If the number of words varies, the second output is `num_words` (batch, max_k - min_k + 1), its distribution.
@@ -78,7 +77,8 @@ def to_onnx(predictor: Predictor, metadata: dict[str, str]) -> torch.onnx.ONNXPr
         )
     assert program is not None  # it is None only without dynamo
     ClearMetadataAndDocStringPass()(program.model)  # every node's stack trace, with folders of this machine
-    program.model.metadata_props.update(metadata)
+    for name, value in metadata.items():
+        program.model.metadata_props[name] = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return program
 
 
@@ -90,25 +90,23 @@ def write_checked(
     Raises:
         UserError: the difference on one of the `waveforms` exceeds TOLERANCE, or the disk is full; an older file stays.
     """
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / path.name
-        program.save(file, external_data=False)
-        differences = compare(file, predictor, waveforms)
-        worst = max(differences, key=differences.__getitem__)
-        if not differences[worst] <= TOLERANCE:  # also true for NaN
-            raise UserError(
-                f"{path}: not written, its probabilities differ from PyTorch's by {differences[worst]:.1e} "
-                f"({worst}), more than {TOLERANCE:.0e}; try other versions of torch and onnxruntime"
-            )
-        write_bytes(path, file.read_bytes())
+    content = program.model_proto.SerializeToString()
+    differences = compare(content, predictor, waveforms)
+    worst = max(differences, key=differences.__getitem__)
+    if not differences[worst] <= TOLERANCE:  # also true for NaN
+        raise UserError(
+            f"{path}: not written, its probabilities differ from PyTorch's by {differences[worst]:.1e} "
+            f"({worst}), more than {TOLERANCE:.0e}; try other versions of torch and onnxruntime"
+        )
+    write_bytes(path, content)
     return differences[worst]
 
 
-def compare(path: Path, predictor: Predictor, waveforms: dict[str, np.ndarray]) -> dict[str, float]:
-    """Name of a waveform -> the largest difference in probability between the file and `predictor`."""
+def compare(content: bytes, predictor: Predictor, waveforms: dict[str, np.ndarray]) -> dict[str, float]:
+    """Name of a waveform -> the largest difference in probability between a file's content and `predictor`."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()  # its own number ignores the cores that a Slurm job may use
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     inputs = np.stack(list(waveforms.values()))
     prediction = predictor.cpu().predict(torch.from_numpy(inputs))
     expected = np.column_stack([prediction.probs, *prediction.num_words.values()])

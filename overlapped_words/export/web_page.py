@@ -10,14 +10,13 @@ from base64 import b64encode
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 from overlapped_words.errors import CacheError
 from overlapped_words.runs.files import write_bytes, write_files
 
 PAGE = Path(__file__).parent / "web"
-JSON = ("words", "k", "sample_rate", "num_samples", "members")  # metadata that are not text
-
 VERSION = "1.30.0"
 URL = f"https://registry.npmjs.org/onnxruntime-web/-/onnxruntime-web-{VERSION}.tgz"
 SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="  # npm's integrity
@@ -25,7 +24,7 @@ FILES = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")  # for the CP
 TIMEOUT = 60  # seconds without data
 
 
-def write_page(folder: Path, metadata: Mapping[str, str], runtime: Mapping[str, bytes]) -> None:
+def write_page(folder: Path, metadata: Mapping[str, Any], runtime: Mapping[str, bytes]) -> None:
     """Write the page next to `model.onnx`; older files are replaced.
 
     Args:
@@ -36,9 +35,8 @@ def write_page(folder: Path, metadata: Mapping[str, str], runtime: Mapping[str, 
     Raises:
         RunError: the disk is full, or the folder cannot be written.
     """
-    model = {name: json.loads(value) if name in JSON else value for name, value in metadata.items()}
     contents = {path.name: path.read_bytes() for path in PAGE.iterdir()}
-    contents["model.json"] = json.dumps(model, ensure_ascii=False, indent=1).encode()
+    contents["model.json"] = json.dumps(metadata, ensure_ascii=False, indent=1).encode()
     for name, content in runtime.items():  # browsers run no .mjs from a server that does not know this extension
         contents[name.replace(".mjs", ".js")] = content
     write_files({folder / name: content for name, content in contents.items()})

@@ -27,8 +27,6 @@ def find_inputs(path: Path) -> Inputs:
     if path.is_dir():
         paths = find_recordings([path], "give the folder with the recordings")
         return Inputs(unique_ids(paths), paths)
-    if not path.exists():
-        raise DataError(f"{path}: no such file or folder; input is a recording, a folder of them or a list (.txt)")
     if path.suffix.lower() != ".txt":
         return Inputs(unique_ids([path]), [path], alone=True)
     try:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from datamodules.bandwidth import band_power, warn_if_narrowband
 from datamodules.decoding import Header, read_header
-from datamodules.recordings import fit_length, log, read_blocks, read_clips, read_recording, within_full_scale
+from datamodules.recordings import fit_length, log, read_blocks, read_clips, within_full_scale
 from datamodules.resampling import resample
 from datamodules.waveforms import to_int16
 from overlapped_words.errors import DataError, RunError
@@ -147,12 +147,6 @@ class Model:
             probs, sets = self.predictor.predict_clips(clips)
             yield pd.DataFrame(probs * sets.any_word[:, None] if sets else probs, index, self.class_names)
 
-    def read_clip(self, path: Path) -> np.ndarray:
-        """The loudest second of a recording, `(1, num_samples)` int16; logs the warnings of a call."""
-        clip = fit_length(read_recording(path, self.sample_rate), self.num_samples)
-        self._inspect(path, clip)
-        return to_int16(clip)[None]
-
     def read_clips(
         self, paths: Sequence[Path], batch_size: int = BATCH_SIZE, unreadable: dict[Path, str] | None = None
     ) -> Iterator[np.ndarray]:
@@ -167,7 +161,7 @@ class Model:
         index, alone = None, False
         chunks: Iterable[np.ndarray]  # clips (B, num_samples) int16
         if isinstance(waveform, str | Path):
-            chunks, alone = [self.read_clip(as_path(waveform, sample_rate))], True
+            chunks, alone = self.read_clips([as_path(waveform, sample_rate)]), True
         elif not isinstance(waveform, list | tuple):
             chunks, alone = [self._to_clips(waveform, sample_rate)], waveform.ndim == 1
         elif waveform and all(isinstance(item, str | Path) for item in waveform):

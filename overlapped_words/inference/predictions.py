@@ -51,7 +51,7 @@ def predict(cfg: Predict) -> None:
 
 def print_words(path: Path, model: "Model", top: int) -> None:
     """Print the most likely set of words of one recording, if the model predicts sets, and its `top` words."""
-    prediction = model.predictor.predict_clips(model.read_clip(path))
+    prediction = model.predictor.predict_chunks(model.read_clips([path]))
     print(f"{printable(str(path))}, {model.predictor.summary}")
     if prediction.sets:
         print(f"  most likely: {prediction.answer(model.class_names)}")
@@ -65,11 +65,7 @@ def print_words(path: Path, model: "Model", top: int) -> None:
 
 
 def write_table(cfg: Predict, inputs: Inputs, model: "Model", output: Path, plots: Sequence[Path]) -> None:
-    """Write the table of all recordings and, with a hop, the plot of each timeline.
-
-    Raises:
-        DataError: recordings cannot be read; nothing is written.
-    """
+    """Write the table of all recordings and, with a hop, the plot of each timeline."""
     from datamodules.recordings import check_all_read
     from overlapped_words.inference.tables import predict_table, write_predictions
     from overlapped_words.runs.files import write_bytes

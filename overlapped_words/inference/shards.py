@@ -67,11 +67,7 @@ def cut(num_recordings: int, batch_size: int, shards: int) -> list[slice]:
 
 
 def merge(parts: Sequence[Path], output: Path, overwrite: bool) -> None:
-    """Write the table from all its parts, and delete the parts of other jobs.
-
-    Raises:
-        SettingError: another table exists and must not be overwritten.
-    """
+    """Write the table from all its parts, and delete the parts of other jobs."""
     table = b"".join(part.read_bytes() for part in parts)
     if not output.exists() or output.read_bytes() != table:
         check_writable(output, [], overwrite)
