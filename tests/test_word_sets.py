@@ -96,15 +96,6 @@ def run_predict(sweep: Path, *overrides: str) -> None:
     predict(settings_of("predict", f"run_dir={sweep}", "device=cpu", *overrides))
 
 
-def test_predict_prints_the_most_likely_set(sweep, model, tmp_path, capsys):
-    soundfile.write(tmp_path / "clip.wav", CLIPS[0], RATE)
-    run_predict(sweep, f"input={tmp_path / 'clip.wav'}", "top=2")
-    sets, shares = model.word_sets(CLIPS[0], RATE), model(CLIPS[0], RATE).nlargest(2)
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[1] == f"  most likely: {', '.join(sets['words'])} ({sets['probability']:.1%})"
-    assert [line.split("  ")[1] for line in lines[2:]] == list(shares.index)
-
-
 def test_predict_prints_that_there_are_no_words(tmp_path, capsys):
     file = write_network(tmp_path, "avg", 0, output="set", k=[0, 2]) / "checkpoints" / "last.ckpt"
     checkpoint = torch.load(file, weights_only=True)
