@@ -140,6 +140,8 @@ def read_clips(
 
 def check_all_read(errors: Mapping[Path, str], num_recordings: int) -> None:
     """Raise one DataError for all recordings that cannot be used, if any."""
+    if errors and num_recordings == 1:
+        raise DataError(*errors.values())
     if errors:
         more = [f"... and {len(errors) - 5} more"] if len(errors) > 5 else []
         lines = [f"{len(errors)} of {num_recordings} recordings cannot be used:", *sorted(errors.values())[:5], *more]

@@ -8,7 +8,6 @@ Needs onnxruntime, numpy and soundfile; neither PyTorch nor this project. Record
 import json
 import os
 import sys
-from io import TextIOWrapper
 
 import numpy as np
 import onnxruntime
@@ -58,8 +57,7 @@ outputs = dict(zip(names, session.run(names, {"waveforms": clip[None].astype(np.
 shares = outputs["probs"][0]
 order = (-shares).argsort()
 
-if isinstance(sys.stdout, TextIOWrapper):
-    sys.stdout.reconfigure(errors="backslashreplace")  # for a console that cannot encode a word
+sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # for consoles that cannot encode a word
 if "k" in metadata:  # the model predicts the set of words, of k[0] to k[1] words
     number, share = json.loads(metadata["k"])[0], 1.0
     if "num_words" in outputs:

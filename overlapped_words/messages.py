@@ -87,5 +87,5 @@ def grouped(log: logging.Logger) -> Iterator[None]:
         yield
     finally:
         log.removeFilter(collect)
-        for message, files in names.items():
-            log.warning(message, first_names(sorted(files)))  # sorted, because threads add them in any order
+        for message, files in sorted(names.items()):  # threads add them in any order
+            log.warning(message, first_names(sorted(files)))

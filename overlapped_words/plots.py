@@ -3,7 +3,6 @@
 import logging
 import warnings
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from functools import cache
 from io import BytesIO
 from os.path import isfile
@@ -11,10 +10,10 @@ from os.path import isfile
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib import rcParams
+from matplotlib import get_cachedir, rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, findSystemFonts, fontManager, get_font
+from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 from torch import Tensor
 
@@ -107,10 +106,6 @@ def font_families(characters: frozenset[str]) -> list[str]:
     """Matplotlib's font family and, for characters that it lacks, installed ones; warns once if none has them."""
     families = list(rcParams["font.family"])
     missing = {ord(character) for character in characters} - get_font(findfont(FontProperties())).get_charmap().keys()
-    if missing:  # Matplotlib's list of fonts may be older than the fonts
-        for path in set(findSystemFonts()) - {font.fname for font in fontManager.ttflist}:
-            with suppress(OSError, RuntimeError):  # a bitmap font
-                fontManager.addfont(path)
     for font in fontManager.ttflist:
         # The last resort has a box for every character; an older list names fonts that are no longer installed.
         if missing and font.style == "normal" and not font.name.startswith("Last Resort") and isfile(font.fname):
@@ -118,7 +113,8 @@ def font_families(characters: frozenset[str]) -> list[str]:
             families += [font.name] if found else []
             missing -= found
     if missing:
-        _warn_once("no installed font has all characters of the words; install one, such as Noto Sans CJK")
+        remedy = "install one, such as Noto Sans CJK, and delete %s, Matplotlib's list of fonts"
+        _warn_once(f"no font that Matplotlib knows has all characters of the words; {remedy}", get_cachedir())
     return families
 
 

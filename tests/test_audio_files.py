@@ -69,7 +69,7 @@ def test_words_are_compared_in_one_spelling(tmp_path, caplog):
     names, paths, labels = find_words(tmp_path, "")
     assert names == ["바나나", "사과"] and list(labels) == [0, 0, 1]
     assert paths == [tmp_path / decomposed / "a.wav", tmp_path / decomposed / "b.wav", tmp_path / "사과/a.wav"]
-    assert "1 file skipped" in caplog.text and "/x.wav" in caplog.text  # beside the words
+    assert "1 recording beside the words' folders skipped" in caplog.text and "/x.wav" in caplog.text
     paths = [Path(unicodedata.normalize(form, "josé_1.wav")) for form in ("NFC", "NFD")]
     assert len(set(find_speakers(paths, "^([^_]+)_"))) == 1
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from overlapped_words.errors import DataError
-from overlapped_words.inference.inputs import find_inputs, unique_ids
+from overlapped_words.inference.files import find_inputs, unique_ids
 
 
 def fill(folder: Path, *names: str) -> Path:

@@ -2,7 +2,6 @@
 
 import json
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from typing import Any
@@ -63,22 +62,16 @@ def test_a_checkpoint_gives_its_network(checkpoint):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"features.n_mels": 10**9}, "features.n_mels is 1000000000, not a whole number from 1 to 2048"),
-        ({"features.n_fft": 2048.5}, "features.n_fft is 2048.5, not"),
+        ({"features.n_mels": 10**9}, "features.n_mels is 1000000000, not a whole number from 1 to 16384"),
         ({"features.n_fft": float("nan")}, "features.n_fft is nan, not"),
         ({"features.n_fft": 65_536, "features.hop_length": 1}, "features.n_fft is 65536, not"),
         ({"features.hop_length": 1}, "the number of values in the features of a clip is 4"),
-        ({"features.n_fft": 16_384, "features.n_mels": 2048}, "the number of values in the features of a clip is 3"),
-        ({"features.pad": 10**12}, "features.pad is 1000000000000, not a whole number from 0"),
-        ({"features.sample_rate": 10**10}, "features.sample_rate is 10000000000, not"),
         ({"features.hop_length": 0}, "features.hop_length is 0, not a whole number from 1"),
         ({"features.hop_length": 10_000}, DAMAGED),  # too few frames for the network
         ({"features.win_lengths": [2**30]}, "a window of features.win_lengths is 1073741824, not"),
         ({"features.win_lengths": [500] * 1000}, "the number of features.win_lengths is 1000, not"),
-        ({"features.extra": 1}, DAMAGED),
         ({"network.width": 10**9}, "network.width is 1000000000, over 65536"),
         ({"network.width": 60_000}, "its settings and weights disagree (network.stem.weight)"),
-        ({"network.depth": 3}, DAMAGED),
         ({"network": "mac"}, DAMAGED),
         ({"class_names": ["no"] * 20_000}, "the number of class names is 20000, not a whole number from 1 to 10000"),
         ({"class_names": ["a", "b"]}, "its settings and weights disagree (network.dense.4.weight)"),
@@ -89,21 +82,19 @@ def test_absurd_settings_are_named(checkpoint, tmp_path, changes, message):
     assert reason(change(checkpoint, tmp_path / "a.ckpt", changes)).startswith(message)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_weights_that_are_not_finite_are_an_error(checkpoint, tmp_path, value):
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (torch.full((4, 2, 6, 6), torch.nan), "its weights are not all finite numbers (network.stem.weight); give a"),
+        (torch.zeros(1).expand(120_000, 2, 6, 6), "it names more weights than it contains"),
+    ],
+)
+def test_weights_that_are_not_finite_or_not_in_the_file_are_an_error(checkpoint, tmp_path, weight, message):
     content = torch.load(checkpoint, weights_only=True)
-    content["state_dict"]["network.stem.weight"][0, 0, 0, 0] = value
+    content["hyper_parameters"]["network"]["width"] = len(weight) // 2
+    content["state_dict"]["network.stem.weight"] = weight
     torch.save(content, tmp_path / "a.ckpt")
-    expected = "its weights are not all finite numbers (network.stem.weight); give a checkpoint of train.py"
-    assert reason(tmp_path / "a.ckpt") == expected
-
-
-def test_an_expanded_tensor_is_not_copied(checkpoint, tmp_path):
-    content = torch.load(checkpoint, weights_only=True)
-    content["hyper_parameters"]["network"]["width"] = 60_000
-    content["state_dict"] = {"network.stem.weight": torch.zeros(1).expand(120_000, 2, 6, 6)}
-    torch.save(content, tmp_path / "a.ckpt")
-    assert reason(tmp_path / "a.ckpt").startswith("it names more weights than it contains")
+    assert reason(tmp_path / "a.ckpt").startswith(message)
 
 
 def test_a_compressed_archive_is_not_decompressed(checkpoint, tmp_path):
@@ -114,7 +105,7 @@ def test_a_compressed_archive_is_not_decompressed(checkpoint, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"hello", b"id,yes\n1,2\n", b"PK\x03\x04junk", b"\x80\x02junk", "cut", "a tensor", "an object"]
+    "content", [b"", b"id,yes\n1,2\n", b"PK\x03\x04junk", b"\x80\x02junk", "cut", "a tensor", "an object"]
 )
 def test_other_files_are_rejected(checkpoint, tmp_path, content):
     path = tmp_path / "a.ckpt"
@@ -136,37 +127,40 @@ def test_a_file_that_git_did_not_fetch_is_named(tmp_path, name):
     assert reason(tmp_path / name) == "a Git LFS pointer, not the file; fetch it: git lfs pull"
 
 
-def rewrite(path: Path, members: Any) -> None:
-    """Change the members' settings in the metadata of a safetensors file."""
+NOT_SAFETENSORS = "not a safetensors file of export.py, or a damaged one; give another"
+
+
+@pytest.mark.parametrize("damage", ["truncated", "a pickle", "without settings"])
+def test_other_files_are_no_safetensors_files(checkpoint, tmp_path, damage):
+    path = tmp_path / "a.safetensors"
+    write_networks(path, *read_trained([checkpoint]), half=False)
+    match damage:
+        case "truncated":
+            path.write_bytes(path.read_bytes()[:-100])
+        case "a pickle":
+            torch.save({"state_dict": {}}, path)
+        case _:
+            save_file({"0.a": torch.zeros(1)}, path)
+    assert reason(path) == NOT_SAFETENSORS
+
+
+@pytest.mark.parametrize(
+    ("number", "changes", "message"),
+    [
+        (0, {}, "the number of members is 0, not"),
+        (300, {}, "the number of members is 300, not"),
+        (2, {}, "its settings and weights disagree"),
+        (1, {"more": 1}, NOT_SAFETENSORS),
+        (1, {"network": {"name": "mac", "width": 3}}, "its settings and weights disagree"),
+        (1, {"features": {"hop_length": 1}}, "the number of values in the features of a clip is 7"),
+    ],
+)
+def test_absurd_settings_of_a_safetensors_file_are_named(checkpoint, tmp_path, number, changes, message):
+    path, (members, stacking) = tmp_path / "a.safetensors", read_trained([checkpoint])
+    write_networks(path, members, stacking, half=False)
+    settings = {**members[0]._replace(weights={})._asdict(), **changes}
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        save_file(tensors, path, file.metadata() | {"members": json.dumps(members)})
-
-
-def with_settings(**changes: Any) -> Callable[[Path, dict], None]:
-    """Damage: other settings of the member."""
-    return lambda path, member: rewrite(path, [{**member, **changes}])
-
-
-NOT_SAFETENSORS = "not a safetensors file of export.py, or a damaged one; give another"
-DAMAGE: dict[str, tuple[Callable[[Path, dict], Any], str]] = {
-    "truncated": (lambda path, member: path.write_bytes(path.read_bytes()[:-100]), NOT_SAFETENSORS),
-    "other content": (lambda path, member: path.write_bytes(b"no weights"), NOT_SAFETENSORS),
-    "a pickle": (lambda path, member: torch.save({"state_dict": {}}, path), NOT_SAFETENSORS),
-    "without settings": (lambda path, member: save_file({"0.a": torch.zeros(1)}, path), NOT_SAFETENSORS),
-    "unknown settings": (with_settings(more=1), NOT_SAFETENSORS),
-    "no members": (lambda path, member: rewrite(path, []), "the number of members is 0, not"),
-    "many members": (lambda path, member: rewrite(path, [member] * 300), "the number of members is 300, not"),
-    "missing weights": (lambda path, member: rewrite(path, [member] * 2), "its settings and weights disagree"),
-    "other weights": (with_settings(network={"name": "mac", "width": 3}), "its settings and weights disagree"),
-    "many frames": (with_settings(features={"hop_length": 1}), "the number of values in the features of a clip is 7"),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_damaged_safetensors_files_are_rejected(checkpoint, tmp_path, damage):
-    path, trained = tmp_path / "a.safetensors", read_trained([checkpoint])
-    write_networks(path, trained, half=False)
-    spoil, message = DAMAGE[damage]
-    spoil(path, trained.members[0]._replace(weights={})._asdict())
+        metadata = {**file.metadata(), "members": json.dumps([settings] * number)}
+    save_file(tensors, path, metadata)
     assert reason(path).startswith(message)

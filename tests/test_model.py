@@ -1,7 +1,6 @@
 """The Python API: arrays, tensors, lists and paths get the probabilities that predict.py gives the recording."""
 
 import re
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,9 @@ import pytest
 import soundfile
 import torch
 
-import overlapped_words
 from datamodules.recordings import fit_length, read_clips
 from datamodules.waveforms import to_int16
-from overlapped_words import DataError, Model, RunError, UserError, load
+from overlapped_words import DataError, Model, load
 from tests.helpers.fake_members import WORDS
 from tests.helpers.fake_recordings import RATE, speech, tone
 from tests.helpers.networks import write_network
@@ -44,6 +42,8 @@ def test_one_waveform_gives_a_probability_for_each_word(model, sweep):
     members = [load(sweep / name)(CLIP, RATE) for name in ("avg_seed0", "max_seed0/checkpoints/last.ckpt")]
     np.testing.assert_allclose(probs, sum(members) / 2, atol=1e-6)
     assert not np.allclose(*members, atol=1e-4)
+    # Samples beyond full scale are scaled down.
+    np.testing.assert_allclose(model(CLIP * 30_000, RATE), model(CLIP / np.abs(CLIP).max(), RATE), atol=1e-5)
 
 
 @pytest.mark.parametrize("seconds", [0.3, 1, 2.7])
@@ -58,10 +58,6 @@ def test_arrays_tensors_and_the_recording_get_equal_probabilities(model, tmp_pat
     assert np.array_equal(model(samples.astype(np.int32) << 16, float(rate)), expected)
     assert np.array_equal(model(tmp_path / "clip.wav"), expected)
     assert np.array_equal(model(str(tmp_path / "clip.wav")), expected)
-
-
-def test_samples_beyond_full_scale_are_scaled_down(model):
-    np.testing.assert_allclose(model(CLIP * 30_000, RATE), model(CLIP / np.abs(CLIP).max(), RATE), atol=1e-5)
 
 
 def test_the_loudest_second_of_a_longer_waveform_is_used(model, tmp_path, caplog):
@@ -98,30 +94,14 @@ def test_channels_are_averaged_in_any_precision(model):
     ("waveform", "sample_rate", "message"),
     [
         (CLIP, None, "sample_rate is None; give the waveform's sample rate"),
-        (CLIP, 16_000.5, "sample_rate is 16000.5"),
         (CLIP, float("nan"), "sample_rate is nan"),
-        (CLIP, "16 kHz", "sample_rate is '16 kHz'"),
-        (CLIP, 0, "cannot resample from 0 Hz to 16000 Hz"),
-        (CLIP, -RATE, "cannot resample from -16000 Hz"),
         (CLIP, 44_101, "cannot resample from 44101 Hz to 16000 Hz; convert"),
-        (CLIP, 10**12, "cannot resample from 1000000000000 Hz"),
-        (CLIP[:0], RATE, "shape (0,)"),
-        (np.array(1.0), RATE, "shape ()"),
-        (np.zeros((1, 1, 1, RATE)), RATE, "shape (1, 1, 1, 16000)"),
         (np.zeros((0, RATE)), RATE, "shape (0, 16000)"),
         (np.zeros((RATE, 2)), RATE, "shape (16000, 2), time first"),
-        (np.where(np.arange(RATE) == 1234, np.nan, CLIP), RATE, "sample 1234 of waveform 0 is not a finite number"),
         (np.stack([CLIP, CLIP + np.inf]), RATE, "sample 0 of waveform 1 is not a finite number"),
         (np.arange(RATE), RATE, "dtype int64; give floats, int16 or int32"),
-        (np.zeros(RATE, np.uint8), RATE, "dtype uint8"),
-        (np.zeros(RATE, complex), RATE, "dtype complex128"),
-        ([0.5, *CLIP], RATE, "item 0 of the list is 0.5; give only waveforms (T,), or only paths"),
         ([CLIP, np.zeros((2, RATE))], RATE, "item 1 of the list has shape (2, 16000); give only waveforms (T,), or"),
         ([CLIP, "a.wav"], RATE, "item 1 of the list is 'a.wav'; give only waveforms (T,), or only paths"),
-        ([CLIP, np.array([0, np.nan])], RATE, "sample 1 of waveform 1 is not a finite number"),
-        ([CLIP], None, "sample_rate is None"),
-        (["nix.wav"], None, "nix.wav: file not found"),
-        ([__file__], None, "1 of 1 recordings cannot be used"),
         ("nix.wav", None, "nix.wav: file not found"),
         (__file__, RATE, "do not pass sample_rate with a path"),
         (__file__, None, "cannot be read as audio"),
@@ -147,17 +127,6 @@ def test_a_list_gives_one_row_per_path_or_waveform(model, tmp_path):
     assert model([]).shape == (0, len(WORDS))
 
 
-def test_the_module_has_a_version_and_its_errors():
-    assert overlapped_words.__version__ == version("overlapped-words")
-    assert all(hasattr(overlapped_words, name) for name in overlapped_words.__all__)
-    assert issubclass(DataError, UserError) and issubclass(RunError, UserError)
-
-
-def test_a_folder_without_a_trained_run_is_an_error(tmp_path):
-    with pytest.raises(RunError, match="no members in it; "):
-        load(tmp_path)
-
-
 def test_a_timeline_has_the_probabilities_of_every_window(model, tmp_path):
     waveform = speech(3, 3.1)
     soundfile.write(tmp_path / "talk.wav", waveform, RATE)
@@ -170,26 +139,16 @@ def test_a_timeline_has_the_probabilities_of_every_window(model, tmp_path):
         np.testing.assert_allclose(probs, model(waveform[first : first + RATE], RATE), atol=1e-5)
     pd.testing.assert_frame_equal(model.timeline(tmp_path / "talk.wav", hop=0.5), timeline)
     assert timeline.index[0] != timeline.index[-1] and timeline.std().max() > 1e-3
+    parts = list(model.stream(speech(5, 20), RATE))
+    assert [len(part) for part in parts] == [64, 13]
+    pd.testing.assert_frame_equal(pd.concat(parts), model.timeline(speech(5, 20), RATE))
     short = model.timeline(speech(4, 0.3), RATE)
     assert short.index.tolist() == [(0, 0.3)] and np.array_equal(short.iloc[0], model(speech(4, 0.3), RATE))
 
 
-def test_a_stream_yields_the_timeline_in_batches(model):
-    waveform = speech(5, 20)
-    parts = list(model.stream(waveform, RATE))
-    assert [len(part) for part in parts] == [64, 13]
-    pd.testing.assert_frame_equal(pd.concat(parts), model.timeline(waveform, RATE))
-
-
-@pytest.mark.parametrize(
-    ("waveform", "options", "message"),
-    [
-        (np.zeros((2, RATE)), {"sample_rate": RATE}, "shape (2, 16000), a batch; a timeline needs one waveform"),
-        (CLIP, {"sample_rate": RATE, "hop": 0}, "hop is 0; give 0.01 to 1"),
-        (CLIP, {}, "sample_rate is None"),
-        ("nix.wav", {}, "nix.wav: file not found"),
-    ],
-)
-def test_invalid_timelines_are_errors(model, waveform, options, message):
-    with pytest.raises(DataError, match=re.escape(message)):
-        model.timeline(waveform, **options)
+def test_invalid_timelines_are_errors(model):
+    with pytest.raises(DataError, match=r"shape \(2, 16000\), a batch; a timeline needs one waveform"):
+        model.timeline(np.zeros((2, RATE)), RATE)
+    for hop in (0, 1.5, float("nan")):
+        with pytest.raises(DataError, match=f"hop is {hop}; give 0.01 to 1"):
+            model.timeline(CLIP, RATE, hop)

@@ -62,13 +62,8 @@ def test_the_example_prepares_recordings_as_predict_does(tmp_path, monkeypatch, 
 @pytest.mark.parametrize(
     ("k", "num_words", "expected"),
     [
-        (
-            [0, 2],
-            [0.92, 0.05, 0.03],
-            ["most likely: none of the words (0 of the words: 92.0%)", "if there are any"],
-        ),
+        ([0, 2], [0.9, 0.05, 0.05], ["most likely: none of the words (0 of the words: 90.0%)", "if there are any"]),
         ([0, 2], [0.1, 0.2, 0.7], ["most likely: six, two (2 of the words: 70.0%)"]),
-        ([1, 2], [0.6, 0.4], ["most likely: six (1 of the words: 60.0%)"]),
         ([2, 2], None, ["most likely: six, two (2 of the words: 100.0%)"]),
     ],
 )
@@ -83,15 +78,7 @@ def test_the_example_prints_the_most_likely_set(tmp_path, monkeypatch, capsys, k
     assert lines[-3:] == ["six  60.0%", "two  30.0%", "one  10.0%"]
 
 
-@pytest.mark.parametrize(
-    ("names", "message"),
-    [
-        ([], "usage: python onnx_words.py MODEL.onnx RECORDING"),
-        (["nix.wav"], "Error opening .*nix.wav'.* give a recording such as WAV"),
-        (["empty.wav"], "empty.wav: contains no samples"),
-    ],
-)
-def test_errors_of_the_example_are_one_line(tmp_path, monkeypatch, names, message) -> None:
+def test_an_empty_recording_is_one_line(tmp_path, monkeypatch) -> None:
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 16_000)
-    with pytest.raises(SystemExit, match=message):
-        run_example(monkeypatch, "model.onnx", *(tmp_path / name for name in names))
+    with pytest.raises(SystemExit, match=r"empty\.wav: contains no samples"):
+        run_example(monkeypatch, "model.onnx", tmp_path / "empty.wav")

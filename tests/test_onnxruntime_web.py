@@ -2,13 +2,14 @@
 
 import io
 import tarfile
+from unittest.mock import Mock
 from urllib.error import URLError
 
 import pytest
 
 from overlapped_words.errors import CacheError
-from overlapped_words.export import onnxruntime_web
-from overlapped_words.export.onnxruntime_web import FILES, URL, digest, runtime_files
+from overlapped_words.export import web_page
+from overlapped_words.export.web_page import FILES, URL, digest, runtime_files
 
 NAME = URL.rpartition("/")[2]
 CONTENTS = {name: f"content of {name}".encode() for name in FILES}
@@ -23,30 +24,15 @@ def package(monkeypatch: pytest.MonkeyPatch) -> bytes:
             member = tarfile.TarInfo(f"package/dist/{name}")
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
-    monkeypatch.setattr(onnxruntime_web, "SHA512", digest(buffer.getvalue()))
+    monkeypatch.setattr(web_page, "SHA512", digest(buffer.getvalue()))
     return buffer.getvalue()
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> list:
-    """What the registry's answers are taken from; an exception is raised."""
-    answers: list = []
-
-    def urlopen(url: str, timeout: float) -> io.BytesIO:
-        answer = answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return io.BytesIO(answer)
-
-    monkeypatch.setattr(onnxruntime_web, "urlopen", urlopen)
-    return answers
-
-
-def test_the_package_is_downloaded_once_and_again_if_it_is_damaged(tmp_path, package, server) -> None:
-    archive = tmp_path / "cache" / NAME
-    server += [package, package]
+def test_the_package_is_downloaded_once_and_again_if_it_is_damaged(tmp_path, package, monkeypatch) -> None:
+    archive, server = tmp_path / "cache" / NAME, Mock(side_effect=lambda *_, **__: io.BytesIO(package))
+    monkeypatch.setattr(web_page, "urlopen", server)
     for _ in range(2):
-        assert runtime_files(tmp_path / "cache") == CONTENTS and len(server) == 1
+        assert runtime_files(tmp_path / "cache") == CONTENTS and server.call_count == 1
     archive.write_bytes(package[:-1])
     assert runtime_files(tmp_path / "cache") == CONTENTS and archive.read_bytes() == package
 
@@ -56,11 +42,11 @@ def test_the_package_is_downloaded_once_and_again_if_it_is_damaged(tmp_path, pac
     [
         (URLError("Name or service not known"), r"cannot be downloaded \(Name or service not known\); download https:"),
         (TimeoutError("timed out"), r"cannot be downloaded \(timed out\); download https:"),
-        (b"<html>log in</html>", r"not the expected file, its SHA-512 differs; download https:"),
+        ([io.BytesIO(b"<html>log in</html>")], r"not the expected file, its SHA-512 differs; download https:"),
     ],
 )
-def test_a_failed_download_says_what_to_do(tmp_path, package, server, answer, message) -> None:
-    server.append(answer)
+def test_a_failed_download_says_what_to_do(tmp_path, package, monkeypatch, answer, message) -> None:
+    monkeypatch.setattr(web_page, "urlopen", Mock(side_effect=answer))
     with pytest.raises(CacheError, match=f"{message}.* save it as {tmp_path / NAME}$"):
         runtime_files(tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from datamodules.recordings import fit_length, read_blocks, read_recording
-from overlapped_words.errors import DataError
-from overlapped_words.inference.windows import check_hop, cut_windows
+from datamodules.recordings import read_blocks, read_recording
+from overlapped_words.inference.windows import cut_windows
 from tests.helpers.fake_recordings import RATE, speech
 
 
@@ -34,12 +33,6 @@ def test_windows_start_every_hop_and_the_last_reaches_the_end(length, starts, si
         assert end == start + 100 and np.array_equal(window, waveform[start:end])
 
 
-def test_a_shorter_recording_is_one_window_as_in_training():
-    waveform = np.arange(1, 60, dtype=np.float32)
-    ((start, end, window),) = cut_windows(blocks_of(waveform, 7), 100, 25)
-    assert (start, end) == (0, 59) and np.array_equal(window, fit_length(waveform, 100))
-
-
 def test_at_most_one_block_is_kept():
     read = []
 
@@ -53,8 +46,8 @@ def test_at_most_one_block_is_kept():
         assert len(window) == 100 and len(window.base) <= 1100
 
 
-@pytest.mark.parametrize("rate", [RATE, 8_000, 11_025, 44_100, 48_000])
-@pytest.mark.parametrize("seconds", [0.4, 2, 4.7, 6])
+@pytest.mark.parametrize("rate", [RATE, 11_025, 48_000])
+@pytest.mark.parametrize("seconds", [0.4, 2, 4.7])
 def test_blocks_add_up_to_the_recording(tmp_path, rate, seconds):
     path = tmp_path / "a.wav"
     soundfile.write(path, np.stack([speech(i, seconds, rate) for i in range(2)], axis=1), rate)
@@ -63,19 +56,3 @@ def test_blocks_add_up_to_the_recording(tmp_path, rate, seconds):
     assert [len(block) for block in blocks[:-1]] == [2 * RATE] * (len(blocks) - 1)
     assert len(blocks) == -(-len(whole) // (2 * RATE))
     np.testing.assert_allclose(np.concatenate(blocks), whole, atol=1e-6)
-
-
-def test_an_invalid_sample_far_into_a_recording_is_named(tmp_path):
-    waveform = speech(0, 5)
-    waveform[70_000] = np.nan
-    soundfile.write(tmp_path / "a.wav", waveform, RATE, subtype="FLOAT")
-    with pytest.raises(DataError, match="sample 70000 is not a finite number"):
-        list(read_blocks(tmp_path / "a.wav", seconds=1))
-
-
-@pytest.mark.parametrize("hop", [0, -0.5, 0.001, 1.5, "a", True, None, float("nan")])
-def test_invalid_hops_are_errors(hop):
-    for valid in (0.01, 0.25, 1):
-        check_hop(valid)
-    with pytest.raises(DataError, match=r"give 0.01 to 1 seconds"):
-        check_hop(hop)

@@ -5,6 +5,7 @@ import shlex
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 from overlapped_words.errors import SettingError
 from overlapped_words.inference.checkpoints import find_checkpoints
@@ -24,13 +25,13 @@ def export(cfg: Export) -> Path:
     return output
 
 
-def export_onnx(cfg: Export, output: Path) -> dict[str, str]:
+def export_onnx(cfg: Export, output: Path) -> dict[str, Any]:
     """Write one ONNX file, if its probabilities match PyTorch's. Return its metadata."""
-    check_packages(cfg.format)
+    if missing := [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]:
+        raise SettingError(f"format={cfg.format} needs {', '.join(missing)}; pip install -e '.[onnx]'")
 
     # These import torch, which takes seconds, and the packages that were checked.
-    from overlapped_words.export.onnx_export import metadata, to_onnx, write_checked
-    from overlapped_words.export.probes import probe_waveforms
+    from overlapped_words.export.onnx_export import metadata, probe_waveforms, to_onnx, write_checked
     from overlapped_words.inference.predictor import load_predictor
 
     checkpoints = find_checkpoints(Path(cfg.path))
@@ -49,8 +50,7 @@ def export_onnx(cfg: Export, output: Path) -> dict[str, str]:
 
 def export_web(cfg: Export, output: Path) -> None:
     """Write a folder with a page, the ONNX file, and onnxruntime for browsers."""
-    from overlapped_words.export.onnxruntime_web import runtime_files
-    from overlapped_words.export.web_page import write_page
+    from overlapped_words.export.web_page import runtime_files, write_page
 
     runtime = runtime_files(Path(cfg.cache_dir))  # first, because the export takes minutes
     about = export_onnx(cfg, output / "model.onnx")
@@ -62,19 +62,12 @@ def export_safetensors(cfg: Export, output: Path) -> None:
     """Write weights and settings to one file that contains no pickle."""
     from overlapped_words.inference.safetensors_file import read_trained, write_networks
 
-    trained = read_trained(find_checkpoints(Path(cfg.path)))
-    write_networks(output, trained, cfg.half)
+    members, stacking = read_trained(find_checkpoints(Path(cfg.path)))
+    write_networks(output, members, stacking, cfg.half)
     content = output.read_bytes()
-    members, words = count(len(trained.members), "member"), count(len(trained.members[0].class_names), "word")
-    print(f"{printable(str(output))}: {members}, {words}, {len(content) / 1e6:.1f} MB")
+    what = f"{count(len(members), 'member')}, {count(len(members[0].class_names), 'word')}"
+    print(f"{printable(str(output))}: {what}, {len(content) / 1e6:.1f} MB")
     print(f"SHA-256 {hashlib.sha256(content).hexdigest()}")
-
-
-def check_packages(format: str) -> None:
-    """Raise a SettingError if the packages of the export are not installed."""
-    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
-    if missing:
-        raise SettingError(f"format={format} needs {', '.join(missing)}; pip install -e '.[onnx]'")
 
 
 def output_path(trained: Path, output: str | None, format: str) -> Path:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from copy import deepcopy
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,8 @@ import torch
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from torch import Tensor, nn
 
+from datamodules.recordings import fit_length, read_recording
+from datamodules.waveforms import from_int16, to_int16
 from overlapped_words.errors import UserError
 from overlapped_words.export.portable_features import PortableMel
 from overlapped_words.inference.predictor import Predictor
@@ -24,17 +25,18 @@ from overlapped_words.runs.reading import read_config
 
 TOLERANCE = 1e-4  # in probability
 BATCH_SIZES = (1, 3)  # to compare with
+NUM_WORDS = 12  # to compare on, at most; three are mixed into a waveform
 
 
-def metadata(predictor: Predictor, checkpoints: Sequence[Path]) -> dict[str, str]:
+def metadata(predictor: Predictor, checkpoints: Sequence[Path]) -> dict[str, Any]:
     """What a program that uses the file needs to know: words, sample rate, clip length, origin."""
     config = read_config(checkpoints[0].parents[1])  # empty for a checkpoint outside of a run folder
     return {
-        "words": json.dumps(predictor.class_names, ensure_ascii=False),
-        "sample_rate": str(predictor.sample_rate),
-        "num_samples": str(predictor.num_samples),
-        "members": str(len(checkpoints)),
-        **({"k": json.dumps(predictor.k)} if predictor.k else {}),
+        "words": predictor.class_names,
+        "sample_rate": predictor.sample_rate,
+        "num_samples": predictor.num_samples,
+        "members": len(checkpoints),
+        **({"k": predictor.k} if predictor.k else {}),
         "recipe": config.get("name", "unknown"),
         "version": f"overlapped-words {version('overlapped-words')}",
     }
@@ -55,7 +57,7 @@ class Exported(nn.Module):
         return (probs, self.predictor.to_num_words(logits)) if self.predictor.k_varies else (probs,)
 
 
-def to_onnx(predictor: Predictor, metadata: dict[str, str]) -> torch.onnx.ONNXProgram:
+def to_onnx(predictor: Predictor, metadata: dict[str, Any]) -> torch.onnx.ONNXProgram:
     """Export `waveforms` (batch, num_samples) -> `probs` (batch, num_classes), float32, for batches of any size.
 
     If the number of words varies, the second output is `num_words` (batch, max_k - min_k + 1), its distribution.
@@ -75,7 +77,8 @@ def to_onnx(predictor: Predictor, metadata: dict[str, str]) -> torch.onnx.ONNXPr
         )
     assert program is not None  # it is None only without dynamo
     ClearMetadataAndDocStringPass()(program.model)  # every node's stack trace, with folders of this machine
-    program.model.metadata_props.update(metadata)
+    for name, value in metadata.items():
+        program.model.metadata_props[name] = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return program
 
 
@@ -87,30 +90,23 @@ def write_checked(
     Raises:
         UserError: the difference on one of the `waveforms` exceeds TOLERANCE, or the disk is full; an older file stays.
     """
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / path.name
-        program.save(file, external_data=False)
-        differences = compare(file, predictor, waveforms)
-        worst = max(differences, key=differences.__getitem__)
-        if not differences[worst] <= TOLERANCE:  # also true for NaN
-            raise UserError(
-                f"{path}: not written, its probabilities differ from PyTorch's by {differences[worst]:.1e} "
-                f"({worst}), more than {TOLERANCE:.0e}; try other versions of torch and onnxruntime"
-            )
-        write_bytes(path, file.read_bytes())
+    content = program.model_proto.SerializeToString()
+    differences = compare(content, predictor, waveforms)
+    worst = max(differences, key=differences.__getitem__)
+    if not differences[worst] <= TOLERANCE:  # also true for NaN
+        raise UserError(
+            f"{path}: not written, its probabilities differ from PyTorch's by {differences[worst]:.1e} "
+            f"({worst}), more than {TOLERANCE:.0e}; try other versions of torch and onnxruntime"
+        )
+    write_bytes(path, content)
     return differences[worst]
 
 
-def start_session(path: Path, num_threads: int) -> onnxruntime.InferenceSession:
-    """Load a file on the CPU. onnxruntime's own number of threads ignores the cores that a Slurm job may use."""
+def compare(content: bytes, predictor: Predictor, waveforms: dict[str, np.ndarray]) -> dict[str, float]:
+    """Name of a waveform -> the largest difference in probability between a file's content and `predictor`."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = num_threads
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-
-def compare(path: Path, predictor: Predictor, waveforms: dict[str, np.ndarray]) -> dict[str, float]:
-    """Name of a waveform -> the largest difference in probability between the file and `predictor`."""
-    session = start_session(path, torch.get_num_threads())
+    options.intra_op_num_threads = torch.get_num_threads()  # its own number ignores the cores that a Slurm job may use
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     inputs = np.stack(list(waveforms.values()))
     prediction = predictor.cpu().predict(torch.from_numpy(inputs))
     expected = np.column_stack([prediction.probs, *prediction.num_words.values()])
@@ -120,3 +116,26 @@ def compare(path: Path, predictor: Predictor, waveforms: dict[str, np.ndarray]) 
         columns = np.concatenate([np.hstack(session.run(None, {"waveforms": batch})) for batch in batches])
         largest = np.maximum(largest, np.abs(columns - expected).max(axis=1))
     return dict(zip(waveforms, largest.tolist(), strict=True))
+
+
+def probe_waveforms(sample_rate: int, num_samples: int, cache_dir: Path) -> dict[str, np.ndarray]:
+    """Names -> `(num_samples,)` float32 in [-1, 1]: noise, a chirp, silence, and words if `cache_dir` contains them.
+
+    Each is loud and quiet, and rounded to 16 bits as recordings are. All but silence contain the faint noise of a
+    microphone: float32 cannot resolve what lies 120 dB below a pure tone, and two correct implementations differ there.
+    """
+    rng = np.random.default_rng(0)
+    t = np.arange(num_samples) / sample_rate
+    waveforms = {
+        "noise": 0.1 * rng.standard_normal(num_samples),
+        "chirp": 0.5 * np.sin(2 * np.pi * (100 * t + 0.2 * sample_rate * t**2)) * np.hanning(num_samples),
+    }
+    words = sorted(cache_dir.expanduser().glob("synthetic-*/*/*.wav"))
+    words = words[:: max(1, len(words) // NUM_WORDS)][:NUM_WORDS]
+    clips = [fit_length(read_recording(word, sample_rate), num_samples) for word in words]
+    for i in range(0, len(clips) - 2, 3):
+        waveforms[f"speech {i // 3}"] = np.mean(clips[i : i + 3], axis=0)
+    waveforms |= {f"quiet {name}": 0.01 * waveform for name, waveform in waveforms.items()}
+    waveforms = {name: waveform + 1e-3 * rng.standard_normal(num_samples) for name, waveform in waveforms.items()}
+    waveforms["silence"] = np.zeros(num_samples)
+    return {name: from_int16(to_int16(waveform)) for name, waveform in waveforms.items()}

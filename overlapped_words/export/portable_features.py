@@ -89,7 +89,7 @@ class FoldedDFT(nn.Module):
 
     def __init__(self, window: Tensor, n_fft: int, start: int) -> None:
         super().__init__()
-        radix, rows, half = *factors(n_fft), len(window) // 2
+        radix, half = gcd(n_fft, RADIX), len(window) // 2
         fraction = len(window) % 2 / 2  # the center of an odd window is between two samples
         time = torch.arange(half) + fraction  # m
         residues = torch.arange(int(radix / 2 - fraction) + 1) + fraction
@@ -100,7 +100,7 @@ class FoldedDFT(nn.Module):
         scale[time[index] == 0] /= 2  # x(0) + x(0)
         m = time[index].double()
         m = torch.where((m - residues[:, None]) % radix == 0, m, -m)
-        a = 2 * torch.pi * m[:, None] * torch.arange(rows // 2 + 1)[:, None] / n_fft  # (groups, k1, size)
+        a = 2 * torch.pi * m[:, None] * torch.arange(n_fft // radix // 2 + 1)[:, None] / n_fft  # (groups, k1, size)
         b = 2 * torch.pi * residues.double() * block_order(radix)[:, None] / radix  # (k2, groups)
         first = torch.cat([a.cos(), a.sin()], dim=1) * scale[:, None]
         constants = {
@@ -128,12 +128,6 @@ class FoldedDFT(nn.Module):
         return second @ sums.view(2 * len(first), -1)
 
 
-def factors(n_fft: int) -> tuple[int, int]:
-    """`radix`, a power of two, and N1, whose product is n_fft."""
-    radix = gcd(n_fft, RADIX)
-    return radix, n_fft // radix
-
-
 def block_order(radix: int) -> Tensor:
     """k2 of each block of bins, in the order of their frequencies: 0, -1, 1, -2, ..."""
     k2 = torch.arange(radix)
@@ -142,6 +136,7 @@ def block_order(radix: int) -> Tensor:
 
 def bin_numbers(n_fft: int) -> Tensor:
     """The bin that each row of FoldedDFT's output holds."""
-    radix, rows = factors(n_fft)
+    radix = gcd(n_fft, RADIX)
+    rows = n_fft // radix
     bins = (torch.arange(rows // 2 + 1) + rows * block_order(radix)[:, None]).flatten()
     return torch.minimum(bins, n_fft - bins)

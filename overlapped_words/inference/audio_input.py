@@ -17,11 +17,7 @@ MIN_SAMPLES = 100  # a shorter last axis is taken for channels if the axis befor
 
 
 def as_path(recording: str | Path, sample_rate: int | None) -> Path:
-    """The path of a recording.
-
-    Raises:
-        DataError: the file does not exist, or is given with a sample rate.
-    """
+    """The path of a recording; a DataError if it does not exist, or is given with a sample rate."""
     if not Path(recording).exists():
         raise DataError(f"{recording}: file not found; give a recording, or a waveform and its sample rate")
     if sample_rate is not None:
@@ -30,11 +26,7 @@ def as_path(recording: str | Path, sample_rate: int | None) -> Path:
 
 
 def as_rate(sample_rate: float | None) -> int:
-    """A sample rate in Hz as an integer.
-
-    Raises:
-        DataError: it is not an integer.
-    """
+    """A sample rate in Hz as an integer; a DataError if it is not one."""
     if not isinstance(sample_rate, int | float | np.integer | np.floating) or not float(sample_rate).is_integer():
         raise DataError(f"sample_rate is {sample_rate!r}; give the waveform's sample rate, an integer in Hz")
     return int(sample_rate)
@@ -48,11 +40,11 @@ def as_mono(waveform: np.ndarray | Tensor, first: int = 0) -> np.ndarray:
     Raises:
         DataError: another type, shape or dtype, no samples, or samples that are not finite.
     """
-    if not isinstance(waveform, np.ndarray | Tensor):
-        raise DataError(f"expected an array, a tensor or the path of a recording, got {type(waveform).__name__}")
     if isinstance(waveform, Tensor):
         waveform = waveform.detach().cpu()
         waveform = (waveform.float() if waveform.is_floating_point() else waveform).numpy()  # numpy has no bfloat16
+    if not isinstance(waveform, np.ndarray):
+        raise DataError(f"expected an array, a tensor or the path of a recording, got {type(waveform).__name__}")
     shape, dtype = waveform.shape, waveform.dtype
     if waveform.ndim not in (1, 2, 3) or waveform.size == 0:
         raise DataError(f"the waveform has shape {shape}; {SHAPES}; no size may be 0")
@@ -65,9 +57,8 @@ def as_mono(waveform: np.ndarray | Tensor, first: int = 0) -> np.ndarray:
     if waveform.ndim == 3:
         with grouped(log):
             waveform = np.stack([mix_down(clip.T, f"waveform {i}") for i, clip in enumerate(waveform, first)])
-    samples = waveform.reshape(1, -1) if waveform.ndim == 1 else waveform
-    samples = np.ascontiguousarray(samples, dtype=np.float32)
+    samples = np.ascontiguousarray(np.atleast_2d(waveform), dtype=np.float32)
     if not np.isfinite(samples).all():
-        i, sample = (int(index[0]) for index in (~np.isfinite(samples)).nonzero())
+        i, sample = np.argwhere(~np.isfinite(samples))[0]
         raise DataError(f"sample {sample} of waveform {first + i} is not a finite number; correct it or leave it out")
     return samples

@@ -1,21 +1,41 @@
-"""Load one trained network from its checkpoint."""
+"""Load one trained network from its checkpoint.
+
+The checkpoint may come from a stranger. Without limits, a file of a few bytes could make the program allocate any
+amount of memory, so everything is checked before. The limits are several times what recipes use.
+"""
 
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from datamodules.audio_files import is_lfs_pointer
 from datamodules.features import MultiResolutionMel
+from datamodules.waveforms import NUM_SAMPLES
 from lightning_modules.network import build_network
 from overlapped_words.errors import RunError, UserError
-from overlapped_words.inference.limits import Checkpoint, check_archive, check_member, feature_shape
 
+MAX_SETTINGS = 4 << 20  # bytes of everything but the weights
+MAX_CLASSES = 10_000
+MAX_FEATURE = 1 << 14  # of the front end: sample rate, FFT size, hop length, padding, mel bands
+MAX_WINDOWS = 16
+MAX_VALUES = 1 << 22  # per clip and member; a million with the default features
+MAX_OPTION = 1 << 16  # of the network, such as its width
 SMALL = 32  # mel bands or frames; some networks need more
+
+
+class Checkpoint(NamedTuple):
+    """The arguments of a `TrainedNetwork`, and its weights."""
+
+    class_names: list[str]
+    network: dict[str, Any]
+    features: dict[str, Any]
+    weights: dict[str, Tensor]
 
 
 class TrainedNetwork(nn.Module):
@@ -34,9 +54,7 @@ class TrainedNetwork(nn.Module):
         self.class_names = list(class_names)
         self.feature_settings = dict(features)
         self.features = MultiResolutionMel(**features)
-        self.network = build_network(
-            network, num_classes=len(self.class_names), in_chans=len(self.features.win_lengths)
-        )
+        self.network = build_network(network, num_classes=len(class_names), in_chans=len(self.features.win_lengths))
         self.network.to(memory_format=torch.channels_last)
 
 
@@ -72,7 +90,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise RunError(f"{path}: file not found; train the member again")
     with file_errors(path, "checkpoint of train.py"):
         with zipfile.ZipFile(path) as file:
-            check_archive(file)
+            for entry in file.infolist():
+                if entry.compress_type != zipfile.ZIP_STORED:  # it could expand to any size
+                    raise RunError(f"its entry {entry.filename} is compressed, which PyTorch never does")
+                if entry.filename.endswith("data.pkl"):
+                    check_size(
+                        "the number of bytes in its class names and other settings", entry.file_size, MAX_SETTINGS
+                    )
         content = torch.load(path, map_location="cpu", weights_only=True)
         settings = content["hyper_parameters"]
         checkpoint = Checkpoint(
@@ -95,3 +119,58 @@ def file_errors(path: Path, what: str) -> Iterator[None]:
             fault = "a Git LFS pointer, not the file; fetch it: git lfs pull"
         # Without the cause: PyTorch's message recommends loading the file in a way that runs code from it.
         raise RunError(f"{path}: {fault}") from None
+
+
+def check_size(name: str, value: Any, limit: int, least: int = 1) -> None:
+    """Raise a RunError if the size `value` is not a whole number from `least` to `limit`."""
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= limit:
+        raise RunError(f"{name} is {value!r:.40}, not a whole number from {least} to {limit}")
+
+
+def check_member(member: Checkpoint, num_bytes: int) -> None:
+    """Check one member, read from a file of `num_bytes`.
+
+    Raises:
+        RunError: absurd sizes, or weights that are not those of its network or not finite numbers.
+    """
+    num_windows, *_ = feature_shape(member.features)
+    check_size("the number of class names", len(member.class_names), MAX_CLASSES)
+    for name, value in member.network.items():
+        if isinstance(value, int | float) and abs(value) > MAX_OPTION:
+            raise RunError(f"network.{name} is {value!r:.40}, over {MAX_OPTION}")
+    weights = member.weights
+    if sum(tensor.numel() for tensor in weights.values()) > num_bytes:  # one value expanded to any shape
+        raise RunError("it names more weights than it contains")
+    for name, tensor in weights.items():
+        if not tensor.isfinite().all():
+            raise RunError(f"its weights are not all finite numbers ({name})")
+    try:
+        with torch.device("meta"):  # shapes without memory
+            network = build_network(member.network, num_classes=len(member.class_names), in_chans=num_windows)
+    except RuntimeError:  # a network that computes with values in its constructor
+        return
+    for name, expected in network.state_dict(prefix="network.").items():
+        if name not in weights or weights[name].shape != expected.shape:
+            raise RunError(f"its settings and weights disagree ({name})")
+
+
+def feature_shape(features: Mapping[str, Any]) -> tuple[int, int, int]:
+    """The shape `(C, F, T)` of a clip's features, from arguments of MultiResolutionMel.
+
+    Raises:
+        RunError: an absurd size, which is named.
+    """
+    bound = signature(MultiResolutionMel).bind(**features)
+    bound.apply_defaults()
+    given = bound.arguments
+    for name in ("sample_rate", "n_fft", "hop_length", "pad", "n_mels"):
+        check_size(f"features.{name}", given[name], MAX_FEATURE, least=int(name != "pad"))
+    win_lengths, n_mels, n_fft = given["win_lengths"], given["n_mels"], given["n_fft"]
+    check_size("the number of features.win_lengths", len(win_lengths), MAX_WINDOWS)
+    for win_length in win_lengths:
+        check_size("a window of features.win_lengths", win_length, n_fft)
+    num_frames = (NUM_SAMPLES + 2 * given["pad"]) // given["hop_length"] - 1
+    # The mel filters, a spectrum, and the features or the first layers of the network.
+    num_values = n_fft * n_mels + n_fft * num_frames + MAX_WINDOWS * n_mels * num_frames
+    check_size("the number of values in the features of a clip", num_values, MAX_VALUES)
+    return len(win_lengths), n_mels, num_frames

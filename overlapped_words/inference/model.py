@@ -1,18 +1,9 @@
-"""Predict from Python: load a trained run, give it recordings or waveforms.
-
-from overlapped_words import load
-
-model = load()                          # the network that comes with the project
-model = load("outputs/demo")            # the folder of a run or a sweep, or a checkpoint
-probs = model(waveform, sample_rate)    # or model("clip.wav"), or a list of either
-probs.nlargest(4)
-timeline = model.timeline(waveform, sample_rate, hop=0.25)
-"""
+"""The Python API: load a trained run, give it recordings or waveforms."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,14 +11,7 @@ from torch import Tensor
 
 from datamodules.bandwidth import band_power, warn_if_narrowband
 from datamodules.decoding import Header, read_header
-from datamodules.recordings import (
-    fit_length,
-    log,
-    read_blocks,
-    read_clips,
-    read_recording,
-    within_full_scale,
-)
+from datamodules.recordings import fit_length, log, read_blocks, read_clips, within_full_scale
 from datamodules.resampling import resample
 from datamodules.waveforms import to_int16
 from overlapped_words.errors import DataError, RunError
@@ -35,7 +19,7 @@ from overlapped_words.inference.audio_input import SHAPES, AudioInput, AudioInpu
 from overlapped_words.inference.checkpoints import find_checkpoints
 from overlapped_words.inference.prediction import Prediction
 from overlapped_words.inference.predictor import BATCH_SIZE, Predictor, load_predictor
-from overlapped_words.inference.windows import check_hop, cut_windows
+from overlapped_words.inference.windows import cut_windows
 from overlapped_words.messages import count, first_names, grouped, printable
 from overlapped_words.pretrained import PRETRAINED
 
@@ -73,18 +57,7 @@ class Model:
         words = f"{count(len(self.class_names), 'word')} ({first_names(self.class_names)})"
         return f"<Model: {self.predictor.summary}, {words}, {self.sample_rate} Hz>"
 
-    @overload
-    def __call__(self, waveform: str | Path) -> "pd.Series": ...
-
-    @overload
-    def __call__(self, waveform: AudioInputs, sample_rate: int | None = None) -> "pd.DataFrame": ...
-
-    @overload
-    def __call__(self, waveform: AudioInput, sample_rate: int | None = None) -> "pd.Series | pd.DataFrame": ...
-
-    def __call__(
-        self, waveform: AudioInput | AudioInputs, sample_rate: int | None = None
-    ) -> "pd.Series | pd.DataFrame":
+    def __call__(self, waveform: AudioInput | AudioInputs, sample_rate: int | None = None) -> "pd.Series | Any":
         """Predict the probability of each word; the probabilities of a clip sum to 1.
 
         Clips are prepared as in training: average the channels, resample to the model's rate, pad a shorter clip, take
@@ -163,7 +136,8 @@ class Model:
         """Yield the rows of `timeline` in batches. Recordings are read block by block and may have any length."""
         import pandas as pd
 
-        check_hop(hop)
+        if not 0.01 <= hop <= 1:
+            raise DataError(f"hop is {hop!r}; give 0.01 to 1 seconds, for example hop=0.25")
         windows = cut_windows(self._blocks(waveform, sample_rate), self.num_samples, round(hop * self.sample_rate))
         while batch := list(islice(windows, BATCH_SIZE)):
             starts, ends, samples = zip(*batch, strict=True)
@@ -172,12 +146,6 @@ class Model:
             index = pd.MultiIndex.from_arrays(bounds, names=["start_s", "end_s"])
             probs, sets = self.predictor.predict_clips(clips)
             yield pd.DataFrame(probs * sets.any_word[:, None] if sets else probs, index, self.class_names)
-
-    def read_clip(self, path: Path) -> np.ndarray:
-        """The loudest second of a recording, `(1, num_samples)` int16; logs the warnings of a call."""
-        clip = fit_length(read_recording(path, self.sample_rate), self.num_samples)
-        self._inspect(path, clip)
-        return to_int16(clip)[None]
 
     def read_clips(
         self, paths: Sequence[Path], batch_size: int = BATCH_SIZE, unreadable: dict[Path, str] | None = None
@@ -190,27 +158,23 @@ class Model:
         self, waveform: AudioInput | AudioInputs, sample_rate: int | None
     ) -> tuple[Prediction, list[str] | None, bool]:
         """The prediction, the index of its rows, and whether it is for one clip that was not in a batch or a list."""
-        if isinstance(waveform, list | tuple):
-            chunks, index = self._list_clips(waveform, sample_rate)
-            return self.predictor.predict_chunks(chunks), index, False
+        index, alone = None, False
+        chunks: Iterable[np.ndarray]  # clips (B, num_samples) int16
         if isinstance(waveform, str | Path):
-            return self.predictor.predict_clips(self.read_clip(as_path(waveform, sample_rate))), None, True
-        clips = self._to_clips(waveform, sample_rate)
-        return self.predictor.predict_clips(clips), None, waveform.ndim == 1
-
-    def _list_clips(
-        self, inputs: AudioInputs, sample_rate: int | None
-    ) -> tuple[Iterable[np.ndarray], list[str] | None]:
-        """Chunks of clips `(B, num_samples)` int16, and their paths if they are paths."""
-        if inputs and all(isinstance(item, str | Path) for item in inputs):
-            paths = [as_path(item, sample_rate) for item in inputs]
-            return self.read_clips(paths), list(map(str, paths))
-        for i, item in enumerate(inputs):
-            if not isinstance(item, np.ndarray | Tensor) or item.ndim != 1:
-                what = f"has shape {tuple(item.shape)}" if hasattr(item, "shape") else f"is {item!r:.40}"
-                raise DataError(f"item {i} of the list {what}; give only waveforms (T,), or only paths")
-        with grouped(log):
-            return [self._to_clips(item, sample_rate, first=i) for i, item in enumerate(inputs)], None
+            chunks, alone = self.read_clips([as_path(waveform, sample_rate)]), True
+        elif not isinstance(waveform, list | tuple):
+            chunks, alone = [self._to_clips(waveform, sample_rate)], waveform.ndim == 1
+        elif waveform and all(isinstance(item, str | Path) for item in waveform):
+            paths = [as_path(item, sample_rate) for item in waveform]
+            chunks, index = self.read_clips(paths), list(map(str, paths))
+        else:
+            for i, item in enumerate(waveform):
+                if not isinstance(item, np.ndarray | Tensor) or item.ndim != 1:
+                    what = f"has shape {tuple(item.shape)}" if hasattr(item, "shape") else f"is {item!r:.40}"
+                    raise DataError(f"item {i} of the list {what}; give only waveforms (T,), or only paths")
+            with grouped(log):
+                chunks = [self._to_clips(item, sample_rate, first=i) for i, item in enumerate(waveform)]
+        return self.predictor.predict_chunks(chunks), index, alone
 
     def _to_clips(self, waveform: Any, sample_rate: int | None, first: int = 0) -> np.ndarray:
         """One waveform or a batch -> `(B, num_samples)` int16; messages number waveforms from `first`."""

@@ -64,8 +64,6 @@ class Prediction(NamedTuple):
 def concatenate(predictions: Sequence[Prediction]) -> Prediction:
     """Join the predictions of consecutive batches; there must be at least one."""
     probs = np.concatenate([prediction.probs for prediction in predictions])
-    sets = [prediction.sets for prediction in predictions if prediction.sets]
-    if not sets:
-        return Prediction(probs)
-    _, *arrays = zip(*sets, strict=True)
-    return Prediction(probs, PredictedSets(sets[0].first, *map(np.concatenate, arrays)))
+    sets = [prediction.sets[1:] for prediction in predictions if prediction.sets]
+    first = predictions[0].sets
+    return Prediction(probs, first and PredictedSets(first.first, *map(np.concatenate, zip(*sets, strict=True))))

@@ -5,14 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overlapped_words.inference.checkpoints import find_checkpoints
-from overlapped_words.inference.inputs import Inputs, find_inputs
-from overlapped_words.inference.outputs import check_writable, plot_paths
+from overlapped_words.inference.files import Inputs, check_writable, find_inputs, plot_paths
 from overlapped_words.messages import count, printable
 from overlapped_words.settings.predict import Predict
 
 if TYPE_CHECKING:
     from overlapped_words.inference.model import Model
-    from overlapped_words.inference.tables import Timelines
 
 
 def predict(cfg: Predict) -> None:
@@ -37,20 +35,23 @@ def predict(cfg: Predict) -> None:
     from overlapped_words.inference.predictor import load_predictor
 
     keep_freed_memory()
-    if words_only:
-        torch.set_num_threads(1)  # milliseconds of work: on a busy machine, threads wait longer for each other
-        print_words(inputs.paths[0], Model(load_predictor(checkpoints, cfg.device)), cfg.top)
-    elif cfg.shards > 1:
+    if cfg.shards > 1:
         from overlapped_words.inference.shards import predict_shard
 
         predict_shard(cfg, inputs, checkpoints, output)
+        return
+    if words_only:
+        torch.set_num_threads(1)  # milliseconds of work: on a busy machine, threads wait longer for each other
+    model = Model(load_predictor(checkpoints, cfg.device))
+    if words_only:
+        print_words(inputs.paths[0], model, cfg.top)
     else:
-        write_table(cfg, inputs, Model(load_predictor(checkpoints, cfg.device)), output, plots)
+        write_table(cfg, inputs, model, output, plots)
 
 
 def print_words(path: Path, model: "Model", top: int) -> None:
     """Print the most likely set of words of one recording, if the model predicts sets, and its `top` words."""
-    prediction = model.predictor.predict_clips(model.read_clip(path))
+    prediction = model.predictor.predict_chunks(model.read_clips([path]))
     print(f"{printable(str(path))}, {model.predictor.summary}")
     if prediction.sets:
         print(f"  most likely: {prediction.answer(model.class_names)}")
@@ -64,32 +65,23 @@ def print_words(path: Path, model: "Model", top: int) -> None:
 
 
 def write_table(cfg: Predict, inputs: Inputs, model: "Model", output: Path, plots: Sequence[Path]) -> None:
-    """Write the table of all recordings and, with a hop, the plot of each timeline.
-
-    Raises:
-        DataError: recordings cannot be read; nothing is written.
-    """
+    """Write the table of all recordings and, with a hop, the plot of each timeline."""
     from datamodules.recordings import check_all_read
-    from overlapped_words.inference.tables import join_timelines, predict_clips, predict_timelines, write_predictions
+    from overlapped_words.inference.tables import predict_table, write_predictions
     from overlapped_words.runs.files import write_bytes
 
-    unreadable: dict[Path, str] | None = {} if cfg.skip_unreadable else None
-    timelines: Timelines = {}
-    if cfg.hop is None:
-        table = predict_clips(model, inputs, cfg.batch_size, unreadable)
-    else:
-        timelines = predict_timelines(model, inputs, cfg.hop, unreadable)
-        table = join_timelines(model, inputs, timelines)
-    if unreadable and table.empty:
-        check_all_read(unreadable, len(inputs.paths))
+    errors: dict[Path, str] = {}
+    table, timelines = predict_table(cfg, model, inputs, errors)
+    if table.empty:
+        check_all_read(errors, len(inputs.paths))
     if plots:
         from overlapped_words.plots import as_png, draw_timeline  # Matplotlib takes half a second to import
 
         for i, timeline in timelines.items():
             plots[i].parent.mkdir(exist_ok=True)
             write_bytes(plots[i], as_png(draw_timeline(timeline)))
-    write_predictions(output, table, unreadable)
-    recordings = count(sum(path not in (unreadable or {}) for path in inputs.paths), "recording")
+    write_predictions(output, table, errors)
+    recordings = count(sum(path not in errors for path in inputs.paths), "recording")
     windows = f" in {count(len(table), 'window')}" if cfg.hop is not None else ""
     print(f"{recordings}{windows}, {model.predictor.summary}: {printable(str(output))}")
     if plots:

@@ -36,6 +36,8 @@ class Predictor(nn.Module):
     """
 
     num_samples = NUM_SAMPLES  # the length of training clips
+    k: tuple[int, int] | None  # fewest and most words of a clip; None unless all members predict sets of such words
+    k_varies: bool
     weights: Tensor  # stacking weights, `(members,)`
     offsets: Tensor  # of the words, `(num_classes,)`
 
@@ -55,9 +57,12 @@ class Predictor(nn.Module):
         groups = [list(group) for _, group in groupby(members, key=lambda member: member.feature_settings)]
         self.front_ends = nn.ModuleList(group[0].features for group in groups)
         self.groups: list[list[Network]] = [[member.network.folded() for member in group] for group in groups]
-        networks = [network for group in self.groups for network in group]
-        self.networks = nn.ModuleList(networks)
-        self.outputs = [network.output for network in networks]
+        self.networks = nn.ModuleList(network for group in self.groups for network in group)
+        self.outputs = [network.output for group in self.groups for network in group]
+        self.set_outputs = [output for output in self.outputs if isinstance(output, WordSets)]
+        ks = {output.k for output in self.outputs}
+        self.k = ks.pop() if len(ks) == 1 else None
+        self.k_varies = self.k is not None and self.k[0] < self.k[1]
         if stacking:
             if set(stacking.offsets) != set(self.class_names):
                 raise RunError(f"{names[0]}: its ensemble.json has stacking weights for different words; {RENEW}")
@@ -69,22 +74,6 @@ class Predictor(nn.Module):
     def summary(self) -> str:
         """The number of members, and whether they are stacked: `2 members, stacked`."""
         return count(len(self.networks), "member") + (", stacked" if self.stacking else "")
-
-    @property
-    def k(self) -> tuple[int, int] | None:
-        """The minimum and maximum number of words in a clip; None unless all members predict sets of such words."""
-        ks = {output.k for output in self.outputs}
-        return ks.pop() if len(ks) == 1 else None
-
-    @property
-    def k_varies(self) -> bool:
-        """Whether the members predict a number of words that differs from clip to clip."""
-        return self.k is not None and self.k[0] < self.k[1]
-
-    @property
-    def set_outputs(self) -> list[WordSets]:
-        """The outputs of the members that predict sets; of all members if `k` is not None."""
-        return [output for output in self.outputs if isinstance(output, WordSets)]
 
     @torch.inference_mode()
     def forward(self, waveforms: Tensor) -> Tensor:
@@ -166,7 +155,7 @@ def load_predictor(checkpoints: Sequence[Path], device: str | torch.device = "au
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    trained = read_trained(checkpoints)
-    files = checkpoints if len(checkpoints) > 1 else [checkpoints[0]] * len(trained.members)
-    members = [build_member(member, file) for member, file in zip(trained.members, files, strict=True)]
-    return Predictor(members, [str(file) for file in files], trained.stacking).to(device)
+    trained, stacking = read_trained(checkpoints)
+    files = checkpoints if len(checkpoints) > 1 else [checkpoints[0]] * len(trained)
+    members = [build_member(member, file) for member, file in zip(trained, files, strict=True)]
+    return Predictor(members, [str(file) for file in files], stacking).to(device)

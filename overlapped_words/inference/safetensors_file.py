@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from safetensors import safe_open
@@ -16,51 +15,45 @@ from safetensors.torch import save
 
 from overlapped_words.ensembling.ensemble_file import StackingWeights
 from overlapped_words.inference.checkpoints import find_stacking_weights
-from overlapped_words.inference.limits import MAX_MEMBERS, Checkpoint, check_member, check_size
-from overlapped_words.inference.member import file_errors, read_checkpoint
+from overlapped_words.inference.member import Checkpoint, check_member, check_size, file_errors, read_checkpoint
 from overlapped_words.runs.files import write_bytes
 
 SUFFIX = ".safetensors"
+MAX_MEMBERS = 256
 
 
-class SavedNetworks(NamedTuple):
-    """The content of a file: members in their order, and the weights that stack them; None averages."""
-
-    members: list[Checkpoint]
-    stacking: StackingWeights | None
-
-
-def write_networks(path: Path, networks: SavedNetworks, half: bool) -> None:
+def write_networks(path: Path, members: Sequence[Checkpoint], stacking: StackingWeights | None, half: bool) -> None:
     """Write trained networks, replacing an older file.
 
     Args:
+        members: the networks, in the order of the stacking weights.
+        stacking: the weights that stack them; None averages.
         half: store the weights in 16 bits, which halves the file.
     """
-    settings = [member._replace(weights={})._asdict() for member in networks.members]
+    settings = [member._replace(weights={})._asdict() for member in members]
     metadata = {
         "format": "overlapped-words",
         "version": version("overlapped-words"),
         "members": json.dumps(settings, ensure_ascii=False),
-        "stacking": json.dumps(networks.stacking and asdict(networks.stacking), ensure_ascii=False),
+        "stacking": json.dumps(stacking and asdict(stacking), ensure_ascii=False),
     }
     weights = {
         f"{i}.{name}": (tensor.half() if half and tensor.is_floating_point() else tensor).contiguous()
-        for i, member in enumerate(networks.members)
+        for i, member in enumerate(members)
         for name, tensor in member.weights.items()
     }
     write_bytes(path, save(weights, metadata))
 
 
-def read_networks(path: Path) -> SavedNetworks:
-    """Read and check a file of `write_networks` without building its networks; weights are float32.
+def read_networks(path: Path) -> tuple[list[Checkpoint], StackingWeights | None]:
+    """The members and the stacking weights of a file of `write_networks`, checked; weights are float32.
 
     Raises:
         RunError: it is not such a file, has weights that are not finite, or asks for absurd sizes.
     """
     with file_errors(path, "safetensors file of export.py"):
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
-            settings, stacking = json.loads(metadata["members"]), json.loads(metadata["stacking"])
+            settings, stacking = (json.loads(file.metadata()[name]) for name in ("members", "stacking"))
             check_size("the number of members", len(settings), MAX_MEMBERS)
             weights: list[dict[str, torch.Tensor]] = [{} for _ in settings]
             for name in file.keys():  # noqa: SIM118  the file is not iterable
@@ -70,10 +63,10 @@ def read_networks(path: Path) -> SavedNetworks:
         members = [Checkpoint(**{**own, "weights": tensors}) for own, tensors in zip(settings, weights, strict=True)]
         for one in members:
             check_member(one, path.stat().st_size)
-        return SavedNetworks(members, StackingWeights(**stacking) if stacking else None)
+        return members, StackingWeights(**stacking) if stacking else None
 
 
-def read_trained(files: Sequence[Path]) -> SavedNetworks:
+def read_trained(files: Sequence[Path]) -> tuple[list[Checkpoint], StackingWeights | None]:
     """Read one file of `write_networks`, or the checkpoints of a run or a sweep with their stacking weights.
 
     Raises:
@@ -81,4 +74,4 @@ def read_trained(files: Sequence[Path]) -> SavedNetworks:
     """
     if files[0].suffix == SUFFIX:
         return read_networks(files[0])
-    return SavedNetworks([read_checkpoint(file) for file in files], find_stacking_weights(files))
+    return [read_checkpoint(file) for file in files], find_stacking_weights(files)

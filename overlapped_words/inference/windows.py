@@ -5,17 +5,6 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from datamodules.recordings import fit_length
-from overlapped_words.errors import DataError
-
-
-def check_hop(hop: float) -> None:
-    """Check the time from one window to the next, `hop` seconds.
-
-    Raises:
-        DataError: it is not a number, or out of range.
-    """
-    if isinstance(hop, bool) or not isinstance(hop, int | float) or not 0.01 <= hop <= 1:
-        raise DataError(f"hop is {hop!r}; give 0.01 to 1 seconds, for example hop=0.25")
 
 
 def cut_windows(blocks: Iterable[np.ndarray], num_samples: int, hop: int) -> Iterator[tuple[int, int, np.ndarray]]:

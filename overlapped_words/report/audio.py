@@ -89,7 +89,7 @@ def find_clips(member: Member, prefix: str, num_clips: int) -> tuple[np.ndarray,
 
 def _front_end(member: Member) -> "MultiResolutionMel":
     from datamodules.features import MultiResolutionMel
-    from overlapped_words.inference.limits import feature_shape
+    from overlapped_words.inference.member import feature_shape
 
     features = read_config(member.path).get("features", {})
     try:

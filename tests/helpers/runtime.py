@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from overlapped_words.export.onnxruntime_web import URL
+from overlapped_words.export.web_page import URL
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "overlapped-words"
 ARCHIVE = CACHE / URL.rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""Find the recordings of predict.py's setting `input`. Imports no torch: a wrong path is an error at once."""
+"""The files that predict.py reads and writes. Imports no torch: a wrong path is an error at once."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from datamodules.audio_files import find_recordings, normalize_name
-from overlapped_words.errors import DataError
+from overlapped_words.errors import DataError, SettingError
+from overlapped_words.messages import first_names
 
 
 class Inputs(NamedTuple):
@@ -26,8 +27,6 @@ def find_inputs(path: Path) -> Inputs:
     if path.is_dir():
         paths = find_recordings([path], "give the folder with the recordings")
         return Inputs(unique_ids(paths), paths)
-    if not path.exists():
-        raise DataError(f"{path}: no such file or folder; input is a recording, a folder of them or a list (.txt)")
     if path.suffix.lower() != ".txt":
         return Inputs(unique_ids([path]), [path], alone=True)
     try:
@@ -53,3 +52,29 @@ def unique_ids(paths: Sequence[Path]) -> list[str]:
     stems = [normalize_name(path.stem) for path in paths]
     ambiguous = Counter(stems) + Counter(names)
     return [name if ambiguous[stem] > 1 else stem for name, stem in zip(names, stems, strict=True)]
+
+
+def plot_paths(output: Path, inputs: Inputs) -> list[Path]:
+    """The plots of timelines: next to the table for one recording, in a folder there for several."""
+    if inputs.alone:
+        return [output.with_suffix(".png")]
+    return [output.with_suffix("") / f"{i:04}_{path.stem}.png" for i, path in enumerate(inputs.paths)]
+
+
+def check_writable(output: Path, plots: Sequence[Path], overwrite: bool) -> None:
+    """Check that the table `output` and the plots can be written, and replace no file unless `overwrite`.
+
+    Raises:
+        SettingError: they cannot be written, or exist.
+    """
+    if not output.parent.is_dir():
+        raise SettingError(f"{output}: folder {output.parent} not found; create it, or give another output=FILE")
+    files = [file for file in (output, *plots) if file.exists()]
+    if odd := [str(file) for file in files if not file.is_file()]:
+        raise SettingError(f"{first_names(odd)}: a folder or a device, not a file; give another output=FILE")
+    if output.suffix.lower() not in (".csv", ".txt"):
+        raise SettingError(f"output is {output}; the table is CSV: give a name that ends in .csv")
+    if files and not overwrite:
+        exist = "exists" if len(files) == 1 else "exist"
+        names = first_names(map(str, files))
+        raise SettingError(f"{names} {exist}; give another output=FILE, or overwrite=true to replace")
