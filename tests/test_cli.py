@@ -182,6 +182,10 @@ def test_a_list_of_recordings_keeps_its_order(home: Path) -> None:
         (["run_dir=outputs/smoke", "input=nix.wav"], "input is 'nix.wav'; no such file or folder"),
         (["run_dir=outputs/smoke", "input=Data/submission.csv"], "cannot be read as audio"),
         (["run_dir=outputs/smoke", "input=Data/test", "top=0"], "top is 0; it should be greater than or equal to 1"),
+        (
+            ["run_dir=outputs/smoke", "input=Data/test", "device=cuda"],
+            "device is cuda, but PyTorch finds no such device",
+        ),
         (["run_dir=outputs/smoke", "ckpt_path=Data/submission.csv", "input=Data/test"], "give either run_dir=FOLDER"),
     ],
 )

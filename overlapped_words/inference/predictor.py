@@ -12,7 +12,7 @@ from datamodules.waveforms import NUM_SAMPLES, from_int16
 from lightning_modules.network import Network
 from lightning_modules.outputs import WordSets
 from overlapped_words.ensembling.ensemble_file import RENEW, StackingWeights
-from overlapped_words.errors import RunError
+from overlapped_words.errors import RunError, SettingError
 from overlapped_words.inference.member import TrainedNetwork, build_member
 from overlapped_words.inference.prediction import PredictedSets, Prediction, concatenate
 from overlapped_words.inference.safetensors_file import read_trained
@@ -152,10 +152,15 @@ def load_predictor(checkpoints: Sequence[Path], device: str | torch.device = "au
 
     Raises:
         RunError: a file is not a checkpoint, or members have different words.
+        SettingError: PyTorch finds no such device.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     trained, stacking = read_trained(checkpoints)
     files = checkpoints if len(checkpoints) > 1 else [checkpoints[0]] * len(trained)
     members = [build_member(member, file) for member, file in zip(trained, files, strict=True)]
-    return Predictor(members, [str(file) for file in files], stacking).to(device)
+    predictor = Predictor(members, [str(file) for file in files], stacking)
+    try:
+        return predictor.to(device)
+    except (RuntimeError, AssertionError) as error:
+        raise SettingError(f"device is {device}, but PyTorch finds no such device; choose cpu or auto") from error
