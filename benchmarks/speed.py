@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 from hydra.utils import instantiate
@@ -45,7 +46,9 @@ def data_module(root: Path, cache_dir: Path, num_workers: int = 0) -> OverlapDat
     data = OverlapDataModule(source, {}, augment, num_workers=num_workers, cache="features", cache_dir=str(cache_dir))
     progress = SimpleNamespace(total=SimpleNamespace(completed=0))  # batches
     loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
-    data.trainer = SimpleNamespace(training=True, world_size=1, global_rank=0, fit_loop=loop)  # type: ignore[assignment]
+    strategy = SimpleNamespace(root_device=torch.device("cpu"))
+    trainer: Any = SimpleNamespace(training=True, world_size=1, global_rank=0, fit_loop=loop, strategy=strategy)
+    data.trainer = trainer
     return data
 
 
