@@ -93,5 +93,3 @@ def test_a_network_has_the_logits_of_its_output() -> None:
 def test_a_set_needs_a_valid_number_of_words(k) -> None:
     with pytest.raises(SettingError, match=r"model\.output=set needs the number of words per clip"):
         MAC(num_classes=200 if k == (0, 100) else 6, width=2, output="set", k=k)
-    with pytest.raises(SettingError, match=r"model\.output is 'sigmoid'; choose softmax or set"):
-        MAC(num_classes=6, width=2, output="sigmoid")

@@ -13,10 +13,9 @@ from overlapped_words import plots
 from overlapped_words.plots import as_png, draw_predictions, draw_timeline
 
 
-def make_timeline(probs: np.ndarray, end: float | None = None) -> pd.DataFrame:
+def make_timeline(probs: np.ndarray) -> pd.DataFrame:
     starts = 0.25 * np.arange(len(probs))
-    ends = starts + 1 if end is None else np.full(1, end)
-    index = pd.MultiIndex.from_arrays([starts, ends], names=["start_s", "end_s"])
+    index = pd.MultiIndex.from_arrays([starts, starts + 1], names=["start_s", "end_s"])
     return pd.DataFrame(probs, index, [f"word {i}" for i in range(probs.shape[1])])
 
 
@@ -32,16 +31,15 @@ def test_the_most_probable_words_are_in_the_order_of_their_peaks():
     assert axis.get_xlim() == (0, pytest.approx(10.75))
     low, high = Image.open(BytesIO(as_png(figure))).convert("L").getextrema()
     assert high - low > 200
-    one_window = draw_timeline(make_timeline(np.array([[0.2, 0.8]]), end=0.4))
-    assert one_window.axes[0].get_xlim() == (0, pytest.approx(0.4))
 
 
 @pytest.mark.parametrize(
     ("seconds", "width", "label", "ticks"),
     [
-        (100, 10, "time (s)", ["0", "20", "40"]),
+        (3, 10, "time (s)", ["0.0", "0.5", "1.0"]),
         (200, 10, "time (min:s)", ["0:00", "0:30", "1:00"]),
         (5000, 10, "time (h:min)", ["0:00", "0:10", "0:20"]),
+        (100_000, 10, "time (h:min)", ["0:00", "3:00", "6:00"]),
         (100_000, 5, "time (h:min)", ["0:00", "6:00", "12:00"]),
     ],
 )
@@ -55,12 +53,11 @@ def test_ticks_of_long_timelines_are_round(seconds, width, label, ticks):
     assert (axis.get_xlabel(), shown[:3]) == (label, ticks)
 
 
-@pytest.mark.parametrize("word", ["$x^2$", "$unclosed", r"\frac", "<b>"])
+@pytest.mark.parametrize("word", ["$x^2$", "$unclosed"])
 def test_words_are_not_read_as_formulas(word):
     words = [word, "one\ntwo\x07"]
     timeline = make_timeline(np.array([[0.2, 0.8]])).set_axis(words, axis=1)
-    predictions = draw_predictions(torch.rand(2, 2), torch.rand(2, 2), words)
-    for figure in (draw_timeline(timeline), predictions):
+    for figure in (draw_timeline(timeline), draw_predictions(torch.rand(2, 2), torch.rand(2, 2), words)):
         as_png(figure)
         labels = figure.axes[0].get_yticklabels()
         assert {label.get_text() for label in labels} == {word, r"one\ntwo\x07"}
@@ -74,12 +71,11 @@ def test_labels_use_installed_fonts_and_warn_once_without_one(monkeypatch, caplo
     plots._warn_once.cache_clear()
     if not installed:
         monkeypatch.setattr(plots.fontManager, "ttflist", [])
-        monkeypatch.setattr(plots, "findSystemFonts", list)
     with warnings.catch_warnings(record=True) as caught:
         for words in ([word], [word, "a"]):
             figure = draw_predictions(torch.rand(1, len(words)), torch.rand(1, len(words)), words)
             as_png(figure)
     families = figure.axes[0].get_yticklabels()[0].get_fontfamily()
     assert (len(families) > 1) == installed
-    assert len([record for record in caplog.records if "no installed font" in record.message]) == (not installed)
+    assert len([record for record in caplog.records if "no font" in record.message]) == (not installed)
     assert not installed or not [warning for warning in caught if "missing from" in str(warning.message)]

@@ -5,13 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf, read_write
+from omegaconf import OmegaConf
 
-import overlapped_words.training.sweep  # noqa: F401  registers the resolver fold_suffix
-from overlapped_words.settings.callback import hydra_config, without_hydra
-from overlapped_words.settings.check import check, warn_unused
+from overlapped_words.settings.check import warn_unused
 from overlapped_words.training.components import check_components
-from tests.helpers.composed import configuration, schema
+from tests.helpers.composed import configuration, settings_of
 from tests.helpers.scripts import ENVIRONMENT, ROOT, run
 from tests.helpers.small_runs import write_finished
 
@@ -22,15 +20,6 @@ COMPETITION = "data=competition data.root=data"
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a competition in data/ and a complete run of train.py."""
     return write_finished(tmp_path_factory.mktemp("home"))
-
-
-def settings_of(line: str):
-    script, *overrides = line.split()
-    config = configuration(script, *overrides, hydra=True)
-    with read_write(config.hydra):
-        config.hydra.job.num, config.hydra.job.id, config.hydra.runtime.output_dir = 0, "0", "outputs"
-    with hydra_config(config):
-        return check(schema(script), without_hydra(config)), list(config.hydra.overrides.task)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +41,8 @@ def settings_of(line: str):
 )
 def test_the_settings_in_conf_are_legal(finished: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
     monkeypatch.chdir(finished)
-    check_components(settings_of(line)[0])
+    script, *overrides = line.split()
+    check_components(settings_of(script, *overrides))
 
 
 def files(folder: Path) -> dict[Path, bytes | None]:
@@ -160,7 +150,8 @@ def test_a_setting_without_effect_is_a_warning(
     finished: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, line: str, warnings: list[str]
 ) -> None:
     monkeypatch.chdir(finished)
-    warn_unused(*settings_of(line))
+    script, *overrides = line.split()
+    warn_unused(settings_of(script, *overrides), overrides)
     found = [record.getMessage() for record in caplog.records]
     assert len(found) == len(warnings)
     assert all(message.startswith(warning) for message, warning in zip(found, warnings, strict=True))
@@ -168,5 +159,5 @@ def test_a_setting_without_effect_is_a_warning(
 
 def test_interpolations_of_the_command_line_are_resolved(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(finished)
-    settings, _ = settings_of("train name=w${model.width} model.width=7")
+    settings = settings_of("train", "name=w${model.width}", "model.width=7")
     assert settings.name == "w7" and OmegaConf.is_missing(configuration("train", "data=words").data, "root")

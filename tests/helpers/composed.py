@@ -4,8 +4,10 @@ from importlib import import_module
 from typing import Any
 
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
+from omegaconf import DictConfig, read_write
 
+import overlapped_words.training.sweep  # noqa: F401  registers the resolver fold_suffix
+from overlapped_words.settings.callback import hydra_config, without_hydra
 from overlapped_words.settings.check import check
 from tests.helpers.scripts import ROOT
 
@@ -21,5 +23,9 @@ def schema(script: str) -> Any:
 
 
 def settings_of(script: str, *overrides: str) -> Any:
-    """The checked settings of `script`."""
-    return check(schema(script), configuration(script, *overrides))
+    """The checked settings of `script`, as in its job."""
+    config = configuration(script, *overrides, hydra=True)
+    with read_write(config.hydra):
+        config.hydra.job.num, config.hydra.job.id, config.hydra.runtime.output_dir = 0, "0", "outputs"
+    with hydra_config(config):
+        return check(schema(script), without_hydra(config))
