@@ -67,6 +67,7 @@ FAULTS = [  # text, message; lines are counted as in an editor
     ("id,yes,no\na,1,0\nb,1,0\na ,0,1\n", ", line 4: duplicate id a, first in line 2; keep one row"),
     ("id,yes,yes\n", ": duplicate column yes; rename or remove one"),
     ("id,\u110b\u1161,\uc544\n", ": duplicate column \uc544; rename or remove one"),  # one syllable, spelled twice
+    ("id,yes,num_words_0\n", ": a word is named num_words_0, but tables have the columns id, words and num_words_0"),
     ("name,yes,id\n", ": a word is named id, but tables have the columns id, words and num_words_0"),
     ("id,yes,\n", ": column 3 has no name in the header; name it or remove it"),
     ("id;yes;no\n", f": the header is 'id;yes;no'; {HEADER}"),
