@@ -131,9 +131,9 @@ def fit(device: torch.device, root: Path, *overrides: str) -> pd.DataFrame:
     settings += [*sizes, f"trainer.max_epochs={epochs}", *overrides]
     settings += ["trainer.precision=32-true"] * (device.type == "cpu")  # so few steps need all digits
     cfg = settings_of("train", "experiment=winner", *settings)
-    train(cfg, str(run_dir), [])
+    train(cfg)
     precision = {"cpu": "32-true", "cuda": "16-mixed"}
-    assert cfg.trainer.precision == precision[device.type]
+    assert cfg.trainer["precision"] == precision[device.type]
     return pd.read_csv(run_dir / "metrics.csv")
 
 
