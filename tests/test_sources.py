@@ -1,5 +1,6 @@
 """Sources: checked settings, fingerprints of the splits, one word as vocabulary, the few clips of a trial run."""
 
+import json
 import math
 import os
 import re
@@ -21,6 +22,7 @@ from overlapped_words.training.components import build_data
 from tests.helpers.composed import configuration
 from tests.helpers.data_modules import load_words
 from tests.helpers.fake_recordings import read_table, speech, write_competition, write_table, write_word_folder
+from tests.helpers.scripts import run
 
 
 def load_competition(root: Path, cache_dir: Path, seed: int = 0, **options) -> Splits:
@@ -132,3 +134,13 @@ def test_an_argument_of_a_wrong_type_or_out_of_range_is_an_error(source, setting
     check_component("data", valid)
     with pytest.raises(SettingError, match=rf"^data\.{setting}(\.\d)? is "):
         check_component("data", valid | {setting: value})
+
+
+def test_one_word_reports_misses_and_false_alarms(tmp_path: Path) -> None:
+    write_word_folder(tmp_path / "words", ["down"])
+    sizes = [f"data.{split}_size=16" for split in ("train", "val", "test")]
+    options = ["data.root=words", "data.k=[0,1]", "model.output=set", "data.cache_dir=cache", "name=one", *sizes]
+    printed = run("train.py", "experiment=smoke", "data=words", *options, "callbacks.dashboard=null", cwd=tmp_path)
+    metrics = json.loads((tmp_path / "outputs" / "one" / "avg_seed0" / "metrics.json").read_text())
+    assert 0 <= metrics["missed"] <= 1 and 0 <= metrics["false_alarms"] <= 1
+    assert f"any word  {metrics['missed']:.1%} missed, {metrics['false_alarms']:.1%} false alarms" in printed

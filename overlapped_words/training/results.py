@@ -53,15 +53,19 @@ def predict(
 
 
 @torch.inference_mode()
-def write_any_word(folder: RunFolder, learner: WordClassifier, datamodule: OverlapDataModule) -> None:
+def write_any_word(folder: RunFolder, learner: WordClassifier, datamodule: OverlapDataModule) -> dict[str, float]:
     """Write any_word.csv: the probability that there are any words, for clips with words and for clips without.
 
     Call `predict` before. Nothing is written if all training clips have words.
+
+    Returns:
+        The shares of clips with words that are missed and of clips without that are false alarms, at a probability of
+        0.5; empty if nothing is written.
     """
     splits, output = datamodule.splits, learner.network.output
     with_words = splits.test or splits.val
     if with_words is None or splits.no_words is None or not isinstance(output, WordSets):
-        return
+        return {}
     tables = []
     for clips, has_words in ((with_words, 1), (splits.no_words, 0)):
         batches = [clips.__getitems__(range(i, min(i + 64, len(clips))))[0] for i in range(0, len(clips), 64)]
@@ -69,6 +73,8 @@ def write_any_word(folder: RunFolder, learner: WordClassifier, datamodule: Overl
         any_word = 1 - output.log_num_words(logits)[:, 0].exp().cpu()
         tables.append(pd.DataFrame({"id": clips.ids, "has_words": has_words, "any_word": any_word.numpy()}))
     write_text(folder.path / "any_word.csv", pd.concat(tables).to_csv(index=False, float_format="%.6g"))
+    missed, alarms = (tables[0]["any_word"] < 0.5).mean(), (tables[1]["any_word"] >= 0.5).mean()
+    return {"missed": float(missed), "false_alarms": float(alarms)}
 
 
 def write_predictions(
@@ -122,6 +128,8 @@ def print_summary(folder: RunFolder, metrics: dict[str, Any]) -> None:
             kl = f"{metrics[f'{split}_kl']:.4f} (uniform prediction {metrics[f'{split}_kl_constant']:.4f})"
             others = [f"{name} {format_metric(name, metrics[f'{split}_{name}'])}" for name in METRICS if name != "kl"]
             lines[f"{title} KL"] = ", ".join([kl, *others])
+    if "missed" in metrics:
+        lines["any word"] = f"{metrics['missed']:.1%} missed, {metrics['false_alarms']:.1%} false alarms"
     lines["training"] = f"{count(metrics['epochs'], 'epoch')} in {duration(metrics['train_seconds'])}"
     lines["speed"] = f"{metrics['clips_per_second']:.1f} clips/s"
     lines["peak memory"] = f"{metrics['peak_memory_gb']:.2f} GB"
