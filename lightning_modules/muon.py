@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.adamw import adamw
 
+from overlapped_words.settings.fields import NotNegative, Positive, Share
+
 # Coefficients of the polynomial a x + b x^3 + c x^5: five rounds move singular values to about 1 (0.7 to 1.2).
 A, B, C = 3.4445, -4.7750, 2.0315
 ROUNDS = 5
@@ -64,9 +66,9 @@ class Muon(Optimizer):
     def __init__(
         self,
         params: Iterable[nn.Parameter],
-        lr: float,
-        weight_decay: float,
-        momentum: float,
+        lr: Positive,
+        weight_decay: NotNegative,
+        momentum: Share,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         fused: bool = False,

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.helpers.scripts import ENVIRONMENT, run
+from tests.helpers.scripts import run
 from tests.helpers.small_runs import TINY, WORDS, data, write_data
 
 
@@ -104,13 +104,6 @@ def test_optional_callbacks_and_loggers_can_be_off(home: Path) -> None:
     assert not (member / "tensorboard").exists()
     whole = home / "outputs" / "smoke" / "avg_seed0"
     assert (member / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
-
-
-def test_a_shell_in_an_allocation_of_slurm_trains_on_one_device(home: Path) -> None:
-    slurm = {"NTASKS": "4", "NTASKS_PER_NODE": "4", "JOB_ID": "1", "JOB_NAME": "job", "PROCID": "0", "LOCALID": "0"}
-    environment = {**ENVIRONMENT, **{f"SLURM_{name}": value for name, value in slurm.items()}}
-    run("train.py", *TINY, *data(home), "name=slurm", "trainer.max_epochs=1", cwd=home, environment=environment)
-    assert (home / "outputs" / "slurm" / "avg_seed0" / "predictions.csv").exists()
 
 
 def test_without_validation_training_uses_all_clips(home: Path) -> None:

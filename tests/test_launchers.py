@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
 from overlapped_words.training.run import hydra_job
-from tests.helpers.scripts import ENVIRONMENT, ROOT
+from tests.helpers.scripts import ENVIRONMENT, ROOT, run
 from tests.helpers.small_runs import TINY, write_data
 
 TINIER = [
@@ -97,3 +97,11 @@ def test_members_know_their_number_in_the_sweep(monkeypatch: pytest.MonkeyPatch,
         cfg = compose("train", [*job, "hydra.runtime.output_dir=here"], return_hydra_config=True)
     monkeypatch.setattr(HydraConfig.instance(), "cfg", cfg)
     assert hydra_job() == ([], number)
+
+
+def test_a_shell_in_an_allocation_of_slurm_trains_on_one_device(home: Path) -> None:
+    slurm = {"NTASKS": "4", "NTASKS_PER_NODE": "4", "JOB_ID": "1", "JOB_NAME": "job", "PROCID": "0", "LOCALID": "0"}
+    environment = {**ENVIRONMENT, **{f"SLURM_{name}": value for name, value in slurm.items()}}
+    options = [*TINIER, "data.root=Data", "data.cache_dir=cache", "name=slurm"]
+    run("train.py", *options, cwd=home, environment=environment)
+    assert (home / "outputs" / "slurm" / "avg_seed0" / "predictions.csv").exists()

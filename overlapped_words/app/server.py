@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from overlapped_words.errors import SettingError
+from overlapped_words.paths import install
 from overlapped_words.pretrained import PRETRAINED
 from overlapped_words.settings.app import App
 
@@ -41,7 +42,7 @@ def start(cfg: App, uploads: str) -> "gr.Blocks":
     try:
         import gradio as gr
     except ImportError as error:
-        raise SettingError(f"the page needs Gradio ({error}): pip install -e '.[app]'") from error
+        raise SettingError(f"the page needs Gradio ({error}): {install('app')}") from error
 
     from starlette.middleware import Middleware
 

@@ -18,6 +18,7 @@ from overlapped_words.app.model import AppModel
 from overlapped_words.app.recording import show, text_box
 from overlapped_words.errors import DataError
 from overlapped_words.messages import count
+from overlapped_words.paths import command
 
 MOST = 60  # characters of a name
 
@@ -67,7 +68,8 @@ class WordRecorder:
         root = self.name
         if not re.fullmatch(r"[\w./-]+", root, re.ASCII):
             root = json.dumps(root, ensure_ascii=False)  # quotes for Hydra
-        return shlex.join(["python", "train.py", "experiment=best_words", f"data.root={root}", "name=my_words"])
+        settings = shlex.join(["experiment=best_words", f"data.root={root}", "name=my_words"])
+        return f"{command('train')} {settings}"
 
 
 def check_name(what: str, name: str, forbidden: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from overlapped_words.errors import SettingError
 from overlapped_words.inference.checkpoints import find_checkpoints
 from overlapped_words.messages import count, printable
+from overlapped_words.paths import install
 from overlapped_words.settings.export import Export
 
 
@@ -28,7 +29,7 @@ def export(cfg: Export) -> Path:
 def export_onnx(cfg: Export, output: Path) -> dict[str, Any]:
     """Write one ONNX file, if its probabilities match PyTorch's. Return its metadata."""
     if missing := [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]:
-        raise SettingError(f"format={cfg.format} needs {', '.join(missing)}; pip install -e '.[onnx]'")
+        raise SettingError(f"format={cfg.format} needs {', '.join(missing)}; {install('onnx')}")
 
     # These import torch, which takes seconds, and the packages that were checked.
     from overlapped_words.export.onnx_export import metadata, probe_waveforms, to_onnx, write_checked
