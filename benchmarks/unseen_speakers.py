@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
+from datamodules.background import GeneratedNoise, background_rows
 
 from benchmarks.score import recall_of
 from datamodules.audio_files import list_recordings, walk_recordings
-from datamodules.background import GeneratedNoise, background_rows
 from datamodules.clips import render
 from datamodules.mixing import Mixer, Mixtures
 from datamodules.recordings import read_clips

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from datamodules.mixing import Mixer, Mixtures, mix, to_device
-from datamodules.waveforms import from_int16
+from datamodules.mixer import Mixer
+from datamodules.mixing import mix, to_device
+from datamodules.mixtures import Mixtures
+from datamodules.waveforms import NUM_SAMPLES, from_int16
 from overlapped_words.errors import DataError
 
 
@@ -94,7 +96,8 @@ class OnTheFlyMixtures(Dataset[Batch]):
     """Mixtures of single words, new in every epoch; they depend on seed and epoch alone.
 
     Args:
-        array: `(N, T)` int16 single words: an array, or a tensor on a GPU, which then mixes them.
+        array: `(N, T)` int16 recordings, one row for each single word and consecutive rows for long ones: an array, or
+            a tensor on a GPU, which then mixes them.
         mixer: samples the mixtures.
         size: mixtures per epoch.
         seed: seed of the mixtures.
@@ -175,8 +178,15 @@ def gather(array: np.ndarray | Tensor, rows: np.ndarray) -> Tensor:
     return array[to_device(torch.from_numpy(rows), array.device)]
 
 
+def gather_windows(array: np.ndarray | Tensor, starts: np.ndarray) -> Tensor:
+    """The windows of one second from the samples `starts` on, of any shape, in an array `(N, T)` or a tensor on its device."""
+    if isinstance(array, np.ndarray):
+        return torch.from_numpy(np.lib.stride_tricks.sliding_window_view(array.reshape(-1), NUM_SAMPLES)[starts])
+    return array.view(-1).unfold(0, NUM_SAMPLES, 1)[to_device(torch.from_numpy(starts), array.device)]
+
+
 def render(words: np.ndarray | Tensor, mixtures: Mixtures, index: np.ndarray) -> Tensor:
     """Render the mixtures at `index` as waveforms `(len(index), T)` float32 in [-1, 1], on the device of the words."""
     part = mixtures[index]
-    gains, offsets, speeds = map(torch.from_numpy, (part.gains, part.offsets, part.speeds))
-    return mix(gather(words, part.recordings), gains, offsets, speeds)
+    parameters = map(torch.from_numpy, (part.gains, part.offsets, part.speeds, part.levels))
+    return mix(gather_windows(words, part.starts), *parameters)

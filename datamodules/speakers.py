@@ -31,6 +31,12 @@ def find_speakers(paths: Sequence[Path], regex: str) -> np.ndarray:
     return np.array(speakers)
 
 
+def find_group(name: str, regex: str | None) -> str:
+    """The speaker in the file name of other speech, or the name where there is none."""
+    match = re.search(regex, name) if regex else None
+    return (match and match[min(1, match.re.groups)]) or name
+
+
 def split_speakers(
     speakers: np.ndarray, labels: np.ndarray, fractions: Mapping[str, float], fold: int | None, seed: int
 ) -> np.ndarray:

@@ -56,7 +56,7 @@ class Synthetic(WordFolder):
         min_k, _ = check_k(self.k, self.words, "data.words")  # before they are spoken
         self.root = speak_corpus(cache_dir, self.num_voices, self.takes, words=self.words, language=self.language)
         if self.people and min_k == 0 and (noise := self.people / "_background_noise_").is_dir():
-            self.background = self.background or noise
+            self.background = self.background or [noise]
         return super().load(cache_dir, seed)
 
     def _recordings(self) -> tuple[list[str], list[Path], np.ndarray]:

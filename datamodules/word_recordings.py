@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import numpy as np
 
-from datamodules.cache import fingerprint
 from overlapped_words.errors import DataError
 from overlapped_words.messages import count
 
-OTHER = -1  # the label of a recording of another word
 # The constant answer of a network would be right about every clip.
 ONE_WORD = "so all clips have it and there is nothing to learn"
 ONE_OR_NONE = "learn whether a clip has it: data.k=[0,1] model.output=set"
@@ -24,7 +23,7 @@ class Recordings:
     Args:
         names: the words.
         paths: the files.
-        labels: `(N,)` index of the word, or OTHER.
+        labels: `(N,)` index of the word.
         speakers: `(N,)`.
         split_of: `(N,)` the name of the split that the speaker is in.
     """
@@ -43,12 +42,12 @@ class Recordings:
         in_split = self.split_of == split
         return {"recordings": int(in_split.sum()), "speakers": len(set(self.speakers[in_split]))}
 
-    def fingerprint(self, split: str, waveforms: np.ndarray) -> str:
-        """A hash of the recordings in a split: word, speaker, file name and samples `(N, T)` of each."""
+    def content(self, split: str, waveforms: np.ndarray) -> list[list[Any]]:
+        """The word, the speaker, the file name and a checksum of the samples `(N, T)` of each recording in a split."""
         rows = np.flatnonzero(self.split_of == split)
-        return fingerprint(
+        return [
             [self.paths[i].parent.name, str(self.speakers[i]), self.paths[i].name, crc32(waveforms[i])] for i in rows
-        )
+        ]
 
     def one_of_each(self) -> "Recordings":
         """The first recording of each word in each split."""

@@ -9,22 +9,25 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Le, Len
 
-from datamodules.audio_files import existing_folder, find_words, normalize_name, walk_recordings
-from datamodules.background import Background, background_rows, find_background
-from datamodules.cache import cache_key, cached_array
+from datamodules.audio_files import find_words
+from datamodules.cache import cache_key, cached_array, fingerprint
 from datamodules.clips import Clips, OnTheFlyMixtures, Splits, render
 from datamodules.competition import CompetitionFolder
-from datamodules.mixing import Mixer
-from datamodules.speakers import find_speakers, split_speakers
+from datamodules.long_recordings import OtherSounds, find_background, find_unknown
+from datamodules.mixer import Mixer
+from datamodules.spans import Spans, find_extents, find_spans, split_recordings
+from datamodules.speakers import find_group, find_speakers, split_speakers
 from datamodules.waveform_cache import cached_waveforms
 from datamodules.waveforms import NUM_SAMPLES, to_int16
-from datamodules.word_recordings import OTHER, Recordings, check_k
+from datamodules.word_recordings import Recordings, check_k
 from overlapped_words.errors import DataError
 from overlapped_words.messages import count, first_names
 from overlapped_words.settings.fields import Count, Fraction, Index, Regex, Seed, Share, Text
 
 UNKNOWN_SHARE = 0.25  # of the slots that a clip with fewer words leaves free
 NumWords = Count | Annotated[Sequence[Index], Len(2, 2)]
+Folders = Text | Sequence[Text]
+NO_SAMPLES = np.zeros(0, np.int64)
 
 
 class WordFolder:
@@ -40,10 +43,14 @@ class WordFolder:
         speed_speakers: words with more training speakers than this are not perturbed; None: all words are.
         curriculum: share of the epochs over which k rises from 1 to its value.
         num_epochs: of the training run; required for a curriculum.
-        background: folder of recordings of noise and other sounds, mixed into half of the clips; None: if clips may
-            have no words (k from 0), `root/_background_noise_` or else white to brown noise, otherwise no background.
-        unknown: folder of recordings of other words. With it, or if clips may have no words, other speech is mixed into
-            clips with fewer words than the maximum: these recordings, and words played backward.
+        background: folder of noise and other sounds, or several, mixed into half of the clips. None: if clips may have
+            no words (k from 0), `root/_background_noise_` or else white to brown noise, otherwise no background.
+        unknown: folder of other words and speech, or several. With it, or if clips may have no words, other speech is
+            mixed into clips with fewer words than the maximum: windows of these recordings, and words played backward.
+            Recordings of both kinds may be of any length and in subfolders; a random second of them is used each time.
+        timeline: share of the training clips that are like windows of a long recording: at most one word, anywhere in
+            it, other speech before and after or below it, and words of which at most half is inside, which do not
+            count; see `datamodules.timeline`. Needs k from 0.
         speaker_regex: its first group, found in a file's name, is the speaker; no speaker is in two splits.
         val_fraction, test_fraction: shares of the speakers.
         train_size: mixtures per epoch, new in every epoch.
@@ -67,8 +74,9 @@ class WordFolder:
         speed_speakers: Count | None = 100,
         curriculum: Fraction = 0.0,
         num_epochs: int | None = None,
-        background: Text | None = None,
-        unknown: Text | None = None,
+        background: Folders | None = None,
+        unknown: Folders | None = None,
+        timeline: Fraction = 0.0,
         speaker_regex: Regex = r"^([^_]+)_",
         val_fraction: Share = 0.15,
         test_fraction: Share = 0.15,
@@ -86,8 +94,7 @@ class WordFolder:
         if curriculum and (num_epochs is None or num_epochs < 1):
             raise DataError("data.curriculum is a share of the epochs: set trainer.max_epochs, or data.curriculum=0")
         self.ramp = round(curriculum * (num_epochs or 0))  # epochs
-        self.background = None if background is None else Path(background).expanduser()
-        self.unknown = None if unknown is None else Path(unknown).expanduser()
+        self.background, self.unknown, self.timeline = _as_paths(background), _as_paths(unknown), timeline
         self.submission = None if submission is None else CompetitionFolder(submission, limit=limit)
         self.fractions = {"val": val_fraction, "test": 0.0 if submission else test_fraction}
         sizes = {"train": train_size, "val": val_size, "test": test_size}
@@ -101,18 +108,25 @@ class WordFolder:
         """
         names, paths, labels = self._recordings()
         self.num_words = min_k, _ = check_k(self.k, names, self.root)
-        unknown = self._unknown_recordings(names)
-        paths, labels = [*paths, *unknown], np.concatenate([labels, np.full(len(unknown), OTHER)])
+        self._check_free_slots()
         recordings = Recordings(names, paths, labels, *self._split(paths, labels))
-        background = find_background(self.background, self.root, needed=min_k == 0)
+        unknown, background = find_unknown(self.unknown, names), find_background(self.background, self.root, min_k == 0)
         folder: Path | None = cache_dir
         if self.limit:
-            recordings, folder, background = recordings.one_of_each(), None, None
+            recordings, folder, unknown, background = recordings.one_of_each(), None, None, None
         splits = ["train", *(split for split, share in self.fractions.items() if share)]
-        mixers = {split: self._mixer(split, recordings, background) for split in splits}
+        for split in splits:
+            self._check_speakers(split, recordings)
         submission = self.submission.load_test(cache_dir, names) if self.submission else None
-        # One array `(N, 16000)` for all splits; each split mixes its own rows of it.
-        array, key = cached_waveforms(recordings.paths, folder, "reading words", background)
+        # One array `(N, 16000)` for all splits: a row for each word, then other speech and background in rows of one
+        # second. Each split mixes its own part of it.
+        others = [sounds for sounds in (unknown, background) if sounds]
+        array, key = cached_waveforms(recordings.paths, folder, "reading words", others)
+        unknown_of, background_of = self._split_sounds(recordings, unknown, background, array)
+        extents = find_extents(array[: len(recordings.paths)]) if self.timeline else None
+        mixers = {
+            split: self._mixer(split, recordings, unknown_of[split], background_of[split], extents) for split in splits
+        }
 
         def fixed(split: str, words: bool = True) -> Clips:
             return self._fixed_mixtures(split, array, key, mixers[split], folder, words)
@@ -121,7 +135,10 @@ class WordFolder:
         held_out = {split: fixed(split) for split in splits[1:]}
         no_words = fixed(splits[-1], words=False) if held_out and min_k == 0 else None  # of the test, if there is one
         columns, sizes = ["id", *names], {split: recordings.size(split) for split in splits}
-        fingerprints = {split: recordings.fingerprint(split, array) for split in splits}
+        fingerprints = {
+            split: fingerprint([*recordings.content(split, array), *unknown_of[split].content(array)])
+            for split in splits
+        }
         if submission:
             columns, held_out["test"], fingerprints["test"] = submission
             sizes["test"] = {"recordings": len(held_out["test"])}
@@ -137,26 +154,20 @@ class WordFolder:
         speakers = find_speakers(paths, self.speaker_regex)
         return speakers, split_speakers(speakers, labels, self.fractions, self.fold, self.split_seed)
 
-    def _unknown_recordings(self, names: Sequence[str]) -> list[Path]:
-        """Recordings of other words: those of `unknown` that are not in a subfolder of one of the words."""
-        if self.unknown is None:
-            return []
+    def _check_free_slots(self) -> None:
+        """Check that clips have room for other speech, if the settings ask for it."""
         min_k, max_k = self.num_words
-        if min_k == max_k:
+        if self.unknown and min_k == max_k:
             raise DataError(
                 f"data.unknown needs clips with fewer than {max_k} words; give a range, such as data.k=[0,{max_k}]"
             )
-        existing_folder(self.unknown, "set data.unknown to a folder with recordings of other words")
-        paths = [path for path in walk_recordings(self.unknown) if normalize_name(path.parent.name) not in names]
-        if not paths:
-            raise DataError(f"{self.unknown}: contains no recordings of other words; add some, or data.unknown=null")
-        return paths
+        if self.timeline and min_k:
+            raise DataError(f"data.timeline needs clips without words; set data.k=[0,{max_k}], or data.timeline=0")
 
-    def _mixer(self, split: str, recordings: Recordings, background: Background | None) -> Mixer:
-        """What samples the mixtures of a split. Only training clips may have no words: they have no KL divergence."""
-        rows = [recordings.rows(split, label) for label in range(len(recordings.names))]  # per word
-        for name, of_word in zip(recordings.names, rows, strict=True):
-            if not len(of_word):
+    def _check_speakers(self, split: str, recordings: Recordings) -> None:
+        """Check that each word has recordings in a split."""
+        for label, name in enumerate(recordings.names):
+            if not len(recordings.rows(split, label)):
                 known = sorted(set(recordings.speakers))
                 raise DataError(
                     f"{self.root / name}: no recordings by speakers of the {split} split; data.speaker_regex "
@@ -164,6 +175,30 @@ class WordFolder:
                     "these are not speakers, otherwise record more speakers or change data.val_fraction, "
                     "data.test_fraction or data.split_seed"
                 )
+
+    def _split_sounds(
+        self, recordings: Recordings, unknown: OtherSounds | None, background: OtherSounds | None, array: np.ndarray
+    ) -> list[dict[str, Spans]]:
+        """The parts of other speech and of background in each split.
+
+        Speakers of other speech are in one split, that of their words if they recorded any.
+        """
+        split_of = dict(zip(recordings.speakers.tolist(), recordings.split_of.tolist(), strict=True))
+        row, parts = len(recordings.paths), []
+        for sounds, regex in ((unknown, self.speaker_regex), (background, None)):
+            groups = [find_group(name, regex) for name in sounds.names] if sounds else []
+            lengths, num_rows = (sounds.lengths, sounds.num_rows) if sounds else (NO_SAMPLES, NO_SAMPLES)
+            first = NUM_SAMPLES * (row + num_rows.cumsum() - num_rows)
+            cuts = split_recordings(lengths, groups, split_of, self.fractions, self.split_seed)
+            parts.append({split: find_spans(first[:, None] + cut, array) for split, cut in cuts.items()})
+            row += int(num_rows.sum())
+        return parts
+
+    def _mixer(
+        self, split: str, recordings: Recordings, unknown: Spans, background: Spans, extents: np.ndarray | None
+    ) -> Mixer:
+        """What samples the mixtures of a split. Only training clips may have no words: they have no KL divergence."""
+        rows = [recordings.rows(split, label) for label in range(len(recordings.names))]  # per word
         (min_k, max_k), training = self.num_words, split == "train"
         most = self.speed_speakers or math.inf  # more speakers differ enough
         few = [training and len(set(recordings.speakers[row])) <= most for row in rows]
@@ -174,8 +209,10 @@ class WordFolder:
             offset=self.offset,
             speeds=[self.speed if perturbed else 0.0 for perturbed in few],
             unknown_share=UNKNOWN_SHARE if self.unknown or min_k == 0 else 0.0,
-            unknown=recordings.rows(split, OTHER),
-            background=len(recordings.paths) + background_rows(background, split, **self.fractions),
+            unknown=unknown,
+            background=background,
+            timeline=self.timeline if training else 0.0,
+            extents=extents,
         )
 
     def _fixed_mixtures(
@@ -192,7 +229,7 @@ class WordFolder:
         if words:
             mixtures = mixer.draw(size, np.random.default_rng(seed))
         else:
-            name, mixer = f"{name}_no_words", replace(mixer, k=self.num_words)
+            name, mixer = f"{name}_no_words", replace(mixer, k=self.num_words, timeline=self.timeline)
             mixtures = mixer.draw_without_words(size, np.random.default_rng(seed))
         key = cache_key("mixtures", key, seed, size, asdict(mixer))
         waveforms = cached_array(
@@ -207,3 +244,7 @@ class WordFolder:
         )
         ids = [f"{name}_{i:05d}" for i in range(size)]
         return Clips(ids, waveforms, np.arange(size), mixtures.targets, key)
+
+
+def _as_paths(folders: Folders | None) -> list[Path]:
+    return [Path(folder).expanduser() for folder in ([folders] if isinstance(folders, str) else folders or [])]

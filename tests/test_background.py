@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from datamodules.background import BackgroundFolder, background_rows
 
 from datamodules.audio_files import walk_recordings
-from datamodules.background import BackgroundFolder, background_rows
 from datamodules.mixing import BACKGROUND_DB, BACKGROUND_SHARE, Mixer, mix
 from datamodules.sources import WordFolder
 from datamodules.words import UNKNOWN_SHARE

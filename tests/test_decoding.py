@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from datamodules.background import BackgroundFolder
 
 from datamodules import audio_files
-from datamodules.background import BackgroundFolder
 from datamodules.decoding import read_header
 from datamodules.recordings import read_blocks, read_recording, read_seconds
 from overlapped_words.errors import DataError

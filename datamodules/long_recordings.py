@@ -1,0 +1,107 @@
+"""What words are mixed with: recordings of other speech, noise and other sounds, of any length."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from datamodules.audio_files import existing_folder, normalize_name, walk_recordings
+from datamodules.augment import colored_noise
+from datamodules.recordings import check_all_read, fit_length, read_blocks, read_seconds
+from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, to_int16
+from overlapped_words.errors import DataError
+
+NUM_NOISES = 1_000  # generated clips, 32 MB
+MAX_HOURS = 100  # of all recordings; 11.5 GB
+
+
+class GeneratedNoise:
+    """White to brown noise: its power falls with frequency as f^-a, with a uniform between 0 and 2.
+
+    As LongRecordings, each of one second.
+    """
+
+    def __init__(self) -> None:
+        self.key, self.names = "noise", [f"noise_{i}" for i in range(NUM_NOISES)]
+        self.lengths, self.num_rows = np.full(NUM_NOISES, NUM_SAMPLES), np.ones(NUM_NOISES, np.int64)
+
+    def rows(self) -> Iterator[np.ndarray]:
+        generator = torch.Generator().manual_seed(0)
+        exponents = 2 * torch.rand(NUM_NOISES, 1, generator=generator)
+        for chunk in exponents.split(100):
+            noise = colored_noise(chunk, NUM_SAMPLES, generator)
+            yield to_int16((0.9 * noise / noise.abs().amax(dim=1, keepdim=True)).numpy())
+
+
+class LongRecordings:
+    """Recordings that are stored whole, each in consecutive rows of one second.
+
+    Attributes:
+        key: identifies the content, for the cache.
+        names: of the n files.
+        lengths: `(n,)` in samples; a recording shorter than a second is padded with zeros on both sides.
+        num_rows: `(n,)`; the last row of a recording is padded with zeros.
+
+    Raises:
+        DataError: more than MAX_HOURS, or a recording that cannot be read.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.key, self.names = list(paths), [normalize_name(path.name) for path in paths]
+        seconds = np.array([read_seconds(path) for path in paths])
+        if seconds.sum() > 3600 * MAX_HOURS:
+            raise DataError(
+                f"{paths[0]} and the recordings with it last {seconds.sum() / 3600:.0f} hours; use at most {MAX_HOURS}"
+            )
+        self.lengths = np.maximum((seconds * SAMPLE_RATE).astype(np.int64), NUM_SAMPLES)
+        self.num_rows = -(-self.lengths // NUM_SAMPLES)
+
+    def rows(self) -> Iterator[np.ndarray]:
+        """Yield the rows `(B, 16000)` int16 of all recordings."""
+        errors: dict[Path, str] = {}
+        for path, missing in zip(self.key, self.num_rows.tolist(), strict=True):
+            try:
+                for block in read_blocks(path):
+                    padding = 0, -len(block) % NUM_SAMPLES
+                    block = fit_length(block) if missing == 1 else np.pad(block, padding)
+                    rows = to_int16(block.reshape(-1, NUM_SAMPLES)[:missing])
+                    missing -= len(rows)
+                    yield rows
+            except DataError as error:
+                errors[path] = str(error)
+            yield np.zeros((missing, NUM_SAMPLES), np.int16)  # of a recording shorter than its header says
+        check_all_read(errors, len(self.key))
+
+
+OtherSounds = GeneratedNoise | LongRecordings
+
+
+def find_background(folders: Sequence[Path], root: Path, needed: bool) -> OtherSounds | None:
+    """The recordings in `folders`; without any, if background is needed, those in `root/_background_noise_` or noise.
+
+    Raises:
+        DataError: as LongRecordings; no such folder, or one without recordings.
+    """
+    own = root / "_background_noise_"
+    if not folders and needed:
+        if not own.is_dir():
+            return GeneratedNoise()
+        folders = [own]
+    return _find(folders, "data.background", "noise and other sounds")
+
+
+def find_unknown(folders: Sequence[Path], names: Sequence[str]) -> LongRecordings | None:
+    """The recordings in `folders`, but for those in a subfolder of one of the words `names`; errors as above."""
+    return _find(folders, "data.unknown", "other words and speech", names)
+
+
+def _find(folders: Sequence[Path], setting: str, what: str, excluded: Sequence[str] = ()) -> LongRecordings | None:
+    paths: dict[Path, None] = {}
+    for folder in folders:
+        existing_folder(folder, f"set {setting} to a folder with recordings of {what}")
+        found = [path for path in walk_recordings(folder) if normalize_name(path.parent.name) not in excluded]
+        if not found:
+            raise DataError(f"{folder}: contains no recordings of {what}; add some, or remove it from {setting}")
+        paths |= dict.fromkeys(found)  # a folder and one in it may both be given
+    return LongRecordings(list(paths)) if paths else None
