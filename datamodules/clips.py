@@ -179,7 +179,7 @@ def gather(array: np.ndarray | Tensor, rows: np.ndarray) -> Tensor:
 
 
 def gather_windows(array: np.ndarray | Tensor, starts: np.ndarray) -> Tensor:
-    """The windows of one second from the samples `starts` on, of any shape, in an array `(N, T)` or a tensor on its device."""
+    """Windows of one second of an array `(N, T)`, or a tensor on its device, from the samples `starts` of any shape on."""
     if isinstance(array, np.ndarray):
         return torch.from_numpy(np.lib.stride_tricks.sliding_window_view(array.reshape(-1), NUM_SAMPLES)[starts])
     return array.view(-1).unfold(0, NUM_SAMPLES, 1)[to_device(torch.from_numpy(starts), array.device)]

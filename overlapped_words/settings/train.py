@@ -31,6 +31,8 @@ class Train:
     """Weight of the teacher in the targets; the data's own targets have the rest."""
     compile: Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"] | None
     """Train with the network through torch.compile, in this mode."""
+    initial_checkpoint: Literal["pretrained"] | ExistingFile | None
+    """A trained network whose weights to start from, as far as they fit; `pretrained`: that of the project."""
     ckpt_path: ExistingFile | None
     """A checkpoint to resume from; null: the run's own last one, if any."""
     overwrite: bool

@@ -18,6 +18,7 @@ from overlapped_words.errors import SettingError
 from overlapped_words.settings.component import build, check_arguments, check_component, naming
 from overlapped_words.settings.train import Train
 from overlapped_words.training.device import resolve_auto
+from overlapped_words.training.initial import load_initial_weights
 from overlapped_words.training.teacher import load_teacher
 
 # What the learner, the data module and the trainer give to a component beside its settings; the values are not checked.
@@ -99,6 +100,8 @@ def build_learner(cfg: Train, splits: Splits) -> WordClassifier:
         network["k"] = list(splits.train.k)
     with naming("model"):
         learner = WordClassifier(splits.class_names, network, cfg.features, cfg.optimizer, cfg.schedule)
+    if cfg.initial_checkpoint:
+        load_initial_weights(learner, cfg.initial_checkpoint)
     if cfg.compile:
         learner.compile_network(cfg.compile)
     if cfg.teacher:
