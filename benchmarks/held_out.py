@@ -21,7 +21,7 @@ import soundfile
 
 from datamodules.audio_files import list_recordings
 from datamodules.clips import render
-from datamodules.mixing import Mixer
+from datamodules.mixer import Mixer
 from datamodules.recordings import read_clips
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE
 

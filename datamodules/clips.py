@@ -179,7 +179,7 @@ def gather(array: np.ndarray | Tensor, rows: np.ndarray) -> Tensor:
 
 
 def gather_windows(array: np.ndarray | Tensor, starts: np.ndarray) -> Tensor:
-    """Windows of one second of an array `(N, T)`, or a tensor on its device, from the samples `starts` of any shape on."""
+    """Windows of one second, `(*starts.shape, T)`, that begin at samples of an array, or of a tensor on its device."""
     if isinstance(array, np.ndarray):
         return torch.from_numpy(np.lib.stride_tricks.sliding_window_view(array.reshape(-1), NUM_SAMPLES)[starts])
     return array.view(-1).unfold(0, NUM_SAMPLES, 1)[to_device(torch.from_numpy(starts), array.device)]

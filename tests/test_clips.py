@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from datamodules.clips import Clips, OnTheFlyMixtures, render
-from datamodules.mixing import Mixer
+from datamodules.mixer import Mixer
 from tests.helpers.fake_recordings import tone
 
 

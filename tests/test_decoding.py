@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from datamodules.background import BackgroundFolder
 
 from datamodules import audio_files
 from datamodules.decoding import read_header
+from datamodules.long_recordings import LongRecordings
 from datamodules.recordings import read_blocks, read_recording, read_seconds
 from overlapped_words.errors import DataError
 from tests.helpers.fake_recordings import RATE, speech
@@ -50,7 +50,7 @@ def test_an_mp3_without_a_frame_count_is_read_to_the_end(tmp_path, mode, rate, l
     assert np.allclose(waveform[DELAY:][: len(expected)], expected, atol=1e-6)
     assert read_header(counted).seconds == 3 and read_header(uncounted) == (0, rate)
     assert read_seconds(uncounted) == pytest.approx(len(waveform) / rate, abs=1e-3)
-    assert BackgroundFolder(tmp_path).counts == [3, 3]
+    assert LongRecordings([counted]).lengths.tolist() == [3 * RATE]
 
 
 @pytest.mark.parametrize("counted", [True, False])

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from datamodules.clips import Clips, Splits
-from datamodules.mixing import Mixer
+from datamodules.mixer import Mixer
 from datamodules.sources import CompetitionFolder, WordFolder
 from overlapped_words.errors import DataError
 from tests.helpers.fake_recordings import SPEAKERS

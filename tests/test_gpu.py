@@ -16,7 +16,7 @@ from torch import Tensor
 
 from datamodules.clips import render
 from datamodules.features import MultiResolutionMel
-from datamodules.mixing import Mixer
+from datamodules.mixer import Mixer
 from datamodules.overlap import OverlapDataModule
 from lightning_modules.muon import Muon
 from overlapped_words.inference.predictor import load_predictor

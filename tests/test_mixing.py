@@ -5,9 +5,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from datamodules.mixing import Mixer, Mixtures, mix, shift, speed_perturbation
+from datamodules.mixer import Mixer
+from datamodules.mixing import mix, shift, speed_perturbation
+from datamodules.mixtures import Mixtures
 from tests.helpers.distributions import assert_uniform, assert_uniform_between
-from tests.helpers.fake_recordings import tone
+from tests.helpers.fake_recordings import RATE, tone
 
 # Five words with 3, 1, 4, 1 and 5 recordings; the rows of a word are not contiguous.
 ROWS = [np.array(rows) for rows in ([0, 5, 9], [1], [2, 3, 4, 13], [6], [7, 8, 10, 11, 12])]
@@ -22,10 +24,10 @@ def test_different_words_of_a_range_of_k_with_equal_shares():
     mixtures = draw(k=(2, 4))
     count = (mixtures.gains > 0).sum(axis=1)
     assert_uniform(count - 2, 3)
-    assert_uniform(WORD_OF[mixtures.recordings[:, 0]], 5)  # whatever their number of recordings
+    assert_uniform(WORD_OF[mixtures.starts[:, 0] // RATE], 5)  # whatever their number of recordings
     assert np.array_equal((mixtures.targets > 0).sum(axis=1), count) and mixtures.targets.dtype == np.float32
     assert np.allclose(mixtures.targets, (mixtures.targets > 0) / count[:, None])
-    present = np.where(mixtures.gains > 0, WORD_OF[mixtures.recordings], -1)
+    present = np.where(mixtures.gains > 0, WORD_OF[mixtures.starts // RATE], -1)
     for i in range(5):
         assert np.array_equal((present == i).any(axis=1), mixtures.targets[:, i] > 0)
 
@@ -36,7 +38,7 @@ def test_levels_offsets_and_speeds_are_uniform_and_independent():
     assert_uniform(mixtures.offsets.ravel() + 5, 11)
     assert_uniform_between(np.log(mixtures.speeds.astype(np.float64)).ravel(), -np.log(1.25), np.log(1.25))
     assert (plain.gains == 1).all() and not plain.offsets.any() and (plain.speeds == 1).all()
-    assert np.array_equal(mixtures.recordings, plain.recordings) and np.array_equal(mixtures.targets, plain.targets)
+    assert np.array_equal(mixtures.starts, plain.starts) and np.array_equal(mixtures.targets, plain.targets)
 
 
 def plain(words: Tensor, gains: Tensor, offsets: Tensor) -> Tensor:
@@ -65,7 +67,7 @@ def test_gains_are_ratios_between_words_whatever_their_recording_levels(gains):
 def test_the_target_is_the_words_in_the_audio():
     words = torch.tensor(np.stack([tone(200 + 100 * word, level=0.05 + 0.05 * i) for i, word in enumerate(WORD_OF)]))
     mixtures = draw(40, k=(2, 4), offset=0.0)
-    clips = plain(words[mixtures.recordings], torch.tensor(mixtures.gains), torch.tensor(mixtures.offsets))
+    clips = plain(words[mixtures.starts // RATE], torch.tensor(mixtures.gains), torch.tensor(mixtures.offsets))
     for clip, target in zip(clips, mixtures.targets, strict=True):
         levels = [amplitude(clip, 200 + 100 * word) for word in range(5)]
         assert [level > 0.01 for level in levels] == list(target > 0)

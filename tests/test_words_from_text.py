@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from datamodules.mixing import Mixer
+from datamodules.mixer import Mixer
 from datamodules.synthetic import Synthetic
 from overlapped_words.cli import as_overrides
 from overlapped_words.errors import DataError
@@ -90,7 +90,7 @@ def test_background_noise_of_the_people_is_used(tmp_path):
     soundfile.write(noise / "hum.wav", np.full(48_000, 0.1), 16_000)
     folder = source(root=people, k=[0, 2])
     folder.load(tmp_path / "cache", seed=0)
-    assert folder.background == noise
+    assert folder.background == [noise]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,139 @@
+"""Events per hour of audio without the words, and the share of spoken words that are found, by threshold and by word.
+
+python -m benchmarks.events WORDS english=DIR other_words=DIR noise=DIR [--model MODEL] [--plot curve.png]
+
+WORDS is a word folder; each of the other folders has recordings, of any length, that contain none of the words. Measure
+on speakers and recordings that MODEL was not trained with. Words are spoken alone, in noise 30 dB below them, and over
+the recordings of each folder, 10 dB below them. A word is found if it is an event up to a second after its end.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from overlapped_words.inference.events import Event, EventDetector
+
+from benchmarks.unseen_speakers import Words, print_table, read_words
+from datamodules.audio_files import walk_recordings
+from datamodules.recordings import read_recording
+from datamodules.spans import find_extents
+from datamodules.waveforms import SAMPLE_RATE, from_int16
+from overlapped_words import Model, load
+from overlapped_words.pretrained import PRETRAINED
+
+NUM_WORDS = 600
+EVERY = 2.5  # seconds from one word to the next
+DB = {"alone": 30}  # of the sound below a word; 10 for the folders
+THRESHOLDS = [0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99]
+
+
+def join(folder: Path) -> np.ndarray:
+    """All recordings of a folder as one, in random order."""
+    recordings = [read_recording(path) for path in walk_recordings(folder)]
+    return np.concatenate([recordings[i] for i in np.random.default_rng(0).permutation(len(recordings))])
+
+
+def speak(words: Words, sound: np.ndarray, below_db: float) -> tuple[np.ndarray, pd.DataFrame]:
+    """A recording of random words over a sound `(T,)`, and the `word`, `start_s` and `end_s` of each."""
+    rng = np.random.default_rng(0)
+    classes = rng.integers(len(words.names), size=NUM_WORDS)
+    rows = np.array([rng.choice(words.rows[label]) for label in classes])
+    extents, length = find_extents(words.waveforms[rows]), round(EVERY * SAMPLE_RATE)
+    recording, starts = np.resize(sound, (NUM_WORDS, length)).astype(np.float32), []
+    for part, row, (first, last) in zip(recording, rows, extents, strict=True):
+        word = from_int16(words.waveforms[row])
+        start = rng.integers(length - len(word))
+        level = np.sqrt(np.square(word[first:last]).mean() / max(np.square(part).mean(), 1e-10))
+        part *= level * 10 ** (-below_db / 20)
+        part[start : start + len(word)] += word
+        part *= min(1, 0.99 / np.abs(part).max())
+        starts.append(start)
+    bounds = (extents + (np.array(starts) + length * np.arange(NUM_WORDS))[:, None]) / SAMPLE_RATE
+    spoken = {"word": [words.names[label] for label in classes], "start_s": bounds[:, 0], "end_s": bounds[:, 1]}
+    return recording.ravel(), pd.DataFrame(spoken)
+
+
+def presence(model: Model, recording: np.ndarray) -> pd.DataFrame:
+    """The presence of all words in the windows of a recording."""
+    return pd.concat([windows for _, windows in model.stream_events(recording, SAMPLE_RATE)])
+
+
+def detect(model: Model, windows: pd.DataFrame, threshold: float | None) -> list[Event]:
+    detector = EventDetector(model.rule(threshold), model.class_names)
+    rows = zip(windows.index, windows.to_numpy(), strict=True)
+    return [event for (start_s, end_s), row in rows for event in detector.push(start_s, end_s, row)]
+
+
+def found(events: list[Event], spoken: pd.DataFrame) -> pd.Series:
+    """Whether each spoken word is an event."""
+    times: dict[str, list[float]] = {}
+    for event in events:
+        times.setdefault(event.word, []).append(event.end_s)
+    return pd.Series(
+        [any(row.start_s <= end <= row.end_s + 1 for end in times.get(row.word, [])) for row in spoken.itertuples()]
+    )
+
+
+def plot(path: Path, shares: pd.DataFrame, rates: pd.DataFrame) -> None:
+    """Draw the curve of both."""
+    from matplotlib.figure import Figure
+
+    axes = Figure(figsize=(6, 4), layout="constrained").subplots()
+    for name in rates:
+        axes.plot(rates[name], 1 - shares["alone"], marker="o", label=name)
+    axes.set(xscale="symlog", xlabel="events per hour without the words", ylabel="words alone that are missed")
+    axes.legend()
+    axes.figure.savefig(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("words", type=Path, help="word folder")
+    parser.add_argument("without", nargs="+", metavar="NAME=FOLDER", help="recordings without the words")
+    parser.add_argument(
+        "--model", type=Path, default=PRETRAINED, help="a run, a sweep, a checkpoint or a file of export.py"
+    )
+    parser.add_argument("--plot", type=Path, help="file of the curve (PNG)")
+    arguments = parser.parse_args()
+    model, words = load(arguments.model), read_words(arguments.words)
+    sounds = {name: join(Path(folder)) for name, folder in (each.split("=") for each in arguments.without)}
+    silence = {"alone": np.random.default_rng(0).standard_normal(SAMPLE_RATE * 60)}
+    without = {name: (presence(model, sound), len(sound) / SAMPLE_RATE / 3600) for name, sound in sounds.items()}
+    spoken = {name: speak(words, sound, DB.get(name, 10)) for name, sound in (silence | sounds).items()}
+    heard = {name: (presence(model, recording), table) for name, (recording, table) in spoken.items()}
+
+    rates, shares = pd.DataFrame(columns=list(sounds)), pd.DataFrame(columns=list(spoken))
+    for threshold in ("default", *THRESHOLDS):
+        given = None if threshold == "default" else float(threshold)
+        alarms = {name: detect(model, windows, given) for name, (windows, _) in without.items()}
+        hits = {name: found(detect(model, windows, given), table) for name, (windows, table) in heard.items()}
+        rates.loc[str(threshold)] = [len(events) / without[name][1] for name, events in alarms.items()]
+        shares.loc[str(threshold)] = [hit.mean() for hit in hits.values()]
+        if given is None:
+            by_word = pd.DataFrame({name: hit.groupby(heard[name][1]["word"]).mean() for name, hit in hits.items()})
+            false = pd.Series([event.word for events in alarms.values() for event in events]).value_counts()
+    hours = ", ".join(f"{name} {60 * hours:.1f} minutes" for name, (_, hours) in without.items())
+    print(f"{NUM_WORDS} words of {len(words.waveforms)} recordings; without the words: {hours}; {model.rule()}")
+    header = [*(f"{name}, events per hour" for name in sounds), *(f"found {name}" for name in spoken)]
+    cells = zip(rates.to_numpy(), shares.to_numpy(), strict=True)
+    print_table(
+        " | ".join(["threshold", *header]),
+        {
+            name: [*(f"{r:.1f}" for r in rate), *(f"{s:.1%}" for s in share)]
+            for name, (rate, share) in zip(rates.index, cells)
+        },
+    )
+    print_table(
+        " | ".join(["word", "false events", *(f"found {name}" for name in spoken)]),
+        {
+            word: [str(false.get(word, 0)), *(f"{share:.0%}" for share in row)]
+            for word, row in zip(by_word.index, by_word.to_numpy())
+        },
+    )
+    if arguments.plot:
+        plot(arguments.plot, shares.iloc[1:], rates.iloc[1:])
+
+
+if __name__ == "__main__":
+    main()
