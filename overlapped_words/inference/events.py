@@ -81,7 +81,7 @@ class EventDetector:
 
     def push(self, start_s: float, end_s: float, presence: np.ndarray) -> list[Event]:
         """Add the next window, with the probability `(num_classes,)` of each word; return the events in it."""
-        self.recent.append((start_s, end_s, presence))
+        self.recent.append((start_s, end_s, presence.astype(np.float64)))  # as JavaScript's numbers
         if len(self.recent) < self.rule.windows:
             return []
         starts, ends, presences = map(np.array, zip(*self.recent, strict=True))

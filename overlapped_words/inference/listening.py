@@ -16,8 +16,8 @@ from overlapped_words.inference.windows import cut_windows
 class Heard(NamedTuple):
     """Consecutive windows, and the events that they complete."""
 
-    starts: np.ndarray  # `(B,)`, in seconds; those of the first windows are negative
-    ends: np.ndarray  # `(B,)`, in seconds; those of the last windows exceed the recording
+    starts: np.ndarray  # `(B,)`, in seconds: the part of the recording that the window has
+    ends: np.ndarray  # `(B,)`, in seconds
     presence: np.ndarray  # `(B, num_classes)`
     events: list[Event]
 
@@ -69,4 +69,4 @@ def detect(predictor: Predictor, blocks: Iterable[np.ndarray], rule: EventRule) 
             for event in detector.push(*window):
                 start_s, end_s = max(0.0, event.start_s), min(length / rate, event.end_s)
                 events.append(event._replace(start_s=start_s, end_s=end_s))
-        yield Heard(starts, ends, prediction.presence, events)
+        yield Heard(starts.clip(min=0), ends.clip(max=length / rate), prediction.presence, events)

@@ -24,7 +24,7 @@ from overlapped_words.inference.audio_input import (
 )
 from overlapped_words.inference.checkpoints import find_checkpoints
 from overlapped_words.inference.events import Event, EventRule
-from overlapped_words.inference.listening import Heard, detect, predict_windows
+from overlapped_words.inference.listening import detect, predict_windows
 from overlapped_words.inference.prediction import Prediction
 from overlapped_words.inference.predictor import BATCH_SIZE, Predictor, load_predictor
 from overlapped_words.inference.windows import resample_blocks
@@ -184,8 +184,20 @@ class Model:
         """
         import pandas as pd
 
-        found = [event for heard in self.detect(waveform, sample_rate, threshold) for event in heard.events]
-        return pd.DataFrame(found, columns=list(Event._fields)).astype(EVENT_TYPES)
+        parts = [events for events, _ in self.stream_events(waveform, sample_rate, threshold)]
+        return pd.concat(parts, ignore_index=True)
+
+    def stream_events(
+        self, waveform: AudioInput, sample_rate: int | None = None, threshold: float | None = None
+    ) -> "Iterator[tuple[pd.DataFrame, pd.DataFrame]]":
+        """Yield the rows of `events` in batches, each with the presence of all words in its windows, as `timeline`."""
+        import pandas as pd
+
+        blocks = as_blocks(waveform, sample_rate, self.sample_rate)
+        for starts, ends, presence, events in detect(self.predictor, blocks, self.rule(threshold)):
+            index = pd.MultiIndex.from_arrays([starts, ends], names=["start_s", "end_s"])
+            windows = pd.DataFrame(presence, index, self.class_names)
+            yield pd.DataFrame(events, columns=list(EVENT_TYPES)).astype(EVENT_TYPES), windows
 
     def listen(
         self, blocks: Iterable[np.ndarray], sample_rate: int | None = None, threshold: float | None = None
@@ -206,12 +218,6 @@ class Model:
         waveforms = resample_blocks(as_mono_blocks(blocks), rate, self.sample_rate)
         found = detect(self.predictor, waveforms, self.rule(threshold))
         return (event for heard in found for event in heard.events)
-
-    def detect(
-        self, waveform: AudioInput, sample_rate: int | None = None, threshold: float | None = None
-    ) -> Iterator[Heard]:
-        """Yield the events of `events` in batches, with the probabilities of all words in all windows."""
-        return detect(self.predictor, as_blocks(waveform, sample_rate, self.sample_rate), self.rule(threshold))
 
     def rule(self, threshold: float | None = None) -> EventRule:
         """The network's rule, with another threshold if one is given; raises RunError as for `events`."""
