@@ -68,6 +68,11 @@ class WordSets(nn.Module):
         terms = [log_k[:, k - self.k[0], None] + log_p[:, :, k] - math.log(k) for k in numbers]
         return torch.stack(terms).logsumexp(dim=0).log_softmax(dim=1)
 
+    def presence(self, logits: Tensor) -> Tensor:
+        """Logits `(B, num_logits)` -> the probability `(B, num_classes)` that each word is in the clip's set."""
+        log_p = marginals(self._split(logits)[0], self.k[1])[:, :, self.k[0] :]
+        return (self.log_num_words(logits)[:, None] + log_p).exp().sum(dim=2)
+
     def log_num_words(self, logits: Tensor) -> Tensor:
         """Logits `(B, num_logits)` -> log-probability `(B, max_k - min_k + 1)` of each number of words."""
         scores, biases = self._split(logits)

@@ -58,6 +58,13 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60:,} h {minutes % 60} min"
 
 
+def clock(seconds: float) -> str:
+    """A point in time, `m:ss.s` or `h:mm:ss.s`: `0:07.2`, `1:02:07.2`."""
+    minutes, tenths = divmod(round(10 * seconds), 600)
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}:{minutes:02}" if hours else f"{minutes}") + f":{tenths / 10:04.1f}"
+
+
 def no_room(path: Path, size: int | None = None) -> str:
     """The message for a full disk: the file, its size if known, the free space and what to do."""
     free = file_size(shutil.disk_usage(path.parent).free)

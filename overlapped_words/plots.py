@@ -17,7 +17,7 @@ from matplotlib.font_manager import FontProperties, findfont, fontManager, get_f
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 from torch import Tensor
 
-from overlapped_words.messages import printable
+from overlapped_words.messages import count, printable
 
 log = logging.getLogger(__name__)
 _warn_once = cache(log.warning)
@@ -71,14 +71,18 @@ def draw_predictions(probs: Tensor, targets: Tensor, class_names: Sequence[str])
     return figure
 
 
-def draw_timeline(timeline: pd.DataFrame, num_words: int = 12, width: float = 10) -> Figure:
+def draw_timeline(
+    timeline: pd.DataFrame, events: pd.DataFrame | None = None, num_words: int = 12, width: float = 10
+) -> Figure:
     """Draw a timeline, see `Model.timeline`, as a heat map: words in the order of their peaks, against time.
 
     Args:
-        num_words: how many of the most probable words to draw.
+        events: to mark, see `Model.events`.
+        num_words: how many of the most probable words to draw, or more so that all words with events are drawn.
         width: of the figure, in inches.
     """
-    peaks = timeline.max().nlargest(num_words)
+    found = set() if events is None else set(events["word"])
+    peaks = (timeline.max() + timeline.columns.isin(found)).nlargest(max(num_words, len(found)))
     words = timeline[peaks.index].reset_index(drop=True).idxmax().sort_values(kind="stable").index
     starts, ends = (timeline.index.get_level_values(name).to_numpy() for name in ("start_s", "end_s"))
     centers = (starts + ends) / 2
@@ -88,6 +92,13 @@ def draw_timeline(timeline: pd.DataFrame, num_words: int = 12, width: float = 10
     rows = np.arange(len(words) + 1) - 0.5
     image = axis.pcolormesh(edges, rows, timeline[words].T, vmin=0, cmap=COLORS, rasterized=True)
     _name_rows(axis, words)
+    if events is not None:
+        starts, ends = events["start_s"].to_numpy(), events["end_s"].to_numpy()
+        where = words.get_indexer(pd.Index(events["word"]))
+        axis.barh(where, ends - starts, left=starts, height=0.9, fill=False, edgecolor="tab:cyan", linewidth=1.5)
+        axis.set_xlim(edges[0], edges[-1])
+    if rest := timeline.shape[1] - len(words):
+        axis.set_title(f"{count(rest, 'less probable word')} not shown", fontsize="medium")
     axis.invert_yaxis()  # the first word at the top
     _mark_time(axis, edges[-1], most=round(width))
     figure.colorbar(image, label="probability")

@@ -125,7 +125,7 @@ def test_decoding_stops_at_the_limits(home, monkeypatch, seconds, message):
 def test_no_shares_are_shown_where_no_word_is_the_most_likely_answer(home):
     page, probs = AppModel(load(home / "sweep", "cpu"), 60, 0.25), np.full((1, 4), 0.25, np.float32)
     for words in (np.array([[True, False, False, True]]), np.zeros((1, 4), bool)):
-        sets = PredictedSets(0, np.array([[0.7, 0.1, 0.2]]), words, np.array([0.5]))
+        sets = PredictedSets(0, np.array([[0.7, 0.1, 0.2]]), words, np.array([0.5]), probs)
         assert bool(page.shares(Prediction(probs, sets))) == words.any()
 
 

@@ -156,8 +156,8 @@ def test_other_files_are_no_safetensors_files(checkpoint, tmp_path, damage):
     ],
 )
 def test_absurd_settings_of_a_safetensors_file_are_named(checkpoint, tmp_path, number, changes, message):
-    path, (members, stacking) = tmp_path / "a.safetensors", read_trained([checkpoint])
-    write_networks(path, members, stacking, half=False)
+    path, (members, *fitted) = tmp_path / "a.safetensors", read_trained([checkpoint])
+    write_networks(path, members, *fitted, half=False)
     settings = {**members[0]._replace(weights={})._asdict(), **changes}
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

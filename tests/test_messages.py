@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from overlapped_words.messages import count, first_names, grouped, printable
+from overlapped_words.messages import clock, count, first_names, grouped, printable
 
 
 def test_lists_show_three_names():
@@ -14,6 +14,11 @@ def test_lists_show_three_names():
 
 def test_counts_agree_with_their_noun():
     assert [count(number, "file") for number in (0, 1, 2, 1000)] == ["0 files", "1 file", "2 files", "1,000 files"]
+
+
+def test_points_in_time_have_tenths_of_seconds():
+    times = [clock(seconds) for seconds in (0, 7.24, 59.96, 754.5, 3599.94, 3727.2)]
+    assert times == ["0:00.0", "0:07.2", "1:00.0", "12:34.5", "59:59.9", "1:02:07.2"]
 
 
 @pytest.mark.parametrize("text", ["naïve 말소리 #1", "می\u200cخواهم", "क्\u200dष", "👋 <b> $x$ %s \\n"])

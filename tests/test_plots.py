@@ -29,8 +29,24 @@ def test_the_most_probable_words_are_in_the_order_of_their_peaks():
     cells = mesh.get_array().reshape(3, 40)
     assert cells[0, 10] == cells[1, 20] == cells[2, 30] == 0.5 and (cells == 0.5).sum() == 3
     assert axis.get_xlim() == (0, pytest.approx(10.75))
+    assert axis.get_title() == "17 less probable words not shown" and not axis.patches
     low, high = Image.open(BytesIO(as_png(figure))).convert("L").getextrema()
     assert high - low > 200
+
+
+def test_all_words_with_events_are_drawn_and_marked():
+    probs = np.full((40, 20), 0.3)
+    probs[:, 12:] = 0.01
+    timeline = make_timeline(probs)
+    events = pd.DataFrame({"start_s": [1.5, 4, 7], "end_s": [2, 5, 8], "word": ["word 15", "word 18", "word 15"]})
+    axis = draw_timeline(timeline, events, num_words=1).axes[0]
+    assert sorted(label.get_text() for label in axis.get_yticklabels()) == ["word 15", "word 18"]
+    assert axis.get_title() == "18 less probable words not shown"
+    assert [(bar.get_x(), bar.get_width()) for bar in axis.patches] == [(1.5, 0.5), (4, 1), (7, 1)]
+    rows = [axis.get_yticklabels()[round(bar.get_y() + bar.get_height() / 2)].get_text() for bar in axis.patches]
+    assert rows == ["word 15", "word 18", "word 15"]
+    shown = draw_timeline(timeline, events, num_words=4).axes[0].get_yticklabels()
+    assert len(shown) == 4 and {"word 15", "word 18"} < {label.get_text() for label in shown}
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,12 @@ def test_a_folder_gives_one_table_of_windows_and_one_plot_per_recording(home, tm
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["plot=true"], "plot is true; add hop=0.25 or the like"),
+        (["plot=true"], "plot is true; add events=true or hop=0.25"),
+        (
+            ["hop=0.5", "events=true"],
+            "events is true and hop is 0.5; leave out hop",
+        ),
+        (["events=true"], "events need members that predict sets of words and know silence; train them with"),
         (["hop=0.5", "output=nix/probs.csv"], "nix/probs.csv: folder nix not found; create it"),
         (["output=probs.parquet"], "output is probs.parquet; the table is CSV: give a name that ends in .csv"),
         (["output=/dev/null", "overwrite=true"], "/dev/null: a folder or a device, not a file; give another output"),

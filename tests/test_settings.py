@@ -143,7 +143,7 @@ def test_what_hydra_rejects_is_one_line(tmp_path: Path, line: str, message: str)
         ("train teacher_weight=0.5", ["teacher_weight has no effect: teacher is null"]),
         ("train ~logger callbacks.dashboard.num_clips=1", ["callbacks.dashboard.num_clips has no effect: there is"]),
         ("train data.val_size=5 data.curriculum=0.5", []),
-        ("predict run_dir=data input=data output=a.csv top=3", ["top has no effect: output writes the probabil"]),
+        ("predict run_dir=data input=data output=a.csv top=3", ["top has no effect: it is for the words of one"]),
         ("ensemble run_dir=data status=true html=false", ["html has no effect: status=true writes nothing"]),
     ],
 )

@@ -10,6 +10,7 @@ import soundfile
 
 from overlapped_words.ensembling.ensemble_file import StackingWeights
 from overlapped_words.errors import DataError, SettingError
+from overlapped_words.inference.events import EventRule
 from overlapped_words.inference.predictions import predict
 from overlapped_words.runs.files import write_text
 from tests.helpers.composed import settings_of
@@ -111,8 +112,8 @@ def test_parts_of_other_stacking_weights_are_not_reused(home, tmp_path, monkeypa
     tables = []
     for weights in (stacking, None):
         for module in ("safetensors_file", "shards"):
-            name = f"overlapped_words.inference.{module}.find_stacking_weights"
-            monkeypatch.setattr(name, lambda _, weights=weights: weights)
+            name = f"overlapped_words.inference.{module}.find_fitted"
+            monkeypatch.setattr(name, lambda _, weights=weights: (weights, EventRule()))
         run_predict(home, home / "clips", tmp_path / "whole.csv", "overwrite=true")
         run_shards(home, home / "clips", tmp_path / "parts.csv", "overwrite=true")
         assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()

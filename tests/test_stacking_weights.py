@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from overlapped_words.errors import RunError
-from overlapped_words.inference.checkpoints import find_stacking_weights
+from overlapped_words.inference.checkpoints import find_fitted
 from tests.helpers.fake_members import WORDS, write_unequal
 from tests.helpers.scripts import combine
 
@@ -26,39 +26,39 @@ def checkpoints(sweep: Path, name: str = "last.ckpt") -> list[Path]:
 
 def test_weights_are_those_of_the_file_in_the_order_of_the_checkpoints(sweep: Path) -> None:
     numbers = json.loads((sweep / "ensemble.json").read_text(encoding="utf-8"))["stacking"]
-    stacking = find_stacking_weights(checkpoints(sweep)[::-1])
+    stacking = find_fitted(checkpoints(sweep)[::-1])[0]
     assert list(stacking.weights) == ["max_seed0", "avg_seed0"] and stacking.weights == numbers["weights"]
     assert list(stacking.offsets) == WORDS and stacking.offsets == numbers["offsets"] and stacking.floor == 1e-10
 
 
 def test_members_in_the_working_folder(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(sweep)
-    assert find_stacking_weights(checkpoints(Path())) is not None
+    assert find_fitted(checkpoints(Path()))[0] is not None
     combine(sweep / "max_seed0", combine="stacked")
     monkeypatch.chdir(sweep / "max_seed0")
-    alone = find_stacking_weights([Path("checkpoints") / "last.ckpt"])
+    alone = find_fitted([Path("checkpoints") / "last.ckpt"])[0]
     assert len(alone.weights) == 1  # an ensemble of one member has a folder, too
 
 
 def test_other_members_checkpoints_or_training_runs_use_the_mean(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert find_stacking_weights(checkpoints(sweep, "best.ckpt")) is None
-    assert find_stacking_weights(checkpoints(sweep)[:1]) is None and caplog.text == ""
-    assert find_stacking_weights([*checkpoints(sweep), sweep / "max_seed1" / "checkpoints" / "last.ckpt"]) is None
+    assert find_fitted(checkpoints(sweep, "best.ckpt"))[0] is None
+    assert find_fitted(checkpoints(sweep)[:1])[0] is None and caplog.text == ""
+    assert find_fitted([*checkpoints(sweep), sweep / "max_seed1" / "checkpoints" / "last.ckpt"])[0] is None
     table = sweep / "avg_seed0" / "val_predictions.csv"
     table.write_text(table.read_text(encoding="utf-8") + "\n", encoding="utf-8")
-    assert find_stacking_weights(checkpoints(sweep)) is None
+    assert find_fitted(checkpoints(sweep))[0] is None
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
-    assert f"{sweep / 'ensemble.json'}: its stacking weights belong to other members or older training" in caplog.text
+    assert f"{sweep / 'ensemble.json'}: belongs to other members or older training runs; using the mean" in caplog.text
 
 
 def test_without_stacking_weights_there_is_no_warning(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = sweep / "ensemble.json"
     file.write_text(file.read_text(encoding="utf-8").replace('"used": true', '"used": false'), encoding="utf-8")
-    assert find_stacking_weights(checkpoints(sweep)) is None
+    assert find_fitted(checkpoints(sweep))[0] is None
     combine(sweep)
-    assert find_stacking_weights(checkpoints(sweep)) is None
+    assert find_fitted(checkpoints(sweep))[0] is None
     file.unlink()
-    assert find_stacking_weights(checkpoints(sweep)) is None and caplog.text == ""
+    assert find_fitted(checkpoints(sweep))[0] is None and caplog.text == ""
 
 
 def test_a_member_without_a_weight_is_named(sweep: Path) -> None:
@@ -67,4 +67,4 @@ def test_a_member_without_a_weight_is_named(sweep: Path) -> None:
     del content["stacking"]["weights"]["avg_seed0"]
     file.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(RunError, match=f"^{file}: no weight for avg_seed0; run ensemble.py again, or delete the file$"):
-        find_stacking_weights(checkpoints(sweep))
+        find_fitted(checkpoints(sweep))

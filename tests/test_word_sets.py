@@ -107,6 +107,14 @@ def test_predict_prints_that_there_are_no_words(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[1] == "  most likely: none of the words (100.0%)"
 
 
+def test_predict_prints_the_presence_of_words(sweep, model, tmp_path, capsys):
+    soundfile.write(tmp_path / "clip.wav", CLIPS[0], RATE)
+    run_predict(sweep, f"input={tmp_path / 'clip.wav'}", "top=2")
+    likely = model.presence(CLIPS[0], RATE).nlargest(2)
+    lines = capsys.readouterr().out.splitlines()[2:]
+    assert [line.split()[:2] for line in lines] == [[word, f"{prob:.1%}"] for word, prob in likely.items()]
+
+
 def test_a_table_has_the_number_of_words_and_the_most_likely_set(sweep, model, tmp_path):
     paths = [tmp_path / f"{i}.wav" for i in range(3)]
     for path, clip in zip(paths, CLIPS, strict=False):

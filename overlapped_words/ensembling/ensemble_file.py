@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import NotRequired, TypedDict
 
@@ -59,28 +59,29 @@ class _Stacking(TypedDict):
 
 class _Ensemble(TypedDict):
     members: list[_Member]
+    events: NotRequired[dict[str, Any] | None]
     stacking: NotRequired[_Stacking | None]
     stack: NotRequired[_Stacking | None]  # its name in earlier versions
 
 
-def read_ensemble(path: Path) -> tuple[dict[str, str | None], StackingWeights | None]:
+def read_ensemble(path: Path) -> tuple[dict[str, str | None], StackingWeights | None, dict[str, Any]]:
     """Read what predict.py uses of an ensemble.json.
 
     Returns:
-        The SHA-256 of val_predictions.csv by member, None for a member without that table; and the stacking weights,
-        None where ensemble.py used the mean.
+        The SHA-256 of val_predictions.csv by member, None for a member without that table; the stacking weights,
+        None where ensemble.py used the mean; and the arguments of the `EventRule` that differ from its defaults.
 
     Raises:
         RunError: the file is damaged.
     """
     content = read_plain(path, _Ensemble, RENEW)
     fingerprints = {member["name"]: member["val_predictions_sha256"] for member in content["members"]}
-    stacking = content.get("stacking", content.get("stack"))
+    stacking, events = content.get("stacking", content.get("stack")), content.get("events") or {}
     if not stacking or not stacking.get("used", stacking.get("taken")):
-        return fingerprints, None
+        return fingerprints, None, events
     if not 0 < stacking["floor"] < 1:
         raise RunError(f"{path}: the floor of stacking is {stacking['floor']}, not between 0 and 1; {RENEW}")
-    return fingerprints, StackingWeights(**{name: stacking[name] for name in WEIGHTS})
+    return fingerprints, StackingWeights(**{name: stacking[name] for name in WEIGHTS}), events
 
 
 def format_ensemble(

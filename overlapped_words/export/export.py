@@ -63,8 +63,8 @@ def export_safetensors(cfg: Export, output: Path) -> None:
     """Write weights and settings to one file that contains no pickle."""
     from overlapped_words.inference.safetensors_file import read_trained, write_networks
 
-    members, stacking = read_trained(find_checkpoints(Path(cfg.path)))
-    write_networks(output, members, stacking, cfg.half)
+    members, stacking, rule = read_trained(find_checkpoints(Path(cfg.path)))
+    write_networks(output, members, stacking, rule, cfg.half)
     content = output.read_bytes()
     what = f"{count(len(members), 'member')}, {count(len(members[0].class_names), 'word')}"
     print(f"{printable(str(output))}: {what}, {len(content) / 1e6:.1f} MB")

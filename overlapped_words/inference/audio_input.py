@@ -1,12 +1,17 @@
 """Convert what a caller passes as audio: arrays, tensors, paths, sample rates."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from datamodules.recordings import log, mix_down
+from datamodules.bandwidth import band_power, warn_if_narrowband
+from datamodules.decoding import Header, read_header
+from datamodules.recordings import fit_length, log, mix_down, read_blocks, within_full_scale
+from datamodules.resampling import resample
+from datamodules.waveforms import to_int16
 from overlapped_words.errors import DataError
 from overlapped_words.messages import grouped
 
@@ -62,3 +67,45 @@ def as_mono(waveform: np.ndarray | Tensor, first: int = 0) -> np.ndarray:
         i, sample = np.argwhere(~np.isfinite(samples))[0]
         raise DataError(f"sample {sample} of waveform {first + i} is not a finite number; correct it or leave it out")
     return samples
+
+
+def as_mono_blocks(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """`as_mono` of consecutive blocks `(T,)` of one waveform, of which some may be empty."""
+    for i, block in enumerate(blocks):
+        if (shape := np.shape(block)) == (0,):
+            continue
+        if len(shape) != 1:
+            raise DataError(f"block {i} has shape {tuple(shape)}; give blocks (T,) of one channel")
+        yield as_mono(block, first=i)[0]
+
+
+def as_clips(waveform: Any, sample_rate: int | None, model_rate: int, num_samples: int, first: int = 0) -> np.ndarray:
+    """One waveform or a batch -> `(B, num_samples)` int16 at `model_rate` Hz; messages number them from `first`."""
+    rate = as_rate(sample_rate)
+    waveforms = resample(as_mono(waveform, first), rate, model_rate)
+    clips = np.stack([fit_length(within_full_scale(samples), num_samples) for samples in waveforms])
+    with grouped(log):
+        for i, clip in enumerate(clips, first):
+            warn_if_narrowband(f"waveform {i}", band_power(clip, model_rate), rate, model_rate)
+    return to_int16(clips)
+
+
+def as_blocks(waveform: AudioInput, sample_rate: int | None, model_rate: int) -> Iterator[np.ndarray]:
+    """One recording or waveform -> its blocks `(T,)`, float32, mono, at `model_rate` Hz, in order."""
+    if isinstance(waveform, str | Path):
+        path = as_path(waveform, sample_rate)
+        header = read_header(path) or Header(0, model_rate)
+        name, rate = str(path), header.sample_rate
+        blocks = read_blocks(path, model_rate)
+    else:
+        name, rate = "the waveform", as_rate(sample_rate)
+        waveforms = resample(as_mono(waveform), rate, model_rate)
+        if len(waveforms) > 1:
+            shape = tuple(waveform.shape)
+            raise DataError(f"the waveform has shape {shape}, a batch; a timeline needs one waveform; {SHAPES}")
+        blocks = iter(waveforms)
+    power = np.zeros(2)  # of the whole recording: one block may be silence
+    for block in blocks:
+        power += band_power(block, model_rate)
+        yield block
+    warn_if_narrowband(name, power, rate, model_rate)

@@ -1,4 +1,4 @@
-"""Find the checkpoints of a run or a sweep, and the stacking weights that ensemble.py fitted to its members."""
+"""Find the checkpoints of a run or a sweep, and what ensemble.py fitted to its members."""
 
 import logging
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from overlapped_words.ensembling.ensemble_file import RENEW, StackingWeights, fingerprint, read_ensemble
 from overlapped_words.errors import RunError
+from overlapped_words.inference.events import EventRule
 from overlapped_words.messages import first_names, printable
 from overlapped_words.runs.folder import RunFolder
 from overlapped_words.runs.members import find_members, folder_name
@@ -38,11 +39,11 @@ def find_checkpoints(path: Path) -> list[Path]:
     return complete
 
 
-def find_stacking_weights(checkpoints: Sequence[Path]) -> StackingWeights | None:
-    """Read the stacking weights of these members from their ensemble.json, in the order of the checkpoints.
+def find_fitted(checkpoints: Sequence[Path]) -> tuple[StackingWeights | None, EventRule]:
+    """Read the stacking weights, in the order of the checkpoints, and the rule of events from an ensemble.json.
 
-    Return None to use the mean: without an ensemble.json, if the mean was the better one, or, with a warning, if the
-    weights belong to other members or to older training runs of these.
+    Return None, to use the mean, and the default rule without an ensemble.json, or, with a warning, if it belongs to
+    other members or to older training runs of these. Return None if the mean was better than the weights.
 
     Raises:
         RunError: ensemble.json is damaged.
@@ -50,21 +51,27 @@ def find_stacking_weights(checkpoints: Sequence[Path]) -> StackingWeights | None
     files = [file.absolute() for file in checkpoints]
     folders = [file.parent.parent for file in files]
     if files != [RunFolder(folder).last_checkpoint for folder in folders]:
-        return None  # the weights were fitted to the predictions of the last checkpoints
+        return None, EventRule()  # ensemble.py uses the predictions of the last checkpoints
     file = folders[0].parent / "ensemble.json"
     if len(folders) == 1 and (own := folders[0] / "ensemble.json").exists():
         file = own
-    saved, stacking = read_ensemble(file) if file.exists() else ({}, None)
-    if not stacking:
-        return None
+    saved, stacking, events = read_ensemble(file) if file.exists() else ({}, None, {})
+    if not stacking and not events:
+        return None, EventRule()
     fingerprints = {folder_name(folder): fingerprint(folder / "val_predictions.csv") for folder in folders}
     if saved != fingerprints:
         if len(folders) > 1:
             log.warning(
-                "%s: its stacking weights belong to other members or older training runs; using the mean",
+                "%s: belongs to other members or older training runs; using the mean and the default rule of events",
                 printable(str(file)),
             )
-        return None
+        return None, EventRule()
+    try:
+        rule = EventRule(**events)
+    except (RunError, TypeError) as error:
+        raise RunError(f"{file}: {error}; {RENEW}") from error
+    if not stacking:
+        return None, rule
     if missing := [name for name in fingerprints if name not in stacking.weights]:
         raise RunError(f"{file}: no weight for {first_names(missing)}; {RENEW}")
-    return replace(stacking, weights={name: stacking.weights[name] for name in fingerprints})
+    return replace(stacking, weights={name: stacking.weights[name] for name in fingerprints}), rule

@@ -1,7 +1,7 @@
 """The Python API: load a trained run, give it recordings or waveforms."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +11,23 @@ from torch import Tensor
 
 from datamodules.bandwidth import band_power, warn_if_narrowband
 from datamodules.decoding import Header, read_header
-from datamodules.recordings import fit_length, log, read_blocks, read_clips, within_full_scale
-from datamodules.resampling import resample
-from datamodules.waveforms import to_int16
+from datamodules.recordings import log, read_clips
 from overlapped_words.errors import DataError, RunError
-from overlapped_words.inference.audio_input import SHAPES, AudioInput, AudioInputs, as_mono, as_path, as_rate
+from overlapped_words.inference.audio_input import (
+    AudioInput,
+    AudioInputs,
+    as_blocks,
+    as_clips,
+    as_mono_blocks,
+    as_path,
+    as_rate,
+)
 from overlapped_words.inference.checkpoints import find_checkpoints
+from overlapped_words.inference.events import Event, EventRule
+from overlapped_words.inference.listening import detect, predict_windows
 from overlapped_words.inference.prediction import Prediction
 from overlapped_words.inference.predictor import BATCH_SIZE, Predictor, load_predictor
-from overlapped_words.inference.windows import cut_windows
+from overlapped_words.inference.windows import resample_blocks
 from overlapped_words.messages import count, first_names, grouped, printable
 from overlapped_words.pretrained import PRETRAINED
 
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LOUDEST = "only the loudest second of %s is used; add hop=0.25 for a timeline of all of it"
+EVENT_TYPES = {"start_s": float, "end_s": float, "word": str, "probability": float}
 LONG = 2  # seconds; a longer recording is not a single clip
 
 
@@ -83,6 +92,23 @@ class Model:
         probs = pd.DataFrame(prediction.probs, index, self.class_names)
         return probs.iloc[0].rename("probability") if alone else probs
 
+    def presence(
+        self, waveform: AudioInput | AudioInputs, sample_rate: int | None = None
+    ) -> "pd.Series | pd.DataFrame":
+        """Predict the probability that a clip has each word; the arguments are those of a call.
+
+        Returns:
+            A Series or a DataFrame as from a call. Two words that are certainly there both have a probability near 1.
+
+        Raises:
+            DataError, RunError: as for `word_sets`.
+        """
+        prediction, index, alone = self._predict_sets(waveform, sample_rate)
+        import pandas as pd
+
+        presence = pd.DataFrame(prediction.presence, index, self.class_names)
+        return presence.iloc[0].rename("presence") if alone else presence
+
     def word_sets(
         self, waveform: AudioInput | AudioInputs, sample_rate: int | None = None
     ) -> "pd.Series | pd.DataFrame":
@@ -97,12 +123,7 @@ class Model:
             DataError: as for a call.
             RunError: a member was not trained with model.output=set, or on other numbers of words than another one.
         """
-        if self.predictor.k is None:
-            raise RunError(
-                "only members that were all trained with model.output=set, on equal numbers of words, predict sets of "
-                "words; call the model itself for the probability of each word"
-            )
-        prediction, index, alone = self._predict(waveform, sample_rate)
+        prediction, index, alone = self._predict_sets(waveform, sample_rate)
         import pandas as pd
 
         assert prediction.sets
@@ -138,14 +159,75 @@ class Model:
 
         if not 0.01 <= hop <= 1:
             raise DataError(f"hop is {hop!r}; give 0.01 to 1 seconds, for example hop=0.25")
-        windows = cut_windows(self._blocks(waveform, sample_rate), self.num_samples, round(hop * self.sample_rate))
-        while batch := list(islice(windows, BATCH_SIZE)):
-            starts, ends, samples = zip(*batch, strict=True)
-            clips = np.stack([to_int16(within_full_scale(window)) for window in samples])
-            bounds = [np.array(starts) / self.sample_rate, np.array(ends) / self.sample_rate]
-            index = pd.MultiIndex.from_arrays(bounds, names=["start_s", "end_s"])
-            probs, sets = self.predictor.predict_clips(clips)
+        blocks = as_blocks(waveform, sample_rate, self.sample_rate)
+        for starts, ends, (probs, sets) in predict_windows(self.predictor, blocks, round(hop * self.sample_rate)):
+            index = pd.MultiIndex.from_arrays([starts, ends], names=["start_s", "end_s"])
             yield pd.DataFrame(probs * sets.any_word[:, None] if sets else probs, index, self.class_names)
+
+    def events(
+        self, waveform: AudioInput, sample_rate: int | None = None, threshold: float | None = None
+    ) -> "pd.DataFrame":
+        """Find which word was spoken when; the arguments are those of `timeline`, without a hop.
+
+        Recordings are read block by block and may have any length. Windows also start before the recording and end
+        after it, padded with silence, so that its first and last words are found.
+
+        Args:
+            threshold: replaces the thresholds of the network's `EventRule`, 0 to 1.
+
+        Returns:
+            One row per event: `start_s`, `end_s`, between which the word lies, `word`, `probability`. May be empty.
+
+        Raises:
+            DataError: audio that cannot be used, or a batch.
+            RunError: not a model that predicts sets of words, none of the words among them; or an invalid threshold.
+        """
+        import pandas as pd
+
+        parts = [events for events, _ in self.stream_events(waveform, sample_rate, threshold)]
+        return pd.concat(parts, ignore_index=True)
+
+    def stream_events(
+        self, waveform: AudioInput, sample_rate: int | None = None, threshold: float | None = None
+    ) -> "Iterator[tuple[pd.DataFrame, pd.DataFrame]]":
+        """Yield the rows of `events` in batches, each with the presence of all words in its windows, as `timeline`."""
+        import pandas as pd
+
+        blocks = as_blocks(waveform, sample_rate, self.sample_rate)
+        for starts, ends, presence, events in detect(self.predictor, blocks, self.rule(threshold)):
+            index = pd.MultiIndex.from_arrays([starts, ends], names=["start_s", "end_s"])
+            windows = pd.DataFrame(presence, index, self.class_names)
+            yield pd.DataFrame(events, columns=list(EVENT_TYPES)).astype(EVENT_TYPES), windows
+
+    def listen(
+        self, blocks: Iterable[np.ndarray], sample_rate: int | None = None, threshold: float | None = None
+    ) -> Iterator[Event]:
+        """Yield the events of a stream as soon as they are certain, at most half a second after the word.
+
+        The events are those of `events` for the same audio, whatever the sizes of the blocks. Memory is constant.
+
+        Args:
+            blocks: consecutive blocks `(T,)` of one waveform, as floats (full scale is 1), int16 or int32.
+            sample_rate: of the blocks, in Hz; by default that of the model.
+            threshold: as for `events`.
+
+        Raises:
+            DataError, RunError: as for `events`.
+        """
+        rate = self.sample_rate if sample_rate is None else as_rate(sample_rate)
+        waveforms = resample_blocks(as_mono_blocks(blocks), rate, self.sample_rate)
+        found = detect(self.predictor, waveforms, self.rule(threshold))
+        return (event for heard in found for event in heard.events)
+
+    def rule(self, threshold: float | None = None) -> EventRule:
+        """The network's rule, with another threshold if one is given; raises RunError as for `events`."""
+        if self.predictor.k is None or self.predictor.k[0] > 0:
+            raise RunError(
+                "events need members that predict sets of words and know silence; train them with model.output=set "
+                "data.k=[0,4]"
+            )
+        rule = self.predictor.rule
+        return rule if threshold is None else replace(rule, threshold=threshold)
 
     def read_clips(
         self, paths: Sequence[Path], batch_size: int = BATCH_SIZE, unreadable: dict[Path, str] | None = None
@@ -163,7 +245,7 @@ class Model:
         if isinstance(waveform, str | Path):
             chunks, alone = self.read_clips([as_path(waveform, sample_rate)]), True
         elif not isinstance(waveform, list | tuple):
-            chunks, alone = [self._to_clips(waveform, sample_rate)], waveform.ndim == 1
+            chunks, alone = [as_clips(waveform, sample_rate, self.sample_rate, self.num_samples)], waveform.ndim == 1
         elif waveform and all(isinstance(item, str | Path) for item in waveform):
             paths = [as_path(item, sample_rate) for item in waveform]
             chunks, index = self.read_clips(paths), list(map(str, paths))
@@ -173,18 +255,22 @@ class Model:
                     what = f"has shape {tuple(item.shape)}" if hasattr(item, "shape") else f"is {item!r:.40}"
                     raise DataError(f"item {i} of the list {what}; give only waveforms (T,), or only paths")
             with grouped(log):
-                chunks = [self._to_clips(item, sample_rate, first=i) for i, item in enumerate(waveform)]
+                chunks = [
+                    as_clips(item, sample_rate, self.sample_rate, self.num_samples, i)
+                    for i, item in enumerate(waveform)
+                ]
         return self.predictor.predict_chunks(chunks), index, alone
 
-    def _to_clips(self, waveform: Any, sample_rate: int | None, first: int = 0) -> np.ndarray:
-        """One waveform or a batch -> `(B, num_samples)` int16; messages number waveforms from `first`."""
-        rate = as_rate(sample_rate)
-        waveforms = resample(as_mono(waveform, first), rate, self.sample_rate)
-        clips = np.stack([fit_length(within_full_scale(samples), self.num_samples) for samples in waveforms])
-        with grouped(log):
-            for i, clip in enumerate(clips, first):
-                warn_if_narrowband(f"waveform {i}", band_power(clip, self.sample_rate), rate, self.sample_rate)
-        return to_int16(clips)
+    def _predict_sets(
+        self, waveform: AudioInput | AudioInputs, sample_rate: int | None
+    ) -> tuple[Prediction, list[str] | None, bool]:
+        """`_predict` of a model that predicts sets of words; a RunError for another one."""
+        if self.predictor.k is None:
+            raise RunError(
+                "only members that were all trained with model.output=set, on equal numbers of words, predict sets of "
+                "words; call the model itself for the probability of each word"
+            )
+        return self._predict(waveform, sample_rate)
 
     def _inspect(self, path: Path, clip: np.ndarray) -> None:
         """Warn if a recording is narrowband, or so long that its loudest second is a small part of it."""
@@ -192,23 +278,3 @@ class Model:
         warn_if_narrowband(str(path), band_power(clip, self.sample_rate), header.sample_rate, self.sample_rate)
         if header.seconds > LONG:
             log.warning(LOUDEST, f"{header.seconds:,.0f} s ({printable(str(path))})")
-
-    def _blocks(self, waveform: AudioInput, sample_rate: int | None) -> Iterator[np.ndarray]:
-        """One recording or waveform -> its blocks `(T,)`, float32, mono, at the model's sample rate, in order."""
-        if isinstance(waveform, str | Path):
-            path = as_path(waveform, sample_rate)
-            header = read_header(path) or Header(0, self.sample_rate)
-            name, rate = str(path), header.sample_rate
-            blocks = read_blocks(path, self.sample_rate)
-        else:
-            name, rate = "the waveform", as_rate(sample_rate)
-            waveforms = resample(as_mono(waveform), rate, self.sample_rate)
-            if len(waveforms) > 1:
-                shape = tuple(waveform.shape)
-                raise DataError(f"the waveform has shape {shape}, a batch; a timeline needs one waveform; {SHAPES}")
-            blocks = iter(waveforms)
-        power = np.zeros(2)  # of the whole recording: one block may be silence
-        for block in blocks:
-            power += band_power(block, self.sample_rate)
-            yield block
-        warn_if_narrowband(name, power, rate, self.sample_rate)

@@ -13,6 +13,7 @@ from lightning_modules.network import Network
 from lightning_modules.outputs import WordSets
 from overlapped_words.ensembling.ensemble_file import RENEW, StackingWeights
 from overlapped_words.errors import RunError, SettingError
+from overlapped_words.inference.events import EventRule
 from overlapped_words.inference.member import TrainedNetwork, build_member
 from overlapped_words.inference.prediction import PredictedSets, Prediction, concatenate
 from overlapped_words.inference.safetensors_file import read_trained
@@ -30,9 +31,10 @@ class Predictor(nn.Module):
         members: trained networks with the same class names.
         names: what messages call them.
         stacking: weights in the order of the members; None averages.
+        rule: when a word is an event; None is the default rule.
 
     Raises:
-        RunError: members, or stacking weights, for different words.
+        RunError: members, stacking weights, or thresholds of the rule for different words.
     """
 
     num_samples = NUM_SAMPLES  # the length of training clips
@@ -42,10 +44,14 @@ class Predictor(nn.Module):
     offsets: Tensor  # of the words, `(num_classes,)`
 
     def __init__(
-        self, members: Sequence[TrainedNetwork], names: Sequence[str], stacking: StackingWeights | None = None
+        self,
+        members: Sequence[TrainedNetwork],
+        names: Sequence[str],
+        stacking: StackingWeights | None = None,
+        rule: EventRule | None = None,
     ) -> None:
         super().__init__()
-        self.names, self.stacking = names, stacking
+        self.names, self.stacking, self.rule = names, stacking, rule or EventRule()
         self.class_names = members[0].class_names
         self.sample_rate = members[0].features.sample_rate
         for member, name in zip(members, names, strict=True):
@@ -63,6 +69,10 @@ class Predictor(nn.Module):
         ks = {output.k for output in self.outputs}
         self.k = ks.pop() if len(ks) == 1 else None
         self.k_varies = self.k is not None and self.k[0] < self.k[1]
+        try:
+            self.rule.thresholds(self.class_names)
+        except RunError as error:
+            raise RunError(f"{names[0]}: {error}") from error
         if stacking:
             if set(stacking.offsets) != set(self.class_names):
                 raise RunError(f"{names[0]}: its ensemble.json has stacking weights for different words; {RENEW}")
@@ -100,6 +110,11 @@ class Predictor(nn.Module):
         pairs = zip(self.set_outputs, logits, strict=True)
         return torch.stack([output.log_num_words(own).exp() for output, own in pairs]).mean(dim=0)
 
+    def to_presence(self, logits: list[Tensor]) -> Tensor:
+        """The result of `to_logits` -> the probability `(B, num_classes)` of each word; only if `k` is not None."""
+        pairs = zip(self.set_outputs, logits, strict=True)
+        return torch.stack([output.presence(own) for output, own in pairs]).mean(dim=0)
+
     def to_sets(self, logits: list[Tensor], probs: Tensor) -> PredictedSets:
         """The members' mean distribution over sets of words, from `to_logits` and `to_probs`; not without `k`."""
         assert self.k is not None
@@ -113,7 +128,8 @@ class Predictor(nn.Module):
         set_probs = torch.stack(of_members).mean(dim=0)  # (K, B)
         best = set_probs.argmax(dim=0)
         clips = torch.arange(len(best), device=best.device)
-        sets = (self.to_num_words(logits), candidates[best, clips], set_probs[best, clips])
+        best_sets = candidates[best, clips], set_probs[best, clips]
+        sets = (self.to_num_words(logits), *best_sets, self.to_presence(logits))
         return PredictedSets(self.k[0], *(tensor.cpu().numpy() for tensor in sets))
 
     @torch.inference_mode()
@@ -156,10 +172,10 @@ def load_predictor(checkpoints: Sequence[Path], device: str | torch.device = "au
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    trained, stacking = read_trained(checkpoints)
+    trained, stacking, rule = read_trained(checkpoints)
     files = checkpoints if len(checkpoints) > 1 else [checkpoints[0]] * len(trained)
     members = [build_member(member, file) for member, file in zip(trained, files, strict=True)]
-    predictor = Predictor(members, [str(file) for file in files], stacking)
+    predictor = Predictor(members, [str(file) for file in files], stacking, rule)
     try:
         return predictor.to(device)
     except (RuntimeError, AssertionError) as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from datamodules.cache import cache_key
 from overlapped_words.errors import SettingError
-from overlapped_words.inference.checkpoints import find_stacking_weights
+from overlapped_words.inference.checkpoints import find_fitted
 from overlapped_words.inference.files import Inputs, check_writable
 from overlapped_words.inference.model import Model
 from overlapped_words.inference.predictor import load_predictor
@@ -31,9 +31,10 @@ def predict_shard(cfg: Predict, inputs: Inputs, checkpoints: list[Path], output:
         raise SettingError(
             f"{inputs.paths[0]}: one recording cannot be split into {cfg.shards} shards; leave out shards and shard"
         )
-    batch_size = cfg.batch_size if cfg.hop is None else 1  # a timeline's batches are windows of one recording
-    stacking = find_stacking_weights(checkpoints)
-    settings = [batch_size, cfg.hop, cfg.skip_unreadable, stacking and asdict(stacking)]
+    batch_size = cfg.batch_size if cfg.loudest else 1  # a timeline's batches are windows of one recording
+    stacking, rule = find_fitted(checkpoints)
+    how = [cfg.hop, cfg.events, cfg.threshold, cfg.skip_unreadable]
+    settings = [batch_size, *how, stacking and asdict(stacking), asdict(rule)]
     folder, parts = Path(f"{output}.shards"), []
     blocks = [Inputs(inputs.ids[own], inputs.paths[own]) for own in cut(len(inputs.ids), batch_size, cfg.shards)]
     for i, block in enumerate(blocks):

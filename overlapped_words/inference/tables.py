@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from datamodules.decoding import read_header
 from datamodules.progress import Progress
 from datamodules.recordings import check_all_read, log
 from overlapped_words.errors import DataError
+from overlapped_words.inference.events import Event
 from overlapped_words.inference.files import Inputs
 from overlapped_words.inference.model import Model
 from overlapped_words.messages import count, grouped, printable
@@ -17,33 +19,41 @@ from overlapped_words.runs.files import write_text
 from overlapped_words.runs.tables import format_table
 from overlapped_words.settings.predict import Predict
 
-Timelines = dict[int, pd.DataFrame]  # by the position of the recording in the inputs
+
+class Timeline(NamedTuple):
+    """A recording in windows; `rows` are those of its table."""
+
+    rows: pd.DataFrame
+    windows: pd.DataFrame  # see `Model.timeline`; with events, only if they are plotted
+
+
+Timelines = dict[int, Timeline]  # by the position of the recording in the inputs
 
 
 def predict_table(
     cfg: Predict, model: Model, inputs: Inputs, errors: dict[Path, str]
 ) -> tuple[pd.DataFrame, Timelines]:
-    """Predict the loudest second of each recording, or with `cfg.hop` all of it, in windows.
+    """Predict the loudest second of each recording, or with `cfg.hop` or `cfg.events` all of it, in windows.
 
     `errors` collects the reasons why recordings cannot be read; these get no row.
 
     Returns:
         One row per recording with the probabilities of the words; if their number varies, those of each number of
         words, num_words_0, num_words_1, ...; and if the model predicts sets, `words`, the most likely set, joined with
-        `;`. With `cfg.hop`, one row per window with `start_s`, `end_s` and the probabilities, and the timelines.
+        `;`. With `cfg.hop`, one row per window with `start_s`, `end_s` and the probabilities, and the timelines. With
+        `cfg.events`, one row per event, see `Model.events`.
 
     Raises:
         DataError: recordings cannot be read and `cfg.skip_unreadable` is false; names up to five of them.
     """
     timelines: Timelines = {}
-    if cfg.hop is None:
+    if cfg.loudest:
         table = predict_clips(model, inputs, cfg.batch_size, errors)
     else:
-        timelines = predict_timelines(model, inputs, cfg.hop, errors)
-        ids = [inputs.ids[i] for i, timeline in timelines.items() for _ in range(len(timeline))]
-        columns = ["start_s", "end_s", *model.class_names]
-        rows = [np.empty((0, len(columns))), *(timeline.reset_index().to_numpy() for timeline in timelines.values())]
-        table = pd.DataFrame(np.concatenate(rows), pd.Index(ids, name="id", dtype=object), columns)
+        timelines = predict_timelines(cfg, model, inputs, errors)
+        columns = list(Event._fields) if cfg.events else ["start_s", "end_s", *model.class_names]
+        parts = [timeline.rows.set_axis([inputs.ids[i]] * len(timeline.rows)) for i, timeline in timelines.items()]
+        table = pd.concat([part for part in parts if len(part)] or [pd.DataFrame(columns=columns)]).rename_axis("id")
     if not cfg.skip_unreadable:
         check_all_read(errors, len(inputs.paths))
     return table, timelines
@@ -66,22 +76,33 @@ def predict_clips(model: Model, inputs: Inputs, batch_size: int, errors: dict[Pa
     return pd.concat(columns, axis=1)[[path not in errors for path in inputs.paths]]
 
 
-def predict_timelines(model: Model, inputs: Inputs, hop: float, errors: dict[Path, str]) -> Timelines:
-    """The timeline of each recording, see `Model.timeline`; `hop` is in seconds."""
+def predict_timelines(cfg: Predict, model: Model, inputs: Inputs, errors: dict[Path, str]) -> Timelines:
+    """The timeline of each recording, with `cfg.hop` or `cfg.events`."""
     timelines = {}
     seconds = [round(header.seconds) if (header := read_header(path)) else 0 for path in inputs.paths]
     with grouped(log), Progress(sum(seconds), "predicting", "second") as progress:
         for i, path in enumerate(inputs.paths):
             parts, before = [], progress.done
             try:
-                for part in model.stream(path, hop=hop):
+                for end_s, part in stream_timeline(cfg, model, path):
                     parts.append(part)
-                    progress.update(before + int(part.index[-1][1]) - progress.done)
-                timelines[i] = pd.concat(parts)
+                    progress.update(before + int(end_s) - progress.done)
+                timelines[i] = Timeline(*map(pd.concat, zip(*parts, strict=True)))
             except DataError as error:
                 errors[path] = str(error)
             progress.update(before + seconds[i] - progress.done)  # a header may be wrong, a recording unreadable
     return timelines
+
+
+def stream_timeline(cfg: Predict, model: Model, path: Path) -> Iterator[tuple[float, Timeline]]:
+    """Yield a timeline in parts, each with the time of its end, in seconds."""
+    if not cfg.events:
+        assert cfg.hop is not None
+        for windows in model.stream(path, hop=cfg.hop):
+            yield windows.index[-1][1], Timeline(windows.reset_index(), windows)
+        return
+    for events, windows in model.stream_events(path, threshold=cfg.threshold):
+        yield windows.index[-1][1], Timeline(events, windows if cfg.plot else windows[:0])
 
 
 def write_predictions(path: Path, table: pd.DataFrame, errors: Mapping[Path, str], header: bool = True) -> None:

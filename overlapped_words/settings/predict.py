@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 from typing_extensions import Self
 
 from overlapped_words.settings.check import STRICT
-from overlapped_words.settings.fields import Count, Device, ExistingPath, Hop, Index, Path
+from overlapped_words.settings.fields import Count, Device, ExistingPath, Fraction, Hop, Index, Path
 from overlapped_words.settings.trained import Trained
 
 
@@ -18,7 +18,7 @@ class Predict(Trained):
     input: ExistingPath
     """A recording, a folder of recordings, or a list of them (.txt, one path per line)."""
     output: Path | None
-    """The table (CSV); null: none for one recording, else predictions.csv or timeline.csv."""
+    """The table (CSV); null: predictions.csv, timeline.csv or events.csv; none for the words of one recording."""
     overwrite: bool
     """Replace an output that exists, which is an error otherwise."""
     skip_unreadable: bool
@@ -27,8 +27,12 @@ class Predict(Trained):
     """Likely words shown for one recording."""
     hop: Hop | None
     """Seconds from one window to the next in long recordings; null takes one second of each recording."""
+    events: bool
+    """Find when which word was spoken."""
+    threshold: Fraction | None
+    """Probability of an event; null takes that of the network's rule."""
     plot: bool
-    """Draw each timeline."""
+    """Draw each timeline, with its events."""
     batch_size: Count
     """Windows or clips per step."""
     device: Device
@@ -46,11 +50,22 @@ class Predict(Trained):
             )
         if self.shards > 1 and self.output is None:
             raise ValueError(f"{self.shards} shards have no table to be merged into; give output=FILE")
-        if self.plot and (self.hop is None or self.shards > 1):
-            raise ValueError("plot is true; add hop=0.25 or the like, and leave out shards")
+        if self.events and self.hop is not None:
+            raise ValueError(
+                f"events is true and hop is {self.hop}; leave out hop, the rule of the network has its own"
+            )
+        if self.plot and (self.loudest or self.shards > 1):
+            raise ValueError("plot is true; add events=true or hop=0.25, and leave out shards")
         return self
+
+    @property
+    def loudest(self) -> bool:
+        """Whether only the loudest second of each recording is used."""
+        return self.hop is None and not self.events
 
     def unused(self) -> Iterator[tuple[str, str]]:
         """Settings that have no effect, each with the reason."""
-        if self.output or self.hop is not None:
-            yield "top", f"{'hop' if self.output is None else 'output'} writes the probabilities of all words"
+        if self.output or not self.loudest:
+            yield "top", "it is for the words of one recording without a table"
+        if self.threshold is not None and not self.events:
+            yield "threshold", "it is for events=true"

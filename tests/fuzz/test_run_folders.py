@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overlapped_words.errors import UserError
-from overlapped_words.inference.checkpoints import find_checkpoints, find_stacking_weights
+from overlapped_words.inference.checkpoints import find_checkpoints, find_fitted
 from overlapped_words.report import status
 from overlapped_words.runs.folder import RunFolder
 from tests.fuzz.damage import changed, damaged
@@ -79,7 +79,7 @@ def test_a_run_folder_is_used_or_an_error(sweep: Path, data: st.DataObject, html
     kept = {path: path.read_bytes() for path in folder.glob("*/**/*") if path.is_file()}
 
     checkpoints = used(find_checkpoints, folder)
-    used(find_stacking_weights, checkpoints or [])
+    used(find_fitted, checkpoints or [])
     with redirect_stdout(io.StringIO()) as printed:
         used(status.print_status, folder)
     assert printed.getvalue().replace("\n", "").isprintable()

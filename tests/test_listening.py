@@ -1,0 +1,173 @@
+"""Events of recordings and of streams of any blocks, in the API and from predict.py."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from overlapped_words import DataError, Model, RunError, load
+from overlapped_words.inference.events import Event, EventRule
+from overlapped_words.inference.listening import detect
+from overlapped_words.inference.prediction import PredictedSets, Prediction
+from overlapped_words.inference.predictions import predict
+from overlapped_words.inference.windows import resample_blocks
+from overlapped_words.messages import clock, count
+from tests.helpers.composed import settings_of
+from tests.helpers.fake_recordings import RATE, speech, tone
+from tests.helpers.networks import write_network
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    """Two members that predict up to two words."""
+    sweep = tmp_path_factory.mktemp("sweep")
+    for pool in ("avg", "max"):
+        write_network(sweep, pool, 0, output="set", k=[0, 2])
+    return sweep
+
+
+@pytest.fixture(scope="module")
+def model(sweep) -> Model:
+    return load(sweep, "cpu")
+
+
+@pytest.mark.parametrize("network", [{}, {"output": "set", "k": [1, 2]}])
+def test_models_that_do_not_know_silence_have_no_events(tmp_path, network):
+    write_network(tmp_path, "avg", 0, **network)
+    mixed = load(tmp_path, "cpu")
+    for call in (mixed.events, mixed.listen):
+        with pytest.raises(RunError, match=r"train them with model.output=set data.k=\[0,4\]"):
+            call(speech(0), RATE)
+
+
+class Level:
+    """A predictor of one word, present where a window has samples above 0.5."""
+
+    class_names, sample_rate, num_samples, k = ["loud"], RATE, RATE, (0, 1)
+    rule = EventRule()
+
+    def eval(self):
+        return self
+
+    def predict_clips(self, clips):
+        loud = (np.abs(clips.astype(float)).max(axis=1, keepdims=True) > 16384).astype(np.float32)
+        return Prediction(loud, PredictedSets(0, loud, loud > 0, loud[:, 0], loud))
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.4, 1, 1.3, 4.7])
+@pytest.mark.parametrize("rule", [EventRule(), EventRule(hop=0.3, windows=1), EventRule(hop=0.07, windows=8)])
+def test_a_word_at_the_edges_of_a_recording_is_found(seconds, rule):
+    first = np.zeros(round(seconds * RATE), np.float32)
+    for end in (0, -1):
+        waveform = first.copy()
+        waveform[end] = 0.9
+        (event,) = [event for heard in detect(Level(), [waveform], rule) for event in heard.events]
+        assert event.start_s <= len(waveform) / RATE * -end <= event.end_s + 1e-9
+        assert 0 <= event.start_s <= event.end_s <= seconds
+
+
+@pytest.mark.parametrize("word", [0.31, 1.0, 1.1249])
+def test_an_event_is_out_half_a_second_after_the_word(word):
+    waveform = np.zeros(3 * RATE, np.float32)
+    waveform[round(word * RATE)] = 0.9
+
+    heard = 0
+
+    def blocks():
+        nonlocal heard
+        for block in waveform.reshape(-1, 160):
+            heard += len(block)
+            yield block
+
+    event = next(Model(Level()).listen(blocks()))
+    assert event.start_s <= word <= event.end_s and heard / RATE <= word + 0.39
+
+
+@pytest.mark.parametrize("rate", [RATE, 44_100])
+def test_streams_of_any_blocks_give_the_events_of_the_recording(model, tmp_path, rate):
+    rng = np.random.default_rng(0)
+    parts = [
+        tone(hertz, rate, 0.6) * level
+        for hertz, level in zip(2 ** rng.uniform(7, 12, 12), rng.uniform(0, 1, 12), strict=True)
+    ]
+    samples = np.round(32767 * (np.concatenate(parts) + 1e-3 * rng.standard_normal(12 * len(parts[0])))).astype(
+        np.int16
+    )
+    soundfile.write(tmp_path / "talk.wav", samples, rate)
+    expected = model.events(tmp_path / "talk.wav", threshold=0.3)
+    assert len(expected) > 1 and list(expected) == ["start_s", "end_s", "word", "probability"]
+    pd.testing.assert_frame_equal(model.events(samples, rate, threshold=0.3), expected, atol=1e-3)
+    for size in (rate // 100, 4097, rate * 3):
+        blocks = [samples[start : start + size] for start in range(0, len(samples), size)]
+        listened = pd.DataFrame(model.listen([samples[:0], *blocks], rate, threshold=0.3))
+        pd.testing.assert_frame_equal(listened, expected, atol=1e-3)
+
+
+def test_invalid_blocks_are_errors(model):
+    for blocks, message in (
+        ([np.zeros((2, 100))], r"block 0 has shape \(2, 100\); give blocks \(T,\) of one channel"),
+        ([np.zeros(100), np.full(9, np.nan)], "sample 0 of waveform 1 is not a finite number"),
+        ([np.zeros(100, int)], "dtype int64"),
+    ):
+        with pytest.raises(DataError, match=message):
+            list(model.listen(blocks, RATE))
+    with pytest.raises(RunError, match=r"events.threshold is 2, not a number from 0 to 1"):
+        model.listen([], RATE, threshold=2)
+    assert (
+        model.events(np.zeros(RATE), RATE, threshold=1).dtypes.tolist()
+        == pd.DataFrame([Event(0.0, 0.0, "", 0.0)]).dtypes.tolist()
+    )
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 22_050])
+def test_resampled_blocks_are_those_of_the_whole(rate):
+    from datamodules.resampling import resample
+
+    waveform = speech(1, 1.37, rate).astype(np.float32)
+    for size in (50, 1013, rate):
+        blocks = [waveform[start : start + size] for start in range(0, len(waveform), size)]
+        np.testing.assert_allclose(
+            np.concatenate(list(resample_blocks(blocks, rate, RATE))), resample(waveform, rate, RATE), atol=1e-6
+        )
+
+
+def run_predict(sweep, folder, *overrides):
+    predict(settings_of("predict", f"run_dir={sweep}", "device=cpu", f"output={folder / 'a.csv'}", *overrides))
+    return pd.read_csv(folder / "a.csv")
+
+
+def test_predict_writes_the_events_of_a_folder(sweep, model, tmp_path, capsys):
+    talks, silent = tmp_path / "talks", tmp_path / "talks" / "silent.wav"
+    talks.mkdir()
+    tones = [np.concatenate([tone(hertz) for hertz in pitches]) for pitches in ([200, 3000], [700, 150, 2000])]
+    for i, samples in enumerate(tones):
+        soundfile.write(talks / f"{i}.wav", samples, RATE)
+    expected = [model.events(talks / f"{i}.wav", threshold=0.4) for i in (0, 1)]
+    options = [f"input={talks}", "events=true", "threshold=0.4"]
+    table = run_predict(sweep, tmp_path, *options)
+    assert list(table) == ["id", "start_s", "end_s", "word", "probability"] and min(map(len, expected)) > 0
+    assert list(table["id"]) == [i for i, events in enumerate(expected) for _ in range(len(events))]
+    pd.testing.assert_frame_equal(table.drop(columns="id"), pd.concat(expected, ignore_index=True), atol=1e-6)
+    assert capsys.readouterr().out == f"2 recordings, {len(table)} events, 2 members: {tmp_path / 'a.csv'}\n"
+    before = (tmp_path / "a.csv").read_bytes()
+    for shard in (0, 1):
+        run_predict(sweep, tmp_path, *options, "shards=2", f"shard={shard}", "overwrite=true")
+    assert (tmp_path / "a.csv").read_bytes() == before
+    silent.write_bytes((talks / "0.wav").read_bytes())
+    for i in (0, 1):
+        (talks / f"{i}.wav").write_text("not audio")
+    empty = run_predict(sweep, tmp_path, *options[:2], "threshold=1", "skip_unreadable=true", "overwrite=true")
+    assert empty.empty and list(empty) == list(table)
+
+
+def test_predict_prints_and_plots_the_events_of_a_recording(sweep, model, tmp_path, capsys):
+    soundfile.write(tmp_path / "talk.wav", np.concatenate([tone(200), tone(3000)]), RATE)
+    run_predict(sweep, tmp_path, f"input={tmp_path / 'talk.wav'}", "events=true", "threshold=0.4", "plot=true")
+    *lines, total, plot = capsys.readouterr().out.splitlines()
+    events = model.events(tmp_path / "talk.wav", threshold=0.4)
+    expected = [(clock(e.start_s), e.word, f"{100 * e.probability:.0f} %") for e in events.itertuples()]
+    assert [tuple(re.split("  +", line)) for line in lines] == expected and len(lines) > 0
+    assert total.startswith(f"1 recording, {count(len(lines), 'event')}, 2 members")
+    assert plot == f"1 plot: {tmp_path}/a.png" and (tmp_path / "a.png").exists()
