@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from overlapped_words.inference.events import Event, EventDetector
 
 from benchmarks.unseen_speakers import Words, print_table, read_words
 from datamodules.audio_files import walk_recordings
@@ -20,6 +19,7 @@ from datamodules.recordings import read_recording
 from datamodules.spans import find_extents
 from datamodules.waveforms import SAMPLE_RATE, from_int16
 from overlapped_words import Model, load
+from overlapped_words.inference.events import Event, EventDetector
 from overlapped_words.pretrained import PRETRAINED
 
 NUM_WORDS = 600
@@ -91,9 +91,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", type=Path, help="word folder")
     parser.add_argument("without", nargs="+", metavar="NAME=FOLDER", help="recordings without the words")
-    parser.add_argument(
-        "--model", type=Path, default=PRETRAINED, help="a run, a sweep, a checkpoint or a file of export.py"
-    )
+    parser.add_argument("--model", type=Path, default=PRETRAINED, help="what `load` takes")
     parser.add_argument("--plot", type=Path, help="file of the curve (PNG)")
     arguments = parser.parse_args()
     model, words = load(arguments.model), read_words(arguments.words)
@@ -108,31 +106,19 @@ def main() -> None:
         given = None if threshold == "default" else float(threshold)
         alarms = {name: detect(model, windows, given) for name, (windows, _) in without.items()}
         hits = {name: found(detect(model, windows, given), table) for name, (windows, table) in heard.items()}
-        rates.loc[str(threshold)] = [len(events) / without[name][1] for name, events in alarms.items()]
-        shares.loc[str(threshold)] = [hit.mean() for hit in hits.values()]
+        rates.loc[threshold] = [len(events) / without[name][1] for name, events in alarms.items()]
+        shares.loc[threshold] = [hit.mean() for hit in hits.values()]
         if given is None:
             by_word = pd.DataFrame({name: hit.groupby(heard[name][1]["word"]).mean() for name, hit in hits.items()})
             false = pd.Series([event.word for events in alarms.values() for event in events]).value_counts()
     hours = ", ".join(f"{name} {60 * hours:.1f} minutes" for name, (_, hours) in without.items())
     print(f"{NUM_WORDS} words of {len(words.waveforms)} recordings; without the words: {hours}; {model.rule()}")
-    header = [*(f"{name}, events per hour" for name in sounds), *(f"found {name}" for name in spoken)]
-    cells = zip(rates.to_numpy(), shares.to_numpy(), strict=True)
-    print_table(
-        " | ".join(["threshold", *header]),
-        {
-            name: [*(f"{r:.1f}" for r in rate), *(f"{s:.1%}" for s in share)]
-            for name, (rate, share) in zip(rates.index, cells)
-        },
-    )
-    print_table(
-        " | ".join(["word", "false events", *(f"found {name}" for name in spoken)]),
-        {
-            word: [str(false.get(word, 0)), *(f"{share:.0%}" for share in row)]
-            for word, row in zip(by_word.index, by_word.to_numpy())
-        },
-    )
     if arguments.plot:
         plot(arguments.plot, shares.iloc[1:], rates.iloc[1:])
+    rates = rates.map("{:.1f}".format).add_suffix(", events per hour")
+    print_table("threshold", rates.join(shares.map("{:.1%}".format).add_prefix("found ")))
+    false = by_word.index.map(lambda word: str(false.get(word, 0))).to_series(by_word.index, name="false events")
+    print_table("word", by_word.map("{:.0%}".format).add_prefix("found ").join(false))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 python -m benchmarks.unseen_speakers WORDS [--model MODEL]
 
-WORDS is a word folder of those speakers. MODEL is what `load` takes, by default the network that comes with the project.
+WORDS is a word folder of those speakers. MODEL is what `load` takes, by default the network of the project.
 """
 
 import argparse
@@ -56,29 +56,27 @@ def mixtures(words: Words, noises: np.ndarray) -> dict[str, tuple[np.ndarray, np
     return sets
 
 
-def print_table(header: str, rows: dict[str, list[str]]) -> None:
-    """Print a Markdown table."""
-    print(f"\n| {header} |\n|{' --- |' * (header.count('|') + 1)}")
-    for name, cells in rows.items():
-        print("|", " | ".join([name, *cells]), "|")
+def print_table(index: str, table: pd.DataFrame) -> None:
+    """Print a Markdown table of strings; `index` is the header of its index."""
+    for row in ([index, *table], ["---"] * (1 + table.shape[1]), *table.astype(str).itertuples(name=None)):
+        print("|", " | ".join(map(str, row)), "|")
+    print()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", type=Path, help="word folder of speakers that the model was not trained on")
-    parser.add_argument(
-        "--model", type=Path, default=PRETRAINED, help="a run, a sweep, a checkpoint or a file of export.py"
-    )
+    parser.add_argument("--model", type=Path, default=PRETRAINED, help="what `load` takes")
     arguments = parser.parse_args()
     words, model = read_words(arguments.words), load(arguments.model)
     assert model.class_names == words.names
     print(f"{len(words.waveforms)} recordings of words")
-    rows = {}
+    table = pd.DataFrame(columns=["KL", "recall", "number of words right"])
     for name, (clips, targets) in mixtures(words, np.concatenate(list(GeneratedNoise().rows()))).items():
         number = pd.DataFrame(model.word_sets(clips, SAMPLE_RATE)).filter(like="num_words_").to_numpy().argmax(axis=1)
         right, probs = np.mean(number == (targets > 0).sum(axis=1)), np.asarray(model(clips, SAMPLE_RATE))
-        rows[name] = [f"{kl(targets, probs).mean():.3f}", f"{recall(targets, probs).mean():.1%}", f"{right:.1%}"]
-    print_table("clips | KL | recall | number of words right", rows)
+        table.loc[name] = [f"{kl(targets, probs).mean():.3f}", f"{recall(targets, probs).mean():.1%}", f"{right:.1%}"]
+    print_table("clips", table)
 
 
 if __name__ == "__main__":
