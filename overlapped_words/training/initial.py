@@ -22,7 +22,7 @@ def load_initial_weights(learner: WordClassifier, checkpoint: str) -> None:
         RunError: the file cannot be read, or was trained on other features.
     """
     path = PRETRAINED if checkpoint == "pretrained" else Path(checkpoint)
-    (trained, *_), _ = read_trained([path])
+    trained = read_trained([path])[0][0]
     if trained.features != learner.hparams["features"]:
         raise RunError(f"{path} was trained on other features ({trained.features}); use the same, features.*=...")
     own = learner.state_dict()
