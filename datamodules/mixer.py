@@ -11,7 +11,7 @@ from datamodules.timeline import draw_timeline
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE
 
 BACKGROUND_SHARE = 0.5
-BACKGROUND_DB = (5.0, 30.0)
+BACKGROUND_DB = (0.0, 30.0)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ SPEECH_DB = (0.0, 10.0)  # of that speech below a word
 PAUSE = round(0.15 * SAMPLE_RATE)  # at most, between a word and the speech beside it
 OVER_SHARE = 0.25  # windows where speech is not beside the word, but
 OVER_DB = (3.0, 20.0)  # so far below it
-UNBROKEN_SHARE = 0.5  # windows without a word where speech has no pause
+UNBROKEN_SHARE = 0.7  # windows without a word where speech has no pause
 
 
 def draw_timeline(mixer: "Mixer", n: int, rng: np.random.Generator) -> Mixtures:

@@ -30,6 +30,7 @@ IGNORED_SETTINGS = (
 # Values of settings that the configurations of earlier versions lack.
 LEGACY = {
     "data.language": "en",
+    "data.timeline": 0.0,
     "model.freq_bins": 1,
     "model.output": "softmax",
     "model.time_pools": 4,
