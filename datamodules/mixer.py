@@ -7,7 +7,6 @@ import numpy as np
 
 from datamodules.mixtures import Mixtures, concatenate
 from datamodules.spans import Spans
-from datamodules.timeline import draw_timeline
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE
 
 BACKGROUND_SHARE = 0.5
@@ -29,8 +28,6 @@ class Mixer:
             probability: a word played backward or, half of the time if there is any, a window of `unknown`.
         unknown: other speech.
         background: background sounds. BACKGROUND_SHARE of the mixtures have one, BACKGROUND_DB below a word.
-        timeline: share of the mixtures that are windows of a timeline, see `datamodules.timeline`.
-        extents: `(N, 2)` the first sample of the word in each row and the one after its last; for a timeline.
         sample_rate: in Hz.
 
     Source: speed perturbation, Ko et al., Interspeech 2015.
@@ -44,17 +41,11 @@ class Mixer:
     unknown_share: float = 0.0
     unknown: Spans = field(default_factory=Spans)
     background: Spans = field(default_factory=Spans)
-    timeline: float = 0.0
-    extents: np.ndarray | None = None
     sample_rate: int = SAMPLE_RATE
 
     def draw(self, n: int, rng: np.random.Generator) -> Mixtures:
         """Sample the parameters of `n` mixtures, vectorized over all of them."""
-        num_windows = rng.binomial(n, self.timeline) if self.timeline else 0
-        mixtures = self._draw_simultaneous(n - num_windows, rng)
-        if num_windows:
-            windows = draw_timeline(self, num_windows, rng)
-            mixtures = concatenate([mixtures, windows])[rng.permutation(n)]
+        mixtures = self.draw_speech(n, rng)
         if len(self.background):
             present = rng.random(n) < BACKGROUND_SHARE
             gains = present * 10 ** (-rng.uniform(*BACKGROUND_DB, n) / 20)
@@ -82,8 +73,8 @@ class Mixer:
             speeds = (1 + np.array(self.speeds)[classes]) ** rng.uniform(-1, 1, size=classes.shape)
         return np.concatenate(self.words)[first[classes] + picks], speeds
 
-    def _draw_simultaneous(self, n: int, rng: np.random.Generator) -> Mixtures:
-        """Words that are spoken at once."""
+    def draw_speech(self, n: int, rng: np.random.Generator) -> Mixtures:
+        """Mixtures without background: words and other speech at once."""
         num_classes, max_k = len(self.words), self.k[1]
         # The first max_k places of a random permutation of the classes: different words, all equally likely.
         classes = rng.random((n, num_classes)).argsort(axis=1)[:, :max_k]

@@ -14,9 +14,9 @@ from datamodules.cache import cache_key, cached_array, fingerprint
 from datamodules.clips import Clips, OnTheFlyMixtures, Splits, render
 from datamodules.competition import CompetitionFolder
 from datamodules.long_recordings import OtherSounds, find_background, find_unknown
-from datamodules.mixer import Mixer
 from datamodules.spans import Spans, find_extents, find_spans, split_recordings
 from datamodules.speakers import find_group, find_speakers, split_speakers
+from datamodules.timeline import TimelineMixer
 from datamodules.waveform_cache import cached_waveforms
 from datamodules.waveforms import NUM_SAMPLES, to_int16
 from datamodules.word_recordings import Recordings, check_k
@@ -196,13 +196,13 @@ class WordFolder:
 
     def _mixer(
         self, split: str, recordings: Recordings, unknown: Spans, background: Spans, extents: np.ndarray | None
-    ) -> Mixer:
+    ) -> TimelineMixer:
         """What samples the mixtures of a split. Only training clips may have no words: they have no KL divergence."""
         rows = [recordings.rows(split, label) for label in range(len(recordings.names))]  # per word
         (min_k, max_k), training = self.num_words, split == "train"
         most = self.speed_speakers or math.inf  # more speakers differ enough
         few = [training and len(set(recordings.speakers[row])) <= most for row in rows]
-        return Mixer(
+        return TimelineMixer(
             rows,
             k=(min_k if training else max(1, min_k), max_k),
             gain_db=self.gain_db,
@@ -216,7 +216,7 @@ class WordFolder:
         )
 
     def _fixed_mixtures(
-        self, split: str, array: np.ndarray, key: str, mixer: Mixer, cache_dir: Path | None, words: bool = True
+        self, split: str, array: np.ndarray, key: str, mixer: TimelineMixer, cache_dir: Path | None, words: bool = True
     ) -> Clips:
         """The mixtures of a validation or test split, from the cache; the same for all members of an ensemble.
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from datamodules.clips import Clips, Splits
-from datamodules.mixer import Mixer
 from datamodules.sources import CompetitionFolder, WordFolder
+from datamodules.timeline import TimelineMixer
 from overlapped_words.errors import DataError
 from tests.helpers.fake_recordings import SPEAKERS
 from tests.helpers.scripts import run
@@ -41,11 +41,11 @@ def speakers_of(words: Path, cache_dir: Path, monkeypatch, **options) -> tuple[S
     paths = [path for word in sorted(words.iterdir()) for path in sorted(word.iterdir())]
     speakers = []
 
-    def mixer(rows: list[np.ndarray], **mixing) -> Mixer:
+    def mixer(rows: list[np.ndarray], **mixing) -> TimelineMixer:
         speakers.append({paths[row].name.split("_")[0] for row in np.concatenate(rows)})
-        return Mixer(rows, **mixing)
+        return TimelineMixer(rows, **mixing)
 
-    monkeypatch.setattr("datamodules.words.Mixer", mixer)
+    monkeypatch.setattr("datamodules.words.TimelineMixer", mixer)
     return WordFolder(words, k=2, **SIZES, **options).load(cache_dir, 0), speakers
 
 

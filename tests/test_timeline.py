@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from datamodules.clips import render
-from datamodules.mixer import Mixer
 from datamodules.spans import Spans
-from datamodules.timeline import OVER_SHARE, PAUSE, VISIBLE, WORD_SHARE
+from datamodules.timeline import OVER_SHARE, PAUSE, VISIBLE, WORD_SHARE, TimelineMixer
 from tests.helpers.distributions import assert_share, assert_uniform_between
 from tests.helpers.fake_recordings import RATE, tone
 
@@ -20,7 +19,7 @@ N = 4000
 @pytest.fixture(params=[0.0, 0.2])
 def windows(request):
     speeds = [request.param] * 2
-    mixer = Mixer(ROWS, k=(0, 1), speeds=speeds, unknown=SPEECH, timeline=1.0, extents=EXTENTS)
+    mixer = TimelineMixer(ROWS, k=(0, 1), speeds=speeds, unknown=SPEECH, timeline=1.0, extents=EXTENTS)
     return mixer.draw(N, np.random.default_rng(0))
 
 
@@ -67,7 +66,7 @@ def test_speech_is_beside_the_word_or_below_it(windows):
 
 def test_windows_are_a_share_of_the_mixtures_and_are_rendered():
     words = np.stack([np.round(tone(200 + 50 * i) * 32_000) for i in range(7)]).astype(np.int16)
-    mixer = Mixer(ROWS, k=(0, 2), unknown_share=0.25, timeline=0.3, extents=EXTENTS)
+    mixer = TimelineMixer(ROWS, k=(0, 2), unknown_share=0.25, timeline=0.3, extents=EXTENTS)
     mixtures = mixer.draw(N, np.random.default_rng(0))
     window = (mixtures.gains[:, 2:] > 0).any(axis=1) | (np.abs(mixtures.offsets) > 1600).any(axis=1)
     assert_share(window, 0.3)

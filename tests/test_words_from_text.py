@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from datamodules.mixer import Mixer
 from datamodules.synthetic import Synthetic
+from datamodules.timeline import TimelineMixer
 from overlapped_words.cli import as_overrides
 from overlapped_words.errors import DataError
 from overlapped_words.settings.check import check
@@ -26,9 +26,9 @@ def rows(monkeypatch) -> list[list[np.ndarray]]:
 
     def mixer(words, **mixing):
         drawn.append(words)
-        return Mixer(words, **mixing)
+        return TimelineMixer(words, **mixing)
 
-    monkeypatch.setattr("datamodules.words.Mixer", mixer)
+    monkeypatch.setattr("datamodules.words.TimelineMixer", mixer)
     return drawn
 
 
