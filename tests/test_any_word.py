@@ -56,9 +56,8 @@ def write_scores(folder, num_silent, words=(0.9, 0.99, 0.7, 0.95)):
     scores = [*words, *np.linspace(0.05, 0.85, num_silent)]
     ids = ["a", "a", "b", "c", *map("silent{}".format, range(num_silent))]
     has_words = [1] * 4 + [0] * num_silent
-    pd.DataFrame({"id": ids, "has_words": has_words, "event_score": scores}).to_csv(
-        folder / "event_score.csv", index=False
-    )
+    table = pd.DataFrame({"has_words": has_words, "event_score": scores}, pd.Index(ids, name="id"))
+    table.to_csv(folder / "event_score.csv")
 
 
 def test_the_threshold_of_events_is_fitted_to_clips_without_words(tmp_path, capsys):
@@ -66,10 +65,8 @@ def test_the_threshold_of_events_is_fitted_to_clips_without_words(tmp_path, caps
     for folder in folders:
         write_scores(folder, 360)
     combine(tmp_path)
-    assert (
-        "Events: threshold 0.848, 20 events per hour in clips without words, 75.0% of the words found"
-        in capsys.readouterr().out
-    )
+    printed = capsys.readouterr().out
+    assert "Events: threshold 0.848, 20 events per hour in clips without words, 75.0% of the words found" in printed
     assert load(tmp_path, "cpu").rule().threshold == pytest.approx(0.85 - 0.8 / 359)
     for folder in folders:
         write_scores(folder, 100)
