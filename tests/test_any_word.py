@@ -4,11 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from overlapped_words.ensembling.combine import average_any_word
+from overlapped_words import load
+from overlapped_words.ensembling.combine import average_scores
 from overlapped_words.errors import RunError
+from overlapped_words.inference.events import EventRule
 from overlapped_words.runs.members import find_members
 from tests.helpers.data_modules import load_words
 from tests.helpers.fake_members import write_member
+from tests.helpers.networks import write_network
+from tests.helpers.scripts import combine
 
 PROBS = [0.9, 0.2, 0.6, 0.6, 0.3, 0.1]
 HAS_WORDS = [1, 1, 1, 0, 0, 0]
@@ -27,11 +31,11 @@ def sweep(tmp_path):
 
 
 def test_members_are_averaged_if_all_have_the_table(sweep):
-    table = average_any_word(find_members(sweep))
+    table = average_scores(find_members(sweep), "any_word")
     np.testing.assert_allclose(table["any_word"], np.array(PROBS) + 0.05)
     assert table["has_words"].tolist() == HAS_WORDS and table.index[0] == "clip0"
     (sweep / "avg_seed1" / "any_word.csv").unlink()
-    assert average_any_word(find_members(sweep)) is None
+    assert average_scores(find_members(sweep), "any_word") is None
 
 
 @pytest.mark.parametrize(
@@ -45,7 +49,30 @@ def test_members_are_averaged_if_all_have_the_table(sweep):
 def test_damaged_tables(sweep, damage, message):
     damage(sweep / "avg_seed1")
     with pytest.raises(RunError, match=f"avg_seed1/any_word.csv: {message}.*train the member again"):
-        average_any_word(find_members(sweep))
+        average_scores(find_members(sweep), "any_word")
+
+
+def write_scores(folder, num_silent, words=(0.9, 0.99, 0.7, 0.95)):
+    scores = [*words, *np.linspace(0.05, 0.85, num_silent)]
+    ids = ["a", "a", "b", "c", *map("silent{}".format, range(num_silent))]
+    has_words = [1] * 4 + [0] * num_silent
+    table = pd.DataFrame({"has_words": has_words, "event_score": scores}, pd.Index(ids, name="id"))
+    table.to_csv(folder / "event_score.csv")
+
+
+def test_the_threshold_of_events_is_fitted_to_clips_without_words(tmp_path, capsys):
+    folders = [write_network(tmp_path, pool, 0, output="set", k=[0, 2]) for pool in ("avg", "max")]
+    for folder in folders:
+        write_scores(folder, 360)
+    combine(tmp_path)
+    printed = capsys.readouterr().out
+    assert "Events: threshold 0.848, 20 events per hour in clips without words, 75.0% of the words found" in printed
+    assert load(tmp_path, "cpu").rule().threshold == pytest.approx(0.85 - 0.8 / 359)
+    for folder in folders:
+        write_scores(folder, 100)
+    combine(tmp_path)
+    assert "Events: default threshold; none was found with 20 events per hour; set data.test" in capsys.readouterr().out
+    assert load(tmp_path, "cpu").rule() == EventRule()
 
 
 def test_clips_without_words_have_background_or_other_speech(words, cache_dir):

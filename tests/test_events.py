@@ -22,15 +22,15 @@ from tests.helpers.scripts import combine
 
 def found(scores, **rule):
     """The events of one word with these presences in windows that start every 0.125 s."""
-    detector = EventDetector(EventRule(**{"windows": 1, "refractory": 0.0, **rule}), ["a"])
+    detector = EventDetector(EventRule(**{"windows": 1, "threshold": 0.5, "refractory": 0.0, **rule}), ["a"])
     pushed = [detector.push(i / 8, i / 8 + 1, np.array([score])) for i, score in enumerate(scores)]
     return [(i, event) for i, events in enumerate(pushed) for event in events]
 
 
-def test_a_word_is_an_event_when_the_mean_of_its_windows_reaches_the_threshold():
-    ((index, event),) = found([0, 0.2, 0.4, 0.9, 1, 1, 1, 0], windows=3)
-    assert index == 3 and event == Event(3 / 8, 3 / 8 + 1, "a", 0.9)
-    assert not found([0, 0.9, 0.2, 0.3, 0.9, 0], windows=3)
+def test_a_word_is_an_event_when_it_reaches_the_threshold_in_enough_windows():
+    ((index, event),) = found([0, 0.2, 0.5, 0.9, 0.6, 1, 1, 0], windows=3)
+    assert index == 4 and event == Event(4 / 8, 2 / 8 + 1, "a", 0.9)
+    assert not found([0, 0.9, 0.9, 0.4, 0.9, 0.9, 0], windows=3)
     assert not found([1, 1], windows=3)  # there have not been three windows
 
 

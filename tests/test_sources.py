@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 
@@ -144,3 +145,6 @@ def test_one_word_reports_misses_and_false_alarms(tmp_path: Path) -> None:
     metrics = json.loads((tmp_path / "outputs" / "one" / "avg_seed0" / "metrics.json").read_text())
     assert 0 <= metrics["missed"] <= 1 and 0 <= metrics["false_alarms"] <= 1
     assert f"any word  {metrics['missed']:.1%} missed, {metrics['false_alarms']:.1%} false alarms" in printed
+    scores = pd.read_csv(tmp_path / "outputs" / "one" / "avg_seed0" / "event_score.csv")
+    assert list(scores) == ["id", "has_words", "event_score"] and scores["event_score"].between(0, 1).all()
+    assert (scores["has_words"] == 0).sum() == 16 and 0 < (scores["has_words"] == 1).sum() <= 16

@@ -11,7 +11,6 @@ from overlapped_words.runs.members import Member, read_tables
 from overlapped_words.runs.reading import RETRAIN, read_csv
 from overlapped_words.runs.tables import TABLES, TARGETS_OF, difference
 
-ANY_WORD = {"id": str, "has_words": int, "any_word": float}  # columns of any_word.csv
 Tables = dict[str, pd.DataFrame]  # a member's tables by file name without `.csv`
 
 
@@ -22,24 +21,24 @@ def average(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(mean, index=tables[0].index, columns=tables[0].columns)
 
 
-def average_any_word(members: Sequence[Member]) -> pd.DataFrame | None:
-    """The mean of the members' any_word.csv: `has_words` and `any_word`, by clip; None if a member has none.
+def average_scores(members: Sequence[Member], name: str) -> pd.DataFrame | None:
+    """The mean of the members' any_word.csv or event_score.csv: `has_words` and `name`; None if a member has none.
 
     Raises:
         RunError: a file is damaged, or has other clips than that of the first member.
     """
-    paths = [member.path / "any_word.csv" for member in members]
+    paths, columns = [member.path / f"{name}.csv" for member in members], {"id": str, "has_words": int, name: float}
     if not all(path.is_file() for path in paths):
         return None
     tables: list[pd.DataFrame] = []
     for path in paths:
-        table = read_csv(path, RETRAIN, dtype=ANY_WORD)
-        if list(table) != list(ANY_WORD) or set(table["has_words"]) != {0, 1}:
+        table = read_csv(path, RETRAIN, dtype=columns)
+        if list(table) != list(columns) or set(table["has_words"]) != {0, 1}:
             raise RunError(f"{path}: not a table of clips with and without words; {RETRAIN}")
         if tables and not table[["id", "has_words"]].equals(tables[0][["id", "has_words"]]):
             raise RunError(f"{path}: other clips than in {paths[0]}; {RETRAIN}")
         tables.append(table)
-    return tables[0].assign(any_word=np.mean([table["any_word"] for table in tables], axis=0)).set_index("id")
+    return tables[0].assign(**{name: np.mean([table[name] for table in tables], axis=0)}).set_index("id")
 
 
 def combine(members: Sequence[Member], tables: dict[str, Tables]) -> Tables:

@@ -89,6 +89,7 @@ def format_ensemble(
     table: "pd.DataFrame",
     left_out: Mapping[str, str],
     stacking: StackingWeights | None = None,
+    events: Mapping[str, float] | None = None,
 ) -> str:
     """The text of ensemble.json: members with the fingerprints of their predictions, metrics, stacking weights.
 
@@ -96,6 +97,7 @@ def format_ensemble(
         table: the metrics, see `overlapped_words.report.summary`.
         left_out: why members were left out, by name.
         stacking: the fitted weights, whether or not they are better than the mean.
+        events: the arguments of the `EventRule` that were fitted.
     """
     content = {
         "members": [
@@ -107,6 +109,7 @@ def format_ensemble(
         # Not dataclasses.asdict: fitted weights come with tables.
         "stacking": stacking
         and {"used": stacking.better_than_mean, **{name: getattr(stacking, name) for name in WEIGHTS}},
+        "events": events,
         "metrics": json.loads(table.to_json(orient="records", double_precision=10)),
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -8,6 +8,8 @@ import pandas as pd
 
 from lightning_modules.metrics.kl import PROB_FLOOR
 
+EVENTS_PER_HOUR = 20  # in clips without words, at the threshold that is fitted
+
 
 def top_k(targets: np.ndarray, probs: np.ndarray) -> np.ndarray:
     """Mark the k most probable words of each clip, `(N, num_classes)` bool; k is its number of words."""
@@ -97,14 +99,29 @@ def kl_by_number(targets: np.ndarray, probs: np.ndarray, num_orders: int = 20) -
 
 
 def false_alarms(table: pd.DataFrame) -> pd.DataFrame:
-    """Misses and false alarms by threshold of the probability of any word, from the highest to the lowest.
+    """Misses and false alarms by threshold of the table's last column, from the highest to the lowest.
+
+    Args:
+        table: from `overlapped_words.ensembling.combine.average_scores`.
 
     Returns:
         Columns `threshold`, `missed` (share of the clips with words below it) and `per_hour` (clips without words that
         reach it, per 3,600 clips of one second).
     """
-    values = np.sort(table["any_word"].unique())[::-1]
-    words, others = (np.sort(table.loc[table["has_words"] == has_words, "any_word"]) for has_words in (1, 0))
+    scores, has_words = table.iloc[:, -1].to_numpy(), table["has_words"].to_numpy(bool)
+    values, words, others = np.unique(scores)[::-1], np.sort(scores[has_words]), np.sort(scores[~has_words])
     missed = np.searchsorted(words, values) / len(words)
     alarms = 1 - np.searchsorted(others, values) / len(others)
     return pd.DataFrame({"threshold": values, "missed": missed, "per_hour": 3_600 * alarms})
+
+
+def fit_threshold(table: pd.DataFrame) -> dict[str, float] | None:
+    """The lowest threshold with at most EVENTS_PER_HOUR in clips without words, a row of `false_alarms`.
+
+    None if there is no such threshold, or if clips without words are too few to have a single event at this rate.
+    """
+    curve = false_alarms(table)
+    rows = curve[curve["per_hour"] <= EVENTS_PER_HOUR]
+    if rows.empty or (table["has_words"] == 0).sum() * EVENTS_PER_HOUR < 3_600:
+        return None
+    return {str(name): float(value) for name, value in rows.iloc[-1].items()}

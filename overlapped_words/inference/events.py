@@ -28,11 +28,10 @@ class Event(NamedTuple):
 class EventRule:
     """When a word is an event.
 
-    A window of one second starts every `hop` seconds. The score of a word is the mean, over the last `windows` windows,
-    of the probability that the window has the word. The word is an event when its score reaches its threshold. It is
-    an event again only after its score has been below half of the threshold, `refractory` seconds or more after the
-    event. It lies in what those of the last `windows` windows share in which the word reaches the threshold by itself:
-    between the start of the last of them and the end of the first.
+    A window of one second starts every `hop` seconds. The score of a word is its lowest probability in the last
+    `windows` windows. The word is an event when its score reaches its threshold. It is an event again only after its
+    score has been below half of the threshold, `refractory` seconds or more after the event. It lies in what these
+    windows share: between the start of the last and the end of the first.
 
     Args:
         hop: seconds from one window to the next, 0.01 to 1.
@@ -46,7 +45,7 @@ class EventRule:
 
     hop: float = 0.125
     windows: int = 3
-    threshold: float | Mapping[str, float] = 0.5
+    threshold: float | Mapping[str, float] = 0.9
     refractory: float = 1.0
 
     def __post_init__(self) -> None:
@@ -84,13 +83,10 @@ class EventDetector:
         self.recent.append((start_s, end_s, presence.astype(np.float64)))  # as JavaScript's numbers
         if len(self.recent) < self.rule.windows:
             return []
-        starts, ends, presences = map(np.array, zip(*self.recent, strict=True))
-        score = presences.mean(axis=0)
+        presences = np.stack([presence for _, _, presence in self.recent])
+        score = presences.min(axis=0)
         self.ready |= (score < RELEASE * self.thresholds) & (end_s - self.last >= self.rule.refractory)
-        events = []
-        for i in np.flatnonzero(self.ready & (score >= self.thresholds)).tolist():
-            self.ready[i], self.last[i] = False, end_s
-            has = presences[:, i] >= self.thresholds[i]
-            span = float(starts[has][-1]), float(ends[has][0])
-            events.append(Event(*span, self.class_names[i], float(presences[:, i].max())))
-        return events
+        words = np.flatnonzero(self.ready & (score >= self.thresholds)).tolist()
+        self.ready[words], self.last[words] = False, end_s
+        first_end = self.recent[0][1]
+        return [Event(start_s, first_end, self.class_names[i], float(presences[:, i].max())) for i in words]

@@ -9,7 +9,7 @@ from datamodules.recordings import fit_length
 from datamodules.resampling import check_rate, resample
 
 Window = tuple[int, int, np.ndarray]  # first sample, end, samples `(num_samples,)`
-CONTEXT = 0.02  # seconds that the resampling filter extends at most
+CONTEXT = 0.01  # seconds that the resampling filter extends at most
 
 
 def cut_windows(blocks: Iterable[np.ndarray], num_samples: int, hop: int) -> Iterator[list[Window]]:
@@ -39,7 +39,7 @@ def cut_windows(blocks: Iterable[np.ndarray], num_samples: int, hop: int) -> Ite
 
 
 def resample_blocks(blocks: Iterable[np.ndarray], rate: int, sample_rate: int) -> Iterator[np.ndarray]:
-    """Blocks `(T,)` of one waveform at `rate` Hz -> the same at `sample_rate` Hz, about 20 ms later.
+    """Blocks `(T,)` of one waveform at `rate` Hz -> the same at `sample_rate` Hz, 10 to 20 ms later.
 
     They add up to what `datamodules.resampling.resample` returns for the whole waveform.
 
@@ -47,6 +47,9 @@ def resample_blocks(blocks: Iterable[np.ndarray], rate: int, sample_rate: int) -
         DataError: as `check_rate`.
     """
     check_rate(rate, sample_rate)
+    if rate == sample_rate:
+        yield from blocks
+        return
     divisor = math.gcd(rate, sample_rate)
     step, new_step = rate // divisor, sample_rate // divisor  # the samples of the shortest time that has whole numbers
     context = math.ceil(CONTEXT * rate / step)  # in steps

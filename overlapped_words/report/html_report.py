@@ -12,7 +12,7 @@ from plotly.offline import get_plotlyjs
 
 from lightning_modules.metrics.kl import kl
 from overlapped_words.ensembling import error_analysis
-from overlapped_words.ensembling.combine import average_any_word, member_probs
+from overlapped_words.ensembling.combine import average_scores, member_probs
 from overlapped_words.ensembling.combined import CombinedMembers
 from overlapped_words.messages import count
 from overlapped_words.report import examples, report_plots, summary
@@ -43,7 +43,7 @@ def build(ensemble: CombinedMembers, metrics: pd.DataFrame) -> str:
         plots["mean_probs"] = report_plots.bars(means.index, means, "mean probability", "%{x:.4f}")
     else:
         plots |= _gains(ensemble, kind, targets) | _errors(targets, probs)
-    if (any_word := average_any_word(ensemble.members)) is not None:
+    if (any_word := average_scores(ensemble.members, "any_word")) is not None:
         plots["false_alarms"] = report_plots.false_alarms(error_analysis.false_alarms(any_word))
     best, worst = examples.best_and_worst(probs, targets)
     audio, missing_audio = find_audio(ensemble, kind, [clip.id for clip in best + worst])

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from overlapped_words.ensembling.combine import average_scores
 from overlapped_words.ensembling.combined import CombinedMembers, combine_members
 from overlapped_words.ensembling.ensemble_file import format_ensemble
+from overlapped_words.ensembling.error_analysis import fit_threshold
 from overlapped_words.messages import count, first_names
 from overlapped_words.report import card, status, summary
 from overlapped_words.runs.files import write_files
@@ -35,18 +37,23 @@ def run(settings: Settings) -> pd.DataFrame:
         return status.print_status(run_dir)
     ensemble = combine_members(run_dir, settings.expect, settings.partial, settings.combine == "stacked")
     metrics = summary.metrics_table(ensemble)
-    write(ensemble, metrics, settings.html)
+    scores = average_scores(ensemble.members, "event_score")  # None for members that do not know silence
+    fitted = None if scores is None else fit_threshold(scores)
+    write(ensemble, metrics, fitted, settings.html)
     print_summary(ensemble, metrics, settings)
+    if scores is not None:
+        print(summary.event_threshold(fitted))
     return metrics
 
 
-def write(ensemble: CombinedMembers, metrics: pd.DataFrame, html: bool) -> None:
+def write(ensemble: CombinedMembers, metrics: pd.DataFrame, fitted: dict[str, float] | None, html: bool) -> None:
     """Write all files of the ensemble into its folder, or none if there is an error."""
     combined = ensemble.combined
     texts = {file: format_table(combined[kind]) for kind, file in FILES.items() if kind in combined}
     texts["members.csv"] = metrics.to_csv(index=False, lineterminator="\n")
     texts["report.md"] = summary.as_markdown(ensemble, metrics)
-    texts["ensemble.json"] = format_ensemble(ensemble.members, metrics, ensemble.errors, ensemble.stacking)
+    events = fitted and {"threshold": fitted["threshold"]}
+    texts["ensemble.json"] = format_ensemble(ensemble.members, metrics, ensemble.errors, ensemble.stacking, events)
     texts["model_card.md"] = card.build(ensemble, metrics)
     if html:
         from overlapped_words.report import html_report  # plotly takes as long as everything else here

@@ -11,6 +11,7 @@ import pandas as pd
 from lightning_modules.metrics import METRICS, format_metric, mean_metrics, uniform
 from overlapped_words.ensembling.combine import Tables, combine
 from overlapped_words.ensembling.combined import CombinedMembers
+from overlapped_words.ensembling.error_analysis import EVENTS_PER_HOUR
 from overlapped_words.ensembling.stacking import NUM_PARTS, StackingWeights
 from overlapped_words.messages import printable
 from overlapped_words.report.template import render
@@ -126,6 +127,15 @@ def verdict(stacking: StackingWeights) -> str:
     """State in a sentence whether stacking is used."""
     kls = f"KL {stacking.val_kl:.4f} on held-out validation clips ({NUM_PARTS} parts) vs. {stacking.mean_kl:.4f}"
     return f"Stacked: {kls} of the mean; {'used' if stacking.better_than_mean else 'not better, using the mean'}"
+
+
+def event_threshold(fitted: dict[str, float] | None) -> str:
+    """State in a sentence which threshold of events was fitted, if any."""
+    if fitted is None:
+        few = f"set data.test_size to {3_600 // EVENTS_PER_HOUR} or more, or train longer"
+        return f"Events: default threshold; none was found with {EVENTS_PER_HOUR} events per hour; {few}"
+    per_hour = f"{fitted['per_hour']:.0f} events per hour in clips without words"
+    return f"Events: threshold {fitted['threshold']:.3f}, {per_hour}, {1 - fitted['missed']:.1%} of the words found"
 
 
 def as_markdown(ensemble: CombinedMembers, table: pd.DataFrame) -> str:

@@ -24,7 +24,7 @@ from overlapped_words.runs.tables import TABLES
 RUN_FOLDERS = (".hydra", "checkpoints", "tensorboard", "mlflow")
 RUN_FILES = [".hydra/*.yaml", "checkpoints/*.ckpt", "tensorboard/**/*.tfevents.*", "tensorboard/hparams.yaml"]
 RUN_FILES += ["mlflow/run_id", "heartbeat", "metrics.json", "cache_rows.npy", "val_cache_rows.npy"]
-RUN_FILES += [f"{name}.csv" for name in (*TABLES, "metrics", "any_word")]
+RUN_FILES += [f"{name}.csv" for name in (*TABLES, "metrics", "any_word", "event_score")]
 HEARTBEAT = 10.0  # seconds between two heartbeats
 HEARTBEAT_TIMEOUT = 60.0  # seconds without a heartbeat after which a run counts as interrupted
 

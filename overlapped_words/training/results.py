@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from datamodules.overlap import OverlapDataModule
 from datamodules.progress import Progress
+from datamodules.waveforms import SAMPLE_RATE
 from lightning_modules.classifier import WordClassifier
 from lightning_modules.metrics import METRICS, format_metric, mean_metrics
 from lightning_modules.outputs import WordSets
 from overlapped_words.errors import RunError
+from overlapped_words.inference.events import EventRule
 from overlapped_words.messages import count, duration
 from overlapped_words.runs.files import write_text
 from overlapped_words.runs.folder import RunFolder
@@ -53,27 +56,41 @@ def predict(
 
 
 @torch.inference_mode()
-def write_any_word(folder: RunFolder, learner: WordClassifier, datamodule: OverlapDataModule) -> dict[str, float]:
-    """Write any_word.csv: the probability that there are any words, for clips with words and for clips without.
+def write_without_words(folder: RunFolder, learner: WordClassifier, datamodule: OverlapDataModule) -> dict[str, float]:
+    """Write how well clips with words differ from clips without, unless all training clips have words.
 
-    Call `predict` before. Nothing is written if all training clips have words.
+    any_word.csv has the probability that there are any words. event_score.csv has the score of each word of a clip or,
+    for a clip without words, the highest score of any word: its lowest presence in windows about the clip, as
+    `EventRule` defines it. Call `predict` before.
 
     Returns:
         The shares of clips with words that are missed and of clips without that are false alarms, at a probability of
         0.5; empty if nothing is written.
     """
     splits, output = datamodule.splits, learner.network.output
-    with_words = splits.test or splits.val
+    with_words = splits.test if splits.test and splits.test.targets is not None else splits.val
     if with_words is None or splits.no_words is None or not isinstance(output, WordSets):
         return {}
-    tables = []
+    rule = EventRule()
+    shifts = [round((i - (rule.windows - 1) / 2) * rule.hop * SAMPLE_RATE) for i in range(rule.windows)]
+    any_words, scores = [], []
     for clips, has_words in ((with_words, 1), (splits.no_words, 0)):
-        batches = [clips.__getitems__(range(i, min(i + 64, len(clips))))[0] for i in range(0, len(clips), 64)]
-        logits = torch.cat([learner.logits(datamodule.to_features(batch.to(learner.device))) for batch in batches])
-        any_word = 1 - output.log_num_words(logits)[:, 0].exp().cpu()
-        tables.append(pd.DataFrame({"id": clips.ids, "has_words": has_words, "any_word": any_word.numpy()}))
-    write_text(folder.path / "any_word.csv", pd.concat(tables).to_csv(index=False, float_format="%.6g"))
-    missed, alarms = (tables[0]["any_word"] < 0.5).mean(), (tables[1]["any_word"] >= 0.5).mean()
+        lowest, probs = [], []
+        for i in range(0, len(clips), 64):
+            batch = clips.__getitems__(range(i, min(i + 64, len(clips))))[0].to(learner.device)
+            shifted = [F.pad(batch, (shift, -shift)) for shift in [0, *shifts]]
+            center, *around = [learner.logits(datamodule.to_features(waveforms)) for waveforms in shifted]
+            probs.append(1 - output.log_num_words(center)[:, 0].exp())
+            lowest.append(torch.stack([output.presence(logits) for logits in around]).amin(dim=0))
+        assert clips.targets is not None
+        score = torch.cat(lowest).cpu().numpy()
+        rows, words = np.nonzero(clips.targets) if has_words else (np.arange(len(score)), score.argmax(axis=1))
+        any_words.append(pd.DataFrame({"id": clips.ids, "has_words": has_words, "any_word": torch.cat(probs).cpu()}))
+        ids = np.array(clips.ids)[rows]
+        scores.append(pd.DataFrame({"id": ids, "has_words": has_words, "event_score": score[rows, words]}))
+    for name, tables in (("any_word", any_words), ("event_score", scores)):
+        write_text(folder.path / f"{name}.csv", pd.concat(tables).to_csv(index=False, float_format="%.6g"))
+    missed, alarms = (any_words[0]["any_word"] < 0.5).mean(), (any_words[1]["any_word"] >= 0.5).mean()
     return {"missed": float(missed), "false_alarms": float(alarms)}
 
 

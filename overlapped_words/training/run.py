@@ -93,7 +93,7 @@ def fit(cfg: Train, devices: Any, folder: RunFolder | None) -> dict[str, Any]:
         log.info("one batch went through training, validation and prediction; nothing was saved")
         return {"objective": float(trainer.callback_metrics["train/loss_epoch"])}
     metrics = results.write_predictions(folder, datamodule, predictions) | results.training_cost(folder)
-    metrics |= results.write_any_word(folder, learner, datamodule)
+    metrics |= results.write_without_words(folder, learner, datamodule)
     metrics["objective"] = metrics.get("val_kl", metrics["train_loss"])
     log_results(trainer.loggers, asdict(cfg), metrics)
     splits = datamodule.splits
