@@ -34,8 +34,8 @@ def join(folder: Path) -> np.ndarray:
     return np.concatenate([recordings[i] for i in np.random.default_rng(0).permutation(len(recordings))])
 
 
-def speak(words: Words, sound: np.ndarray, below_db: float) -> tuple[np.ndarray, pd.DataFrame]:
-    """A recording of random words over a sound `(T,)`, and the `word`, `start_s` and `end_s` of each."""
+def speak(words: Words, sound: np.ndarray, below_db: float) -> tuple[np.ndarray, list[Event]]:
+    """A recording of random words over a sound `(T,)`, and when each is spoken."""
     rng = np.random.default_rng(0)
     classes = rng.integers(len(words.names), size=NUM_WORDS)
     rows = np.array([rng.choice(words.rows[label]) for label in classes])
@@ -50,8 +50,9 @@ def speak(words: Words, sound: np.ndarray, below_db: float) -> tuple[np.ndarray,
         part *= min(1, 0.99 / np.abs(part).max())
         starts.append(start)
     bounds = (extents + (np.array(starts) + length * np.arange(NUM_WORDS))[:, None]) / SAMPLE_RATE
-    spoken = {"word": [words.names[label] for label in classes], "start_s": bounds[:, 0], "end_s": bounds[:, 1]}
-    return recording.ravel(), pd.DataFrame(spoken)
+    return recording.ravel(), [
+        Event(start, end, words.names[label], 1.0) for (start, end), label in zip(bounds.tolist(), classes, strict=True)
+    ]
 
 
 def presence(model: Model, recording: np.ndarray) -> pd.DataFrame:
@@ -65,26 +66,26 @@ def detect(model: Model, windows: pd.DataFrame, threshold: float | None) -> list
     return [event for (start_s, end_s), row in rows for event in detector.push(start_s, end_s, row)]
 
 
-def found(events: list[Event], spoken: pd.DataFrame) -> pd.Series:
-    """Whether each spoken word is an event."""
+def found(events: list[Event], spoken: list[Event]) -> pd.Series:
+    """Whether each spoken word is an event, indexed by word."""
     times: dict[str, list[float]] = {}
     for event in events:
         times.setdefault(event.word, []).append(event.end_s)
-    return pd.Series(
-        [any(row.start_s <= end <= row.end_s + 1 for end in times.get(row.word, [])) for row in spoken.itertuples()]
-    )
+    hits = [any(one.start_s <= end <= one.end_s + 1 for end in times.get(one.word, [])) for one in spoken]
+    return pd.Series(hits, [one.word for one in spoken])
 
 
 def plot(path: Path, shares: pd.DataFrame, rates: pd.DataFrame) -> None:
     """Draw the curve of both."""
     from matplotlib.figure import Figure
 
-    axes = Figure(figsize=(6, 4), layout="constrained").subplots()
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
     for name in rates:
         axes.plot(rates[name], 1 - shares["alone"], marker="o", label=name)
     axes.set(xscale="symlog", xlabel="events per hour without the words", ylabel="words alone that are missed")
     axes.legend()
-    axes.figure.savefig(path)
+    figure.savefig(path)
 
 
 def main() -> None:
@@ -99,17 +100,17 @@ def main() -> None:
     silence = {"alone": np.random.default_rng(0).standard_normal(SAMPLE_RATE * 60)}
     without = {name: (presence(model, sound), len(sound) / SAMPLE_RATE / 3600) for name, sound in sounds.items()}
     spoken = {name: speak(words, sound, DB.get(name, 10)) for name, sound in (silence | sounds).items()}
-    heard = {name: (presence(model, recording), table) for name, (recording, table) in spoken.items()}
+    heard = {name: (presence(model, recording), truth) for name, (recording, truth) in spoken.items()}
 
     rates, shares = pd.DataFrame(columns=list(sounds)), pd.DataFrame(columns=list(spoken))
-    for threshold in ("default", *THRESHOLDS):
-        given = None if threshold == "default" else float(threshold)
+    for given in (None, *THRESHOLDS):
         alarms = {name: detect(model, windows, given) for name, (windows, _) in without.items()}
-        hits = {name: found(detect(model, windows, given), table) for name, (windows, table) in heard.items()}
+        hits = {name: found(detect(model, windows, given), truth) for name, (windows, truth) in heard.items()}
+        threshold = "default" if given is None else str(given)
         rates.loc[threshold] = [len(events) / without[name][1] for name, events in alarms.items()]
         shares.loc[threshold] = [hit.mean() for hit in hits.values()]
         if given is None:
-            by_word = pd.DataFrame({name: hit.groupby(heard[name][1]["word"]).mean() for name, hit in hits.items()})
+            by_word = pd.DataFrame({name: hit.groupby(level=0).mean() for name, hit in hits.items()})
             false = pd.Series([event.word for events in alarms.values() for event in events]).value_counts()
     hours = ", ".join(f"{name} {60 * hours:.1f} minutes" for name, (_, hours) in without.items())
     print(f"{NUM_WORDS} words of {len(words.waveforms)} recordings; without the words: {hours}; {model.rule()}")

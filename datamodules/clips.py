@@ -188,5 +188,5 @@ def gather_windows(array: np.ndarray | Tensor, starts: np.ndarray) -> Tensor:
 def render(words: np.ndarray | Tensor, mixtures: Mixtures, index: np.ndarray) -> Tensor:
     """Render the mixtures at `index` as waveforms `(len(index), T)` float32 in [-1, 1], on the device of the words."""
     part = mixtures[index]
-    parameters = map(torch.from_numpy, (part.gains, part.offsets, part.speeds, part.levels))
-    return mix(gather_windows(words, part.starts), *parameters)
+    gains, speeds, levels = (torch.from_numpy(each).float() for each in (part.gains, part.speeds, part.levels))
+    return mix(gather_windows(words, part.starts), gains, torch.from_numpy(part.offsets), speeds, levels)

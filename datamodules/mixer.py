@@ -96,8 +96,4 @@ class Mixer:
                 )
             present |= other
         gains = present * 10 ** (-self.gain_db * rng.random((n, max_k)) / 20)
-        return Mixtures(starts, *as_float32(gains), offsets, *as_float32(speeds, levels), targets)
-
-
-def as_float32(*arrays: np.ndarray) -> list[np.ndarray]:
-    return [array.astype(np.float32) for array in arrays]
+        return Mixtures(starts, gains, offsets, speeds, levels, targets)

@@ -34,8 +34,9 @@ class Mixtures:
     def with_sounds(self, starts: np.ndarray, gains: np.ndarray, levels: np.ndarray) -> "Mixtures":
         """The mixtures with one more recording each, `(n,)`, neither shifted nor at another speed."""
         more = starts, gains, np.zeros_like(starts), np.ones(len(starts)), levels
-        pairs = zip(self._arrays()[:-1], more, strict=True)
-        return Mixtures(*(np.column_stack([old, new.astype(old.dtype)]) for old, new in pairs), self.targets)
+        *columns, targets = self._arrays()
+        wider = (np.column_stack(pair) for pair in zip(columns, more, strict=True))
+        return Mixtures(*[*wider, targets])
 
     def _arrays(self) -> list[np.ndarray]:
         return [getattr(self, each.name) for each in fields(self)]

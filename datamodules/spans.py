@@ -32,7 +32,7 @@ class Spans:
     def content(self, array: np.ndarray) -> list[list[int]]:
         """A checksum of the samples of each part."""
         samples, ends = array.reshape(-1), self.first + self.lengths
-        return [[crc32(samples[start:end])] for start, end in zip(self.first, ends, strict=True)]
+        return [[crc32(samples[start:end].data)] for start, end in zip(self.first, ends, strict=True)]
 
     def draw(self, size: tuple[int, ...], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """The first samples of random windows, all equally likely, and the levels of their parts."""

@@ -74,10 +74,10 @@ class TimelineMixer(Mixer):
         words = rows * NUM_SAMPLES
         return Mixtures(
             starts=np.column_stack([words[:, 0], speech, words[:, 1]]),
-            gains=(present * 10 ** (-below.T / 20)).astype(np.float32),
+            gains=present * 10 ** (-below.T / 20),
             offsets=np.column_stack([moved, np.where(over, 0, before), after, part_moved]).round().astype(np.int64),
-            speeds=np.column_stack([speeds[:, 0], speech_speeds, speeds[:, 1]]).astype(np.float32),
-            levels=np.column_stack([np.zeros(n), speech_levels, np.zeros(n)]).astype(np.float32),
+            speeds=np.column_stack([speeds[:, 0], speech_speeds, speeds[:, 1]]),
+            levels=np.column_stack([np.zeros(n), speech_levels, np.zeros(n)]),
             targets=targets,
         )
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from benchmarks import events, unseen_speakers
-from overlapped_words.inference.events import Event
 from tests.helpers.fake_recordings import RATE, WORDS, speech, write
 from tests.helpers.networks import write_network
 
@@ -37,16 +36,16 @@ def test_events_per_hour_and_words_found(words, model, tmp_path, monkeypatch, ca
         events, monkeypatch, capsys, words, f"talk={tmp_path / 'talk'}", "--model", model, "--plot", plot
     )
     assert printed.startswith("6 words of 48 recordings; without the words: talk 0.3 minutes; EventRule(")
-    assert len(rows["default"]) == len(rows["0.5"]) == 3 and rows["0.99"][1:] == ["0.0%", "0.0%"]
+    assert len(rows["default"]) == 3 and float(rows["0.99"][0]) <= float(rows["0.3"][0])
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
 def test_words_are_where_the_table_says(words):
     recordings = unseen_speakers.read_words(words)
     recording, spoken = events.speak(recordings, np.zeros(RATE), 10)
-    loud = [np.abs(recording[round(row.start_s * RATE) : round(row.end_s * RATE)]).max() for row in spoken.itertuples()]
+    loud = [np.abs(recording[round(row.start_s * RATE) : round(row.end_s * RATE)]).max() for row in spoken]
     assert len(spoken) == events.NUM_WORDS and min(loud) > 0.01
-    correct = [Event(row.start_s, row.end_s + 0.1, row.word, 1.0) for row in spoken.itertuples()]
+    correct = [event._replace(end_s=event.end_s + 0.1) for event in spoken]
     assert events.found(correct, spoken).all()
     late = [event._replace(start_s=event.end_s + 0.5, end_s=event.end_s + 1.5) for event in correct]
     assert events.found(late, spoken).mean() < 0.2  # where the next word is the same

@@ -67,7 +67,7 @@ def test_gains_are_ratios_between_words_whatever_their_recording_levels(gains):
 def test_the_target_is_the_words_in_the_audio():
     words = torch.tensor(np.stack([tone(200 + 100 * word, level=0.05 + 0.05 * i) for i, word in enumerate(WORD_OF)]))
     mixtures = draw(40, k=(2, 4), offset=0.0)
-    clips = plain(words[mixtures.starts // RATE], torch.tensor(mixtures.gains), torch.tensor(mixtures.offsets))
+    clips = plain(words[mixtures.starts // RATE], torch.tensor(mixtures.gains).float(), torch.tensor(mixtures.offsets))
     for clip, target in zip(clips, mixtures.targets, strict=True):
         levels = [amplitude(clip, 200 + 100 * word) for word in range(5)]
         assert [level > 0.01 for level in levels] == list(target > 0)
