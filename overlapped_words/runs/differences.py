@@ -19,6 +19,7 @@ IGNORED_SETTINGS = (
     "member",  # a folder may be renamed
     "overwrite",
     "run_dir",  # a folder may be moved
+    "threads",
     "trainer.accelerator",
     "trainer.default_root_dir",
     "trainer.enable_progress_bar",

@@ -11,7 +11,7 @@ from typing_extensions import Self
 
 from overlapped_words.messages import renamed
 from overlapped_words.settings.check import STRICT
-from overlapped_words.settings.fields import ExistingFile, ExistingFolder, Group, Path, Seed, Text
+from overlapped_words.settings.fields import Count, ExistingFile, ExistingFolder, Group, Path, Seed, Text
 from overlapped_words.settings.legacy import upgrade_config
 
 
@@ -33,6 +33,8 @@ class Train:
     """Train with the network through torch.compile, in this mode."""
     initial_checkpoint: Literal["pretrained"] | ExistingFile | None
     """A trained network whose weights to start from, as far as they fit; `pretrained`: that of the project."""
+    threads: Literal["auto"] | Count
+    """CPU threads of the run; `auto`: one in a sweep, otherwise one or all cores, whichever is faster."""
     ckpt_path: ExistingFile | None
     """A checkpoint to resume from; null: the run's own last one, if any."""
     overwrite: bool

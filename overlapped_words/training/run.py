@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from hydra.core.hydra_config import HydraConfig
 from lightning import seed_everything
 from lightning.pytorch.utilities import rank_zero_only
@@ -85,6 +86,7 @@ def fit(cfg: Train, devices: Any, folder: RunFolder | None) -> dict[str, Any]:
     trainer = build_trainer(cfg, devices, has_val=datamodule.val is not None)
     device = trainer.strategy.root_device
     trainer.fit(learner, datamodule, ckpt_path=find_checkpoint(cfg.ckpt_path, folder, datamodule.class_names))
+    threads = torch.get_num_threads()
     if not trainer.is_global_zero:
         return {"objective": math.nan}  # the first process predicts, and returns the metrics
 
@@ -98,7 +100,7 @@ def fit(cfg: Train, devices: Any, folder: RunFolder | None) -> dict[str, Any]:
     log_results(trainer.loggers, asdict(cfg), metrics)
     splits = datamodule.splits
     data = {"splits": splits.sizes, "words_per_clip": list(splits.train.k), "cache_keys": datamodule.keys}
-    machine = {"device": str(device), "precision": cfg.trainer["precision"]}
+    machine = {"device": str(device), "precision": cfg.trainer["precision"], "threads": threads}
     status = final_status(trainer, metrics["epochs"], cfg.trainer["max_epochs"])
     folder.write_metrics(status=status, **data, **machine, **metrics)
     return metrics

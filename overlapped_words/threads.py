@@ -1,0 +1,77 @@
+"""How many CPU threads PyTorch uses: as many as the process may, or one where that is faster.
+
+Beside another program, the threads of a step wait for each other, and two threads may be thirty times slower than one.
+"""
+
+import logging
+import time
+from statistics import median
+
+import torch
+from joblib import cpu_count
+
+log = logging.getLogger(__name__)
+
+TRIAL = 8  # steps to measure, after as many as WARM_UP
+WARM_UP = 2
+SLOW = 2.0  # times as long as expected: measure again; as long as one thread takes: end the trial of more
+AGAIN = 500  # steps until more threads are tried again
+
+
+def max_threads() -> int:
+    """Cores that this process may use, by its affinity and the quota of its container, or fewer by OMP_NUM_THREADS."""
+    return min(torch.get_num_threads(), cpu_count())
+
+
+class ThreadTuner:
+    """Choose between one thread and `most` by the time of steps of equal size, again when that changes.
+
+    Args:
+        most: number of threads to try.
+        threads: an earlier choice, which is kept until its steps become slow; 0: none.
+        trial: steps to measure.
+    """
+
+    def __init__(self, most: int, threads: int = 0, trial: int = TRIAL) -> None:
+        self.most, self.trial = most, trial
+        self.medians: dict[int, float] = {}  # seconds of a step by number of threads
+        self.seconds: list[float] = []
+        self.last: float | None = None
+        self.measuring = not threads and most > 1
+        torch.set_num_threads(1 if self.measuring else threads or most)
+
+    def step(self) -> None:
+        """Call after every step."""
+        now, before = time.monotonic(), self.last
+        self.last = now
+        if before is None or self.most == 1:
+            return
+        self.seconds.append(now - before)
+        threads, recent = torch.get_num_threads(), median(self.seconds[-self.trial :])
+        if self.measuring:
+            slow = threads > 1 and len(self.seconds) > 1 and min(self.seconds) > SLOW * self.medians[1]
+            if slow or len(self.seconds) == WARM_UP + self.trial:
+                self.medians[threads] = recent
+                self._next(threads)
+        elif threads == 1:
+            if len(self.seconds) == AGAIN:
+                self._measure(self.most, {1: recent})
+        elif len(self.seconds) > self.trial:
+            expected = self.medians.setdefault(threads, recent)
+            if recent > SLOW * expected:
+                self._measure(1, {})
+
+    def _measure(self, threads: int, medians: dict[int, float]) -> None:
+        self.measuring, self.medians, self.seconds = True, medians, []
+        torch.set_num_threads(threads)
+
+    def _next(self, measured: int) -> None:
+        """Measure the other number of threads, or choose the faster one."""
+        if len(self.medians) == 1:
+            self._measure(self.most if measured == 1 else 1, self.medians)
+            return
+        best = min(self.medians, key=self.medians.__getitem__)
+        self.measuring, self.seconds = False, []
+        torch.set_num_threads(best)
+        rates = ", ".join(f"{threads}: {1 / seconds:.3g} steps/s" for threads, seconds in sorted(self.medians.items()))
+        log.info("threads: %d (%s)", best, rates)
