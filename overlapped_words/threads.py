@@ -8,7 +8,6 @@ import time
 from statistics import median
 
 import torch
-from joblib import cpu_count
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +19,8 @@ AGAIN = 500  # steps until more threads are tried again
 
 def max_threads() -> int:
     """Cores that this process may use, by its affinity and the quota of its container, or fewer by OMP_NUM_THREADS."""
+    from joblib import cpu_count  # here: a first answer does not need it
+
     return min(torch.get_num_threads(), cpu_count())
 
 

@@ -40,7 +40,8 @@ def sweep(home: Path, launcher: str, *arguments: str, expect: int = 0) -> str:
     ]
     # Not by tests.helpers.scripts.run: the launchers' processes end only when a whole interpreter exits.
     command = [sys.executable, str(ROOT / "train.py"), "-m", *TINIER, *data, *options]
-    done = subprocess.run(command, cwd=home, env=ENVIRONMENT, text=True, capture_output=True)
+    environment = {**ENVIRONMENT, "OMP_NUM_THREADS": "2"}  # of which a member of a sweep uses one
+    done = subprocess.run(command, cwd=home, env=environment, text=True, capture_output=True)
     assert done.returncode == expect, done.stdout + done.stderr
     return done.stdout + done.stderr
 

@@ -1,11 +1,12 @@
 """The number of threads: measured at the start of a run, and again when it becomes slow."""
 
+from types import SimpleNamespace
+
 import pytest
-import torch
 
 from overlapped_words import threads
 from overlapped_words.threads import AGAIN, SLOW, TRIAL, WARM_UP, ThreadTuner
-from overlapped_words.training.threads import Threads
+from overlapped_words.training.threads import TuneThreads, fixed_threads
 
 MEASURED = 2 * (WARM_UP + TRIAL) + 1  # steps
 
@@ -54,21 +55,20 @@ def test_an_earlier_choice_is_kept_until_it_is_slow(steps):
     assert steps(tuner, 50, {1: 1, 4: SLOW * 2})[0] == 1
 
 
-@pytest.mark.parametrize(("given", "in_sweep", "expected"), [("auto", True, 1), (3, True, 3), (2, False, 2)])
-def test_the_setting(given, in_sweep, expected):
-    before = torch.get_num_threads()
-    try:
-        callback = Threads(given, in_sweep)
-        callback.on_train_start()
-        callback.on_train_batch_end()
-        assert torch.get_num_threads() == expected and callback.state_dict() == {"threads": expected}
-    finally:
-        torch.set_num_threads(before)
+@pytest.mark.parametrize(
+    ("threads", "accelerator", "sweep", "expected"),
+    [("auto", "cpu", True, 1), ("auto", "cpu", False, None), ("auto", "cuda", True, None), (3, "cpu", True, 3)],
+)
+def test_one_thread_in_a_sweep_on_a_cpu(monkeypatch, threads, accelerator, sweep, expected):
+    monkeypatch.setattr("overlapped_words.training.threads.in_sweep", lambda: sweep)
+    cfg = SimpleNamespace(threads=threads, trainer={"accelerator": accelerator})
+    assert fixed_threads(cfg) == expected
 
 
 def test_a_resumed_run_keeps_its_number(steps, monkeypatch):
     monkeypatch.setattr("overlapped_words.training.threads.max_threads", lambda: 4)
-    callback = Threads("auto", in_sweep=False)
+    callback = TuneThreads()
     callback.load_state_dict({"threads": 4})
     callback.on_train_start()
     assert not callback.tuner.measuring and steps(callback.tuner, 20, {1: 1, 4: 2}) == (4, 40)
+    assert callback.state_dict() == {"threads": 4}

@@ -44,6 +44,7 @@ def start(cfg: App, uploads: str) -> "gr.Blocks":
     except ImportError as error:
         raise SettingError(f"the page needs Gradio ({error}): {install('app')}") from error
 
+    import torch
     from starlette.middleware import Middleware
 
     from overlapped_words.app.guard import Guard, block_fetching
@@ -61,6 +62,8 @@ def start(cfg: App, uploads: str) -> "gr.Blocks":
     except OSError as error:
         where = f"{cfg.host}:{cfg.port}"
         raise SettingError(f"cannot serve at {where} ({error}); give another port=... or host=...") from error
+    # Visitors are answered in parallel, and the threads of each would wait for those of the others.
+    torch.set_num_threads(1)
     model = AppModel(Model(load_predictor(checkpoints, cfg.device)), cfg.max_seconds, cfg.hop)
     page = build_page(model, cfg, path.resolve().name, read_config(checkpoints[0].parents[1]))
     block_fetching()

@@ -36,6 +36,7 @@ def predict(cfg: Predict) -> None:
     from overlapped_words.allocator import keep_freed_memory
     from overlapped_words.inference.model import Model
     from overlapped_words.inference.predictor import load_predictor
+    from overlapped_words.threads import ThreadTuner, max_threads
 
     keep_freed_memory()
     if cfg.shards > 1:
@@ -49,6 +50,7 @@ def predict(cfg: Predict) -> None:
     if words_only:
         print_words(inputs.paths[0], model, cfg.top)
     else:
+        model.predictor.tuner = ThreadTuner(max_threads(), trial=3)
         write_table(cfg, inputs, model, output, plots)
 
 

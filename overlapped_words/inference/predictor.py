@@ -18,6 +18,7 @@ from overlapped_words.inference.member import TrainedNetwork, build_member
 from overlapped_words.inference.prediction import PredictedSets, Prediction, concatenate
 from overlapped_words.inference.safetensors_file import read_trained
 from overlapped_words.messages import count, first_names
+from overlapped_words.threads import ThreadTuner
 
 BATCH_SIZE = 64
 
@@ -38,6 +39,7 @@ class Predictor(nn.Module):
     """
 
     num_samples = NUM_SAMPLES  # the length of training clips
+    tuner: ThreadTuner | None = None  # of the number of CPU threads
     k: tuple[int, int] | None  # fewest and most words of a clip; None unless all members predict sets of such words
     k_varies: bool
     weights: Tensor  # stacking weights, `(members,)`
@@ -143,6 +145,8 @@ class Predictor(nn.Module):
         probs = self.to_probs(logits)
         if not probs.isfinite().all():
             raise RunError(f"{first_names(self.names)}: no finite probabilities, a weight is too large; train it again")
+        if self.tuner:
+            self.tuner.step()
         return Prediction(probs.cpu().numpy(), self.to_sets(logits, probs) if self.k else None)
 
     def predict_clips(self, clips: np.ndarray, batch_size: int = BATCH_SIZE) -> Prediction:

@@ -24,6 +24,7 @@ from overlapped_words.training.components import build_data, build_learner
 from overlapped_words.training.device import choose_devices, resolve_auto
 from overlapped_words.training.ending import clear_end, final_status
 from overlapped_words.training.loggers import log_results
+from overlapped_words.training.threads import fixed_threads
 from overlapped_words.training.trainer import build_trainer, silence_lightning
 
 log = logging.getLogger("train")
@@ -77,6 +78,8 @@ def fit(cfg: Train, devices: Any, folder: RunFolder | None) -> dict[str, Any]:
     """
     silence_lightning()
     keep_freed_memory()
+    if number := fixed_threads(cfg):
+        torch.set_num_threads(number)
     datamodule = build_data(cfg)
     datamodule.setup()  # first: the data determine the number of classes
     if folder and rank_zero_only.rank == 0:  # type: ignore[attr-defined]

@@ -8,7 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import joblib
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, read_write
 
@@ -26,6 +25,7 @@ from overlapped_words.settings.train import Train
 
 def members_at_once(accelerator: str) -> int:
     """How many members of a sweep train in parallel on this machine: one per core, or one on a GPU."""
+    import joblib
     import torch
 
     on_gpu = accelerator != "cpu" and (torch.cuda.is_available() or torch.backends.mps.is_available())
@@ -116,7 +116,7 @@ def _check_devices(cfg: DictConfig) -> None:
         raise SettingError(
             f"trainer.devices={cfg.trainer.devices} with trainer.strategy={cfg.trainer.strategy} would "
             "repeat the sweep in every process; use trainer.strategy=ddp_spawn (ddp_fork on CPUs), train one member "
-            "per command, or use one device per member and train members in parallel (hydra/launcher=joblib)"
+            "per command, or use one device per member, so that members train in parallel"
         )
 
 

@@ -1,37 +1,42 @@
-"""The number of CPU threads of a run."""
+"""The number of CPU threads of a run.
 
-from typing import Any, Literal
+Another number of threads adds in another order, so the last digits of the results differ.
+"""
+
+from typing import Any
 
 import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from lightning import Callback
 
+from overlapped_words.settings.train import Train
 from overlapped_words.threads import ThreadTuner, max_threads
 
 
-class Threads(Callback):
-    """Set the number of threads before training, or choose it while training.
+def in_sweep() -> bool:
+    """Whether this is a member of a sweep, whose members may train in parallel."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
-    Args:
-        threads: the setting; "auto": one in a sweep, whose members train in parallel, otherwise what is faster.
-        in_sweep: whether this is a member of a sweep.
 
-    Another number of threads adds in another order, so the last digits of the results differ. A resumed run continues
-    with its number.
-    """
+def fixed_threads(cfg: Train) -> int | None:
+    """The setting or, on a CPU in a sweep, 1; None to choose while training."""
+    if cfg.threads != "auto":
+        return cfg.threads
+    return 1 if in_sweep() and cfg.trainer["accelerator"] == "cpu" else None
 
-    def __init__(self, threads: int | Literal["auto"], in_sweep: bool) -> None:
-        self.given = 1 if threads == "auto" and in_sweep else threads
+
+class TuneThreads(Callback):
+    """Train with one thread or with all, whichever is faster. A resumed run continues with the number it had."""
+
+    def __init__(self) -> None:
         self.chosen = 0
 
     def on_train_start(self, *_: Any) -> None:
-        if self.given == "auto":
-            self.tuner = ThreadTuner(max_threads(), self.chosen)
-        else:
-            torch.set_num_threads(self.given)
+        self.tuner = ThreadTuner(max_threads(), self.chosen)
 
     def on_train_batch_end(self, *_: Any) -> None:
-        if self.given == "auto":
-            self.tuner.step()
+        self.tuner.step()
 
     def state_dict(self) -> dict[str, int]:
         return {"threads": torch.get_num_threads()}

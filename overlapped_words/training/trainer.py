@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from lightning import Trainer
 from lightning.pytorch.plugins.environments import LightningEnvironment
 
@@ -18,18 +16,17 @@ from overlapped_words.settings.fields import Group
 from overlapped_words.settings.train import Train
 from overlapped_words.training.ending import RaiseAgain, epoch_timer
 from overlapped_words.training.loggers import LogSettings
-from overlapped_words.training.threads import Threads
+from overlapped_words.training.threads import TuneThreads, fixed_threads, in_sweep
 
 
 def build_trainer(cfg: Train, devices: Any, has_val: bool) -> Trainer:
     """The trainer with its callbacks and loggers, without the callbacks that have no effect in this run."""
-    in_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
     # A fast_dev_run writes nothing, but MLflow's logger makes a database.
     loggers = [] if cfg.trainer["fast_dev_run"] else build_all("logger", cfg.logger or {})
     useful = {
         "best": has_val,  # without validation, the last checkpoint is the result
         "learning_rate": bool(loggers),
-        "progress": sys.stdout.isatty() and not in_sweep and cfg.trainer.get("enable_progress_bar", True),
+        "progress": sys.stdout.isatty() and not in_sweep() and cfg.trainer.get("enable_progress_bar", True),
     }
     callbacks = {name: plugin for name, plugin in (cfg.callbacks or {}).items() if plugin and useful.get(name, True)}
     # Lightning's own timer stops within an epoch.
@@ -45,7 +42,7 @@ def build_trainer(cfg: Train, devices: Any, has_val: bool) -> Trainer:
             *build_all("callbacks", callbacks),
             LogSettings(asdict(cfg)),
             RaiseAgain(),
-            *([Threads(cfg.threads, in_sweep)] if cfg.trainer["accelerator"] == "cpu" else []),
+            *([TuneThreads()] if cfg.trainer["accelerator"] == "cpu" and not fixed_threads(cfg) else []),
             *epoch_timer(cfg.trainer.get("max_time")),
         ],
         logger=loggers,
