@@ -74,7 +74,7 @@ def about(model: AppModel, name: str, data: str, limits: str) -> str:
     shares = "They sum to 1 over all words; words that are spoken at once share it, for example 0.5 each for two words."
     presence = "Each word has its own: two words that are spoken at once may both have 96 %."
     second = "The network listens to one second, the loudest one of a longer recording."
-    seconds = "The network listens to one second, the loudest one of up to two; in longer recordings, to one after another."
+    seconds = "The network listens to one second, the loudest one of up to two; in a longer recording, to all."
     items = {
         "Probabilities": presence if model.model.predictor.k else shares,
         "One second": seconds if model.has_events else second,

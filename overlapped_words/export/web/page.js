@@ -90,9 +90,10 @@ async function showEvents(name, blocks) {
     }
     while (element("events").children.length > LISTED) element("events").lastChild.remove();
     found += events.length;
-    show(`Listening… ${clock(seconds)}`);
+    element("name").textContent = `Words in ${name} until ${clock(seconds)}`;
     await new Promise((resolve) => setTimeout(resolve)); // let the browser draw
   }
+  element("name").textContent = `Words in ${name}`;
   show(found ? `${found === 1 ? "1 word" : `${found} words`} found` : "None of the words was found");
 }
 
