@@ -54,7 +54,7 @@ clip = np.round(clip * 32768) / 32768  # 16 bits, as in training
 
 names = [output.name for output in session.get_outputs()]
 outputs = dict(zip(names, session.run(names, {"waveforms": clip[None].astype(np.float32)}), strict=True))
-presence = outputs.get("presence", outputs["probs"])[0]  # a share, if the model does not predict sets
+presence = outputs["presence" if "presence" in outputs else "probs"][0]  # or shares, of a model without sets
 order = (-outputs["probs"][0]).argsort()
 
 sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # for consoles that cannot encode a word
