@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -144,9 +145,9 @@ def test_the_page_gives_the_events_of_predict(home: Path, page: "Page") -> None:
 def test_the_microphone_gives_the_events_of_predict(home: Path, page: "Page", tmp_path: Path) -> None:
     page.get_by_role("button", name="Record", exact=True).press("Enter")
     page.get_by_text("until 0:03").wait_for()
-    assert page.locator("li").count() > 1  # events are shown while the microphone listens
+    assert page.locator("li").count() > 0  # events are shown while the microphone listens
     page.get_by_role("button", name="Stop").press("Enter")
-    page.get_by_text("words found").wait_for()
+    page.get_by_text(re.compile(r"\d words? found")).wait_for()
     with page.expect_download() as download:
         page.get_by_role("link", name="Save the recording").click()
     download.value.save_as(tmp_path / "recording.wav")

@@ -76,7 +76,9 @@ class Stream:
             while self.windows[0][0] <= self.windows[-1][0] - SHOWN:
                 self.windows.popleft()
             self.events.extendleft(heard.events)
-            yield
+            if self.chunks.empty():  # or it is late, and drawing would take more time
+                yield
+        yield
 
     def _get(self) -> Iterator[np.ndarray]:
         with suppress(Empty):

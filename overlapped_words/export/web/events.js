@@ -18,13 +18,12 @@ class Detector {
     this.recent = [...this.recent, window].slice(-windows);
     if (this.recent.length < windows) return [];
     return threshold.flatMap((least, word) => {
-      const score = this.recent.reduce((sum, { presence }) => sum + presence[word], 0) / windows;
+      const probs = this.recent.map(({ presence }) => presence[word]);
+      const score = Math.min(...probs);
       if (score < release * least && window.end - this.last[word] >= refractory) this.ready[word] = true;
       if (!this.ready[word] || score < least) return [];
       [this.ready[word], this.last[word]] = [false, window.end];
-      const has = this.recent.filter(({ presence }) => presence[word] >= least);
-      const probability = Math.max(...this.recent.map(({ presence }) => presence[word]));
-      return { start: has.at(-1).start, end: has[0].end, word, probability };
+      return { start: window.start, end: this.recent[0].end, word, probability: Math.max(...probs) };
     });
   }
 }
