@@ -20,7 +20,8 @@ STYLE = """
 #time, #duration, .playback { color: var(--body-text-color) !important; }
 .now { font-size: 1.4rem; min-height: 2.2em; overflow-wrap: anywhere; }
 .rolling .event { fill: none; stroke: currentColor; stroke-width: 2; }
-.events td { border: 0 !important; padding: 0.1rem 1rem 0.1rem 0 !important; overflow-wrap: anywhere; }
+.events tr, .events td { border: 0 !important; }
+.events td { padding: 0.1rem 1rem 0.1rem 0 !important; overflow-wrap: anywhere; }
 .events { font-variant-numeric: tabular-nums; }
 .events td:nth-child(odd) { text-align: right; }
 """
