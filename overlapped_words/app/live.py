@@ -76,7 +76,7 @@ class Stream:
             while self.windows[0][0] <= self.windows[-1][0] - SHOWN:
                 self.windows.popleft()
             self.events.extendleft(heard.events)
-            if self.chunks.empty():  # or it is late, and drawing would take more time
+            if heard.events or self.chunks.empty():  # otherwise it is late, and drawing would take more time
                 yield
         yield
 
