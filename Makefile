@@ -42,6 +42,6 @@ $(VENV)/.dev-ready: $(VENV)/.ready
 constraints:
 	rm -rf .venv-newest
 	$(MAKE) test VENV=.venv-newest CONSTRAINTS=
-	.venv-newest/bin/pip install --editable '.[wandb,mlflow,optuna]'
+	.venv-newest/bin/pip install --editable '.[wandb,mlflow,optuna,microphone]'
 	.venv-newest/bin/python -m pytest tests/test_loggers.py
 	.venv-newest/bin/python .ci/constraints.py > constraints.txt

@@ -91,6 +91,7 @@ def find_extents(words: np.ndarray) -> np.ndarray:
         frames = words[start : start + 1024].reshape(-1, words.shape[1] // FRAME, FRAME)
         amplitude = np.sqrt(np.square(frames, dtype=np.float32).mean(axis=2))
         amplitude = (amplitude - 1.5 * np.quantile(amplitude, 0.25, axis=1, keepdims=True)).clip(min=0)
+        amplitude[~amplitude.any(axis=1)] = 1  # nothing but noise: all of it
         share = amplitude.cumsum(axis=1) / np.maximum(amplitude.sum(axis=1, keepdims=True), 1e-9)
         first, last = (share <= OUTSIDE).sum(axis=1), (share < 1 - OUTSIDE).sum(axis=1)
         extents.append(FRAME * np.stack([first, np.minimum(last + 1, frames.shape[1])], axis=1))

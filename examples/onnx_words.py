@@ -54,8 +54,8 @@ clip = np.round(clip * 32768) / 32768  # 16 bits, as in training
 
 names = [output.name for output in session.get_outputs()]
 outputs = dict(zip(names, session.run(names, {"waveforms": clip[None].astype(np.float32)}), strict=True))
-shares = outputs["probs"][0]
-order = (-shares).argsort()
+presence = outputs["presence" if "presence" in outputs else "probs"][0]  # or shares, of a model without sets
+order = (-outputs["probs"][0]).argsort()
 
 sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # for consoles that cannot encode a word
 if "k" in metadata:  # the model predicts the set of words, of k[0] to k[1] words
@@ -65,7 +65,5 @@ if "k" in metadata:  # the model predicts the set of words, of k[0] to k[1] word
         number, share = number + best, outputs["num_words"][0, best]
     likely = ", ".join(words[i] for i in order[:number]) or "none of the words"
     print(f"most likely: {likely} ({number} of the words: {share:.1%})")
-    if not number:
-        print("if there are any, their shares:")
-for i in order[:5]:
-    print(f"{words[i]}  {shares[i]:.1%}")
+for i in (-presence).argsort()[:5]:
+    print(f"{words[i]}  {presence[i]:.1%}")

@@ -18,16 +18,18 @@ from overlapped_words import load
 from overlapped_words.app import model as app_model
 from overlapped_words.app.model import AppModel
 from overlapped_words.app.page import training_data
+from overlapped_words.app.recording import results
 from overlapped_words.app.server import start
 from overlapped_words.errors import DataError, RunError, SettingError
-from overlapped_words.inference.prediction import PredictedSets, Prediction
-from tests.helpers.fake_recordings import RATE, speech
+from overlapped_words.messages import clock
+from tests.helpers.fake_recordings import RATE, speech, talk
 from tests.helpers.served_app import served, settings, write_home
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = write_home(tmp_path_factory.mktemp("home"))
+    home = write_home(tmp_path_factory.mktemp("home"), output="set", k=[0, 2])
+    soundfile.write(home / "talk.wav", talk(), RATE)
     (home / "broken.wav").write_text("not audio")
     (home / "big.wav").write_bytes(bytes(1_200_000))
     return home
@@ -45,17 +47,40 @@ def client(url: str, tmp_path_factory: pytest.TempPathFactory) -> Client:
 
 
 def as_probs(label: dict) -> dict[str, float]:
-    return {entry["label"]: entry["confidence"] for entry in label["confidences"]}
+    return {entry["label"]: entry["confidence"] for entry in label["value"]["confidences"]}
 
 
-@pytest.mark.parametrize("name", ["clip.wav", "talk.flac"])
-def test_a_recording_gives_its_words(home, client, name):
-    answer, note, words, timeline, features, error = client.predict(handle_file(home / name), api_name="/predict")
-    expected = load(home / "sweep", "cpu")(home / name)
-    assert as_probs(words) == pytest.approx(expected.to_dict(), abs=1e-5) and words["label"] == expected.idxmax()
-    assert features["plot"].startswith("data:image/") and timeline["visible"] == (name == "talk.flac")
-    assert not note["visible"] and not error["visible"]
-    assert not answer["visible"]  # the network predicts no sets of words
+@pytest.mark.parametrize("name", ["clip.wav", "short.wav"])
+def test_a_short_recording_gives_its_words(home, client, name):
+    answer, note, words, events, timeline, features, error = client.predict(
+        handle_file(home / name), api_name="/predict"
+    )
+    expected = load(home / "sweep", "cpu").presence(home / name)
+    assert (
+        as_probs(words) == pytest.approx(expected.to_dict(), abs=1e-5) and words["value"]["label"] == expected.idxmax()
+    )
+    assert features["plot"].startswith("data:image/") and timeline["visible"] == (name == "short.wav")
+    assert answer["visible"] and not note["visible"] and not events["visible"] and not error["visible"]
+
+
+def test_a_long_recording_gives_its_events(home, client):
+    answer, _, words, events, timeline, _, error = client.predict(handle_file(home / "talk.wav"), api_name="/predict")
+    expected = load(home / "sweep", "cpu").events(home / "talk.wav")
+    rows = re.findall("<td>([^<]*)</td><td>([^<]*)</td><td>([^<]*)</td>", events["value"])
+    probs = [f"{100 * prob:.0f} %" for prob in expected["probability"]]
+    assert rows == list(zip(map(clock, expected["start_s"]), expected["word"], probs, strict=True)) and len(rows) > 1
+    assert events["value"].startswith(f"<h3>{len(rows)} words found</h3>")
+    assert timeline["visible"] and not words["visible"] and not answer["visible"] and not error["visible"]
+
+
+def test_a_network_without_sets_gives_shares(tmp_path):
+    model = load(write_home(tmp_path) / "sweep", "cpu")
+    page = AppModel(model, 60, 0.25)
+    _, answer, _, words, events, timeline, *_ = results(page, lambda: page.read(str(tmp_path / "talk.flac")))
+    expected = model(tmp_path / "talk.flac")
+    assert words.value["label"] == expected.idxmax() and not answer.visible and not events.visible and timeline.visible
+    windows, events = page.timeline(speech(1, 2.6))
+    assert events.empty and np.allclose(windows, model.timeline(speech(1, 2.6), RATE), atol=1e-6)
 
 
 def test_words_are_mixed(home, client):
@@ -63,7 +88,7 @@ def test_words_are_mixed(home, client):
     mixture, _, _, words, _, error = client.predict(files[0], None, files[1], None, api_name="/mix")
     waveform, rate = soundfile.read(mixture)
     assert rate == RATE and waveform.shape == (RATE,) and not error["visible"]
-    assert as_probs(words) == pytest.approx(load(home / "sweep", "cpu")(waveform, rate).to_dict(), abs=0.01)
+    assert as_probs(words) == pytest.approx(load(home / "sweep", "cpu").presence(waveform, rate).to_dict(), abs=0.01)
     for word in (speech(8), np.pad(speech(10, 0.7), (2400, 2400))):
         assert np.corrcoef(waveform, word)[0, 1] > 0.6  # the mixture contains both, equally loud
 
@@ -76,9 +101,9 @@ def test_words_are_mixed(home, client):
     ],
 )
 def test_errors_are_shown_on_the_page_without_paths_of_the_server(home, client, name, message):
-    answer, _, words, timeline, features, error = client.predict(handle_file(home / name), api_name="/predict")
+    *shown, features, error = client.predict(handle_file(home / name), api_name="/predict")
     assert error["visible"] and error["value"] == message
-    assert not words and features is None and not timeline["visible"] and not answer["visible"]
+    assert features is None and not any(box["visible"] for box in shown)
     clip = handle_file(home / "clip.wav")
     mixture, *_, error = client.predict(handle_file(home / name), clip, None, None, api_name="/mix")
     assert error["visible"] and error["value"] == message and not mixture
@@ -120,13 +145,6 @@ def test_decoding_stops_at_the_limits(home, monkeypatch, seconds, message):
     with pytest.raises(DataError, match=message):
         AppModel(load(home / "sweep", "cpu"), 2, 0.25).read(str(home / "clip.wav"))
     assert len(list(blocks)) >= 997
-
-
-def test_no_shares_are_shown_where_no_word_is_the_most_likely_answer(home):
-    page, probs = AppModel(load(home / "sweep", "cpu"), 60, 0.25), np.full((1, 4), 0.25, np.float32)
-    for words in (np.array([[True, False, False, True]]), np.zeros((1, 4), bool)):
-        sets = PredictedSets(0, np.array([[0.7, 0.1, 0.2]]), words, np.array([0.5]), probs)
-        assert bool(page.shares(Prediction(probs, sets))) == words.any()
 
 
 @pytest.mark.parametrize(

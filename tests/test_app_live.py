@@ -1,6 +1,7 @@
-"""The page's live timeline: the last second of a stream of chunks, drawn as a picture."""
+"""The page's live tab: the events and the last windows of a stream of chunks."""
 
 import re
+from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -10,49 +11,73 @@ import soundfile
 pytest.importorskip("gradio", reason="the page's extra is not installed")
 
 from overlapped_words import load
-from overlapped_words.app.live import Moment, Stream, draw
+from overlapped_words.app.live import EVENTS, WAITING, Stream, draw
 from overlapped_words.app.model import AppModel
-from tests.helpers.fake_recordings import RATE, speech
-from tests.helpers.served_app import write_home
+from overlapped_words.inference.events import Event
+from tests.helpers.fake_recordings import RATE, talk
+from tests.helpers.networks import write_network
 
 WORD = "<b>downwards</b>"
 
 
-@pytest.mark.parametrize(("rate", "output"), [(RATE, {}), (48_000, {"output": "set", "k": [0, 2]})])
-def test_a_stream_gives_the_probabilities_of_its_last_second(tmp_path: Path, rate: int, output: dict) -> None:
-    model = load(write_home(tmp_path, **output) / "sweep", "cpu")
-    app_model, stream = AppModel(model, 60, 0.25), Stream()
-    waveform = speech(1, 2.3 * rate / RATE)
-    for chunk in np.split(waveform, 23):  # of a tenth of a second, as the page sends them
-        soundfile.write(tmp_path / "chunk.wav", chunk, rate, subtype="FLOAT")
-        stream.add(tmp_path / "chunk.wav")
-        stream.predict(app_model)
-    stream.predict(app_model)  # without new sound
-    assert len(stream.moments) == 23 and stream.seconds == pytest.approx(2.3)
-    last = stream.moments[-1]
-    expected = model(waveform[-rate:], rate)
-    answer = f"{expected.idxmax()} ({expected.max():.1%})"
-    if output:
-        sets = model.word_sets(waveform[-rate:], rate)
-        expected = expected * (1 - sets["num_words_0"]) if sets["words"] else expected[:0]
-        answer = f"{', '.join(sets['words']) or 'none of the words'} ({sets['probability']:.1%})"
-    assert last.answer == answer
-    assert not last.narrowband and last.probs == pytest.approx(expected.to_dict(), abs=1e-3)
+def heard(model: AppModel, folder: Path, rate: int, seconds: int = 4) -> Stream:
+    """A stream of chunks of a tenth of a second, as the page sends them, after `listen`."""
+    stream, chunk = Stream(), folder / "chunk.wav"
+    for samples in np.split(talk(rate)[: seconds * rate], 10 * seconds):
+        soundfile.write(chunk, samples, rate, subtype="FLOAT")
+        stream.add(chunk)
+    stream.stop()
+    for _ in stream.listen(model):
+        assert stream.windows[-1][0] - stream.windows[0][0] < 10
+    return stream
+
+
+@pytest.mark.parametrize("rate", [RATE, 48_000])
+def test_a_stream_has_the_events_of_the_recording(tmp_path: Path, rate: int) -> None:
+    write_network(tmp_path, "avg", 0, output="set", k=[0, 2])
+    model = load(tmp_path, "cpu")
+    page = AppModel(model, 60, 0.25)
+    stream, expected = heard(page, tmp_path, rate), list(model.events(talk(rate), rate).itertuples(index=False))
+    assert [event[:3] for event in reversed(stream.events)] == [event[:3] for event in expected] and len(expected) > 1
+    html = draw(page, stream)
+    assert f"{stream.events[0].word} at 0:0" in html and html.count("<tr>") == len(expected)
+    assert 'class="event"' in html and "narrowband" not in html
+
+
+def test_a_network_without_events_shows_its_shares(tmp_path: Path) -> None:
+    write_network(tmp_path, "avg", 0)
+    page = AppModel(load(tmp_path, "cpu"), 60, 0.25)
+    stream = heard(page, tmp_path, 8_000, seconds=2)
+    expected = page.model(talk(8_000)[8_000:16_000], 8_000)
+    assert not stream.events and stream.windows[-1][1] == pytest.approx(expected, abs=1e-3)
+    html = draw(page, stream)
+    assert f"Now: {expected.idxmax()} (" in html and "microphone: narrowband" in html
+    assert "Not listening yet" in draw(page, None) and "Listening" in draw(page, Stream())
 
 
 def test_the_picture_shows_the_likely_words_of_the_last_seconds() -> None:
-    probs = [{"up": float(i < 20), WORD: float(i > 70), "go": 0.01} for i in range(1, 80)]
-    moments = [Moment(i / 5, own, WORD) for i, own in enumerate(probs, 1)]
-    html = draw(moments)
+    class Page:
+        class model:
+            class_names, sample_rate = ["up", WORD, "go"], RATE
+
+        has_events = True
+
+    stream = Stream()
+    stream.rate = RATE
+    probs = [np.array([i < 20, i > 70, 0.01], np.float32) for i in range(30, 80)]
+    stream.windows = deque((i / 5, own) for i, own in enumerate(probs, 30))
+    stream.events.extendleft([Event(2.0, 2.5, "up", 0.9), Event(14.5, 15.0, WORD, 0.934)] * EVENTS)
+    html = draw(Page, stream)
     assert re.findall(r"<text[^>]*>([^<]*)</text>", html) == ["&lt;b&gt;downward…", "10 s ago", "now"]
     rectangles = [tuple(map(float, found)) for found in re.findall(r'x="([\d.]+)" y="\d+" width="([\d.]+)"', html)]
-    assert len(rectangles) == 9 and sum(rectangles[-1]) == pytest.approx(400, abs=0.2)
-    assert '<p class="now">Now: &lt;b&gt;downwards&lt;/b&gt;</p>' in html
-    assert 'aria-label="Words of the last 10 seconds: &lt;b&gt;downwards&lt;/b&gt;"' in html
+    assert len(rectangles) == 9 + EVENTS // 2 and sum(rectangles[8]) == pytest.approx(400 - 0.5 * 28)
+    assert 'aria-label="Words of the last 10 seconds: &lt;b&gt;downwards&lt;/b&gt;"' in html and "<b>" not in html
+    assert "<tr><td>0:14.5</td><td>&lt;b&gt;downwards&lt;/b&gt;</td><td>93 %</td></tr>" in html
 
 
-def test_nothing_is_drawn_where_no_word_is_the_most_likely_answer() -> None:
-    html = draw([Moment(0.2, {}, "none of the words (93.0%)")])
-    assert "<rect" not in html and "Now: none of the words (93.0%)" in html and "narrowband" not in html
-    assert "microphone: narrowband" in draw([Moment(0.2, {}, "", narrowband=True)])
-    assert "Not listening yet" in draw([])
+def test_sound_waits_in_bounded_memory(tmp_path: Path) -> None:
+    stream = Stream()
+    soundfile.write(tmp_path / "chunk.wav", talk()[:1600], RATE)
+    for _ in range(WAITING + 1):
+        stream.add(tmp_path / "chunk.wav")
+    assert stream.chunks.qsize() == WAITING

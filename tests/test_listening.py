@@ -46,7 +46,7 @@ class Level:
     """A predictor of one word, present where a window has samples above 0.5."""
 
     class_names, sample_rate, num_samples, k = ["loud"], RATE, RATE, (0, 1)
-    rule = EventRule()
+    rule, has_events = EventRule(), True
 
     def eval(self):
         return self

@@ -62,20 +62,20 @@ def test_the_example_prepares_recordings_as_predict_does(tmp_path, monkeypatch, 
 @pytest.mark.parametrize(
     ("k", "num_words", "expected"),
     [
-        ([0, 2], [0.9, 0.05, 0.05], ["most likely: none of the words (0 of the words: 90.0%)", "if there are any"]),
-        ([0, 2], [0.1, 0.2, 0.7], ["most likely: six, two (2 of the words: 70.0%)"]),
-        ([2, 2], None, ["most likely: six, two (2 of the words: 100.0%)"]),
+        ([0, 2], [0.9, 0.05, 0.05], "most likely: none of the words (0 of the words: 90.0%)"),
+        ([0, 2], [0.1, 0.2, 0.7], "most likely: six, two (2 of the words: 70.0%)"),
+        ([2, 2], None, "most likely: six, two (2 of the words: 100.0%)"),
     ],
 )
-def test_the_example_prints_the_most_likely_set(tmp_path, monkeypatch, capsys, k, num_words, expected) -> None:
+def test_the_example_prints_the_most_likely_set_and_the_presence(
+    tmp_path, monkeypatch, capsys, k, num_words, expected
+) -> None:
     monkeypatch.setattr(Session, "metadata", {"words": ["one", "two", "six"], "k": k})
-    outputs = {"probs": [0.1, 0.3, 0.6]} | ({"num_words": num_words} if num_words else {})
+    outputs = {"probs": [0.1, 0.3, 0.6], "presence": [0.2, 0.8, 0.9]} | ({"num_words": num_words} if num_words else {})
     monkeypatch.setattr(Session, "outputs", outputs)
     soundfile.write(tmp_path / "clip.wav", tone(900), 16_000)
     run_example(monkeypatch, "model.onnx", tmp_path / "clip.wav")
-    *first, _, _, _ = lines = capsys.readouterr().out.splitlines()
-    assert len(first) == len(expected) and all(map(str.startswith, first, expected))
-    assert lines[-3:] == ["six  60.0%", "two  30.0%", "one  10.0%"]
+    assert capsys.readouterr().out.splitlines() == [expected, "six  90.0%", "two  80.0%", "one  20.0%"]
 
 
 def test_an_empty_recording_is_one_line(tmp_path, monkeypatch) -> None:

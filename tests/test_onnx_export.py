@@ -20,8 +20,9 @@ from omegaconf import OmegaConf
 from overlapped_words.errors import UserError
 from overlapped_words.export import onnx_export, web_page
 from overlapped_words.export.export import export
-from overlapped_words.export.onnx_export import TOLERANCE, probe_waveforms, to_onnx, write_checked
+from overlapped_words.export.onnx_export import TOLERANCE, metadata, probe_waveforms, to_onnx, write_checked
 from overlapped_words.inference.checkpoints import find_checkpoints
+from overlapped_words.inference.events import EventRule
 from overlapped_words.inference.predictor import Predictor, load_predictor
 from overlapped_words.settings.check import check
 from overlapped_words.settings.export import Export
@@ -72,15 +73,19 @@ def test_the_metadata_describe_input_output_and_origin(sweep: Path) -> None:
     assert not {"DFT", "STFT"} & {node.op_type for node in onnx.load(sweep / "model.onnx").graph.node}
 
 
-def test_the_number_of_words_is_a_second_output(tmp_path: Path) -> None:
-    write_network(tmp_path, "avg", 0, output="set", k=[0, 2])
+def test_a_network_of_sets_has_presence_numbers_of_words_and_a_rule(tmp_path: Path) -> None:
+    checkpoint = write_network(tmp_path, "avg", 0, output="set", k=[0, 2]) / "checkpoints" / "last.ckpt"
     one, path = predictor(tmp_path), tmp_path / "model.onnx"
+    one.rule = EventRule(threshold=dict(zip(reversed(one.class_names), (0.1, 0.2, 0.3, 0.4), strict=True)))
     waveforms = probe_waveforms(16_000, 16_000, tmp_path)
-    write_checked(to_onnx(one, {}), path, one, waveforms)
-    inputs = np.stack(list(waveforms.values()))
-    num_words = onnxruntime.InferenceSession(path).run(["num_words"], {"waveforms": inputs})[0]
-    np.testing.assert_allclose(num_words, one.predict(torch.from_numpy(inputs)).sets.num_words, atol=TOLERANCE)
-    assert num_words.shape == (len(inputs), 3)
+    write_checked(to_onnx(one, metadata(one, [checkpoint])), path, one, waveforms)
+    inputs, session = np.stack(list(waveforms.values())), onnxruntime.InferenceSession(path)
+    num_words, presence = session.run(["num_words", "presence"], {"waveforms": inputs})
+    sets = one.predict(torch.from_numpy(inputs)).sets
+    np.testing.assert_allclose(num_words, sets.num_words, atol=TOLERANCE)
+    np.testing.assert_allclose(presence, sets.presence, atol=TOLERANCE)
+    rule = json.loads(session.get_modelmeta().custom_metadata_map["events"])
+    assert rule == {"hop": 0.125, "windows": 3, "threshold": [0.4, 0.3, 0.2, 0.1], "refractory": 1.0, "release": 0.5}
 
 
 def test_the_export_is_compared_on_waveforms_of_16_bits_and_on_words_in_the_cache(tmp_path: Path) -> None:

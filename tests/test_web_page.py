@@ -1,7 +1,8 @@
-"""The page of export.py format=web in a browser: predict.py's probabilities, and no request to another server."""
+"""The page of export.py format=web in a browser: predict.py's words and events, and no request to another server."""
 
 import functools
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -14,10 +15,11 @@ import soundfile
 
 from overlapped_words import load
 from overlapped_words.export.export import export
+from overlapped_words.messages import clock
 from tests.helpers.browsers import needs_chromium, open_page, serious_violations
 from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import WORDS
-from tests.helpers.fake_recordings import speech
+from tests.helpers.fake_recordings import speech, talk
 from tests.helpers.networks import write_network
 from tests.helpers.runtime import ARCHIVE, needs_runtime
 
@@ -31,13 +33,13 @@ LOSSY = 1e-2  # of formats that every decoder decodes to slightly different samp
 RECORDINGS = {  # name -> sample rate, seconds, channels relative to the first, options of soundfile
     "clip.wav": (16_000, 1.0, [1], {}),
     "short.wav": (16_000, 0.5601, [1], {}),
-    "stereo.wav": (44_100, 2.3, [1, 0.5], {"subtype": "PCM_24"}),
+    "stereo.wav": (44_100, 1.9, [1, 0.5], {"subtype": "PCM_24"}),
     "opposite.wav": (22_050, 1.5, [0.7, -1], {}),
     "loud.wav": (48_000, 1.5, [4], {"subtype": "FLOAT"}),
     "telephone.wav": (8_000, 1.5, [1], {"subtype": "ULAW"}),
-    "talk.flac": (11_025, 2.6, [1], {}),
-    "talk.mp3": (48_000, 2.6, [1], {}),
-    "talk.opus": (48_000, 2.6, [1], {"format": "OGG", "subtype": "OPUS"}),
+    "talk.flac": (11_025, 1.8, [1], {}),
+    "talk.mp3": (48_000, 1.8, [1], {}),
+    "talk.opus": (48_000, 1.8, [1], {"format": "OGG", "subtype": "OPUS"}),
 }
 
 
@@ -49,7 +51,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed, (name, (rate, seconds, channels, options)) in enumerate(RECORDINGS.items()):
         samples = np.outer(speech(seed, seconds * rate / 16_000), channels)
         soundfile.write(home / name, samples, rate, **options)
-    soundfile.write(home / "talk.wav", np.tile(speech(3, 3.0), 2), 48_000)  # what the microphone hears
+    soundfile.write(home / "talk.wav", talk(48_000), 48_000)  # what the microphone hears
+    soundfile.write(home / "events.wav", talk(44_100), 44_100)
     (home / "broken.wav").write_text("not audio")
     for name in ("stereo.wav", "talk.flac"):
         content = (home / name).read_bytes()
@@ -93,16 +96,23 @@ def page(home: Path, url: str, console: list[str]) -> Iterator["Page"]:
         assert console == []
 
 
-def shown(page) -> dict[str, float]:
-    """The probabilities on the page."""
-    items = page.locator("li").evaluate_all("all => all.map(li => [li.children[0].textContent, li.children[2].value])")
-    return {word: float(value) for word, value in items}
+def shown(page: "Page") -> list[tuple[str, str, float]]:
+    """The rows on the page: time, word, probability."""
+    cells = "all => all.map(li => [0, 1, 3].map(i => li.children[i].value ?? li.children[i].textContent))"
+    rows = page.locator("li").evaluate_all(cells)
+    return [(time, word, float(value)) for time, word, value in rows]
+
+
+def expected_events(home: Path, recording: Path) -> list[tuple[str, str, float]]:
+    """The rows for the events of the Python API, the newest one first."""
+    events = load(home / "sweep", "cpu").events(recording).itertuples()
+    return [(clock(e.start_s + 1e-6), e.word, pytest.approx(e.probability, abs=TOLERANCE)) for e in events][::-1]
 
 
 def open_file(page: "Page", path: Path) -> dict[str, float]:
     page.locator("#file").set_input_files(path)
     page.get_by_text(f"Words in the loudest second of {path.name}").wait_for()
-    return shown(page)
+    return {word: value for _, word, value in shown(page)}
 
 
 def test_the_page_gives_the_probabilities_of_predict(home: Path, page: "Page") -> None:
@@ -110,7 +120,7 @@ def test_the_page_gives_the_probabilities_of_predict(home: Path, page: "Page") -
     probs = {name: open_file(page, home / name) for name in RECORDINGS}
     for name, words in probs.items():
         tolerance = TOLERANCE if name.endswith((".wav", ".flac")) else LOSSY
-        assert words == pytest.approx(model(home / name).to_dict(), abs=tolerance), name
+        assert words == pytest.approx(model.presence(home / name).to_dict(), abs=tolerance), name
         assert list(words.values()) == sorted(words.values(), reverse=True)
     assert probs["clip.wav"] != pytest.approx(probs["talk.flac"], abs=10 * TOLERANCE)
 
@@ -123,27 +133,36 @@ def test_the_page_states_the_most_likely_number_of_words(home: Path, page: "Page
     assert page.get_by_role("status").text_content().startswith(f"{text} ({numbers.max():.1%})")
     assert page.locator("#origin").text_content().startswith("1 network, overlapped-words")  # no recipe is known
 
-    model = json.loads((home / "site" / "model.json").read_text()) | {"k": [-int(numbers.argmax()), 2]}
-    page.route("**/model.json", lambda route: route.fulfill(json=model))  # now the most likely number is 0
-    page.reload()
-    page.get_by_text("Ready.").wait_for()
-    assert open_file(page, home / "clip.wav") == {}
-    assert page.get_by_role("status").text_content() == f"None of the words ({numbers.max():.1%})"
+
+def test_the_page_gives_the_events_of_predict(home: Path, page: "Page") -> None:
+    page.locator("#file").set_input_files(home / "events.wav")
+    page.get_by_text("words found").wait_for()
+    assert shown(page) == expected_events(home, home / "events.wav") and len(shown(page)) > 1
+    assert page.locator("#name").text_content() == "Words in events.wav"
+    assert page.locator("#player").is_visible() and page.locator("#save").is_hidden()
 
 
-def test_the_microphone_gives_the_probabilities_of_predict(home: Path, page: "Page", tmp_path: Path) -> None:
+def test_the_microphone_gives_the_events_of_predict(home: Path, page: "Page", tmp_path: Path) -> None:
     page.get_by_role("button", name="Record", exact=True).press("Enter")
-    page.get_by_text("Recording.").wait_for()
-    page.wait_for_timeout(1500)
+    page.get_by_text("until 0:03").wait_for()
+    assert page.locator("li").count() > 0  # events are shown while the microphone listens
     page.get_by_role("button", name="Stop").press("Enter")
-    page.get_by_text("Words in the loudest second of the recording").wait_for()
+    page.get_by_text(re.compile(r"\d words? found")).wait_for()
     with page.expect_download() as download:
         page.get_by_role("link", name="Save the recording").click()
     download.value.save_as(tmp_path / "recording.wav")
-    samples, _ = soundfile.read(tmp_path / "recording.wav")
-    expected = load(home / "sweep", "cpu")(tmp_path / "recording.wav")
-    assert np.abs(samples).max() > 0.05 and shown(page) == pytest.approx(expected.to_dict(), abs=TOLERANCE)
+    assert shown(page) == expected_events(home, tmp_path / "recording.wav")
     assert page.get_by_role("button", name="Record", exact=True).is_enabled()
+
+
+def test_a_network_without_a_rule_gives_the_words_of_the_loudest_second(home: Path, page: "Page") -> None:
+    model = json.loads((home / "site" / "model.json").read_text()) | {"events": None}
+    page.route("**/model.json", lambda route: route.fulfill(json=model))
+    page.reload()
+    page.get_by_text("Ready.").wait_for()
+    assert "listens to the loudest second" in page.locator("#about").text_content()
+    expected = load(home / "sweep", "cpu").presence(home / "events.wav")
+    assert open_file(page, home / "events.wav") == pytest.approx(expected.to_dict(), abs=TOLERANCE)
 
 
 def test_an_error_is_shown_and_replaces_an_older_result(home: Path, page: "Page") -> None:
@@ -163,7 +182,7 @@ def test_the_page_is_accessible_on_a_phone(home: Path, page: "Page", colors: str
     page.emulate_media(color_scheme=colors)
     open_file(page, home / "clip.wav")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert "Shares: " in page.get_by_role("status").text_content()
+    assert "Probabilities: " in page.get_by_role("status").text_content()
     assert all(word in page.locator("#vocabulary").text_content() for word in WORDS)
     for name in ("file", "record", "player"):
         page.keyboard.press("Tab")

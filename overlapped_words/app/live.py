@@ -1,50 +1,51 @@
-"""The tab that listens to the microphone and shows a rolling timeline."""
+"""The tab that listens to the microphone: the events as they come, and a rolling timeline."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from html import escape
+from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from queue import Empty, Full, Queue
+from typing import Any
 
 import gradio as gr
 import numpy as np
 import pandas as pd
 
-from datamodules.bandwidth import NARROWBAND
+from datamodules.bandwidth import NARROWBAND, band_power, is_narrowband
 from datamodules.recordings import read_blocks, read_header
-from datamodules.resampling import resample
 from overlapped_words.app.model import AppModel
+from overlapped_words.app.recording import event_table
 from overlapped_words.errors import DataError
+from overlapped_words.inference.events import Event
+from overlapped_words.inference.windows import resample_blocks
+from overlapped_words.messages import clock, printable
 
-INTERVAL = 0.2  # seconds from one prediction to the next
 SHOWN = 10  # seconds
-MAX_CHUNK = 2  # seconds of sound that the page sends at once
+VISITORS = 8  # that listen at the same time
+EVENTS = 20  # that are listed
+MAX_CHUNK = 10  # seconds of sound that the page sends at once: usually 0.1, more after a delay
+WAITING = 50  # chunks that wait for a busy machine; more are left out
+TIMEOUT = 60  # seconds without sound, after which the visitor has gone; a browser may ask for the microphone
 ROWS = 6  # words in the picture
 LONGEST = 12  # characters of a word in the picture
 LEAST = 0.1  # probability of a word that is shown
 WIDTH, LABELS, ROW = 400, 120, 28  # units of the picture: its width, the part of it for words, a row
 
 
-class Moment(NamedTuple):
-    """The prediction for the second before a point in time."""
-
-    end: float  # seconds since the start of the sound
-    probs: dict[str, float]  # of each word; empty if none of the words is the most likely answer
-    answer: str  # the most likely set of words or, of a model without sets, the most probable word
-    narrowband: bool = False  # the sound lacks the upper frequencies, as that of some headsets does
-
-
 class Stream:
-    """The last second of one visitor's sound, and the predictions of the last seconds.
+    """One visitor's sound, the windows of the last seconds, and the last events.
 
-    The page sends a chunk every tenth of a second, and Gradio drops the chunks that arrive while `add` runs. So `add`
-    only stores them, and `predict` runs beside it.
+    The page sends a chunk every tenth of a second, but waits, or even drops sound, while `add` runs. So `add`
+    only stores it, and `listen` runs beside it.
     """
 
     def __init__(self) -> None:
-        self.recent, self.rate = np.zeros(0, np.float32), 1  # `(T,)` at the microphone's sample rate
-        self.seconds = 0.0  # of all sound so far
-        self.moments: deque[Moment] = deque(maxlen=round(SHOWN / INTERVAL))  # oldest first
+        self.chunks: Queue[np.ndarray] = Queue(WAITING)  # `(T,)` at the microphone's sample rate; empty: the end
+        self.rate, self.power = 1, np.zeros(2)
+        self.windows: deque[tuple[float, np.ndarray]] = deque()  # end in seconds, `(num_classes,)`; oldest first
+        self.events: deque[Event] = deque(maxlen=EVENTS)  # newest first
 
     def add(self, path: str | Path) -> None:
         """Append a chunk of sound, a WAV file.
@@ -55,85 +56,123 @@ class Stream:
         header = read_header(Path(path))
         if header is None or header.seconds > MAX_CHUNK:
             raise DataError(f"a chunk of live sound is a WAV file of up to {MAX_CHUNK} seconds")
-        samples, self.rate = next(read_blocks(Path(path), header.sample_rate, MAX_CHUNK)), header.sample_rate
-        self.recent = np.concatenate([self.recent, samples])[-self.rate :]
-        self.seconds += len(samples) / self.rate
+        self.rate = header.sample_rate
+        self._put(next(read_blocks(Path(path), header.sample_rate, MAX_CHUNK)))
 
-    def predict(self, model: AppModel) -> None:
-        """Predict the last second, if there is new sound."""
-        recent, end = self.recent, self.seconds
-        if end == (self.moments[-1].end if self.moments else 0):
-            return
-        waveform = resample(recent, self.rate, model.model.sample_rate)
-        prediction = model.predict(waveform)
-        any_word = prediction.sets.any_word[0] if prediction.sets else 1
-        probs = {word: share * any_word for word, share in (model.shares(prediction) or {}).items()}
-        answer = prediction.answer(model.model.class_names)
-        if not answer:
-            word = max(probs, key=probs.__getitem__)
-            answer = f"{word} ({probs[word]:.1%})"
-        self.moments.append(Moment(end, probs, answer, model.is_narrowband(waveform, self.rate)))
+    def stop(self) -> None:
+        """End `listen` after the chunks that have been added."""
+        self._put(np.zeros(0, np.float32))
+
+    def _put(self, samples: np.ndarray) -> None:
+        with suppress(Full):
+            self.chunks.put_nowait(samples)
+
+    def listen(self, model: AppModel) -> Iterator[None]:
+        """Update windows and events while sound arrives; raises DataError for a sample rate that cannot be used."""
+        chunks = self._get()
+        blocks = chain([next(chunks, np.zeros(0, np.float32))], chunks)  # the first one has the rate
+        for heard in model.listen(self._measured(blocks, model.model.sample_rate)):
+            self.windows.extend(zip(heard.ends.tolist(), heard.presence, strict=True))
+            while self.windows[0][0] <= self.windows[-1][0] - SHOWN:
+                self.windows.popleft()
+            self.events.extendleft(heard.events)
+            if heard.events or self.chunks.empty():  # otherwise it is late, and drawing would take more time
+                yield
+        yield
+
+    def _get(self) -> Iterator[np.ndarray]:
+        with suppress(Empty):
+            while len(chunk := self.chunks.get(timeout=TIMEOUT)):
+                yield chunk
+
+    def _measured(self, blocks: Iterator[np.ndarray], sample_rate: int) -> Iterator[np.ndarray]:
+        for block in resample_blocks(blocks, self.rate, sample_rate):
+            self.power += band_power(block, sample_rate)
+            yield block
 
 
-def draw(moments: Sequence[Moment]) -> str:
-    """Draw words against time, now at the right edge -> HTML with an SVG, which follows the page's colors.
+def draw(model: AppModel, stream: Stream | None) -> str:
+    """What the tab shows of a stream, as HTML: the last word, the words of the last seconds, the last events."""
+    names, now = model.model.class_names, 0.0
+    events, latest, note = list(stream.events) if stream else [], "Listening" if stream else "Not listening yet", ""
+    table = pd.DataFrame(columns=names, dtype=float)
+    if stream and stream.windows:
+        ends, probs = zip(*stream.windows, strict=True)
+        table, now = pd.DataFrame(np.stack(probs), ends, names), ends[-1]
+        latest = f"Now: {names[probs[-1].argmax()]} ({probs[-1].max():.0%})"
+        if model.has_events:
+            latest = f"{events[0].word} at {clock(events[0].start_s)}" if events else "No word yet"
+        if stream.rate < model.model.sample_rate or is_narrowband(stream.power):
+            note = f"<p>{escape(NARROWBAND % 'microphone')}</p>"
+    return f'<p class="now">{escape(printable(latest))}</p>{picture(table, events, now)}{note}{event_table(events)}'
+
+
+def picture(table: pd.DataFrame, events: Iterable[Event], now: float) -> str:
+    """Draw the likely words of the last seconds against time -> HTML with an SVG, which follows the page's colors.
 
     Args:
-        moments: oldest first; the last SHOWN seconds are drawn.
+        table: a column per word, a row per window, with the window's end in seconds as its index.
+        events: to outline.
+        now: the time at the right edge, in seconds.
     """
-    now = moments[-1].end if moments else 0.0
-    shown = [moment for moment in moments if moment.end > now - SHOWN]
-    peaks = pd.DataFrame([moment.probs for moment in shown]).max()
-    likely = peaks[peaks >= LEAST].nlargest(ROWS)
-    words = [word for word in peaks.index if word in likely]  # in the model's order: rows do not change places
-    scale = (WIDTH - LABELS) / SHOWN
+    likely = table.max()[lambda peaks: peaks >= LEAST].nlargest(ROWS).index
+    words = [word for word in table.columns if word in likely]  # in the model's order: rows do not change places
     parts = []
+
+    def add_box(start: float, end: float, attributes: str) -> None:
+        left, right = (WIDTH - min(now - time, SHOWN) * (WIDTH - LABELS) / SHOWN for time in (start, end))
+        parts.append(f'<rect x="{left:.1f}" y="{y + 2}" width="{right - left:.1f}" height="{ROW - 4}" {attributes}/>')
+
     for y, word in zip(range(0, ROW * ROWS, ROW), words, strict=False):
         label = word if len(word) <= LONGEST else f"{word[: LONGEST - 1]}…"
         parts.append(f'<text x="{LABELS - 8}" y="{y + 20}" text-anchor="end">{escape(label)}</text>')
-        start = max(0.0, now - SHOWN)
-        for moment in shown:
-            left, width = WIDTH - (now - start) * scale, (moment.end - start) * scale
-            if (prob := moment.probs.get(word, 0)) > LEAST / 2:
-                box = f'x="{left:.1f}" y="{y + 2}" width="{width:.1f}" height="{ROW - 4}"'
-                parts.append(f'<rect {box} fill-opacity="{prob:.2f}"/>')
-            start = moment.end
+        middles = table.index.to_numpy() - 0.5  # of the windows, which have a second
+        for start, end, prob in zip(middles, [*middles[1:], middles[-1]], table[word], strict=True):
+            if prob > LEAST / 2:
+                add_box(start, end, f'fill-opacity="{prob:.2f}"')
+        for event in events:
+            if event.word == word and event.end_s > now - SHOWN:
+                add_box(event.start_s, event.end_s, 'class="event"')
     height = ROW * ROWS
     title = f"Words of the last {SHOWN} seconds: {', '.join(words) or 'none'}"
-    narrowband = 2 * sum(moment.narrowband for moment in shown) > len(shown)
     return (
-        f'<p class="now">{escape(f"Now: {shown[-1].answer}" if shown else "Not listening yet")}</p>'
         f'<svg class="rolling" data-seconds="{now:.3f}" role="img" aria-label="{escape(title)}" '
         f'viewBox="0 0 {WIDTH} {height + 28}">{"".join(parts)}'
         f'<path d="M{LABELS} {height}H{WIDTH}" stroke="currentColor"/>'
         f'<text x="{LABELS}" y="{height + 20}">{SHOWN} s ago</text>'
         f'<text x="{WIDTH}" y="{height + 20}" text-anchor="end">now</text></svg>'
-        + (f"<p>{escape(NARROWBAND % 'microphone')}</p>" if narrowband else "")
     )
 
 
 def build_tab(model: AppModel) -> None:
     """Build the tab in the page that is being built."""
 
-    def on_sound(path: str | None, stream: Stream) -> None:
+    def on_start() -> Iterator[tuple[Stream, str]]:
+        stream = Stream()
+        yield stream, draw(model, stream)
         try:
-            if path is not None:
+            for _ in stream.listen(model):
+                yield stream, draw(model, stream)
+        except DataError as error:
+            raise gr.Error(str(error)) from error
+
+    def on_sound(path: str | None, stream: Stream | None) -> None:
+        try:
+            if path and stream:
                 stream.add(path)
         except DataError as error:
             raise gr.Error(str(error).replace(str(path), "sound")) from error
 
-    def on_tick(stream: Stream) -> str:
-        stream.predict(model)
-        return draw(list(stream.moments))
-
     with gr.Tab("Live"):
-        gr.Markdown("Press Record and speak. The words of the last second appear at the right edge, and move left.")
+        gr.Markdown(
+            "Press Record and speak. "
+            + ("Each word is listed half a second after it was spoken. " if model.has_events else "")
+            + "The picture shows the last seconds."
+        )
         microphone = gr.Audio(sources=["microphone"], type="filepath", streaming=True, label="Microphone")
-        timeline = gr.HTML(draw([]))
-        stream, timer = gr.State(Stream()), gr.Timer(INTERVAL, active=False)
+        view, stream = gr.HTML(draw(model, None)), gr.State()
         options: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        options["concurrency_limit"] = 4  # visitors that listen at the same time
-        microphone.start_recording(lambda: (Stream(), gr.Timer(active=True)), None, [stream, timer], **options)
+        options["concurrency_limit"] = VISITORS
+        microphone.start_recording(on_start, None, [stream, view], trigger_mode="multiple", **options)
         microphone.stream(on_sound, [microphone, stream], None, **options)
-        timer.tick(on_tick, stream, timeline, **options)
-        microphone.stop_recording(lambda: gr.Timer(active=False), None, timer, **options)
+        microphone.stop_recording(lambda stream: stream and stream.stop(), stream, None, **options)

@@ -1,10 +1,12 @@
 """The model behind the page: reads uploads within the limits, predicts, mixes words."""
 
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 
 from datamodules.bandwidth import NARROWBAND, band_power, is_narrowband
@@ -13,6 +15,8 @@ from datamodules.mixing import mix
 from datamodules.recordings import fit_length, read_blocks, read_header, within_full_scale
 from datamodules.waveforms import to_int16
 from overlapped_words.errors import DataError
+from overlapped_words.inference.events import Event
+from overlapped_words.inference.listening import Heard, detect, predict_windows
 from overlapped_words.inference.model import Model
 from overlapped_words.inference.prediction import Prediction
 from overlapped_words.messages import printable
@@ -34,11 +38,12 @@ class AppModel:
     Args:
         model: the trained model.
         max_seconds: the longest recording.
-        hop: seconds from one window of a timeline to the next.
+        hop: seconds from one window of a timeline to the next, if the model has no rule of events.
     """
 
     def __init__(self, model: Model, max_seconds: float, hop: float) -> None:
         self.model, self.max_seconds, self.hop = model, max_seconds, hop
+        self.has_events = model.predictor.has_events
 
     def read(self, path: str) -> Recording:
         """Read an upload.
@@ -88,8 +93,23 @@ class AppModel:
         mixture = mix(torch.from_numpy(words)[None], gains=ones, offsets=0 * ones.long(), speeds=ones)[0].numpy()
         return Recording(mixture, "\n".join(recording.note for recording in recordings if recording.note))
 
-    def shares(self, prediction: Prediction) -> dict[str, float] | None:
-        """The share of each word, or None if the most likely answer is none of the words."""
-        if prediction.sets and not prediction.sets.words[0].any():
-            return None
-        return dict(zip(self.model.class_names, map(float, prediction.probs[0]), strict=True))
+    def probs(self, prediction: Prediction) -> np.ndarray:
+        """The probability `(B, num_classes)` that a word is spoken or, of a model without sets, its share."""
+        return prediction.probs if prediction.presence is None else prediction.presence
+
+    def listen(self, blocks: Iterable[np.ndarray]) -> Iterator[Heard]:
+        """Find the events in blocks `(T,)` at the model's sample rate; a model without a rule has only windows."""
+        predictor = self.model.predictor
+        if self.has_events:
+            yield from detect(predictor, blocks, predictor.rule)
+            return
+        for starts, ends, prediction in predict_windows(predictor, blocks, round(self.hop * predictor.sample_rate)):
+            yield Heard(starts, ends, self.probs(prediction), [])
+
+    def timeline(self, waveform: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The windows of a waveform `(T,)`, as `Model.timeline`, and its events, as `Model.events`."""
+        heard = list(self.listen([waveform]))
+        starts, ends, probs = (np.concatenate(arrays) for arrays in list(zip(*heard, strict=True))[:3])
+        index = pd.MultiIndex.from_arrays([starts, ends], names=["start_s", "end_s"])
+        events = [event for own in heard for event in own.events]
+        return pd.DataFrame(probs, index, self.model.class_names), pd.DataFrame(events, columns=Event._fields)

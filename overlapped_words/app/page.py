@@ -19,6 +19,11 @@ STYLE = """
 .dark { --color-accent: var(--primary-400) !important; }
 #time, #duration, .playback { color: var(--body-text-color) !important; }
 .now { font-size: 1.4rem; min-height: 2.2em; overflow-wrap: anywhere; }
+.rolling .event { fill: none; stroke: currentColor; stroke-width: 2; }
+.events tr, .events td { border: 0 !important; }
+.events td { padding: 0.1rem 1rem 0.1rem 0 !important; overflow-wrap: anywhere; }
+.events { font-variant-numeric: tabular-nums; }
+.events td:nth-child(odd) { text-align: right; }
 """
 
 
@@ -68,14 +73,16 @@ def theme() -> gr.themes.Base:
 
 def about(model: AppModel, name: str, data: str, limits: str) -> str:
     """What the numbers mean, the limits, and where the network comes from."""
-    k = model.model.predictor.k
-    largest = f"at most 1/{k[0]} each" if k and k[0] > 1 else "for example 0.5 each for two words"
+    shares = "They sum to 1 over all words; words that are spoken at once share it, for example 0.5 each for two words."
+    presence = "Each word has its own: two words that are spoken at once may both have 96 %."
+    second = "The network listens to one second, the loudest one of a longer recording."
+    seconds = "The network listens to one second, the loudest one of up to two; in a longer recording, to all."
     items = {
-        "Shares": f"They sum to 1 over all words. Words that are spoken at once share it: {largest}.",
-        "One second": "The network listens to one second, the loudest one of a longer recording.",
+        "Probabilities": presence if model.model.predictor.k else shares,
+        "One second": seconds if model.has_events else second,
         "Recordings": f"{limits[0].upper()}{limits[1:]}; WAV, FLAC, Ogg, MP3, AIFF and other formats of libsndfile.",
         "Other words": "The network mistakes other words for similar ones"
-        + ("." if not k or k[0] else ", unless it answers that none of its words is spoken."),
+        + (", unless it answers that none of its words is spoken." if model.has_events else "."),
         "Network": f"{name}: {model.model.predictor.summary}, "
         f"{count(len(model.model.class_names), 'word')}, {model.model.sample_rate} Hz",
         "Trained on": data,

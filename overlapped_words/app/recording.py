@@ -1,6 +1,7 @@
-"""The tabs for one recording and for a mixture of single words: their likely words, timeline and features."""
+"""The tabs for one recording and for a mixture of single words: their likely words, events, timeline and features."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -9,6 +10,8 @@ from matplotlib import rc_context
 from datamodules.waveforms import to_int16
 from overlapped_words.app.model import AppModel, Recording
 from overlapped_words.errors import DataError
+from overlapped_words.inference.model import LONG
+from overlapped_words.messages import clock, count, printable
 from overlapped_words.plots import draw_features, draw_timeline
 
 NUM_WORDS = 4  # that can be mixed
@@ -29,9 +32,19 @@ def show(text: object) -> gr.Textbox:
 
 
 def answer_boxes(label: str, top: int) -> list[gr.Component]:
-    """Add the boxes of an answer; `label` is that of the shares, of which `top` are shown."""
+    """Add the boxes of an answer; `label` is that of the words, of which `top` are shown."""
     likely = text_box("Most likely")  # empty for a model that does not predict sets
     return [likely, text_box("Note"), gr.Label(num_top_classes=top, label=label, show_heading=False)]
+
+
+def event_table(events: Iterable[Any]) -> str:
+    """`Event`s as an HTML table: `0:07.2 stop 93 %`."""
+    rows = [
+        f"<tr><td>{clock(event.start_s)}</td><td>{escape(printable(event.word))}</td>"
+        f"<td>{100 * event.probability:.0f} %</td></tr>"
+        for event in events
+    ]
+    return f'<table class="events">{"".join(rows)}</table>'
 
 
 def features_panel() -> gr.Plot:
@@ -41,29 +54,39 @@ def features_panel() -> gr.Plot:
 
 
 def results(model: AppModel, read: Callable[[], Recording | None]) -> tuple:
-    """What the page shows for a recording: its sound, `answer_boxes`, timeline (over a second), features, error.
+    """What the page shows for a recording: its sound, `answer_boxes`, events, timeline, features, error.
 
-    `read` reads the recording; it may return None or raise DataError.
+    A recording of more than two seconds has its events as the answer if the model has a rule for them, others the words
+    of the loudest second. `read` reads the recording; it may return None or raise DataError.
     """
     recording, error = None, ""
     try:
         recording = read()
     except DataError as reason:
         error = str(reason)
+    table, timeline = gr.HTML(visible=False), gr.Plot(visible=False)
     if recording is None:
-        return None, show(""), show(""), None, gr.Plot(visible=False), None, show(error)
+        return None, show(""), show(""), gr.Label(None, visible=not error), table, timeline, None, show(error)
     waveform, rate, num_samples = recording.waveform, model.model.sample_rate, model.model.num_samples
-    prediction, timeline = model.predict(waveform), gr.Plot(visible=False)
+    is_long = model.has_events and len(waveform) > LONG * rate
     features, front_end = model.features(waveform)
     with rc_context(STYLE):
         features_plot = draw_features(features, front_end.win_lengths, num_samples / rate)
         features_plot.suptitle("Features of the loudest second")
         if len(waveform) > num_samples:
-            timeline_plot = draw_timeline(model.model.timeline(waveform, rate, model.hop), width=WIDTH)
+            windows, events = model.timeline(waveform)
+            timeline_plot = draw_timeline(windows, events, width=WIDTH)
             timeline_plot.suptitle("Words over time")
             timeline = gr.Plot(timeline_plot, visible=True)
-    answer = show(prediction.answer(model.model.class_names)), show(recording.note), model.shares(prediction)
-    return (rate, to_int16(waveform)), *answer, timeline, features_plot, show("")
+    if is_long:
+        table = gr.HTML(f"<h3>{count(len(events), 'word')} found</h3>{event_table(events.itertuples())}", visible=True)
+        likely, words = "", gr.Label(visible=False)
+    else:
+        prediction, class_names = model.predict(waveform), model.model.class_names
+        likely = prediction.answer(class_names)
+        words = gr.Label(dict(zip(class_names, model.probs(prediction)[0].tolist(), strict=True)), visible=True)
+    answer = show(likely), show(recording.note), words
+    return (rate, to_int16(waveform)), *answer, table, timeline, features_plot, show("")
 
 
 def build_recording_tab(model: AppModel, limits: str, top: int) -> None:
@@ -78,11 +101,12 @@ def build_recording_tab(model: AppModel, limits: str, top: int) -> None:
                 error = text_box("Error")
             with gr.Column():
                 boxes = answer_boxes("Words in its loudest second", top)
+                table = gr.HTML(visible=False)
         timeline = gr.Plot(show_label=False, visible=False)
         audio.change(
             lambda path: results(model, lambda: model.read(path) if path else None)[1:],
             audio,
-            [*boxes, timeline, features_panel(), error],
+            [*boxes, table, timeline, features_panel(), error],
             api_name="predict",
             show_progress_on=boxes[-1],
         )
@@ -93,7 +117,7 @@ def build_mixture_tab(model: AppModel, top: int) -> None:
 
     def on_mix(*paths: str | None) -> tuple:
         shown = results(model, lambda: model.mix([path for path in paths if path]))
-        return shown[:4] + shown[5:]  # one second has no timeline
+        return shown[:4] + shown[6:]  # one second has neither events nor a timeline
 
     with gr.Tab("Mix words"):
         with gr.Row():

@@ -5,6 +5,7 @@ import logging
 import warnings
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from datamodules.recordings import fit_length, read_recording
 from datamodules.waveforms import from_int16, to_int16
 from overlapped_words.errors import UserError
 from overlapped_words.export.portable_features import PortableMel
+from overlapped_words.inference.events import RELEASE
 from overlapped_words.inference.predictor import Predictor
 from overlapped_words.runs.files import write_bytes
 from overlapped_words.runs.reading import read_config
@@ -31,46 +33,56 @@ NUM_WORDS = 12  # to compare on, at most; three are mixed into a waveform
 def metadata(predictor: Predictor, checkpoints: Sequence[Path]) -> dict[str, Any]:
     """What a program that uses the file needs to know: words, sample rate, clip length, origin."""
     config = read_config(checkpoints[0].parents[1])  # empty for a checkpoint outside of a run folder
+    rule = predictor.rule
+    events = asdict(rule) | {"threshold": rule.thresholds(predictor.class_names).tolist(), "release": RELEASE}
     return {
         "words": predictor.class_names,
         "sample_rate": predictor.sample_rate,
         "num_samples": predictor.num_samples,
         "members": len(checkpoints),
         **({"k": predictor.k} if predictor.k else {}),
+        **({"events": events} if predictor.has_events else {}),  # thresholds in the order of the words
         "recipe": config.get("name", "unknown"),
         "version": f"overlapped-words {version('overlapped-words')}",
     }
 
 
 class Exported(nn.Module):
-    """A predictor with the outputs of the file: the probabilities of the words and, if it varies, of their number."""
+    """A predictor with the outputs of the file, called `names`."""
 
     def __init__(self, predictor: Predictor) -> None:
         super().__init__()
         self.predictor = deepcopy(predictor).cpu().eval()
         front_ends: Any = self.predictor.front_ends
         self.predictor.front_ends = nn.ModuleList(map(PortableMel, front_ends))
+        outputs = {"probs": self.predictor.to_probs}
+        if predictor.k_varies:
+            outputs["num_words"] = self.predictor.to_num_words
+        if predictor.k:
+            outputs["presence"] = self.predictor.to_presence
+        self.names, self.functions = list(outputs), list(outputs.values())
 
     def forward(self, waveforms: Tensor) -> tuple[Tensor, ...]:
         logits = self.predictor.to_logits(waveforms)
-        probs = self.predictor.to_probs(logits)
-        return (probs, self.predictor.to_num_words(logits)) if self.predictor.k_varies else (probs,)
+        return tuple(function(logits) for function in self.functions)
 
 
 def to_onnx(predictor: Predictor, metadata: dict[str, Any]) -> torch.onnx.ONNXProgram:
     """Export `waveforms` (batch, num_samples) -> `probs` (batch, num_classes), float32, for batches of any size.
 
-    If the number of words varies, the second output is `num_words` (batch, max_k - min_k + 1), its distribution.
+    If the number of words varies, another output is `num_words` (batch, max_k - min_k + 1), its distribution. For a
+    predictor of sets, `presence` (batch, num_classes) is the probability of each word.
     """
     for name in ("torch.onnx", "onnxscript"):  # warnings about packages and operators that the graph does not need
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # from PyTorch's own calls
+        exported = Exported(predictor).eval()
         program = torch.onnx.export(
-            Exported(predictor).eval(),
+            exported,
             (torch.zeros(2, predictor.num_samples),),  # a batch of one would fix the batch size in the graph
             input_names=["waveforms"],
-            output_names=["probs", *["num_words"] * predictor.k_varies],
+            output_names=exported.names,
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             dynamo=True,
             verbose=False,
@@ -110,6 +122,8 @@ def compare(content: bytes, predictor: Predictor, waveforms: dict[str, np.ndarra
     inputs = np.stack(list(waveforms.values()))
     prediction = predictor.cpu().predict(torch.from_numpy(inputs))
     expected = np.column_stack([prediction.probs, *prediction.num_words.values()])
+    if prediction.presence is not None:
+        expected = np.hstack([expected, prediction.presence])
     largest = np.zeros(len(inputs))
     for size in BATCH_SIZES:
         batches = [inputs[start : start + size] for start in range(0, len(inputs), size)]

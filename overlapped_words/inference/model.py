@@ -221,7 +221,7 @@ class Model:
 
     def rule(self, threshold: float | None = None) -> EventRule:
         """The network's rule, with another threshold if one is given; raises RunError as for `events`."""
-        if self.predictor.k is None or self.predictor.k[0] > 0:
+        if not self.predictor.has_events:
             raise RunError(
                 "events need members that predict sets of words and know silence; train them with model.output=set "
                 "data.k=[0,4]"

@@ -87,6 +87,11 @@ class Predictor(nn.Module):
         """The number of members, and whether they are stacked: `2 members, stacked`."""
         return count(len(self.networks), "member") + (", stacked" if self.stacking else "")
 
+    @property
+    def has_events(self) -> bool:
+        """Whether an `EventRule` applies: the members predict sets of words, and none of the words is one of these."""
+        return self.k is not None and self.k[0] == 0
+
     @torch.inference_mode()
     def forward(self, waveforms: Tensor) -> Tensor:
         return self.to_probs(self.to_logits(waveforms))

@@ -26,7 +26,7 @@ class App:
     max_seconds: Annotated[float, Gt(0), Le(86_400)]
     """Longest recording."""
     hop: Hop
-    """Seconds from one window to the next in longer recordings."""
+    """Seconds from one window to the next over time, for networks without events."""
     top: Count
     """Likely words shown."""
     record_dir: Path | None

@@ -23,6 +23,12 @@ def speech(seed: int, seconds: float = 1.0, rate: int = RATE) -> np.ndarray:
     return np.round(noise * 32768) / 32768
 
 
+def talk(rate: int = RATE) -> np.ndarray:
+    """Rising tones in faint noise, 4 seconds `(T,)`: `write_network(..., output="set", k=[0, 2])` has events in it."""
+    tones = np.concatenate([tone(hertz, rate) for hertz in (128, 400, 1300, 3600)])
+    return tones + 1e-3 * np.random.default_rng(0).standard_normal(len(tones))
+
+
 def write(path: Path, samples: np.ndarray, rate: int = RATE, **options: str) -> Path:
     soundfile.write(path, samples, rate, **options)
     return path

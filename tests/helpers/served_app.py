@@ -21,7 +21,13 @@ def settings(*overrides: str):
 def write_home(home: Path, **output: object) -> Path:
     """A folder with a sweep of one member, `sweep`, and recordings; `output` as for `write_network`."""
     write_network(home / "sweep", "avg", 0, **output)
-    for name, seconds in {"clip.wav": 1.0, "other.flac": 0.7, "talk.flac": 2.6, "long.flac": 4.5}.items():
+    for name, seconds in {
+        "clip.wav": 1.0,
+        "other.flac": 0.7,
+        "short.wav": 1.6,
+        "talk.flac": 2.6,
+        "long.flac": 4.5,
+    }.items():
         soundfile.write(home / name, speech(len(name), seconds), RATE)
     return home
 

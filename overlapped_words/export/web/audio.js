@@ -1,8 +1,9 @@
-// Turn a recording into the network's input, as predict.py does (datamodules/recordings.py, resampling.py).
+// Turn recordings into the network's input, as predict.py does (datamodules/recordings.py, resampling.py).
 
 const CANCELED = 0.01; // two channels have opposite phase if their mean has less than this share of the louder's energy
 const ZERO_CROSSINGS = 6; // of the resampling filter, and its roll-off: the defaults of torchaudio
 const ROLLOFF = 0.99;
+const CONTEXT = 0.02; // seconds that the filter extends at most
 const OPUS_RATE = 48000; // Hz
 const MP3_RATES = [44100, 48000, 32000]; // Hz, of MPEG 1
 const UNKNOWN_SIZE = 0x7fff0000; // bytes; programs that write a WAV to a pipe give a size near 2^31 or 2^32
@@ -76,14 +77,25 @@ function mp3Rate(view, tagged) {
   return MP3_RATES[(view.getUint8(start + 2) >> 2) & 3] / divisor || null;
 }
 
-// {channels, rate} -> the loudest second, `length` samples in [-1, 1) at `sampleRate` Hz, rounded to 16 bits.
-export function prepare({ channels, rate }, sampleRate, length) {
+// {channels, rate} -> mono samples at `sampleRate` Hz.
+export function mono({ channels, rate }, sampleRate) {
   const samples = resample(mixDown(channels), rate, sampleRate);
   if (!samples.length) throw new Error("contains no samples");
-  const peak = samples.reduce((most, x) => Math.max(most, Math.abs(x)), 1);
-  const clip = fitLength(samples.map((x) => x / peak), length);
-  return clip.map((x) => Math.min(Math.max(roundHalfEven(x * 32768), -32768), 32767) / 32768);
+  return samples;
 }
+
+// Mono samples -> the loudest second of them, `length` samples, as the network takes it.
+export const loudest = (samples, length) => to16Bits(fitLength(withinFullScale(samples), length));
+
+// A window of mono samples -> the same as the network takes it: in [-1, 1), rounded to 16 bits.
+export const prepare = (window) => to16Bits(withinFullScale(window));
+
+function withinFullScale(samples) {
+  const peak = samples.reduce((most, x) => Math.max(most, Math.abs(x)), 1);
+  return samples.map((x) => x / peak);
+}
+
+const to16Bits = (clip) => clip.map((x) => Math.min(Math.max(roundHalfEven(x * 32768), -32768), 32767) / 32768);
 
 function roundHalfEven(x) { // the mean of two channels often ends in .5
   const rounded = Math.round(x);
@@ -101,7 +113,7 @@ function mixDown(channels) {
 const energy = (samples) => samples.reduce((sum, x) => sum + x * x, 0);
 
 // Interpolate with a windowed sinc, as torchaudio.transforms.Resample does.
-export function resample(samples, rate, newRate) {
+function resample(samples, rate, newRate) {
   if (rate === newRate) return samples;
   const divisor = gcd(rate, newRate);
   const [from, to] = [rate / divisor, newRate / divisor];
@@ -125,6 +137,29 @@ export function resample(samples, rate, newRate) {
     resampled[n] = sum;
   }
   return resampled;
+}
+
+// Blocks of mono samples -> the same resampled, about 20 ms later, as overlapped_words/inference/windows.py does.
+export async function* resampleBlocks(blocks, rate, newRate) {
+  const divisor = gcd(rate, newRate);
+  const [step, newStep] = [rate / divisor, newRate / divisor]; // samples of the shortest time that has whole numbers
+  const context = Math.ceil((CONTEXT * rate) / step); // in steps
+  let buffer = new Float32Array(context * step);
+  for await (const block of blocks) {
+    buffer = join([buffer, block]);
+    const steps = Math.floor(buffer.length / step) - 2 * context;
+    if (steps <= 0) continue;
+    const resampled = resample(buffer.subarray(0, (steps + 2 * context) * step), rate, newRate);
+    yield resampled.subarray(context * newStep, (context + steps) * newStep);
+    buffer = buffer.subarray(steps * step);
+  }
+  yield resample(buffer, rate, newRate).subarray(context * newStep);
+}
+
+export function join(arrays) {
+  const joined = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
+  arrays.reduce((at, array) => (joined.set(array, at), at + array.length), 0);
+  return joined;
 }
 
 const gcd = (a, b) => (b ? gcd(b, a % b) : a);
