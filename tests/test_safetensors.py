@@ -33,11 +33,12 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("half", "tolerance"), [(False, 0), (True, 1e-2)])
 def test_an_exported_file_predicts_what_its_checkpoints_predict(sweep, capsys, half, tolerance):
-    path = export(settings_of("export", f"run_dir={sweep}", "format=safetensors", f"half={half}"))
+    path = export(settings_of("export", f"run_dir={sweep}", "format=safetensors", f"half={half}", "threshold=0.75"))
     assert path == sweep / "model.safetensors"
     np.testing.assert_allclose(load(path, "cpu")(CLIPS, RATE), load(sweep, "cpu")(CLIPS, RATE), rtol=tolerance)
     assert path.stat().st_size < sum(file.stat().st_size for file in find_checkpoints(sweep)) / (2 if half else 1)
-    members, *_ = read_networks(path)
+    members, _, rule = read_networks(path)
+    assert rule == EventRule(threshold=0.75)
     assert [(member.class_names, member.network["pool"]) for member in members] == [(WORDS, "avg"), (WORDS, "max")]
     assert members[0].weights["network.stem.weight"].dtype == torch.float32
     line, checksum = capsys.readouterr().out.splitlines()

@@ -37,6 +37,7 @@ def export_onnx(cfg: Export, output: Path) -> dict[str, Any]:
 
     checkpoints = find_checkpoints(Path(cfg.path))
     predictor = load_predictor(checkpoints)
+    predictor.rule = predictor.rule.with_threshold(cfg.threshold)
     print(f"Exporting {predictor.summary}; an ensemble takes minutes", flush=True)
     waveforms = probe_waveforms(predictor.sample_rate, predictor.num_samples, Path(cfg.cache_dir))
     about = metadata(predictor, checkpoints)
@@ -64,7 +65,7 @@ def export_safetensors(cfg: Export, output: Path) -> None:
     from overlapped_words.inference.safetensors_file import read_trained, write_networks
 
     members, stacking, rule = read_trained(find_checkpoints(Path(cfg.path)))
-    write_networks(output, members, stacking, rule, cfg.half)
+    write_networks(output, members, stacking, rule.with_threshold(cfg.threshold), cfg.half)
     content = output.read_bytes()
     what = f"{count(len(members), 'member')}, {count(len(members[0].class_names), 'word')}"
     print(f"{printable(str(output))}: {what}, {len(content) / 1e6:.1f} MB")

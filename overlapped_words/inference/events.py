@@ -3,7 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -58,6 +58,10 @@ class EventRule:
                 raise RunError(f"events.{name} is {value!r:.40}, not a number from {least} to {most}")
         if (self.windows - 1) * self.hop >= 1:
             raise RunError(f"{self.windows} windows every {self.hop} s share nothing; lower one of events.windows, hop")
+
+    def with_threshold(self, threshold: float | None) -> "EventRule":
+        """The rule with another threshold, or itself for None."""
+        return self if threshold is None else replace(self, threshold=threshold)
 
     def thresholds(self, class_names: Sequence[str]) -> np.ndarray:
         """The threshold of each word, `(num_classes,)`; a RunError if they are those of other words."""

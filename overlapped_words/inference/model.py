@@ -1,7 +1,6 @@
 """The Python API: load a trained run, give it recordings or waveforms."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -226,8 +225,7 @@ class Model:
                 "events need members that predict sets of words and know silence; train them with model.output=set "
                 "data.k=[0,4]"
             )
-        rule = self.predictor.rule
-        return rule if threshold is None else replace(rule, threshold=threshold)
+        return self.predictor.rule.with_threshold(threshold)
 
     def read_clips(
         self, paths: Sequence[Path], batch_size: int = BATCH_SIZE, unreadable: dict[Path, str] | None = None

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic.dataclasses import dataclass
 
 from overlapped_words.settings.check import STRICT
-from overlapped_words.settings.fields import Path
+from overlapped_words.settings.fields import Fraction, Path
 from overlapped_words.settings.trained import Trained
 
 
@@ -18,6 +18,8 @@ class Export(Trained):
     """`onnx`, one file; `web`, a folder with a page that needs no Python; `safetensors`, one file to share."""
     output: Path | None
     """The file or folder; null: model.onnx, web or model.safetensors in run_dir, or beside the checkpoint."""
+    threshold: Fraction | None
+    """Probability of an event; null: by the rule of the run, which ensemble.py fits."""
     half: bool
     """16-bit weights, for safetensors."""
     cache_dir: Path
