@@ -4,7 +4,7 @@ import importlib.metadata
 import io
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -71,26 +71,18 @@ def speak_corpus(
 def _write(
     folder: Path, engine: Engine, words: Sequence[str], takes: int, voices: Mapping[str, str], seed: int
 ) -> None:
-    """Write the recordings of all voices to `folder`, several voices in parallel."""
-    names = [(word, take) for word in words for take in range(takes)]
+    """Write the recordings of all voices to `folder`, and warn of those that are silent or long."""
     for word in words:
         (folder / word).mkdir(parents=True)
-
-    def write_voice(speaker: str) -> list[int]:
-        """Write the recordings of a voice; return the number of samples of each, 0 if it is silent."""
-        files, utterances = [f"{word}/{speaker}_{take}" for word, take in names], []
-        for (word, _), file in zip(names, files, strict=True):
-            rng = np.random.default_rng([seed, *file.encode()])  # so a larger corpus contains the smaller one
-            pitch = int(rng.integers(*PITCH, endpoint=True))
-            utterances.append((word, pitch, int(rng.integers(*RATE, endpoint=True))))
-        waveforms = speak(engine, voices[speaker], utterances)
-        return [_write_clip(folder / f"{file}.wav", clip) for file, clip in zip(files, waveforms, strict=True)]
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool, Progress(len(voices), "speaking words", "voice") as progress:
-        lengths = []  # (voices, words * takes)
-        for of_voice in pool.map(write_voice, voices):
-            lengths.append(of_voice)
-            progress.update()
+    names = [(word, take) for word in words for take in range(takes)]
+    lengths = write_utterances(
+        folder,
+        engine,
+        voices,
+        lambda who: {f"{word}/{who}_{take}": word for word, take in names},
+        seed,
+        "speaking words",
+    )
     samples = np.array(lengths).reshape(len(voices), len(words), takes)
     if not samples.any():
         raise DataError(f"eSpeak NG produced no audio for any of {len(voices)} voices; {REMEDY}")
@@ -100,6 +92,38 @@ def _write(
     if too_long.any():
         long = first_names(np.array(words)[too_long])
         log.warning("longer than one second, of which the loudest part is used: %s", long)
+
+
+def write_utterances(
+    folder: Path,
+    engine: Engine,
+    voices: Mapping[str, str],
+    texts_of: Callable[[str], Mapping[str, str]],
+    seed: int,
+    description: str,
+) -> list[list[int]]:
+    """Let each voice speak its texts, several voices in parallel; return the number of samples of each recording.
+
+    Args:
+        texts_of: of a speaker, the name of each file without .wav and what it says.
+        description: for the progress bar.
+    """
+
+    def write_voice(speaker: str) -> list[int]:
+        texts, utterances = texts_of(speaker), []
+        for file, text in texts.items():
+            rng = np.random.default_rng([seed, *file.encode()])  # so a larger corpus contains the smaller one
+            pitch = int(rng.integers(*PITCH, endpoint=True))
+            utterances.append((text, pitch, int(rng.integers(*RATE, endpoint=True))))
+        waveforms = speak(engine, voices[speaker], utterances)
+        return [_write_clip(folder / f"{file}.wav", clip) for file, clip in zip(texts, waveforms, strict=True)]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool, Progress(len(voices), description, "voice") as progress:
+        lengths = []  # (voices, texts)
+        for of_voice in pool.map(write_voice, voices):
+            lengths.append(of_voice)
+            progress.update()
+    return lengths
 
 
 def _write_clip(path: Path, samples: np.ndarray) -> int:

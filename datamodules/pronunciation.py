@@ -77,10 +77,10 @@ def _problem(word: str, phonemes: Mapping[str, str]) -> str:
     foreign = [code for letter in letters for code in SWITCH.findall(phonemes[letter])[:1]]
     if foreign and (code := SWITCH.search(phonemes[word])):
         return f"spoken in another language ({code[1]}); set data.language to the language of the words"
-    sounds = _sounds(phonemes[word])
+    sounds = find_sounds(phonemes[word])
     if not sounds:
         return "silent; write it as it sounds, or leave it out"
-    names = [sound for letter in letters for sound in _sounds(phonemes[letter])]
+    names = [sound for letter in letters for sound in find_sounds(phonemes[letter])]
     alphabetic = all(unicodedata.name(letter, "").split()[0] in ALPHABETS for letter in letters)
     most = len(letters) * (1 if alphabetic else MAX_SYLLABLE)  # phonemes of a word that is not spelled
     single = alphabetic and len(letters) == 1
@@ -92,7 +92,7 @@ def _problem(word: str, phonemes: Mapping[str, str]) -> str:
     return ""
 
 
-def _sounds(phonemes: str) -> list[str]:
+def find_sounds(phonemes: str) -> list[str]:
     """Phonemes without stress, pauses, switches of language and the glides between letters."""
     sounds = [phoneme.lstrip(STRESS).rstrip(";") for phoneme in phonemes.split()]
     return [sound for sound in sounds if sound and sound[0] not in "_("]

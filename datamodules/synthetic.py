@@ -1,5 +1,6 @@
 """Words from text: a word folder that voices of eSpeak NG speak, and people where there are recordings."""
 
+import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from annotated_types import Ge, Le, MinLen
 from datamodules.audio_files import find_words
 from datamodules.clips import Splits
 from datamodules.corpus import WORDS, speak_corpus
+from datamodules.other_speech import speak_other
 from datamodules.pronunciation import clean_words
 from datamodules.speakers import find_speakers, split_speakers
 from datamodules.word_recordings import check_k
@@ -19,6 +21,12 @@ from overlapped_words.errors import DataError
 from overlapped_words.messages import first_names
 from overlapped_words.settings.fields import Text
 
+log = logging.getLogger(__name__)
+
+NO_SPEECH = (
+    "data.unknown is null: the network learns to ignore only speech by synthetic voices; for far fewer false alarms, "
+    "set it to a folder of recordings, of any length, of people who say none of the words"
+)
 VOICE = "^([^_]+)_"  # the speaker in the file names of the corpus
 
 
@@ -33,7 +41,8 @@ class Synthetic(WordFolder):
         root: a word folder of people who say some of the words, or None. People are split as voices are, if there are
             more of them than held-out splits; fewer are all in the training split. In a held-out split, a word that
             people say is not spoken by voices.
-        mixing: see `WordFolder`; `speaker_regex` is for `root`.
+        mixing: see `WordFolder`; `speaker_regex` is for `root`. Where clips may have no words and there is no
+            `unknown`, the voices say other things, too: see `speak_other`.
     """
 
     def __init__(
@@ -55,6 +64,9 @@ class Synthetic(WordFolder):
     def load(self, cache_dir: Path, seed: int) -> Splits:
         min_k, _ = check_k(self.k, self.words, "data.words")  # before they are spoken
         self.root = speak_corpus(cache_dir, self.num_voices, self.takes, words=self.words, language=self.language)
+        if min_k == 0 and not (self.unknown or self.limit):
+            log.warning(NO_SPEECH)
+            self.unknown = [speak_other(cache_dir, self.num_voices, self.words, self.language)]
         if self.people and min_k == 0 and (noise := self.people / "_background_noise_").is_dir():
             self.background = self.background or [noise]
         return super().load(cache_dir, seed)

@@ -1,6 +1,7 @@
 """The page's tab that records single words into a word folder."""
 
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,14 @@ pytest.importorskip("gradio", reason="the page's extra is not installed")
 import gradio as gr
 
 from overlapped_words.app.word_folder import WordRecorder, build_tab
+from overlapped_words.cli import as_overrides
 from overlapped_words.errors import DataError
+from overlapped_words.settings.check import check
+from overlapped_words.settings.train import Train
+from tests.helpers.composed import configuration
 from tests.helpers.fake_recordings import RATE, speech
 
-WAVEFORM = speech(0)
+WAVEFORM, NAME = speech(0), "name=my_words"
 
 
 def test_a_recording_is_saved_under_its_word_and_speaker(tmp_path: Path) -> None:
@@ -28,7 +33,18 @@ def test_a_recording_is_saved_under_its_word_and_speaker(tmp_path: Path) -> None
     np.testing.assert_allclose(samples, WAVEFORM, atol=1e-4)
     recorder.save("up", "bob", WAVEFORM, RATE)
     assert recorder.counts() == "3 recordings of 2 words by 2 speakers"
-    assert recorder.command == "python train.py experiment=best_words 'data.root=\"my words\"' name=my_words"
+    train, *listen = recorder.commands.splitlines()
+    assert listen[0] == "python app.py run_dir=outputs/my_words" and len(listen) == 2
+    arguments = shlex.split(train)[2:]
+    assert arguments == [
+        "experiment=spotter",
+        "data.words=[up, 사과]",
+        "data.language=en",
+        'data.root="my words"',
+        NAME,
+    ]
+    data = check(Train, configuration("train", *as_overrides([*arguments, "member=one", "run_dir=."], Train))).data
+    assert (data["words"], data["root"], data["k"]) == (["up", "사과"], "my words", [0, 2])
 
 
 @pytest.mark.parametrize(
@@ -41,6 +57,7 @@ def test_a_recording_is_saved_under_its_word_and_speaker(tmp_path: Path) -> None
         ("~", "ann", "use letters"),
         (".hidden", "ann", "use letters"),
         ("up\0", "ann", "use letters"),
+        ("up, down", "ann", "use letters"),
         ("up", "../ann", "speaker '../ann': use letters"),
         ("up", "ann_lee", "speaker 'ann_lee': use letters"),
         ("_background_noise_", "ann", "use letters"),

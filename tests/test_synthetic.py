@@ -10,7 +10,9 @@ import soundfile
 
 from datamodules import corpus
 from datamodules.corpus import speak_corpus
-from datamodules.voices import Engine, draw_voices, find_engine, speak
+from datamodules.other_speech import find_phrases, speak_other
+from datamodules.pronunciation import find_sounds
+from datamodules.voices import Engine, draw_voices, find_engine, speak, transcribe
 from overlapped_words.errors import DataError
 
 WORDS = ["no", "seven", "sheila"]
@@ -121,3 +123,36 @@ def test_engine_reads_its_data_through_a_long_path(engine, tmp_path):
     link.symlink_to(engine.data)
     (samples,) = speak(engine._replace(data=link), "gmw/en+m3", [("no", 50, 150)])
     assert len(samples) > 2_205
+
+
+@pytest.mark.parametrize(
+    ("accent", "words", "says"),
+    [
+        ("gmw/de", ["regenbogen", "birne"], "vulkan"),
+        ("gmw/en", ["no", "rainbow"], "umbrella"),
+        ("ko", ["사과", "바나나"], "7"),
+    ],
+)
+def test_other_speech_says_much_but_none_of_the_words(engine, accent, words, says):
+    phrases = find_phrases(engine, words, accent, seed=0)
+    said, *unsaid, other = (
+        " ".join(find_sounds(line)) for line in transcribe(engine, accent, [" ".join(phrases), *words, says])
+    )
+    assert len(phrases) > 100 and other in said
+    assert not any(
+        word in " ".join(find_sounds(line)) for line in transcribe(engine, accent, phrases) for word in unsaid
+    )
+
+
+def test_all_voices_speak_other_words(tmp_path):
+    folder = speak_other(tmp_path, 3, ["no", "on"], "en")
+    assert speakers(folder) == set(draw_voices(find_engine(), 3, seed=0)) and len(content(folder)) == 18
+    seconds = [soundfile.info(path).duration for path in folder.iterdir()]
+    assert min(seconds) >= 1 and sum(seconds) > 40
+    assert speak_other(tmp_path, 3, ["on", "no"], "en") == folder != speak_other(tmp_path, 3, ["no"], "en")
+
+
+def test_words_without_which_nothing_can_be_said_are_an_error(engine, monkeypatch):
+    monkeypatch.setattr("datamodules.other_speech.transcribe", lambda engine, accent, texts: ["'a b"] * len(texts))
+    with pytest.raises(DataError, match=r"^data\.words: .* set data\.unknown to a folder of speech$"):
+        find_phrases(engine, ["ab"], "roa/es", seed=0)

@@ -93,6 +93,33 @@ def test_background_noise_of_the_people_is_used(tmp_path):
     assert folder.background == [noise]
 
 
+def test_other_speech_is_synthetic_if_no_recordings_are_given(tmp_path, caplog):
+    speech = source(k=[0, 2], timeline=0.5)
+    train = speech.load(tmp_path, seed=0).train
+    (folder,) = (path for path in tmp_path.glob("speech-*") if path.is_dir())
+    assert speech.unknown == [folder] and len(train.mixer.unknown) and train.mixer.timeline == 0.5
+    assert "data.unknown is null: " in caplog.text
+    given = source(k=[0, 2], unknown=str(folder))
+    caplog.clear()
+    given.load(tmp_path, seed=0)
+    assert given.unknown == [folder] and not caplog.text
+
+
+@pytest.mark.parametrize(
+    ("given", "k", "timeline", "output"),
+    [
+        (["data.words=[a,b,c]"], [0, 2], 0.5, "set"),
+        (["data.words=[a]", "experiment=spotter"], [0, 1], 0.5, "set"),
+        (["data.words=[a,b]", "data.k=1"], 1, 0.0, "softmax"),
+        ([], None, 0.0, "softmax"),
+        (["data=words", "data.root=.", "data.k=[0,2]"], [0, 2], 0.0, "set"),
+    ],
+)
+def test_own_words_are_to_be_found_in_other_speech(given, k, timeline, output):
+    settings = check(Train, configuration("train", "name=fruit", "member=one", "run_dir=.", *given))
+    assert (settings.data["k"], settings.data["timeline"], settings.model["output"]) == (k, timeline, output)
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [

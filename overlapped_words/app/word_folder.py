@@ -40,7 +40,7 @@ class WordRecorder:
         Raises:
             DataError: a name that cannot be one of a folder or file, silence, or a folder that cannot be written.
         """
-        word, speaker = check_name("word", word, "^_"), check_name("speaker", speaker, "_")
+        word, speaker = check_name("word", word, "^[_']|,"), check_name("speaker", speaker, "_")
         if np.abs(waveform).max() < 1e-3:
             raise DataError("the recording is silent; check the microphone and record again")
         folder, content = self.root / word, BytesIO()
@@ -63,13 +63,20 @@ class WordRecorder:
         return f"{count(len(files), 'recording')} of {count(len(words), 'word')} by {count(len(speakers), 'speaker')}"
 
     @property
-    def command(self) -> str:
-        """The command that trains on the folder, for a shell where it is."""
+    def commands(self) -> str:
+        """The commands that train on the folder and then listen with the network, for a shell where the folder is."""
+        words = sorted(folder.name for folder in self.root.glob("[!._]*") if folder.is_dir())
         root = self.name
         if not re.fullmatch(r"[\w./-]+", root, re.ASCII):
             root = json.dumps(root, ensure_ascii=False)  # quotes for Hydra
-        settings = shlex.join(["experiment=best_words", f"data.root={root}", "name=my_words"])
-        return f"{command('train')} {settings}"
+        data = [f"data.words=[{', '.join(words)}]", "data.language=en", f"data.root={root}"]
+        return "\n".join(
+            [
+                f"{command('train')} experiment=spotter {shlex.join(data)} name=my_words",
+                f"{command('app')} run_dir=outputs/my_words",
+                f"{command('predict')} run_dir=outputs/my_words input=talk.mp3 events=true",
+            ]
+        )
 
 
 def check_name(what: str, name: str, forbidden: str) -> str:
@@ -108,7 +115,10 @@ def build_tab(model: AppModel, record_dir: str | None) -> None:
             status = f"Saved {saved.parent.name}/{saved.name}. {recorder.counts()}. {recording.note}".rstrip()
             return None, status, show("")
 
-        gr.Markdown("Record one word at a time, each by several speakers, and train on the folder.")
+        gr.Markdown(
+            "Record one word at a time, each five times or more and by several people if you can. Then train, and open "
+            "this page again with your network, to listen in the tab Live."
+        )
         with gr.Row():
             word = gr.Textbox(label="Word", placeholder="for example " + model.model.class_names[0], max_length=MOST)
             speaker = gr.Textbox(label="Speaker, without _", placeholder="for example ann", max_length=MOST)
@@ -117,5 +127,7 @@ def build_tab(model: AppModel, record_dir: str | None) -> None:
         save = gr.Button("Save", variant="primary")
         error = text_box("Error")
         status = gr.Textbox(recorder.counts(), label=f"In {recorder.name}", interactive=False)
-        gr.Textbox(recorder.command, label="Train on it", interactive=False, buttons=["copy"])
+        label = "Train in the language of the words, add recordings of other speech with data.unknown=DIR, and listen"
+        commands = gr.Textbox(recorder.commands, label=label, lines=3, interactive=False, buttons=["copy"])
+        status.change(lambda: recorder.commands, None, commands, api_visibility="private")
         save.click(on_save, [word, speaker, audio], [audio, status, error], api_name="save")

@@ -1,7 +1,7 @@
 """Settings of train.py. Those of its groups are the arguments of the classes that their `_target_` names."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Gt, Le
 from pydantic import model_validator
@@ -13,6 +13,8 @@ from overlapped_words.messages import renamed
 from overlapped_words.settings.check import STRICT
 from overlapped_words.settings.fields import Count, ExistingFile, ExistingFolder, Group, Path, Seed, Text
 from overlapped_words.settings.legacy import upgrade_config
+
+TIMELINE = 0.5  # share of the training clips
 
 
 @dataclass(config=STRICT, kw_only=True)
@@ -54,8 +56,8 @@ class Train:
     @model_validator(mode="before")
     @classmethod
     def upgrade(cls, values: ArgsKwargs) -> ArgsKwargs:
-        """Files of settings may be those of earlier versions."""
-        return ArgsKwargs((), upgrade_config(values.kwargs or {}))
+        """Files of settings may be those of earlier versions; some defaults depend on other settings."""
+        return ArgsKwargs((), _choose_defaults(upgrade_config(values.kwargs or {})))
 
     @model_validator(mode="after")
     def check_callbacks(self) -> Self:
@@ -105,3 +107,14 @@ class Train:
             yield "data.test_size", "data.test_fraction is 0"
         if data.get("k") in (1, [1, 1]):
             yield "data.curriculum", "data.k is 1 from the first epoch on"
+
+
+def _choose_defaults(settings: dict[str, Any]) -> dict[str, Any]:
+    """data.k, data.timeline and model.output of words of one's own, which are to be found among other speech."""
+    data, model = ({**settings[name]} if isinstance(settings.get(name), dict) else {} for name in ("data", "model"))
+    if isinstance(data.get("words"), list) and data.get("k") is None:
+        data |= {"k": [0, min(2, len(data["words"]))], "timeline": data.get("timeline") or TIMELINE}
+    if model.get("output") == "auto":
+        none = isinstance(data.get("k"), list) and 0 in data["k"]
+        model["output"] = "set" if none else "softmax"
+    return settings | {name: group for name, group in (("data", data), ("model", model)) if group}

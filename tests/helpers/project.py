@@ -22,10 +22,10 @@ SPEAKERS = [f"{name}-take" for name in ("ann", "bob", "cleo", "dan", "eve", "fin
 MEANT = {"<name>": "demo", "ROW": "features", "URL": str(ROOT)}  # what a reader fills in
 NOT_COPIED = (".git", ".venv*", ".*cache", "__pycache__", "*.egg-info", "build", "node_modules", "outputs")
 
-# What makes training short on a source, and the sources of the experiments.
+# What makes training short on a source, and the sources of the experiments; others: words.
 MIXED = ["data.train_size=8", "data.val_size=8", "data.test_size=8"]
 SMALL = {"words": MIXED, "synthetic": [*MIXED, "data.num_voices=7", "data.takes=1"]}
-SOURCE = {"winner": "competition", "best": "competition", "demo": "synthetic", "smoke": "synthetic"}  # others: words
+SOURCE = {"winner": "competition", "best": "competition"} | dict.fromkeys(("demo", "smoke", "spotter"), "synthetic")
 # What makes a module short.
 MODULES = {
     "benchmarks.held_out": ["--train-size", "32", "--test-size", "16"],
@@ -74,7 +74,7 @@ class Project:
         rows = [(name, " ".join(WORDS[i % 6 :][:2])) for i, name in enumerate(names)]
         pd.DataFrame(rows, columns=["path", "words"]).to_csv(self.root / "DIR/recordings.csv", index=False)
         write_word_folder(self.root / "WORDS", WORDS, SPEAKERS, takes=1)
-        write_word_folder(self.root / "OTHER_WORDS", ["apple", "bed"], SPEAKERS, takes=1)
+        write_word_folder(self.root / "OTHER", ["apple", "bed"], SPEAKERS, takes=1)
         (self.root / "folder").mkdir()
         for seed, name in enumerate(("clip.wav", "my_clip.wav", "talk.mp3", "folder/a.wav", "folder/b.flac")):
             soundfile.write(self.root / name, speech(seed, seconds=2.5), RATE)

@@ -1,0 +1,75 @@
+"""Speech without the words: voices of eSpeak NG say other things, for networks that have no recordings of speech.
+
+There is no text in all of the engine's languages, but it says emojis by their names ("rainbow", "Regenbogen") in most
+of them, numbers in all, the beginning of one word with the end of another, and letters of the words in any order.
+"""
+
+import importlib.metadata
+from collections.abc import Sequence
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+
+from datamodules.cache import build_once, cache_key
+from datamodules.corpus import SAMPLE_RATE, write_utterances
+from datamodules.pronunciation import SWITCH, find_sounds
+from datamodules.voices import Engine, draw_voices, find_accents, find_engine, transcribe
+from overlapped_words.errors import DataError
+
+EMOJIS = [chr(code) for code in range(0x1F300, 0x1F650)]
+MOST = 200  # numbers, and as many of each other kind of phrases
+SENTENCES = 6  # by each voice; 25 minutes by 48 voices
+PHRASES = (3, 9)  # in a sentence
+SECONDS = 10  # of a sentence, at most about
+
+
+def speak_other(cache_dir: Path, num_voices: int, words: Sequence[str], language: str, seed: int = 0) -> Path:
+    """Return the folder `cache_dir/speech-<key>` with `<speaker>_<n>.wav`, speech in which no word occurs.
+
+    The voices are those of `speak_corpus`. The first call builds the folder.
+
+    Raises:
+        DataError, CacheError: as `speak_corpus`; a DataError if there is nothing else to say.
+    """
+    engine = find_engine()
+    voices = draw_voices(engine, num_voices, seed, language)
+    version = importlib.metadata.version("espeakng-loader")
+    key = cache_key("speech", version, sorted(words), list(voices.items()), seed)
+    folder = cache_dir / f"speech-{key}"
+
+    def build(temporary: Path) -> None:
+        phrases = find_phrases(engine, words, find_accents(engine, language)[0], seed)
+        temporary.mkdir(parents=True)
+
+        def sentences(speaker: str) -> dict[str, str]:
+            rng = np.random.default_rng([seed, *speaker.encode()])
+            numbers = rng.integers(*PHRASES, SENTENCES, endpoint=True)
+            return {f"{speaker}_{i}": " ".join(rng.choice(phrases, number)) for i, number in enumerate(numbers)}
+
+        write_utterances(temporary, engine, voices, sentences, seed, "speaking other words")
+
+    size = num_voices * SENTENCES * SECONDS * 2 * SAMPLE_RATE  # bytes
+    return build_once(folder, size, lambda: folder if folder.is_dir() else None, build)
+
+
+def find_phrases(engine: Engine, words: Sequence[str], accent: str, seed: int) -> list[str]:
+    """What the voices say: phrases that the accent pronounces in its language and that contain none of the words."""
+    rng = np.random.default_rng(seed)
+    numbers = [str(number) for number in rng.integers(1, 1_000, size=MOST)]
+    blends = [one[: (len(one) + 1) // 2] + other[len(other) // 2 :] for one, other in permutations(words, 2)]
+    letters = ["".join(rng.choice(list("".join(words)), size)) for size in rng.integers(2, 6, size=MOST)]
+    phrases = [*EMOJIS, *numbers, *rng.permutation(blends)[:MOST].tolist(), *map(str.strip, letters)]
+    lines = transcribe(engine, accent, [*words, *phrases])
+    sounds = [" ".join(["", *find_sounds(line), ""]) for line in lines]
+    spoken = zip(phrases, lines[len(words) :], sounds[len(words) :], strict=True)
+    found = [
+        phrase
+        for phrase, line, sound in spoken
+        if sound.strip() and not SWITCH.search(line) and not any(word in sound for word in sounds[: len(words)])
+    ]
+    if not found:
+        raise DataError(
+            "data.words: eSpeak NG says nothing without these sounds; set data.unknown to a folder of speech"
+        )
+    return found
