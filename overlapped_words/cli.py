@@ -108,4 +108,14 @@ def _quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
+def jobs_at_once(accelerator: str) -> int:
+    """How many jobs of a sweep run in parallel on this machine: one per core, or one on a GPU."""
+    import joblib
+    import torch
+
+    on_gpu = accelerator != "cpu" and (torch.cuda.is_available() or torch.backends.mps.is_available())
+    return 1 if on_gpu else joblib.cpu_count()
+
+
 OmegaConf.register_new_resolver("command", command, replace=True)  # in the help texts of conf/
+OmegaConf.register_new_resolver("jobs_at_once", jobs_at_once, replace=True)

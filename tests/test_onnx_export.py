@@ -31,7 +31,8 @@ from tests.helpers.networks import write_network
 from tests.helpers.scripts import ROOT, run
 
 WORDS = ["no", "on", "영"]
-DEFAULTS = {"run_dir": None, "ckpt_path": None, "format": "onnx", "output": None, "half": False, "cache_dir": "nix"}
+DEFAULTS = {"format": "onnx", "half": False, "cache_dir": "nix"}
+DEFAULTS |= dict.fromkeys(("run_dir", "ckpt_path", "output", "threshold"))
 
 
 @pytest.fixture(scope="module")

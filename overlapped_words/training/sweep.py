@@ -22,21 +22,10 @@ from overlapped_words.runs.status import Status
 from overlapped_words.settings.callback import CheckSettings, compose_members, hydra_config, member_folder
 from overlapped_words.settings.train import Train
 
-
-def members_at_once(accelerator: str) -> int:
-    """How many members of a sweep train in parallel on this machine: one per core, or one on a GPU."""
-    import joblib
-    import torch
-
-    on_gpu = accelerator != "cpu" and (torch.cuda.is_available() or torch.backends.mps.is_available())
-    return 1 if on_gpu else joblib.cpu_count()
-
-
 # Not in train.py: a launcher's worker imports this module with the callback, but not the script.
 OmegaConf.register_new_resolver(
     "member_prefix", lambda mode, member: f"{member}: " if mode == RunMode.MULTIRUN else "", replace=True
 )
-OmegaConf.register_new_resolver("members_at_once", members_at_once, replace=True)
 OmegaConf.register_new_resolver("fold_suffix", lambda fold: "" if fold is None else f"_fold{fold}", replace=True)
 
 
