@@ -47,12 +47,9 @@ def run(
 ) -> str:
     """Run a script in `cwd` and return its output; `expect` is its exit status.
 
-    `script` is a file of the project in `root`, or "-m" before the name of a module. The members of a sweep run one after
-    the other, unless another launcher is given. Do not use it for one that starts workers: a fork ends in another order
-    and would wait for them forever.
+    `script` is a file of the project in `root`, or "-m" before the name of a module. Do not use it for a launcher that
+    starts workers: a fork ends in another order and would wait for them forever.
     """
-    if "-m" in arguments and not any(argument.startswith("hydra/launcher=") for argument in arguments):
-        arguments = (*arguments, "hydra/launcher=basic")
     with NamedTemporaryFile() as output:
         process = start(script, *arguments, cwd=cwd, output=output.name, root=root, environment=environment)
         process.join()
