@@ -60,11 +60,12 @@ class LongRecordings:
     def rows(self) -> Iterator[np.ndarray]:
         """Yield the rows `(B, 16000)` int16 of all recordings."""
         errors: dict[Path, str] = {}
-        for path, missing in zip(self.key, self.num_rows.tolist(), strict=True):
+        for path, num_rows in zip(self.key, self.num_rows.tolist(), strict=True):
+            missing = num_rows
             try:
                 for block in read_blocks(path):
                     padding = 0, -len(block) % NUM_SAMPLES
-                    block = fit_length(block) if missing == 1 else np.pad(block, padding)
+                    block = fit_length(block) if num_rows == 1 else np.pad(block, padding)
                     rows = to_int16(block.reshape(-1, NUM_SAMPLES)[:missing])
                     missing -= len(rows)
                     yield rows

@@ -58,6 +58,7 @@ class ThreadTuner:
             if len(self.seconds) == AGAIN:
                 self._measure(self.most, {1: recent})
         elif len(self.seconds) > self.trial:
+            del self.seconds[: -self.trial]
             expected = self.medians.setdefault(threads, recent)
             if recent > SLOW * expected:
                 self._measure(1, {})

@@ -10,6 +10,7 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: as many tests run at once as there are cores
 
+from overlapped_words import Model, load
 from tests.helpers.fake_recordings import write_competition, write_word_folder
 from tests.helpers.golden import SHARED
 
@@ -32,6 +33,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if not torch.cuda.is_available():
             pytest.skip("needs a GPU: torch.cuda.is_available() is False")
+
+
+@pytest.fixture(scope="module")
+def set_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.helpers.networks import write_set_members  # torch takes seconds to import
+
+    return write_set_members(tmp_path_factory.mktemp("sweep"))
+
+
+@pytest.fixture(scope="module")
+def set_model(set_sweep: Path) -> Model:
+    return load(set_sweep, "cpu")
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ import pytest
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from overlapped_words import Model, RunError, load
+from overlapped_words import RunError, load
 from overlapped_words.export.export import export
 from overlapped_words.inference.checkpoints import find_fitted
 from overlapped_words.inference.events import Event, EventDetector, EventRule
 from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import WORDS
 from tests.helpers.fake_recordings import RATE, tone
-from tests.helpers.networks import write_network
+from tests.helpers.networks import write_set_members
 from tests.helpers.scripts import combine
 
 
@@ -64,22 +64,10 @@ HOSTILE = [
 ]
 
 
-@pytest.fixture(scope="module")
-def sweep(tmp_path_factory):
-    """Two members that predict up to two words."""
-    sweep = tmp_path_factory.mktemp("sweep")
-    for pool in ("avg", "max"):
-        write_network(sweep, pool, 0, output="set", k=[0, 2])
-    return sweep
-
-
-@pytest.fixture(scope="module")
-def model(sweep) -> Model:
-    return load(sweep, "cpu")
-
-
-def test_absurd_rules_of_a_file_are_named(sweep, tmp_path):
-    path = export(settings_of("export", f"run_dir={sweep}", "format=safetensors", f"output={tmp_path}/a.safetensors"))
+def test_absurd_rules_of_a_file_are_named(set_sweep, tmp_path):
+    path = export(
+        settings_of("export", f"run_dir={set_sweep}", "format=safetensors", f"output={tmp_path}/a.safetensors")
+    )
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         metadata = file.metadata()
@@ -93,8 +81,7 @@ def test_absurd_rules_of_a_file_are_named(sweep, tmp_path):
 
 
 def test_a_rule_of_ensemble_json_is_used_for_its_members_and_exported(tmp_path):
-    for pool in ("avg", "max"):
-        write_network(tmp_path, pool, 0, output="set", k=[0, 2])
+    write_set_members(tmp_path)
     combine(tmp_path)
     file = tmp_path / "ensemble.json"
     content, threshold = json.loads(file.read_text()), dict.fromkeys(WORDS, 0.25)
@@ -114,11 +101,11 @@ def test_a_rule_of_ensemble_json_is_used_for_its_members_and_exported(tmp_path):
             find_fitted(sorted(tmp_path.glob("*_seed0/checkpoints/last.ckpt")))
 
 
-def test_presence_is_the_probability_over_all_sets(model):
+def test_presence_is_the_probability_over_all_sets(set_model):
     clips = np.stack([tone(hertz) for hertz in (200, 700, 3000)])
-    presence, sets = model.presence(clips, RATE), model.word_sets(clips, RATE)
+    presence, sets = set_model.presence(clips, RATE), set_model.word_sets(clips, RATE)
     assert list(presence) == WORDS and presence.to_numpy().dtype == np.float32
     expected_number = sets["num_words_1"] + 2 * sets["num_words_2"]
     np.testing.assert_allclose(presence.sum(axis=1), expected_number, atol=1e-5)
-    one = model.presence(clips[0], RATE)
+    one = set_model.presence(clips[0], RATE)
     assert one.name == "presence" and np.allclose(one, presence.iloc[0], atol=1e-5)

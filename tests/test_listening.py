@@ -19,20 +19,6 @@ from tests.helpers.fake_recordings import RATE, speech, tone
 from tests.helpers.networks import write_network
 
 
-@pytest.fixture(scope="module")
-def sweep(tmp_path_factory):
-    """Two members that predict up to two words."""
-    sweep = tmp_path_factory.mktemp("sweep")
-    for pool in ("avg", "max"):
-        write_network(sweep, pool, 0, output="set", k=[0, 2])
-    return sweep
-
-
-@pytest.fixture(scope="module")
-def model(sweep) -> Model:
-    return load(sweep, "cpu")
-
-
 @pytest.mark.parametrize("network", [{}, {"output": "set", "k": [1, 2]}])
 def test_models_that_do_not_know_silence_have_no_events(tmp_path, network):
     write_network(tmp_path, "avg", 0, **network)
@@ -86,7 +72,7 @@ def test_an_event_is_out_half_a_second_after_the_word(word):
 
 
 @pytest.mark.parametrize("rate", [RATE, 44_100])
-def test_streams_of_any_blocks_give_the_events_of_the_recording(model, tmp_path, rate):
+def test_streams_of_any_blocks_give_the_events_of_the_recording(set_model, tmp_path, rate):
     rng = np.random.default_rng(0)
     parts = [
         tone(hertz, rate, 0.6) * level
@@ -96,27 +82,27 @@ def test_streams_of_any_blocks_give_the_events_of_the_recording(model, tmp_path,
         np.int16
     )
     soundfile.write(tmp_path / "talk.wav", samples, rate)
-    expected = model.events(tmp_path / "talk.wav", threshold=0.3)
+    expected = set_model.events(tmp_path / "talk.wav", threshold=0.3)
     assert len(expected) > 1 and list(expected) == ["start_s", "end_s", "word", "probability"]
-    pd.testing.assert_frame_equal(model.events(samples, rate, threshold=0.3), expected, atol=1e-3)
+    pd.testing.assert_frame_equal(set_model.events(samples, rate, threshold=0.3), expected, atol=1e-3)
     for size in (rate // 100, 4097, rate * 3):
         blocks = [samples[start : start + size] for start in range(0, len(samples), size)]
-        listened = pd.DataFrame(model.listen([samples[:0], *blocks], rate, threshold=0.3))
+        listened = pd.DataFrame(set_model.listen([samples[:0], *blocks], rate, threshold=0.3))
         pd.testing.assert_frame_equal(listened, expected, atol=1e-3)
 
 
-def test_invalid_blocks_are_errors(model):
+def test_invalid_blocks_are_errors(set_model):
     for blocks, message in (
         ([np.zeros((2, 100))], r"block 0 has shape \(2, 100\); give blocks \(T,\) of one channel"),
         ([np.zeros(100), np.full(9, np.nan)], "sample 0 of waveform 1 is not a finite number"),
         ([np.zeros(100, int)], "dtype int64"),
     ):
         with pytest.raises(DataError, match=message):
-            list(model.listen(blocks, RATE))
+            list(set_model.listen(blocks, RATE))
     with pytest.raises(RunError, match=r"events.threshold is 2, not a number from 0 to 1"):
-        model.listen([], RATE, threshold=2)
+        set_model.listen([], RATE, threshold=2)
     assert (
-        model.events(np.zeros(RATE), RATE, threshold=1).dtypes.tolist()
+        set_model.events(np.zeros(RATE), RATE, threshold=1).dtypes.tolist()
         == pd.DataFrame([Event(0.0, 0.0, "", 0.0)]).dtypes.tolist()
     )
 
@@ -138,35 +124,35 @@ def run_predict(sweep, folder, *overrides):
     return pd.read_csv(folder / "a.csv")
 
 
-def test_predict_writes_the_events_of_a_folder(sweep, model, tmp_path, capsys):
+def test_predict_writes_the_events_of_a_folder(set_sweep, set_model, tmp_path, capsys):
     talks, silent = tmp_path / "talks", tmp_path / "talks" / "silent.wav"
     talks.mkdir()
     tones = [np.concatenate([tone(hertz) for hertz in pitches]) for pitches in ([200, 3000], [700, 150, 2000])]
     for i, samples in enumerate(tones):
         soundfile.write(talks / f"{i}.wav", samples, RATE)
-    expected = [model.events(talks / f"{i}.wav", threshold=0.4) for i in (0, 1)]
+    expected = [set_model.events(talks / f"{i}.wav", threshold=0.4) for i in (0, 1)]
     options = [f"input={talks}", "events=true", "threshold=0.4"]
-    table = run_predict(sweep, tmp_path, *options)
+    table = run_predict(set_sweep, tmp_path, *options)
     assert list(table) == ["id", "start_s", "end_s", "word", "probability"] and min(map(len, expected)) > 0
     assert list(table["id"]) == [i for i, events in enumerate(expected) for _ in range(len(events))]
     pd.testing.assert_frame_equal(table.drop(columns="id"), pd.concat(expected, ignore_index=True), atol=1e-6)
     assert capsys.readouterr().out == f"2 recordings, {len(table)} events, 2 members: {tmp_path / 'a.csv'}\n"
     before = (tmp_path / "a.csv").read_bytes()
     for shard in (0, 1):
-        run_predict(sweep, tmp_path, *options, "shards=2", f"shard={shard}", "overwrite=true")
+        run_predict(set_sweep, tmp_path, *options, "shards=2", f"shard={shard}", "overwrite=true")
     assert (tmp_path / "a.csv").read_bytes() == before
     silent.write_bytes((talks / "0.wav").read_bytes())
     for i in (0, 1):
         (talks / f"{i}.wav").write_text("not audio")
-    empty = run_predict(sweep, tmp_path, *options[:2], "threshold=1", "skip_unreadable=true", "overwrite=true")
+    empty = run_predict(set_sweep, tmp_path, *options[:2], "threshold=1", "skip_unreadable=true", "overwrite=true")
     assert empty.empty and list(empty) == list(table)
 
 
-def test_predict_prints_and_plots_the_events_of_a_recording(sweep, model, tmp_path, capsys):
+def test_predict_prints_and_plots_the_events_of_a_recording(set_sweep, set_model, tmp_path, capsys):
     soundfile.write(tmp_path / "talk.wav", np.concatenate([tone(200), tone(3000)]), RATE)
-    run_predict(sweep, tmp_path, f"input={tmp_path / 'talk.wav'}", "events=true", "threshold=0.4", "plot=true")
+    run_predict(set_sweep, tmp_path, f"input={tmp_path / 'talk.wav'}", "events=true", "threshold=0.4", "plot=true")
     *lines, total, plot = capsys.readouterr().out.splitlines()
-    events = model.events(tmp_path / "talk.wav", threshold=0.4)
+    events = set_model.events(tmp_path / "talk.wav", threshold=0.4)
     expected = [(clock(e.start_s), e.word, f"{100 * e.probability:.0f} %") for e in events.itertuples()]
     assert [tuple(re.split("  +", line)) for line in lines] == expected and len(lines) > 0
     assert total.startswith(f"1 recording, {count(len(lines), 'event')}, 2 members")

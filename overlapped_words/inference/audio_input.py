@@ -9,9 +9,8 @@ from torch import Tensor
 
 from datamodules.bandwidth import band_power, warn_if_narrowband
 from datamodules.decoding import Header, read_header
-from datamodules.recordings import fit_length, log, mix_down, read_blocks, within_full_scale
+from datamodules.recordings import log, mix_down, read_blocks
 from datamodules.resampling import resample
-from datamodules.waveforms import to_int16
 from overlapped_words.errors import DataError
 from overlapped_words.messages import grouped
 
@@ -77,17 +76,6 @@ def as_mono_blocks(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         if len(shape) != 1:
             raise DataError(f"block {i} has shape {tuple(shape)}; give blocks (T,) of one channel")
         yield as_mono(block, first=i)[0]
-
-
-def as_clips(waveform: Any, sample_rate: int | None, model_rate: int, num_samples: int, first: int = 0) -> np.ndarray:
-    """One waveform or a batch -> `(B, num_samples)` int16 at `model_rate` Hz; messages number them from `first`."""
-    rate = as_rate(sample_rate)
-    waveforms = resample(as_mono(waveform, first), rate, model_rate)
-    clips = np.stack([fit_length(within_full_scale(samples), num_samples) for samples in waveforms])
-    with grouped(log):
-        for i, clip in enumerate(clips, first):
-            warn_if_narrowband(f"waveform {i}", band_power(clip, model_rate), rate, model_rate)
-    return to_int16(clips)
 
 
 def as_blocks(waveform: AudioInput, sample_rate: int | None, model_rate: int) -> Iterator[np.ndarray]:

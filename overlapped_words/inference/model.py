@@ -6,36 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from datamodules.bandwidth import band_power, warn_if_narrowband
-from datamodules.decoding import Header, read_header
-from datamodules.recordings import log, read_clips
 from overlapped_words.errors import DataError, RunError
-from overlapped_words.inference.audio_input import (
-    AudioInput,
-    AudioInputs,
-    as_blocks,
-    as_clips,
-    as_mono_blocks,
-    as_path,
-    as_rate,
-)
+from overlapped_words.inference.audio_input import AudioInput, AudioInputs, as_blocks, as_mono_blocks, as_rate
 from overlapped_words.inference.checkpoints import find_checkpoints
+from overlapped_words.inference.clips import as_chunks, read_clips
 from overlapped_words.inference.events import Event, EventRule
 from overlapped_words.inference.listening import detect, predict_windows
 from overlapped_words.inference.prediction import Prediction
 from overlapped_words.inference.predictor import BATCH_SIZE, Predictor, load_predictor
 from overlapped_words.inference.windows import resample_blocks
-from overlapped_words.messages import count, first_names, grouped, printable
+from overlapped_words.messages import count, first_names
 from overlapped_words.pretrained import PRETRAINED
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LOUDEST = "only the loudest second of %s is used; add hop=0.25 for a timeline of all of it"
 EVENT_TYPES = {"start_s": float, "end_s": float, "word": str, "probability": float}
-LONG = 2  # seconds; a longer recording is not a single clip
 
 
 def load(path: str | Path = PRETRAINED, device: str | torch.device = "auto") -> "Model":
@@ -230,33 +217,14 @@ class Model:
     def read_clips(
         self, paths: Sequence[Path], batch_size: int = BATCH_SIZE, unreadable: dict[Path, str] | None = None
     ) -> Iterator[np.ndarray]:
-        """`datamodules.recordings.read_clips` at this model's sample rate, with the warnings of a call."""
-        inspect = self._inspect
-        return read_clips(paths, self.sample_rate, self.num_samples, batch_size, inspect=inspect, unreadable=unreadable)
+        """Read recordings as clips `(B, num_samples)` int16, with the warnings of a call; see `read_clips`."""
+        return read_clips(paths, self.sample_rate, self.num_samples, batch_size, unreadable)
 
     def _predict(
         self, waveform: AudioInput | AudioInputs, sample_rate: int | None
     ) -> tuple[Prediction, list[str] | None, bool]:
-        """The prediction, the index of its rows, and whether it is for one clip that was not in a batch or a list."""
-        index, alone = None, False
-        chunks: Iterable[np.ndarray]  # clips (B, num_samples) int16
-        if isinstance(waveform, str | Path):
-            chunks, alone = self.read_clips([as_path(waveform, sample_rate)]), True
-        elif not isinstance(waveform, list | tuple):
-            chunks, alone = [as_clips(waveform, sample_rate, self.sample_rate, self.num_samples)], waveform.ndim == 1
-        elif waveform and all(isinstance(item, str | Path) for item in waveform):
-            paths = [as_path(item, sample_rate) for item in waveform]
-            chunks, index = self.read_clips(paths), list(map(str, paths))
-        else:
-            for i, item in enumerate(waveform):
-                if not isinstance(item, np.ndarray | Tensor) or item.ndim != 1:
-                    what = f"has shape {tuple(item.shape)}" if hasattr(item, "shape") else f"is {item!r:.40}"
-                    raise DataError(f"item {i} of the list {what}; give only waveforms (T,), or only paths")
-            with grouped(log):
-                chunks = [
-                    as_clips(item, sample_rate, self.sample_rate, self.num_samples, i)
-                    for i, item in enumerate(waveform)
-                ]
+        """The prediction, the index of its rows, and whether it is for one clip; see `as_chunks`."""
+        chunks, index, alone = as_chunks(waveform, sample_rate, self.sample_rate, self.num_samples, BATCH_SIZE)
         return self.predictor.predict_chunks(chunks), index, alone
 
     def _predict_sets(
@@ -269,10 +237,3 @@ class Model:
                 "words; call the model itself for the probability of each word"
             )
         return self._predict(waveform, sample_rate)
-
-    def _inspect(self, path: Path, clip: np.ndarray) -> None:
-        """Warn if a recording is narrowband, or so long that its loudest second is a small part of it."""
-        header = read_header(path) or Header(0, self.sample_rate)
-        warn_if_narrowband(str(path), band_power(clip, self.sample_rate), header.sample_rate, self.sample_rate)
-        if header.seconds > LONG:
-            log.warning(LOUDEST, f"{header.seconds:,.0f} s ({printable(str(path))})")

@@ -60,6 +60,13 @@ def save(model: WordClassifier, path: Path) -> None:
     torch.save({**content, "pytorch-lightning_version": version("lightning")}, path)
 
 
+def write_set_members(sweep: Path) -> Path:
+    """Two members that predict up to two words."""
+    for pool in ("avg", "max"):
+        write_network(sweep, pool, 0, output="set", k=[0, 2])
+    return sweep
+
+
 def write_network(sweep: Path, pool: str, seed: int, words: list[str] = WORDS, **network) -> Path:
     """`write_member` with a checkpoint of random weights, whose probs differ between clips.
 
