@@ -3,13 +3,12 @@
 Beside another program, the threads of a step wait for each other, and two threads may be thirty times slower than one.
 """
 
-import logging
 import time
 from statistics import median
 
 import torch
 
-log = logging.getLogger(__name__)
+from overlapped_words.messages import count
 
 TRIAL = 8  # steps to measure, after as many as WARM_UP
 WARM_UP = 2
@@ -75,5 +74,8 @@ class ThreadTuner:
         best = min(self.medians, key=self.medians.__getitem__)
         self.measuring, self.seconds = False, []
         torch.set_num_threads(best)
+
+    def __str__(self) -> str:
+        """The choice and what it rests on: "2 threads (1: 9.1 steps/s, 2: 14 steps/s)"."""
         rates = ", ".join(f"{threads}: {1 / seconds:.3g} steps/s" for threads, seconds in sorted(self.medians.items()))
-        log.info("threads: %d (%s)", best, rates)
+        return f"{count(torch.get_num_threads(), 'thread')} ({rates})"

@@ -3,6 +3,7 @@
 Another number of threads adds in another order, so the last digits of the results differ.
 """
 
+import logging
 from typing import Any
 
 import torch
@@ -12,6 +13,8 @@ from lightning import Callback
 
 from overlapped_words.settings.train import Train
 from overlapped_words.threads import ThreadTuner, max_threads
+
+log = logging.getLogger("train")
 
 
 def in_sweep() -> bool:
@@ -36,7 +39,10 @@ class TuneThreads(Callback):
         self.tuner = ThreadTuner(max_threads(), self.chosen)
 
     def on_train_batch_end(self, *_: Any) -> None:
+        measuring = self.tuner.measuring
         self.tuner.step()
+        if measuring and not self.tuner.measuring:
+            log.info("training with %s", self.tuner)
 
     def state_dict(self) -> dict[str, int]:
         return {"threads": torch.get_num_threads()}
