@@ -1,4 +1,4 @@
-"""Mixtures as the windows of a long recording: single words among other speech, some of them cut by the window.
+"""Mixtures as the windows of a long recording: one or two words among other speech, some words cut by the window.
 
 A window has a word if all of it is inside. A word of which at most half is inside counts as other speech: the window
 before or after holds all of it. Between the two, a window may answer either way, so training has no such windows.
@@ -13,7 +13,8 @@ from datamodules.mixtures import Mixtures, concatenate
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE
 
 WORD_SHARE = 0.5  # of the windows
-PARTIAL_SHARE = 0.3  # windows that also have a part of a word, at their start or end
+SECOND_SHARE = 0.3  # of the windows with a word; that have a second one, which may overlap it
+PARTIAL_SHARE = 0.3  # of the others; that have a part of a word, at their start or end
 VISIBLE = (0.1, 0.5)  # how much of it
 SPEECH_SHARE = 0.8  # windows with speech before the word; as many have speech after it
 SPEECH_DB = (0.0, 10.0)  # of that speech below a word
@@ -41,7 +42,7 @@ class TimelineMixer(Mixer):
         return concatenate([mixtures, self.draw_windows(number, rng)])[rng.permutation(n)] if number else mixtures
 
     def draw_windows(self, n: int, rng: np.random.Generator) -> Mixtures:
-        """Sample `n` windows. The columns: a word, speech before it, speech after it, a part of another word."""
+        """Sample `n` windows. The columns: a word, speech before it, speech after it, another word or a part of it."""
         classes = rng.integers(len(self.words), size=(n, 2))
         rows, speeds = self.draw_words(classes, rng)
         assert self.extents is not None
@@ -49,11 +50,14 @@ class TimelineMixer(Mixer):
         extents = NUM_SAMPLES / 2 + (self.extents[rows] - NUM_SAMPLES / 2) / speeds[..., None]  # (n, 2 words, 2)
         (begin, end), (part_begin, part_end) = extents.transpose(1, 2, 0)
         moved = -begin + rng.random(n) * (NUM_SAMPLES - end + begin)  # anywhere inside
+        has_word = rng.random(n) < WORD_SHARE
+        has_second = has_word & (rng.random(n) < SECOND_SHARE) & (classes[:, 0] != classes[:, 1]) & (self.k[1] > 1)
         visible = (part_end - part_begin) * rng.uniform(*VISIBLE, n)
         at_start = rng.random(n) < 0.5
         part_moved = np.where(at_start, visible - part_end, NUM_SAMPLES - visible - part_begin)
+        inside = -part_begin + rng.random(n) * (NUM_SAMPLES - part_end + part_begin)
+        part_moved = np.where(has_second, inside, part_moved)
 
-        has_word = rng.random(n) < WORD_SHARE
         pause = np.where(rng.random(n) < UNBROKEN_SHARE, NUM_SAMPLES + PAUSE, rng.uniform(0, NUM_SAMPLES, n))
         gaps = PAUSE * rng.random((2, n))
         speech_ends = np.where(has_word, begin + moved, pause) - gaps[0]
@@ -67,10 +71,13 @@ class TimelineMixer(Mixer):
         present = rng.random((n, 4)) < [1, SPEECH_SHARE, SPEECH_SHARE, PARTIAL_SHARE]
         present[:, 0] = has_word
         present[over, 1:3] = [True, False]
+        present[has_second, 3] = True
         below = np.stack([self.gain_db * rng.random(n), *rng.uniform(*SPEECH_DB, (2, n)), self.gain_db * rng.random(n)])
         below[1] = np.where(over, rng.uniform(*OVER_DB, n), below[1])
         targets = np.zeros((n, len(self.words)), np.float32)
         targets[has_word, classes[has_word, 0]] = 1
+        targets[has_second] /= 2
+        targets[has_second, classes[has_second, 1]] = 0.5
         words = rows * NUM_SAMPLES
         return Mixtures(
             starts=np.column_stack([words[:, 0], speech, words[:, 1]]),

@@ -5,7 +5,7 @@ import pytest
 
 from datamodules.clips import render
 from datamodules.spans import Spans
-from datamodules.timeline import OVER_SHARE, PAUSE, VISIBLE, WORD_SHARE, TimelineMixer
+from datamodules.timeline import OVER_SHARE, PAUSE, SECOND_SHARE, VISIBLE, WORD_SHARE, TimelineMixer
 from tests.helpers.distributions import assert_share, assert_uniform_between
 from tests.helpers.fake_recordings import RATE, tone
 
@@ -47,6 +47,16 @@ def test_at_most_half_of_the_other_word_is_inside_and_does_not_count(windows):
     begin, end = extent(windows, 3)
     inside = (end.clip(0, RATE) - begin.clip(0, RATE)) / (end - begin)
     assert_rounded_uniform(inside, *VISIBLE, by=0.001)
+
+
+def test_two_words_are_inside():
+    mixer = TimelineMixer([*ROWS, np.array([0])], k=(0, 2), unknown=SPEECH, timeline=1.0, extents=EXTENTS)
+    windows = mixer.draw(N, np.random.default_rng(0))
+    two = (windows.targets == 0.5).sum(axis=1) == 2
+    assert_share(two[windows.targets.any(axis=1)], SECOND_SHARE * 2 / 3)  # two draws of three classes differ
+    assert (windows.gains[two][:, [0, 3]] > 0).all() and (windows.targets[~two].max(axis=1) % 1 == 0).all()
+    begin, end = (each[two] for each in extent(windows, 3))
+    assert_rounded_uniform(begin / (RATE - end + begin), 0, 1, by=0.001)
 
 
 def test_speech_is_beside_the_word_or_below_it(windows):
