@@ -11,7 +11,7 @@ INSTALL = $(BIN)/pip install $(addprefix --constraint ,$(strip $(CONSTRAINTS))) 
 
 .PHONY: demo test lint setup constraints
 demo: $(VENV)/.ready
-	$(BIN)/python train.py -m experiment=demo model.pool=avg,max hydra/launcher=joblib
+	$(BIN)/python train.py -m experiment=demo model.pool=avg,max
 	$(BIN)/python ensemble.py run_dir=outputs/demo expect=2
 	@echo
 	@echo "Submission:   outputs/demo/submission.csv"

@@ -73,14 +73,15 @@ class Words:
         rows = [np.flatnonzero((self.labels == i) & (self.held_out == held_out)) for i in range(len(self.names))]
         mixtures = Mixer(rows, k=(spec.k, spec.k), gain_db=spec.gain_db, offset=0.02).draw(spec.size, rng)
         folder.mkdir(parents=True, exist_ok=True)
-        for i in range(spec.size):
-            clip = render(self.waveforms, mixtures, np.array([i]))[0].numpy()
+        ids = [f"{folder.name}_{i:05d}" for i in range(spec.size)]
+        clips = (render(self.waveforms, mixtures, np.arange(spec.size)[i : i + 256]) for i in range(0, spec.size, 256))
+        for clip_id, clip in zip(ids, (clip.numpy() for chunk in clips for clip in chunk), strict=True):
             if spec.noise_db is not None:
                 level = np.sqrt(np.mean(np.square(clip))) * 10 ** (-spec.noise_db / 20)
                 clip = clip + level * rng.standard_normal(len(clip))
-            soundfile.write(folder / f"{folder.name}_{i:05d}.flac", clip / max(1.0, np.abs(clip).max()), SAMPLE_RATE)
+            soundfile.write(folder / f"{clip_id}.flac", clip / max(1.0, np.abs(clip).max()), SAMPLE_RATE)
         targets = pd.DataFrame(mixtures.targets, columns=self.names)
-        targets.insert(0, "id", [f"{folder.name}_{i:05d}" for i in range(spec.size)])
+        targets.insert(0, "id", ids)
         targets.to_csv(table, index=False)
 
 

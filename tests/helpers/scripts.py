@@ -18,7 +18,14 @@ from overlapped_words.report import report
 
 ROOT = Path(__file__).parents[2]
 # PYTHONPATH: a process that starts outside of this checkout would import the installed packages.
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
+# LOKY_MAX_CPU_COUNT: the members of a sweep run one after the other, in the process of the sweep.
+ENVIRONMENT = {
+    **os.environ,
+    "OMP_NUM_THREADS": "1",
+    "LOKY_MAX_CPU_COUNT": "1",
+    "CUDA_VISIBLE_DEVICES": "",
+    "PYTHONPATH": str(ROOT),
+}
 
 # A process that has imported the slow modules; every script runs in a fork of it.
 SERVER = multiprocessing.get_context("forkserver")
