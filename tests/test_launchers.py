@@ -9,6 +9,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
+from overlapped_words import cli  # noqa: F401  which registers the resolvers of conf/
 from overlapped_words.training.run import hydra_job
 from tests.helpers.scripts import ENVIRONMENT, ROOT, run
 from tests.helpers.small_runs import TINY, write_data
@@ -98,6 +99,15 @@ def test_members_know_their_number_in_the_sweep(monkeypatch: pytest.MonkeyPatch,
         cfg = compose("train", [*job, "hydra.runtime.output_dir=here"], return_hydra_config=True)
     monkeypatch.setattr(HydraConfig.instance(), "cfg", cfg)
     assert hydra_job() == ([], number)
+
+
+@pytest.mark.parametrize(("gpu", "accelerator", "jobs"), [(False, "auto", 3), (True, "auto", 1), (True, "cpu", 3)])
+def test_by_default_one_job_per_core_or_one_on_a_gpu(monkeypatch, gpu: bool, accelerator: str, jobs: int) -> None:
+    monkeypatch.setattr("joblib.cpu_count", lambda: 3)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: gpu)
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose("train", [f"trainer.accelerator={accelerator}"], return_hydra_config=True)
+    assert cfg.hydra.launcher.n_jobs == jobs
 
 
 def test_a_shell_in_an_allocation_of_slurm_trains_on_one_device(home: Path) -> None:
