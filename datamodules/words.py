@@ -48,7 +48,7 @@ class WordFolder:
         unknown: folder of other words and speech, or several. With it, or if clips may have no words, other speech is
             mixed into clips with fewer words than the maximum: windows of these recordings, and words played backward.
             Recordings of both kinds may be of any length and in subfolders; a random second of them is used each time.
-        timeline: share of the training clips that are like windows of a long recording: at most one word, anywhere in
+        timeline: share of the training clips that are like windows of a long recording: up to two words, anywhere in
             it, other speech before and after or below it, and words of which at most half is inside, which do not
             count; see `datamodules.timeline`. Needs k from 0.
         speaker_regex: its first group, found in a file's name, is the speaker; no speaker is in two splits.
