@@ -13,6 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: as many tests run
 from overlapped_words import Model, load
 from tests.helpers.fake_recordings import write_competition, write_word_folder
 from tests.helpers.golden import SHARED
+from tests.helpers.small_runs import write_data
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -33,6 +34,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if not torch.cuda.is_available():
             pytest.skip("needs a GPU: torch.cuda.is_available() is False")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the competition `Data` of tests/helpers/small_runs.py."""
+    home = tmp_path_factory.mktemp("home")
+    write_data(home / "Data")
+    return home
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import soundfile
 pytest.importorskip("gradio", reason="the page's extra is not installed")
 
 from tests.helpers.browsers import needs_chromium, open_page, serious_violations
-from tests.helpers.fake_recordings import RATE, talk
+from tests.helpers.fake_recordings import RATE
 from tests.helpers.served_app import served, write_home
 
 if TYPE_CHECKING:
@@ -24,9 +24,7 @@ TABS = ["Recording", "Live", "Mix words", "Record words"]
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = write_home(tmp_path_factory.mktemp("home"), output="set", k=[0, 2])
-    soundfile.write(home / "talk.wav", talk(), RATE)  # what the microphone hears
-    return home
+    return write_home(tmp_path_factory.mktemp("home"), output="set", k=[0, 2])
 
 
 @pytest.fixture(scope="module")

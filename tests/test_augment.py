@@ -1,7 +1,5 @@
 """Augmentation has the documented distributions, tested over thousands of clips; the winner's recipe is exact."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -10,11 +8,10 @@ from omegaconf import OmegaConf
 from torch import Tensor
 from torchaudio.functional import mask_along_axis_iid
 
-from datamodules.augment import Augment, Mixup, RandomCrop, SpecAugment
+from datamodules.augment import AddNoise, Augment, Mixup, RandomCrop, RandomWarp, SpecAugment
 from tests.helpers.distributions import assert_same_distribution, assert_share, assert_uniform, assert_uniform_between
 from tests.helpers.recipe import of_recipe
-
-CONF = Path(__file__).parents[1] / "conf/augment"
+from tests.helpers.scripts import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -67,15 +64,12 @@ def offsets(crop: RandomCrop, batch_size: int, size: int) -> tuple[np.ndarray, n
     return (row - index // size + crop.padding).numpy(), (column - index % size + crop.padding).numpy()
 
 
-def test_crops_are_uniform_over_0_to_63_on_both_axes():
+def test_crops_are_parts_of_the_padded_features_and_uniform_on_both_axes():
     parts = [offsets(of_recipe(RandomCrop), 1600, 34) for _ in range(4)]
     top, left = (np.concatenate(part) for part in zip(*parts, strict=True))
     assert_uniform(top, 64)
     assert_uniform(left, 64)
     assert_uniform(top // 16 * 4 + left // 16, 16)  # independent of each other
-
-
-def test_a_crop_is_a_part_of_the_padded_features():
     features = torch.rand(1, 4, 10, 12) + 1
     padded = torch.nn.functional.pad(features, [4] * 4)[0]
     parts = [padded[:, top : top + 10, left : left + 12] for top in range(8) for left in range(8)]
@@ -88,14 +82,11 @@ def pairs(batch_size: int) -> Tensor:
     return torch.eye(2)[torch.arange(batch_size) % 2]
 
 
-def test_three_quarters_of_the_clips_are_mixed_with_uniform_weights():
+def test_three_quarters_of_the_clips_are_mixed_with_their_neighbor_by_uniform_weights():
     clean = torch.ones(8000, 1, 1, 1)
     weights = of_recipe(Mixup)(0 * clean, clean, pairs(8000))[0].flatten().numpy()
     assert_share(weights > 0, 0.75)
     assert_uniform_between(weights[weights > 0], 0.05, 0.25)
-
-
-def test_an_augmented_clip_is_mixed_with_its_neighbor_by_one_weight():
     features, targets = torch.rand(32, 4, 6, 5), torch.rand(32, 7).softmax(dim=1)
     mixed, mixed_targets = of_recipe(Mixup, p=1)(features + 1, features, targets)
     others, other_targets = features.roll(1, dims=0), targets.roll(1, dims=0)
@@ -105,10 +96,10 @@ def test_an_augmented_clip_is_mixed_with_its_neighbor_by_one_weight():
 
 
 def winner() -> Augment:
-    return instantiate(OmegaConf.load(CONF / "winner.yaml"), _convert_="all")
+    return instantiate(OmegaConf.load(ROOT / "conf/augment/winner.yaml"), _convert_="all")
 
 
-def test_the_winners_settings_are_exact():
+def test_the_winners_settings_are_exact_and_the_resolutions_share_all_random_numbers():
     augment = winner()
     masks, crop = augment.transforms
     assert isinstance(masks, SpecAugment) and isinstance(crop, RandomCrop)  # in this order
@@ -116,9 +107,6 @@ def test_the_winners_settings_are_exact():
     assert crop.padding == 32
     assert (augment.mixup.p, augment.mixup.low, augment.mixup.high) == (0.75, 0.05, 0.25)
     assert not list(augment.parameters())
-
-
-def test_the_resolutions_share_all_random_numbers():
     clip = torch.rand(24, 1, 160, 160) + 1
     augmented, targets = winner()(clip.expand(24, 4, 160, 160), pairs(24))
     assert torch.equal(augmented, augmented[:, :1].expand_as(augmented))
@@ -137,3 +125,65 @@ def test_equal_seeds_repeat_and_different_seeds_differ():
     assert all(torch.equal(a, b) for a, b in zip(one, same, strict=True))
     assert not any(torch.equal(a, b) for a, b in zip(one, other, strict=True))
     assert torch.equal(features, before) and torch.equal(targets, pairs(16))
+
+
+IDENTITY = {"freq_scale": 0, "time_scale": 0, "freq_shift": 0, "time_shift": 0}
+
+
+def center(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Features `(B, 1, F, T)` with one peak -> row and column of its center, `(B,)` each."""
+    share = features[:, 0] / features[:, 0].sum(dim=(1, 2), keepdim=True)
+    position = torch.arange(features.shape[-1]).float()
+    return (share.sum(dim=2) * position).sum(dim=1), (share.sum(dim=1) * position).sum(dim=1)
+
+
+@pytest.mark.parametrize(("axis", "setting"), [(0, "freq_shift"), (1, "time_shift")])
+def test_shifts_are_uniform_on_their_own_axis(axis, setting):
+    features = torch.zeros(2000, 1, 41, 41)
+    features[:, :, 20, 20] = 1
+    centers = center(RandomWarp(**{**IDENTITY, setting: 0.2})(features))
+    assert_uniform_between(centers[axis].numpy(), 20 - 0.2 * 41, 20 + 0.2 * 41)
+    torch.testing.assert_close(centers[1 - axis], torch.full((2000,), 20.0), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(("axis", "setting"), [(0, "freq_scale"), (1, "time_scale")])
+def test_scales_are_log_uniform_about_the_middle(axis, setting):
+    bump = torch.exp(-((torch.arange(81.0) - 56) ** 2) / 18)  # 16 from the middle, and wide enough for interpolation
+    features = torch.outer(bump, bump).expand(2000, 1, 81, 81)
+    centers = center(RandomWarp(**{**IDENTITY, setting: 0.25})(features))
+    limit = np.log(1.25) + 1e-4  # error of interpolation
+    assert_uniform_between(np.log((centers[axis].numpy() - 40) / 16), -limit, limit)
+    torch.testing.assert_close(centers[1 - axis], torch.full((2000,), 56.0), atol=1e-3, rtol=0)
+
+
+def test_a_warp_accepts_float16_and_is_the_same_for_all_resolutions():
+    features = torch.rand(8, 1, 32, 32).half().expand(8, 4, 32, 32)
+    augmented = of_recipe(RandomWarp)(features)
+    assert augmented.dtype == torch.float32
+    torch.testing.assert_close(augmented, augmented[:, :1].expand_as(augmented))
+    assert not torch.equal(augmented[0], augmented[1])
+
+
+def added(n: int, length: int = 2000, **options) -> tuple[Tensor, Tensor]:
+    """Waveforms of many levels, and the noise added to them."""
+    waveforms = torch.randn(n, length) * torch.logspace(-3, 0, n)[:, None]
+    return waveforms, of_recipe(AddNoise, **options)(waveforms) - waveforms
+
+
+def test_a_share_of_the_waveforms_gets_noise_whose_level_is_uniform_in_decibels_at_any_level():
+    _, noise = added(4000, p=0.3)
+    assert_share((noise != 0).any(dim=1).numpy(), 0.3)
+    waveforms, noise = added(4000, snr_db=[-5, 15], p=1.0)
+    ratio = 10 * (waveforms.square().mean(dim=1) / noise.square().mean(dim=1)).log10()
+    assert_uniform_between(ratio.numpy(), -5.001, 15.001)
+
+
+def test_the_spectral_slope_is_uniform_from_white_to_brown():
+    _, noise = added(3000, length=4096, snr_db=[0, 0], p=1.0)
+    power = torch.fft.rfft(noise).abs().square()
+    octaves = [power[:, low : 2 * low].mean(dim=1) for low in (64, 128, 256, 512, 1024)]
+    heights = torch.stack(octaves, dim=1).log2()
+    slopes = -np.polyfit(np.arange(5), heights.T.numpy(), 1)[0]
+    assert_uniform_between(slopes[(slopes > 0.1) & (slopes < 1.9)], 0.1, 1.9, bins=10)
+    assert slopes.min() > -0.2 and slopes.max() < 2.2
+    assert abs(slopes.mean() - 1) < 0.05

@@ -1,11 +1,19 @@
-"""The benchmarks of speed: both sides process the same clips; a row of train.py has its speed, or its error."""
+"""The benchmarks of speed, scores and events."""
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import soundfile
 import torch
 
-from benchmarks import gpu, notebook, speed, workload
+from benchmarks import events, gpu, held_out, notebook, score, speed, unseen_speakers, workload
+from datamodules.audio_files import list_recordings
+from datamodules.sources import CompetitionFolder, WordFolder
+from lightning_modules.metrics.kl import kl
+from tests.helpers.fake_recordings import RATE, WORDS, speech, write
+from tests.helpers.networks import write_network
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +44,135 @@ def test_a_training_run_has_its_speed_or_its_error(root: Path) -> None:
         workload.train(root, "other", *options, "model.width=no")
 
 
-def test_rows(capsys: pytest.CaptureFixture[str]) -> None:
+def test_rows_of_a_gpu(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     gpu.print_row("16-mixed", 32_000, reference=8_000, memory=21.5)
     gpu.print_row("best_words, batch 128", 3_294, reference=8_000, memory=0.5)
-    assert (
-        capsys.readouterr().out
-        == "| 16-mixed | 32,000 | 4.0 | 21.5 | 2.8 |\n| best_words, batch 128 | 3,294 |  | 0.5 |  |\n"
-    )
-
-
-def test_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "| 16-mixed | 32,000 | 4.0 | 21.5 | 2.8 |\n| best_words, batch 128 | 3,294 |  | 0.5 |  |\n"
+    assert capsys.readouterr().out == rows
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SystemExit, match="no GPU"):
         gpu.main([])
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_network(tmp_path / "run", "avg", 0, words=sorted(WORDS), output="set", k=[0, 4])
+
+
+def run(module, monkeypatch, capsys, *arguments):
+    monkeypatch.setattr("sys.argv", ["benchmark", *map(str, arguments)])
+    module.main()
+    printed = capsys.readouterr().out
+    return printed, {row[0]: row[1:] for line in printed.splitlines() if (row := line.strip("| ").split(" | "))}
+
+
+def test_mixtures_by_unseen_speakers(words, model, monkeypatch, capsys):
+    monkeypatch.setattr(unseen_speakers, "SIZE", 10)
+    printed, rows = run(unseen_speakers, monkeypatch, capsys, words, "--model", model)
+    assert printed.startswith("48 recordings of words")
+    assert float(rows["4 words"][0]) > 0 and rows["4 words"][1] == "100.0%"  # all four are in every clip
+
+
+def test_events_per_hour_and_words_found(words, model, tmp_path, monkeypatch, capsys):
+    (tmp_path / "talk" / "nested").mkdir(parents=True)
+    write(tmp_path / "talk" / "nested" / "one.wav", speech(0, seconds=20))
+    monkeypatch.setattr(events, "NUM_WORDS", 6)
+    plot = tmp_path / "curve.png"
+    arguments = words, f"talk={tmp_path / 'talk'}", "--model", model, "--plot", plot
+    printed, rows = run(events, monkeypatch, capsys, *arguments)
+    assert printed.startswith("6 words of 48 recordings; without the words: talk 0.3 minutes; EventRule(")
+    assert len(rows["default"]) == 3 and float(rows["0.99"][0]) <= float(rows["0.3"][0])
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_words_are_where_the_table_says(words):
+    recordings = unseen_speakers.read_words(words)
+    recording, spoken = events.speak(recordings, np.zeros(RATE), 10)
+    loud = [np.abs(recording[round(row.start_s * RATE) : round(row.end_s * RATE)]).max() for row in spoken]
+    assert len(spoken) == events.NUM_WORDS and min(loud) > 0.01
+    correct = [event._replace(end_s=event.end_s + 0.1) for event in spoken]
+    assert events.found(correct, spoken).all()
+    late = [event._replace(start_s=event.end_s + 0.5, end_s=event.end_s + 1.5) for event in correct]
+    assert events.found(late, spoken).mean() < 0.2  # where the next word is the same
+    assert not events.found([], spoken).any()
+
+
+TEST_SETS = {
+    "test": held_out.MixtureSet(12, k=2),
+    "words3": held_out.MixtureSet(6, k=3),
+    "noise": held_out.MixtureSet(6, noise_db=10.0),
+}
+
+
+@pytest.fixture
+def simulated(words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(held_out, "TEST_SETS", TEST_SETS)
+    out = tmp_path / "out"
+    monkeypatch.setattr("sys.argv", ["held_out", str(words), str(out), "--speakers", "2", "--train-size", "8"])
+    held_out.main()
+    return out
+
+
+def test_a_simulated_competition_and_its_word_folder_have_the_same_speakers(simulated, cache_dir):
+    splits = CompetitionFolder(str(simulated), val_fraction=0).load(cache_dir, 0)
+    assert len(splits.train) == 8 and len(splits.test) == 12
+    words = WordFolder(str(simulated / "words"), k=2, val_fraction=0, submission=str(simulated)).load(cache_dir, 0)
+    assert words.test.ids == splits.test.ids and words.class_names == splits.class_names
+    assert len({path.name.split("_")[0] for path in (simulated / "words").glob("*/*")}) == 4
+    for name, spec in TEST_SETS.items():
+        targets = pd.read_csv(simulated / f"test_sets/{name}.csv", index_col=0)
+        assert ((targets > 0).sum(axis=1) == spec.k).all()
+        assert list(targets.index) == [path.stem for path in list_recordings(simulated / "test_sets" / name)]
+
+
+def test_level_of_the_noise(words):
+    recordings = held_out.Words(words, 2, seed=0)
+    clean, noisy = [], []
+    for noise_db, clips in ((None, clean), (10.0, noisy)):
+        recordings.write(words / "set", words / "set.csv", held_out.MixtureSet(4, 2, noise_db=noise_db), True, [0])
+        clips += [soundfile.read(path)[0] for path in list_recordings(words / "set")]
+    for clip, other in zip(clean, noisy, strict=True):
+        other = other * (clip @ clip) / (other @ clip)  # the mixture is attenuated if the noise exceeds full scale
+        assert np.mean(np.square(clip)) / np.mean(np.square(other - clip)) == pytest.approx(10, rel=0.05)
+
+
+def test_recipes_are_compared_on_the_same_clips_with_an_interval(simulated, monkeypatch):
+    blurs = {"good": (0.2, 0.4), "bad": (0.9, 0.8)}
+
+    def predict(recipe: Path, folder: Path, class_names: list[str]) -> np.ndarray:
+        targets = pd.read_csv(folder.with_suffix(".csv"), index_col=0).to_numpy()
+        return np.stack([targets * (1 - blur) + blur / 4 for blur in blurs[recipe.name]])
+
+    monkeypatch.setattr(score, "predict", predict)
+    good, bad = score.score_test_set(simulated / "test_sets/test.csv", [Path("good"), Path("bad")])
+    assert good["difference"] == 0 and good["members"] == 2 and good["constant"] == pytest.approx(np.log(2))
+    assert bad["kl"] - good["kl"] == pytest.approx(bad["difference"])
+    assert 0 < bad["difference_low"] <= bad["difference"] <= bad["difference_high"]
+    assert good["ensemble_kl"] < good["kl"] and good["recall"] == 1
+
+
+def test_every_member_predicts_the_recordings(simulated, tmp_path):
+    words = sorted(path.name for path in (simulated / "words").iterdir())
+    for seed in range(2):
+        write_network(tmp_path / "sweep", "avg", seed, words=words)
+    probs = score.predict(tmp_path / "sweep", simulated / "test_sets" / "words3", words)
+    assert probs.shape == (2, 6, 4) and not np.allclose(probs[0], probs[1])
+    assert np.allclose(probs.sum(axis=2), 1)
+    with pytest.raises(SystemExit, match="no member that was trained on the words"):
+        score.predict(tmp_path / "sweep", simulated / "test_sets" / "words3", words[:3])
+
+
+def test_recall_of_scarce_words_and_calibration(words):
+    names = sorted(folder.name for folder in words.iterdir())
+    for path in list_recordings(words / names[0])[1:]:
+        path.unlink()
+    scarce = score.scarce_words(words, names)
+    assert list(scarce) == [True] + [False] * (len(names) - 1)
+    targets = np.array([[0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]])
+    probs = np.array([[0.6, 0.1, 0.3], [0.1, 0.6, 0.3], [0.2, 0.5, 0.3]])
+    assert score.recall_of(np.array([True, False, False]), targets, probs) == 0.5
+    assert np.isnan(score.recall_of(np.zeros(3, bool), targets, probs))
+    balanced = np.array([[0.7, 0.3], [0.3, 0.7]])
+    sharp = balanced**2 / (balanced**2).sum(axis=1, keepdims=True)
+    assert score.calibration_error(balanced, balanced) == pytest.approx(0, abs=1e-9)
+    assert score.calibration_error(balanced, sharp) == pytest.approx(kl(balanced, sharp).mean(), rel=0.01)

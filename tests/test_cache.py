@@ -1,6 +1,9 @@
 """The cache builds an array once, completely or not at all, also with several processes and after a kill."""
 
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ from datamodules.cache import cache_key, cached_array, fingerprint
 from overlapped_words.errors import CacheError
 from tests.helpers.build_array import VALUES, Build, ask
 from tests.helpers.fake_recordings import cached_files
+from tests.helpers.scripts import ROOT
 
 
 @pytest.fixture
@@ -18,7 +22,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "deep/er/array.npy"
 
 
-def test_an_array_is_built_once(path, caplog):
+def test_an_array_is_built_once_or_in_memory(path, caplog):
     build = Build()
     for _ in range(3):
         array = ask(path, build)
@@ -28,9 +32,6 @@ def test_an_array_is_built_once(path, caplog):
     assert cached_files(path.parent) == ["array.npy"]
     assert np.array_equal(np.load(path), VALUES)  # an ordinary .npy
     assert not caplog.records
-
-
-def test_without_a_path_an_array_is_built_in_memory(tmp_path):
     array = cached_array(None, (30, 20), np.float16, Build(VALUES / 3), "test")
     assert array.dtype == np.float16 and np.array_equal(array, (VALUES / 3).astype(np.float16))
     assert cached_array(None, (0, 20), np.int16, lambda: iter(()), "test").shape == (0, 20)
@@ -48,9 +49,7 @@ def test_a_truncated_or_foreign_file_is_rebuilt_with_a_warning(path, caplog, con
     else:
         path.write_bytes(path.read_bytes()[content] if isinstance(content, slice) else content)
     assert np.array_equal(ask(path, Build()), VALUES)
-    assert [record.message for record in caplog.records] == [
-        f"{path} is truncated or has a different layout; rebuilding"
-    ]
+    assert caplog.messages == [f"{path} is truncated or has a different layout; rebuilding"]
     assert cached_files(path.parent) == ["array.npy"]
 
 
@@ -67,12 +66,9 @@ def test_an_error_while_building_is_raised_and_leaves_no_file(path):
 
 def test_a_file_in_place_of_the_folder(tmp_path):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(CacheError) as caught:
+    message = rf"^{tmp_path}/file: cannot write the cache \(Not a directory\); change its permissions or choose another"
+    with pytest.raises(CacheError, match=message):
         ask(tmp_path / "file" / "array.npy", Build())
-    assert str(caught.value) == (
-        f"{tmp_path / 'file'}: cannot write the cache (Not a directory); "
-        "change its permissions or choose another folder with data.cache_dir"
-    )
 
 
 def test_disk_space_is_allocated_before_building(path, monkeypatch):
@@ -92,13 +88,13 @@ def test_disk_space_is_allocated_before_building(path, monkeypatch):
     assert np.array_equal(ask(path, build), VALUES)
 
 
-def test_keys_depend_on_the_content(tmp_path, monkeypatch):
+def test_keys_depend_on_the_content_but_not_on_its_order_or_unicode_form(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     recording = tmp_path / "a.wav"
     keys = []
-    for content, time in ((b"1234", 1000), (b"1234", 1001), (b"12345", 1001)):
+    for content, changed in ((b"1234", 1000), (b"1234", 1001), (b"12345", 1001)):
         recording.write_bytes(content)
-        os.utime(recording, (1000, time))
+        os.utime(recording, (1000, changed))
         keys.append(cache_key("waveforms", 16_000, [recording]))
         assert keys[-1] == cache_key("waveforms", 16_000, [recording])
     keys.append(cache_key("waveforms", 8_000, [recording]))
@@ -108,9 +104,40 @@ def test_keys_depend_on_the_content(tmp_path, monkeypatch):
     keys.append(cache_key("waveforms", 8_000, [tmp_path / "b.wav"] * 2))
     assert len(set(keys)) == len(keys) == 7
     assert cache_key({"a": 1, "b": 2}, Path("b.wav")) == cache_key({"b": 2, "a": 1}, tmp_path / "b.wav")
-
-
-def test_a_fingerprint_depends_on_the_rows_but_not_on_their_order_or_unicode_form():
     rows = [["\u00e4", "a.wav", 100], ["b", "b.wav", 200]]
     assert fingerprint(rows) == fingerprint([["b", "b.wav", 200], ["a\u0308", "a.wav", 100]])
     assert len({fingerprint(rows), fingerprint(rows[:1]), fingerprint([*rows[:1], ["b", "b.wav", 201]])}) == 3
+
+
+def builder(path: Path, *options: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "tests.helpers.build_array", path, *options]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("system", [[], ["--no-fallocate"]])
+def test_a_file_that_is_too_large_for_the_disk(path, system):
+    output, errors = builder(path, "--limit", "700", *system).communicate(timeout=60)  # half of the file
+    _, message = output.splitlines()
+    assert message.startswith(f"{path.parent}: cannot write the cache (File too large); ") and not errors
+    assert cached_files(path.parent) == []
+
+
+def test_parallel_processes_build_one_array_once(path):
+    processes = [builder(path, "--pause", "0.3") for _ in range(3)]
+    outputs = [process.communicate(timeout=60)[0].split()[-1] for process in processes]
+    assert sorted(outputs) == ["built", "found", "found"]
+    assert cached_files(path.parent) == ["array.npy"]
+
+
+def test_a_waiting_process_takes_over_from_a_killed_builder(path):
+    process = builder(path, "--pause", "60")
+    while not path.with_suffix(".tmp").exists():
+        time.sleep(0.05)
+    waiting = builder(path)
+    assert waiting.stdout.readline() == "started\n"
+    time.sleep(0.2)
+    assert waiting.poll() is None
+    process.kill()
+    process.communicate(timeout=60)
+    assert waiting.communicate(timeout=60)[0] == "built\n"
+    assert cached_files(path.parent) == ["array.npy"]

@@ -27,8 +27,7 @@ def configure(member, source, k=2, **model) -> None:
 
 
 def test_every_number_is_that_of_the_run(tmp_path):
-    splits = {split: {"recordings": number, "speakers": 1} for split, number in (("val", 5), ("test", 60))}
-    splits["train"] = {"recordings": 2100}
+    splits = {"train": {"recordings": 2100}, "val": {"recordings": 5, "speakers": 1}, "test": {"recordings": 60}}
     epochs = "epoch,step,train/loss,train/clips,seconds\n0,9,2.5,3488,9\n1,18,2.1,3488,9\n"
     for pool in ("avg", "max"):
         member = write_member(tmp_path, pool, 3, splits=splits, **FACTS)
@@ -43,7 +42,7 @@ def test_every_number_is_that_of_the_run(tmp_path):
         "2",
         "- training split: 2,100 recordings; 3,500 new clips per epoch",
         "- validation split: 5 recordings by 1 speaker; 2 clips",
-        "- test split: 60 recordings by 1 speaker; 3 clips",
+        "- test split: 60 recordings; 3 clips",
         "- words: yes, 하나, no, thanks, up",
     ]
     recipe = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])

@@ -7,18 +7,7 @@ import pytest
 from overlapped_words.ensembling.combine import average, combine, gather
 from overlapped_words.errors import RunError
 from overlapped_words.runs.members import find_members
-from tests.helpers.fake_members import (
-    FOLD_ANSWERS,
-    IDS,
-    VAL_ANSWERS,
-    VAL_IDS,
-    WORDS,
-    fold_ids,
-    probabilities,
-    write_csv,
-    write_folds,
-    write_member,
-)
+from tests.helpers import fake_members as fake
 
 
 def table(values, ids=("y", "x"), columns=("b", "a")) -> pd.DataFrame:
@@ -41,19 +30,18 @@ def errors_of(sweep) -> dict[str, str]:
 
 def test_the_minority_is_left_out_even_if_it_comes_first(tmp_path):
     for seed in range(3):
-        write_member(tmp_path, "avg", seed)
-    write_csv(tmp_path / "avg_seed0" / "predictions.csv", IDS[::-1], probabilities(0, 3))
-    errors = errors_of(tmp_path)
-    assert list(errors) == ["avg_seed0"]
-    assert "predictions.csv has ids in a different order (the first: 0002) than avg_seed1" in errors["avg_seed0"]
+        fake.write_member(tmp_path, "avg", seed)
+    fake.write_csv(tmp_path / "avg_seed0" / "predictions.csv", fake.IDS[::-1], fake.probabilities(0, 3))
+    (error,) = errors_of(tmp_path).values()
+    assert "avg_seed0: predictions.csv has ids in a different order (the first: 0002) than avg_seed1" in error
 
 
 def test_every_kind_of_error_at_once(tmp_path):
     for seed in range(7):
-        write_member(tmp_path, "avg", seed, val=seed != 3, test=seed != 4)
+        fake.write_member(tmp_path, "avg", seed, val=seed != 3, test=seed != 4)
     (tmp_path / "avg_seed1" / "predictions.csv").write_text("id,a\nx,0.5\n")
-    write_csv(tmp_path / "avg_seed2" / "val_answers.csv", VAL_IDS, [VAL_ANSWERS[0], VAL_ANSWERS[0]])
-    write_member(tmp_path, "avg", 7, status="running")
+    fake.write_csv(tmp_path / "avg_seed2" / "val_answers.csv", fake.VAL_IDS, [fake.VAL_ANSWERS[0], fake.VAL_ANSWERS[0]])
+    fake.write_member(tmp_path, "avg", 7, status="running")
     errors = errors_of(tmp_path)
     assert sorted(errors) == [f"avg_seed{seed}" for seed in (1, 2, 3, 4, 7)]
     assert "line 2 (x): sums to 0.5" in errors["avg_seed1"]
@@ -66,40 +54,40 @@ def test_every_kind_of_error_at_once(tmp_path):
 def test_members_that_predict_other_recordings_are_named(tmp_path):
     """Their ids and targets are equal, but recordings were added or replaced in between."""
     for seed, test in enumerate("aaab"):
-        write_member(tmp_path, "avg", seed, fingerprints={"train": str(seed), "val": "v", "test": test})
+        fake.write_member(tmp_path, "avg", seed, fingerprints={"train": str(seed), "val": "v", "test": test})
     for seed, val in ((4, "v"), (5, "w")):
-        write_member(tmp_path, "avg", seed, fingerprints={"val": val})
-    write_member(tmp_path, "avg", 6)  # of an earlier version
+        fake.write_member(tmp_path, "avg", seed, fingerprints={"val": val})
+    fake.write_member(tmp_path, "avg", 6)  # of an earlier version
     errors = errors_of(tmp_path)
     assert list(errors) == ["avg_seed3", "avg_seed5"]
     assert all("predicts other recordings than avg_seed0; train" in text for text in errors.values())
 
 
 def test_out_of_fold_predictions_come_from_the_members_of_the_fold(tmp_path):
-    expected = write_folds(tmp_path)
+    expected = fake.write_folds(tmp_path)
     members = find_members(tmp_path)
     tables, errors = gather(members)
     assert errors == {}
     for order in (members, members[::-1]):
         combined = combine(order, tables)
-        assert combined["val_predictions"].index.tolist() == fold_ids(0) + fold_ids(1)
+        assert combined["val_predictions"].index.tolist() == fake.fold_ids(0) + fake.fold_ids(1)
         assert combined["val_predictions"].to_numpy().tolist() == expected
-        assert combined["val_answers"].index.tolist() == fold_ids(0) + fold_ids(1)
-        assert combined["val_answers"].to_numpy().tolist() == FOLD_ANSWERS
+        assert combined["val_answers"].index.tolist() == fake.fold_ids(0) + fake.fold_ids(1)
+        assert combined["val_answers"].to_numpy().tolist() == fake.FOLD_ANSWERS
         assert combined["val_predictions"].index.name == combined["val_answers"].index.name == "file name"
-        every_member = [probabilities(key, 3) for key in (0, 10, 1000, 1010)]
+        every_member = [fake.probabilities(key, 3) for key in (0, 10, 1000, 1010)]
         np.testing.assert_allclose(combined["predictions"], np.mean(every_member, axis=0))
 
 
 def test_members_of_a_fold_agree_in_its_clips_and_all_members_in_everything_else(tmp_path):
     for seed in range(3):
         for fold in range(2):
-            write_member(tmp_path, "avg", seed, fold=fold)
+            fake.write_member(tmp_path, "avg", seed, fold=fold)
     odd = {name: tmp_path / f"avg_seed{name}" for name in ("0_fold0", "0_fold1", "1_fold1")}
-    write_csv(odd["0_fold0"] / "val_answers.csv", fold_ids(0), VAL_ANSWERS[::-1])
-    write_csv(odd["0_fold1"] / "predictions.csv", IDS[::-1], probabilities(0, 3))
+    fake.write_csv(odd["0_fold0"] / "val_answers.csv", fake.fold_ids(0), fake.VAL_ANSWERS[::-1])
+    fake.write_csv(odd["0_fold1"] / "predictions.csv", fake.IDS[::-1], fake.probabilities(0, 3))
     for name in ("val_predictions.csv", "val_answers.csv"):
-        write_csv(odd["1_fold1"] / name, fold_ids(1), VAL_ANSWERS, words=WORDS[::-1])
+        fake.write_csv(odd["1_fold1"] / name, fake.fold_ids(1), fake.VAL_ANSWERS, words=fake.WORDS[::-1])
     errors = errors_of(tmp_path)
     assert sorted(errors) == [folder.name for folder in odd.values()]
     assert "val_answers.csv has different targets (the first: v2 of fold 0) than avg_" in errors["avg_seed0_fold0"]
@@ -107,21 +95,18 @@ def test_members_of_a_fold_agree_in_its_clips_and_all_members_in_everything_else
     assert "val_predictions.csv has columns in a different order (the first: up) than" in errors["avg_seed1_fold1"]
 
 
-def test_members_with_and_without_a_fold_cannot_be_combined(tmp_path):
-    write_folds(tmp_path)
-    write_member(tmp_path, "avg", 3)
+def test_folds_that_share_a_clip_and_members_without_a_fold_are_errors(tmp_path):
+    fake.write_folds(tmp_path)
+    for name in ("val_predictions.csv", "val_answers.csv"):
+        for pool in ("avg", "max"):
+            fake.write_csv(
+                tmp_path / f"{pool}_seed0_fold1" / name, [fake.fold_ids(1)[0], fake.fold_ids(0)[1]], fake.VAL_ANSWERS
+            )
+    members = find_members(tmp_path)
+    with pytest.raises(RunError, match=f"^{tmp_path}: the validation clip v1 of fold 0 is in two folds"):
+        combine(members, gather(members)[0])
+    fake.write_member(tmp_path, "avg", 3)
     members = find_members(tmp_path)
     message = f"^{tmp_path}: avg_seed3 trained without data.fold, avg_seed0_fold0, .* with data.fold; move"
     with pytest.raises(RunError, match=message):
-        combine(members, gather(members)[0])
-
-
-def test_folds_that_share_a_clip(tmp_path):
-    write_folds(tmp_path)
-    ids = [fold_ids(1)[0], fold_ids(0)[1]]
-    for pool in ("avg", "max"):
-        for name in ("val_predictions.csv", "val_answers.csv"):
-            write_csv(tmp_path / f"{pool}_seed0_fold1" / name, ids, VAL_ANSWERS)
-    members = find_members(tmp_path)
-    with pytest.raises(RunError, match=f"^{tmp_path}: the validation clip v1 of fold 0 is in two folds"):
         combine(members, gather(members)[0])

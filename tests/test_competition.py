@@ -1,6 +1,9 @@
-"""A competition's folder gives clips with their own targets, in the order of its submission file."""
+"""A competition's folder gives clips with their own targets, or an error that names file, row and remedy."""
 
+import shutil
 import unicodedata
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +13,8 @@ from datamodules.clips import Clips
 from datamodules.recordings import fit_length
 from datamodules.sources import CompetitionFolder
 from datamodules.waveforms import to_int16
+from overlapped_words.errors import DataError
+from tests.helpers.data_modules import load_error
 from tests.helpers.fake_recordings import RATE, WORDS, cached_files, read_table, speech, tone, write_table
 
 
@@ -90,3 +95,61 @@ def test_unusual_but_valid_folders(tmp_path, cache_dir):
     assert np.allclose(loaded["two words"], (tone(300) + tone(500)) / 2, atol=1e-4)
     for clip_id in ("0007", "말소리", "a.b"):
         assert np.abs(loaded[clip_id] - tone(440))[500:-500].max() < 2e-3, clip_id
+
+
+def rewrite(name: str, change: Callable[[list[list[str]]], None]) -> Callable[[Path], None]:
+    def spoil(root: Path) -> None:
+        rows = read_table(root / name)
+        change(rows)
+        write_table(root / name, rows)
+
+    return spoil
+
+
+def link_to_nothing(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("nothing")
+
+
+TWO = ["1", "1", "0", "0"]  # a row that sums to 2
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (shutil.rmtree, ": no such folder; set data.root"),
+        (lambda root: (root / "train_answer.csv").unlink(), "/train_answer.csv: file not found; it"),
+        (lambda root: shutil.rmtree(root / "test"), "/test: no such folder; create it and add the recordings of subm"),
+        (lambda root: [p.unlink() for p in (root / "train").iterdir()], "/train: contains no recordings; add those of"),
+        (
+            lambda root: (root / "train/train_004.wav").write_bytes(b"no"),
+            "/train/train_004.wav: cannot be read as audio",
+        ),
+        (lambda root: link_to_nothing(root / "train/train_004.wav"), "/train/train_004.wav: broken symbolic link; "),
+        (lambda root: (root / "train/train_004.wav").unlink(), "/train_answer.csv, line 6: train_004 has no recording"),
+        (rewrite("submission.csv", lambda rows: rows.pop(3)), "/submission.csv for test_002; add the row"),
+        (
+            lambda root: shutil.copy(root / "train/train_004.wav", root / "train/train_004.flac"),
+            "/train: train_004.flac and train_004.wav have the same id; keep one of them",
+        ),
+        (
+            rewrite("train_answer.csv", lambda rows: rows[3].__setitem__(slice(1, None), TWO)),
+            "/train_answer.csv, line 4 (train_002): sums to 2, not to 1 (1 such rows); divide each row by its sum",
+        ),
+        (
+            rewrite("submission.csv", lambda rows: rows[0].__setitem__(2, "lefft")),
+            "/submission.csv: columns differ from train_answer.csv: missing left; unknown lefft; use the same header",
+        ),
+    ],
+)
+def test_bad_competition_folders(competition, cache_dir, spoil, message):
+    spoil(competition)
+    assert f"{competition}{message}" in load_error(CompetitionFolder(competition), cache_dir)
+
+
+def test_a_bad_test_recording_keeps_the_cached_training_clips(competition, cache_dir):
+    (competition / "test/test_001.flac").write_bytes(b"fLaC")
+    with pytest.raises(DataError, match=r"^1 of 4 recordings cannot be used:\n.*/test/test_001\.flac: "):
+        CompetitionFolder(competition).load(cache_dir, 0)
+    (name,) = cached_files(cache_dir)
+    assert np.load(cache_dir / name).shape == (12, RATE)

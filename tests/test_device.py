@@ -1,16 +1,20 @@
-"""Choices by device, and errors about it."""
+"""Choices by device: accelerator, precision, threads and the memory allocator."""
 
-import logging
 import platform
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from omegaconf import OmegaConf
 
+from overlapped_words import threads
 from overlapped_words.errors import SettingError
+from overlapped_words.threads import AGAIN, SLOW, TRIAL, WARM_UP, ThreadTuner
 from overlapped_words.training import device
 from overlapped_words.training.device import choose_devices, resolve_auto
+from overlapped_words.training.threads import TuneThreads, fixed_threads
+from tests.helpers.scripts import fresh
 
 
 def resolve(accelerator: str = "auto", precision: str = "auto", devices: int | str = 1) -> Any:
@@ -47,52 +51,44 @@ def test_members_take_the_gpus_of_a_machine_in_turn(num_gpus, number, accelerato
 
 
 @pytest.mark.parametrize(
-    ("num_gpus", "accelerator", "bfloat16", "precision", "cache"),
+    ("num_gpus", "bfloat16", "resolved"),
     [
-        (1, "cuda", True, "16-mixed", "waveforms"),
-        (0, "cpu", True, "bf16-mixed", "features"),
-        (0, "cpu", False, "32-true", "features"),
+        (1, True, ("cuda", "16-mixed", "waveforms")),
+        (0, True, ("cpu", "bf16-mixed", "features")),
+        (0, False, ("cpu", "32-true", "features")),
     ],
     indirect=["num_gpus"],
 )
-def test_accelerator_precision_and_cache_follow_the_device(
-    num_gpus, accelerator, bfloat16, precision, cache, monkeypatch
-) -> None:
+def test_accelerator_precision_and_cache_follow_the_device(num_gpus, bfloat16, resolved, monkeypatch) -> None:
     monkeypatch.setattr(device, "has_bfloat16", lambda: bfloat16)
     cfg = resolve()
-    resolved = cfg.trainer.accelerator, cfg.trainer.precision, cfg.data.cache
-    assert resolved == (accelerator, precision, cache)
+    assert (cfg.trainer.accelerator, cfg.trainer.precision, cfg.data.cache) == resolved
 
 
 @pytest.mark.parametrize("num_gpus", [0], indirect=True)
-@pytest.mark.parametrize("accelerator", ["gpu", "cuda", "mps"])
-def test_an_absent_device_is_an_error(num_gpus, accelerator) -> None:
-    with pytest.raises(
-        SettingError, match=f"^trainer.accelerator is {accelerator}, but PyTorch finds no such device; "
-    ):
-        resolve(accelerator)
+def test_an_absent_device_is_an_error(num_gpus) -> None:
+    for name in ("gpu", "cuda", "mps"):
+        with pytest.raises(SettingError, match=f"^trainer.accelerator is {name}, but PyTorch finds no such device; "):
+            resolve(name)
 
 
 @pytest.mark.parametrize(
-    ("num_gpus", "accelerator", "precision", "bfloat16", "warns"),
+    ("num_gpus", "chosen", "bfloat16", "warns"),
     [
-        (0, "auto", "bf16-mixed", False, True),
-        (0, "auto", "16-mixed", False, True),
-        (1, "cpu", "bf16-mixed", False, True),
-        (0, "auto", "bf16-mixed", True, False),
-        (0, "auto", "auto", False, False),
-        (1, "auto", "bf16-mixed", False, False),
+        (0, ("auto", "bf16-mixed"), False, True),
+        (0, ("auto", "16-mixed"), False, True),
+        (1, ("cpu", "bf16-mixed"), False, True),
+        (0, ("auto", "bf16-mixed"), True, False),
+        (0, ("auto", "auto"), False, False),
+        (1, ("auto", "bf16-mixed"), False, False),
     ],
     indirect=["num_gpus"],
 )
-def test_bfloat16_without_instructions_for_it_is_a_warning(
-    num_gpus, accelerator, precision, bfloat16, warns, monkeypatch, caplog
-) -> None:
+def test_bfloat16_without_instructions_is_a_warning(num_gpus, chosen, bfloat16, warns, monkeypatch, caplog) -> None:
     monkeypatch.setattr(device, "has_bfloat16", lambda: bfloat16)
     monkeypatch.setattr(device, "on_x86", lambda: True)
-    with caplog.at_level(logging.WARNING):
-        resolve(accelerator, precision)
-    assert (f"trainer.precision is {precision}, but this CPU has neither AVX512_BF16 nor AMX" in caplog.text) == warns
+    resolve(*chosen)
+    assert (f"trainer.precision is {chosen[1]}, but this CPU has neither AVX512_BF16" in caplog.text) == warns
 
 
 @pytest.mark.parametrize(
@@ -109,3 +105,75 @@ def test_which_cpus_compute_bfloat16(machine, avx512, amx, instructions, usable,
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
     assert (device.has_bfloat16(), device.computes_bfloat16()) == (instructions, usable)
+
+
+MEASURED = 2 * (WARM_UP + TRIAL) + 1  # steps
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """Run steps whose times depend on the number of threads -> the number of threads after them."""
+    monkeypatch.setattr(threads.torch, "set_num_threads", lambda number: state.update(threads=number))
+    monkeypatch.setattr(threads.torch, "get_num_threads", lambda: state["threads"])
+    monkeypatch.setattr(threads.time, "monotonic", lambda: state["now"])
+    state = {"threads": 4, "now": 0.0, "spent": 0.0}
+
+    def run(tuner, number, seconds):
+        start = state["now"]
+        for _ in range(number):
+            state["now"] += seconds[state["threads"]]
+            tuner.step()
+        return state["threads"], state["now"] - start
+
+    return run
+
+
+@pytest.mark.parametrize(("seconds", "best"), [({1: 1, 4: 0.5}, 4), ({1: 1, 4: 1.5}, 1)])
+def test_the_faster_number_is_chosen(steps, seconds, best):
+    tuner = ThreadTuner(4)
+    assert steps(tuner, MEASURED, seconds)[0] == best
+    assert steps(tuner, 100, seconds) == (best, 100 * seconds[best])
+
+
+def test_a_slow_trial_ends_early(steps):
+    number, seconds = steps(ThreadTuner(4), MEASURED, {1: 1, 4: 30})
+    assert number == 1 and seconds < MEASURED + 2 * 30 + 30
+
+
+def test_a_busy_machine_is_noticed_and_an_idle_one_later(steps):
+    tuner, idle, busy = ThreadTuner(4), {1: 1, 4: 0.5}, {1: 1, 4: 10}
+    steps(tuner, MEASURED + TRIAL + 1, idle)
+    number, seconds = steps(tuner, 50, busy)
+    assert number == 1 and seconds < 50 + 10 * (TRIAL + WARM_UP)
+    assert steps(tuner, AGAIN + MEASURED, idle)[0] == 4
+
+
+def test_an_earlier_choice_is_kept_until_it_is_slow(steps):
+    tuner = ThreadTuner(4, threads=4)
+    assert steps(tuner, 50, {1: 1, 4: 1.5}) == (4, 75)
+    assert steps(tuner, 50, {1: 1, 4: SLOW * 2})[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("threads", "accelerator", "sweep", "expected"),
+    [("auto", "cpu", True, 1), ("auto", "cpu", False, None), ("auto", "cuda", True, None), (3, "cpu", True, 3)],
+)
+def test_one_thread_in_a_sweep_on_a_cpu(monkeypatch, threads, accelerator, sweep, expected):
+    monkeypatch.setattr("overlapped_words.training.threads.in_sweep", lambda: sweep)
+    cfg = SimpleNamespace(threads=threads, trainer={"accelerator": accelerator})
+    assert fixed_threads(cfg) == expected
+
+
+def test_a_resumed_run_keeps_its_number(steps, monkeypatch):
+    monkeypatch.setattr("overlapped_words.training.threads.max_threads", lambda: 4)
+    callback = TuneThreads()
+    callback.load_state_dict({"threads": 4})
+    callback.on_train_start()
+    assert not callback.tuner.measuring and steps(callback.tuner, 20, {1: 1, 4: 2}) == (4, 40)
+    assert callback.state_dict() == {"threads": 4}
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
+def test_freed_memory_is_reused() -> None:
+    kept, given_back = (int(fresh("-m", "tests.helpers.page_faults", *keep).stdout) for keep in (["--keep"], []))
+    assert kept < 1_000 < 100_000 < given_back

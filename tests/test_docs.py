@@ -1,7 +1,7 @@
 """Every command in README, CONTRIBUTING and docs/ runs as written, in a copy of the project; paths lead somewhere.
 
-The commands run in the order of a reader, in one folder: later ones need what earlier ones wrote. Appended to them is
-only what makes them short, see `tests/helpers/project.py`.
+The commands run in the order of a reader, in one folder: later ones need what earlier ones wrote. They are made short,
+with two seeds, folds or shards in a sweep, see `tests/helpers/project.py`.
 """
 
 import re

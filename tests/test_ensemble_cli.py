@@ -1,29 +1,15 @@
 """ensemble.py: its files, its output and its errors."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-import ensemble as script
 from overlapped_words.errors import RunError
-from tests.helpers.fake_members import (
-    IDS,
-    VAL_ANSWERS,
-    VAL_IDS,
-    WORDS,
-    files_in,
-    probabilities,
-    write_csv,
-    write_member,
-    write_sweep,
-    write_unequal,
-)
-from tests.helpers.scripts import combine, imported
+from tests.helpers import fake_members as fake
+from tests.helpers.scripts import combine, run
 
 VALIDATION = ("ensemble_val_predictions.csv", "ensemble_val_answers.csv")
 FILES = {"submission.csv", *VALIDATION, "members.csv", "report.md", "model_card.md", "ensemble.json"}
@@ -31,7 +17,11 @@ FILES = {"submission.csv", *VALIDATION, "members.csv", "report.md", "model_card.
 
 @pytest.fixture
 def sweep(tmp_path: Path) -> Path:
-    return write_sweep(tmp_path / "demo")
+    """The members of two pools and two seeds."""
+    for pool in ("avg", "max"):
+        for seed in (0, 1):
+            fake.write_member(tmp_path / "demo", pool, seed)
+    return tmp_path / "demo"
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -40,39 +30,38 @@ def read(path: Path) -> pd.DataFrame:
 
 def test_the_submission_is_the_mean_in_the_order_of_the_members_tables(sweep):
     table = combine(sweep, expect=4)
-    assert files_in(sweep) == FILES
+    assert fake.files_in(sweep) == FILES
     submission, val, answers = (read(sweep / name) for name in ("submission.csv", *VALIDATION))
-    assert submission.index.tolist() == IDS and submission.index.name == "file name"
-    assert val.index.tolist() == answers.index.tolist() == VAL_IDS and answers.to_numpy().tolist() == VAL_ANSWERS
-    assert all(own.columns.tolist() == WORDS for own in (submission, val, answers))
-    mean = np.mean([probabilities(key, 3) for key in (0, 1, 1000, 1001)], axis=0)
+    assert submission.index.tolist() == fake.IDS and submission.index.name == "file name"
+    assert (
+        val.index.tolist() == answers.index.tolist() == fake.VAL_IDS and answers.to_numpy().tolist() == fake.VAL_ANSWERS
+    )
+    assert all(own.columns.tolist() == fake.WORDS for own in (submission, val, answers))
+    mean = np.mean([fake.probabilities(key, 3) for key in (0, 1, 1000, 1001)], axis=0)
     np.testing.assert_allclose(submission, mean, rtol=1e-8)
     assert np.abs(submission.sum(axis=1) - 1).max() < 1e-6
     saved = pd.read_csv(sweep / "members.csv")
     assert saved["member"].tolist() == table["member"].tolist()
     assert saved["val_kl"][0] == pytest.approx(table["val_kl"][0])
-
-
-def test_a_single_member_is_an_ensemble_of_one(sweep):
     combine(sweep / "max_seed1")
-    assert files_in(sweep / "max_seed1") > FILES and files_in(sweep) == set()
-    np.testing.assert_allclose(read(sweep / "max_seed1" / "submission.csv"), probabilities(1001, 3), rtol=1e-8)
+    assert fake.files_in(sweep / "max_seed1") > FILES  # an ensemble of one
+    np.testing.assert_allclose(read(sweep / "max_seed1" / "submission.csv"), fake.probabilities(1001, 3), rtol=1e-8)
 
 
 def test_no_files_of_a_split_that_does_not_exist(tmp_path, capsys):
-    write_member(tmp_path, "avg", 0, test=False)
+    fake.write_member(tmp_path, "avg", 0, test=False)
     table = combine(tmp_path)
-    assert files_in(tmp_path) == FILES - {"submission.csv"}
+    assert fake.files_in(tmp_path) == FILES - {"submission.csv"}
     assert table["val_kl"].notna().all()
     assert "Submission: none, the members have no predictions.csv" in capsys.readouterr().out
     assert json.loads((tmp_path / "ensemble.json").read_text())["members"][0]["predictions_sha256"] is None
-    write_member(tmp_path / "other", "avg", 0, val=False)
+    fake.write_member(tmp_path / "other", "avg", 0, val=False)
     combine(tmp_path / "other")
-    assert files_in(tmp_path / "other") == FILES - {*VALIDATION}
+    assert fake.files_in(tmp_path / "other") == FILES - {*VALIDATION}
 
 
 def test_partial_combines_the_usable_members_and_names_the_others(sweep, capsys):
-    write_member(sweep, "max", 2, status="failed")
+    fake.write_member(sweep, "max", 2, status="failed")
     (sweep / "avg_seed1" / "predictions.csv").unlink()
     combine(sweep, expect=5, partial=True)
     out = capsys.readouterr().out
@@ -80,12 +69,12 @@ def test_partial_combines_the_usable_members_and_names_the_others(sweep, capsys)
     content = json.loads((sweep / "ensemble.json").read_text())
     assert [member["name"] for member in content["members"]] == ["avg_seed0", "max_seed0", "max_seed1"]
     assert list(content["left_out"]) == ["max_seed2", "avg_seed1"]
-    mean = np.mean([probabilities(key, 3) for key in (0, 1000, 1001)], axis=0)
+    mean = np.mean([fake.probabilities(key, 3) for key in (0, 1000, 1001)], axis=0)
     np.testing.assert_allclose(read(sweep / "submission.csv"), mean, rtol=1e-8)
 
 
 def test_members_that_the_sweep_did_not_start_are_left_out(sweep, capsys):
-    write_member(sweep, "max", 8, status="waiting", val=False, test=False)
+    fake.write_member(sweep, "max", 8, status="waiting", val=False, test=False)
     (sweep / "max_seed9").mkdir()
     (sweep / "max_seed9" / "train.log").write_text("rejected\n")
     combine(sweep, expect=4)
@@ -93,24 +82,19 @@ def test_members_that_the_sweep_did_not_start_are_left_out(sweep, capsys):
     assert "max_seed8" not in (sweep / "report.md").read_text(encoding="utf-8")
 
 
-def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, script.__file__, *arguments], cwd=folder, capture_output=True, text=True)
-
-
 def test_the_command_prints_the_paths_and_writes_only_into_the_run_folder(sweep):
-    done = command(sweep.parent, "run_dir=demo", "expect=4")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-2:] == ["Submission: demo/submission.csv", "Report:     demo/report.html"]
+    printed = run("ensemble.py", "run_dir=demo", "expect=4", cwd=sweep.parent)
+    assert printed.splitlines()[-2:] == ["Submission: demo/submission.csv", "Report:     demo/report.html"]
     assert [path.name for path in sweep.parent.iterdir()] == ["demo"]
-    assert files_in(sweep) == {*FILES, "report.html"}
+    assert fake.files_in(sweep) == {*FILES, "report.html"}
 
 
 def test_the_error_names_every_unusable_member_and_nothing_is_written(sweep):
-    write_member(sweep, "max", 2, status="running")
+    fake.write_member(sweep, "max", 2, status="running")
     (sweep / "avg_seed1" / "predictions.csv").unlink()
-    write_csv(sweep / "max_seed0" / "predictions.csv", IDS[:2], probabilities(0, 2))
-    done = command(sweep.parent, "run_dir=demo")
-    assert done.returncode == 1 and "Traceback" not in done.stderr
+    fake.write_csv(sweep / "max_seed0" / "predictions.csv", fake.IDS[:2], fake.probabilities(0, 2))
+    printed = run("ensemble.py", "run_dir=demo", cwd=sweep.parent, expect=1)
+    assert "Traceback" not in printed
     for text in (
         "demo: 2 of 5 members can be used\n",
         "demo/max_seed2: not complete",
@@ -118,24 +102,24 @@ def test_the_error_names_every_unusable_member_and_nothing_is_written(sweep):
         "demo/max_seed0: predictions.csv has different ids (missing 0002; unknown none) than avg_seed0",
         "partial=true to combine the 2 usable members.",
     ):
-        assert text in done.stderr
-    assert files_in(sweep) == set()
+        assert text in printed
+    assert fake.files_in(sweep) == set()
 
 
 def test_no_usable_member_or_an_unexpected_number_of_members(tmp_path):
-    write_member(tmp_path, "avg", 0, status="waiting", val=False, test=False)
+    fake.write_member(tmp_path, "avg", 0, status="waiting", val=False, test=False)
     with pytest.raises(RunError, match=r"0 of 1 member can be used\n.*avg_seed0: its sweep ended before it started"):
         combine(tmp_path)
-    write_member(tmp_path, "avg", 1)
+    fake.write_member(tmp_path, "avg", 1)
     with pytest.raises(RunError, match=r"expect=6, but found 1 member: avg_seed1\n"):
         combine(tmp_path, expect=6)
-    assert files_in(tmp_path) == set()
+    assert fake.files_in(tmp_path) == set()
 
 
 def test_the_submission_is_stacked(tmp_path, capsys):
-    probs = write_unequal(tmp_path)
+    probs = fake.write_unequal(tmp_path)
     combine(tmp_path, combine="stacked")
-    assert files_in(tmp_path) == FILES
+    assert fake.files_in(tmp_path) == FILES
     numbers = json.loads((tmp_path / "ensemble.json").read_text(encoding="utf-8"))["stacking"]
     assert "of the mean; used\n" in capsys.readouterr().out
     scores = sum(numbers["weights"][name] * np.log(values) for name, values in probs.items())
@@ -144,26 +128,13 @@ def test_the_submission_is_stacked(tmp_path, capsys):
 
 
 def test_stacking_that_is_not_better_leaves_the_mean(tmp_path, capsys):
-    probs = write_unequal(tmp_path)
-    for name, rows in zip(probs, (probabilities(1, 60), probabilities(2, 60)), strict=True):
-        write_csv(tmp_path / name / "val_predictions.csv", [f"v{i}" for i in range(60)], rows)
-        mean = (probabilities(1, 60) + probabilities(2, 60)) / 2
-        write_csv(tmp_path / name / "val_answers.csv", [f"v{i}" for i in range(60)], mean)
+    probs = fake.write_unequal(tmp_path)
+    for name, rows in zip(probs, (fake.probabilities(1, 60), fake.probabilities(2, 60)), strict=True):
+        fake.write_csv(tmp_path / name / "val_predictions.csv", [f"v{i}" for i in range(60)], rows)
+        mean = (fake.probabilities(1, 60) + fake.probabilities(2, 60)) / 2
+        fake.write_csv(tmp_path / name / "val_answers.csv", [f"v{i}" for i in range(60)], mean)
     combine(tmp_path, combine="stacked")
     assert "not better, using the mean" in capsys.readouterr().out
     assert "not better, using the mean" in (tmp_path / "report.md").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "ensemble.json").read_text(encoding="utf-8"))["stacking"]["used"] is False
     np.testing.assert_allclose(read(tmp_path / "submission.csv"), np.mean(list(probs.values()), axis=0), rtol=1e-8)
-
-
-def test_ensemble_does_not_import_torch(tmp_path):
-    write_unequal(tmp_path)
-    used = imported("ensemble.py", f"run_dir={tmp_path}", "combine=stacked")
-    assert "plotly" in used and not used & {"torch", "lightning", "datamodules"}
-
-
-def test_the_help_shows_example_commands_and_imports_no_pandas(tmp_path):
-    done = command(tmp_path, "--help")
-    assert done.returncode == 0 and list(tmp_path.iterdir()) == []
-    assert "python ensemble.py run_dir=outputs/winner expect=16" in done.stdout and "partial: false" in done.stdout
-    assert not imported("ensemble.py", "--help") & {"pandas", "torch"}

@@ -1,10 +1,12 @@
-"""Metrics per word, confused pairs, calibration and the gain from averaging against hand-computed values."""
+"""Metrics against hand-computed values: of the data, per word, confused pairs, calibration, the gain from averaging."""
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
-from lightning_modules.metrics.kl import kl
+from lightning_modules.metrics import METRICS, mean_metrics, uniform
+from lightning_modules.metrics.kl import PROB_FLOOR, kl
 from lightning_modules.metrics.recall import recall
 from overlapped_words.ensembling.combine import combine, gather, member_probs
 from overlapped_words.ensembling.error_analysis import by_word, confusions, false_alarms, kl_by_number, reliability
@@ -12,23 +14,51 @@ from overlapped_words.report import report_plots
 from overlapped_words.runs.members import find_members
 from tests.helpers.fake_members import probabilities, write_folds
 
+
+def sparse(targets: np.ndarray, least: float) -> np.ndarray:
+    """Targets without the words below `least`."""
+    kept = np.where(targets < least, 0, targets)
+    return kept / kept.sum(axis=1, keepdims=True)
+
+
+def test_kl_by_hand_and_with_torch() -> None:
+    targets = np.array([[0.5, 0.5, 0.0], [0.0, 1.0, 0.0], [0.2, 0.3, 0.5], [1.0, 0.0, 0.0]])
+    probs = np.array([[0.25, 0.5, 0.25], [0.0, 0.125, 0.875], [0.2, 0.3, 0.5], [0.0, 1.0, 0.0]])
+    assert kl(targets, probs) == pytest.approx([0.5 * np.log(2), np.log(8), 0, -np.log(PROB_FLOOR)])
+    targets, probs = sparse(probabilities(0, 50, 30), 0.02), probabilities(1, 50, 30)
+    expected = torch.nn.functional.kl_div(torch.from_numpy(probs).log(), torch.from_numpy(targets), reduction="none")
+    np.testing.assert_allclose(kl(targets, probs), expected.sum(dim=1).numpy(), rtol=1e-12)
+
+
+def test_recall_uses_the_clips_own_number_of_words() -> None:
+    targets = np.array([[0.5, 0.5, 0, 0], [0.9, 0.1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 0], [0.25] * 4])
+    probs = np.array([[4, 3, 2, 1], [1, 4, 3, 2], [1, 2, 4, 3], [4, 2, 3, 1], [7, 1, 1, 1]]) / 10
+    assert recall(targets, probs).tolist() == [1, 0.5, 1, 0, 1]
+    ties = np.array([[0.4, 0.2, 0.2, 0.2], [0.4, 0.2, 0.2, 0.2]])  # one place for three words
+    assert recall(targets[[0, 2]], ties) == pytest.approx([(1 + 1 / 3) / 2, 0])
+
+
+def test_the_uniform_prediction_is_the_baseline() -> None:
+    targets = np.zeros((2, 30), np.float32)
+    targets[0, :4] = 0.25
+    targets[1, 7] = 1
+    assert METRICS["recall"](targets, uniform(targets)) == pytest.approx([4 / 30, 1 / 30])  # of a random guess
+    means = mean_metrics(targets, targets)
+    assert means == pytest.approx({"kl": 0, "recall": 1, "kl_constant": (np.log(30 / 4) + np.log(30)) / 2})
+
+
 # Clip 1: a and b recalled. Clip 2: a recalled, b missed, c predicted instead. Clip 3: c missed, a predicted instead.
 TARGETS = pd.DataFrame([[0.5, 0.5, 0, 0], [0.5, 0.5, 0, 0], [0, 0, 1, 0]], columns=list("abcd"))
 PROBS = pd.DataFrame([[0.4, 0.5, 0.1, 0], [0.5, 0.1, 0.4, 0], [0.5, 0.25, 0.25, 0]], columns=list("abcd"))
 
 
-def test_recall_and_kl_per_word():
+def test_metrics_per_word_add_up_to_the_total():
     table = by_word(TARGETS, PROBS)
     assert table["word"].tolist() == ["c", "b", "a"]  # the lowest recall first; d is in no clip
     assert table["clips"].tolist() == [1, 2, 2]
     assert table["recall"].tolist() == [0, 0.5, 1]
     assert table["kl"].tolist() == pytest.approx([np.log(4), 0.25 * np.log(5), 0.25 * np.log(1.25)])
-
-
-def test_metrics_per_word_add_up_to_the_total():
-    targets, probs = probabilities(0, 50, 6), probabilities(1, 50, 6)
-    targets[targets < 0.15] = 0
-    targets /= targets.sum(axis=1, keepdims=True)
+    targets, probs = sparse(probabilities(0, 50, 6), 0.15), probabilities(1, 50, 6)
     table = by_word(pd.DataFrame(targets), pd.DataFrame(probs))
     assert (table["clips"] * table["kl"]).sum() / 50 == pytest.approx(kl(targets, probs).mean())
     words = (targets > 0).sum(axis=1)
@@ -69,9 +99,7 @@ def test_the_first_members_of_all_folds_are_joined(tmp_path):
 
 
 def test_kl_by_number_from_one_member_to_the_mean_of_all():
-    targets, predictions = probabilities(0, 20), np.stack([probabilities(seed, 20) for seed in (1, 2, 3)])
-    targets[:, 0] = 0
-    targets /= targets.sum(axis=1, keepdims=True)
+    targets, predictions = sparse(probabilities(0, 20), 0.1), np.stack([probabilities(seed, 20) for seed in (1, 2, 3)])
     curves = kl_by_number(targets, predictions)
     assert curves.shape == (20, 3)
     members = [kl(targets, probs).mean() for probs in predictions]

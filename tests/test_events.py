@@ -1,20 +1,24 @@
-"""The rule of events, its detector, and the rule in the files of a network."""
+"""The rule of events, its detector, its files, and its threshold from clips without words."""
 
 import json
 import math
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 from overlapped_words import RunError, load
+from overlapped_words.ensembling.combine import average_scores
 from overlapped_words.export.export import export
 from overlapped_words.inference.checkpoints import find_fitted
 from overlapped_words.inference.events import Event, EventDetector, EventRule
+from overlapped_words.runs.members import find_members
 from tests.helpers.composed import settings_of
-from tests.helpers.fake_members import WORDS
+from tests.helpers.data_modules import load_words
+from tests.helpers.fake_members import WORDS, write_member
 from tests.helpers.fake_recordings import RATE, tone
 from tests.helpers.networks import write_set_members
 from tests.helpers.scripts import combine
@@ -27,14 +31,11 @@ def found(scores, **rule):
     return [(i, event) for i, events in enumerate(pushed) for event in events]
 
 
-def test_a_word_is_an_event_when_it_reaches_the_threshold_in_enough_windows():
+def test_an_utterance_is_one_event_when_it_reaches_the_threshold_in_enough_windows():
     ((index, event),) = found([0, 0.2, 0.5, 0.9, 0.6, 1, 1, 0], windows=3)
     assert index == 4 and event == Event(4 / 8, 2 / 8 + 1, "a", 0.9)
     assert not found([0, 0.9, 0.9, 0.4, 0.9, 0.9, 0], windows=3)
     assert not found([1, 1], windows=3)  # there have not been three windows
-
-
-def test_an_utterance_is_one_event():
     assert [i for i, _ in found([0.6, 0.4, 0.6, 0.26, 0.6])] == [0]  # never below half of the threshold
     assert [i for i, _ in found([0.6, 0.2, 0.6, 0.2, 0.4, 0.6])] == [0, 2, 5]
     assert [i for i, _ in found([0.6, 0.2, 0.6, 0.2, 0.6], refractory=0.3)] == [0, 4]
@@ -65,9 +66,8 @@ HOSTILE = [
 
 
 def test_absurd_rules_of_a_file_are_named(set_sweep, tmp_path):
-    path = export(
-        settings_of("export", f"run_dir={set_sweep}", "format=safetensors", f"output={tmp_path}/a.safetensors")
-    )
+    output = f"output={tmp_path / 'a.safetensors'}"
+    path = export(settings_of("export", f"run_dir={set_sweep}", "format=safetensors", output))
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         metadata = file.metadata()
@@ -109,3 +109,65 @@ def test_presence_is_the_probability_over_all_sets(set_model):
     np.testing.assert_allclose(presence.sum(axis=1), expected_number, atol=1e-5)
     one = set_model.presence(clips[0], RATE)
     assert one.name == "presence" and np.allclose(one, presence.iloc[0], atol=1e-5)
+
+
+PROBS = [0.9, 0.2, 0.6, 0.6, 0.3, 0.1]
+HAS_WORDS = [1, 1, 1, 0, 0, 0]
+
+
+def write_any_word(folder, probs, has_words):
+    table = pd.DataFrame({"has_words": has_words, "any_word": probs}).rename_axis("id").rename("clip{}".format)
+    table.to_csv(folder / "any_word.csv")
+
+
+def test_the_probability_of_any_word_is_averaged_if_all_members_have_it(tmp_path):
+    folders = [write_member(tmp_path, "avg", seed) for seed in (0, 1)]
+    for i, folder in enumerate(folders):
+        write_any_word(folder, np.array(PROBS) + 0.1 * i, HAS_WORDS)
+    table = average_scores(find_members(tmp_path), "any_word")
+    np.testing.assert_allclose(table["any_word"], np.array(PROBS) + 0.05)
+    assert table["has_words"].tolist() == HAS_WORDS and table.index[0] == "clip0"
+    for probs, has_words, message in (
+        (PROBS[:4], HAS_WORDS[:4], "other clips than in .*avg_seed0/any_word.csv"),
+        (PROBS, [1] * 6, "not a table of clips with and without words"),
+        (["x"] * 6, HAS_WORDS, "not a table in UTF-8"),
+    ):
+        write_any_word(folders[1], probs, has_words)
+        with pytest.raises(RunError, match=f"avg_seed1/any_word.csv: {message}.*train the member again"):
+            average_scores(find_members(tmp_path), "any_word")
+    (folders[1] / "any_word.csv").unlink()
+    assert average_scores(find_members(tmp_path), "any_word") is None
+
+
+def write_scores(folder, num_silent, words=(0.9, 0.99, 0.7, 0.95)):
+    scores = [*words, *np.linspace(0.05, 0.85, num_silent)]
+    ids = ["a", "a", "b", "c", *map("silent{}".format, range(num_silent))]
+    has_words = [1] * 4 + [0] * num_silent
+    table = pd.DataFrame({"has_words": has_words, "event_score": scores}, pd.Index(ids, name="id"))
+    table.to_csv(folder / "event_score.csv")
+
+
+def test_the_threshold_of_events_is_fitted_to_clips_without_words(tmp_path, capsys):
+    folders = sorted(write_set_members(tmp_path).iterdir())
+    for folder in folders:
+        write_scores(folder, 360)
+    combine(tmp_path)
+    printed = capsys.readouterr().out
+    assert "Events: threshold 0.848, 20 events per hour in clips without words, 75.0% of the words found" in printed
+    assert load(tmp_path, "cpu").rule().threshold == pytest.approx(0.85 - 0.8 / 359)
+    for folder in folders:
+        write_scores(folder, 100)
+    combine(tmp_path)
+    assert "Events: default threshold; none was found with 20 events per hour; set data.test" in capsys.readouterr().out
+    assert load(tmp_path, "cpu").rule() == EventRule()
+
+
+def test_clips_without_words_have_background_or_other_speech(words, cache_dir):
+    splits = load_words(words, cache_dir, k=(0, 2))
+    clips = splits.no_words
+    assert len(clips) == 40 and clips.ids[0] == "test_no_words_00000"
+    assert not clips.targets.any() and np.abs(clips.array[clips.rows]).max(axis=1).min() > 0
+    again = load_words(words, cache_dir, seed=1, k=(0, 2)).no_words
+    assert np.array_equal(again.array, clips.array)
+    assert load_words(words, cache_dir, k=(0, 2), test_fraction=0).no_words.ids[0] == "val_no_words_00000"
+    assert load_words(words, cache_dir, k=(1, 2)).no_words is None

@@ -1,15 +1,14 @@
 """What docs/extend.md adds, in a copy of the project: no existing file changes, and everything works together."""
 
-import json
 import re
-import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from tests.helpers.fake_recordings import write_word_folder
-from tests.helpers.scripts import ENVIRONMENT, ROOT, run
+from tests.helpers.scripts import ENVIRONMENT, ROOT, copy_project, run
+from tests.helpers.small_runs import metrics_of
 
 PAGE = (ROOT / "docs" / "extend.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^```(?:yaml|python)\n# (\S+\.(?:yaml|py))\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
@@ -20,11 +19,7 @@ SHORT = [*SMALL, "trainer.max_epochs=1", "callbacks.dashboard=null"]
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with the files of the page."""
-    root = tmp_path_factory.mktemp("copy")
-    for name in ("conf", "datamodules", "lightning_modules", "overlapped_words"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for script in ROOT.glob("*.py"):
-        shutil.copy(script, root)
+    root = copy_project(tmp_path_factory.mktemp("copy"))
     for path, text in FILES.items():
         assert not (root / path).exists(), f"{path} exists: the page says that no existing file changes"
         (root / path).write_text(text, encoding="utf-8")
@@ -42,14 +37,14 @@ def test_all_of_them_in_one_sweep(copy: Path) -> None:
     data = ["data=words", "data.root=words", "logger=csv"]
     call(copy, "train.py", "-m", *data, *chosen, *SHORT, "seed=0,1", "name=own")
     member = copy / "outputs" / "own" / "recurrent_seed0"
-    metrics = json.loads((member / "metrics.json").read_text())
+    metrics = metrics_of(member)
     assert metrics["status"] == "complete" and metrics["pool"] == "recurrent"
     assert 0 <= metrics["val_top1"] <= 1 and 0 <= metrics["test_top1"] <= 1
     assert "val/top1" in pd.read_csv(member / "metrics.csv") and list(member.rglob("csv/**/metrics.csv"))
     printed = call(copy, "ensemble.py", "run_dir=outputs/own", "html=false")
     table = pd.read_csv(copy / "outputs" / "own" / "members.csv")
     assert table["val_top1"].notna().all() and "top1" in printed
-    assert "top1" in (copy / "outputs" / "own" / "report.md").read_text()
+    assert "\n- **top1**: " in (copy / "outputs" / "own" / "report.md").read_text()
     clip = next((copy / "words").rglob("*.wav"))
     assert "%" in call(copy, "predict.py", "run_dir=outputs/own", f"input={clip}")
 

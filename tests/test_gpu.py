@@ -3,7 +3,7 @@
 `pytest -m gpu` runs it on the GPU, with the winner's network; the other tests run the same code, tiny, on the CPU.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +17,6 @@ from torch import Tensor
 from datamodules.clips import render
 from datamodules.features import MultiResolutionMel
 from datamodules.mixer import Mixer
-from datamodules.overlap import OverlapDataModule
 from lightning_modules.muon import Muon
 from overlapped_words.inference.predictor import load_predictor
 from overlapped_words.training.run import train
@@ -25,7 +24,7 @@ from tests.helpers.composed import settings_of
 from tests.helpers.data_modules import attend, on_competition, on_words
 from tests.helpers.fake_recordings import speech, write_competition
 from tests.helpers.golden import GOLDEN, chirp, max_error
-from tests.helpers.networks import write_network
+from tests.helpers.small_runs import crash
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 # Of the training: clips, steps an epoch, epochs and settings; 200 steps of the recipe on a GPU.
@@ -53,16 +52,12 @@ def no_waiting(device: torch.device) -> Iterator[None]:
         torch.cuda.set_sync_debug_mode("default")
 
 
-def test_features_equal_the_notebooks(device: torch.device) -> None:
-    features = MultiResolutionMel().to(device)(torch.from_numpy(chirp())[None].to(device))
+def test_features_equal_the_notebooks_and_the_cpus(device: torch.device) -> None:
+    waveforms = torch.from_numpy(np.stack([chirp(), *map(speech, range(8))])).float()
+    features = MultiResolutionMel().to(device)(waveforms.to(device))
     assert features.device.type == device.type and features.dtype == torch.float32
     assert max_error(features[0, :, :, ::8].cpu(), torch.from_numpy(GOLDEN["features_chirp"])) < 1e-3
-
-
-def test_features_of_a_batch_equal_the_cpus(device: torch.device) -> None:
-    waveforms = torch.from_numpy(np.stack([speech(seed) for seed in range(8)])).float()
-    reference, features = MultiResolutionMel()(waveforms), MultiResolutionMel().to(device)(waveforms.to(device)).cpu()
-    assert max(map(max_error, features, reference)) < 1e-3
+    assert max(map(max_error, features.cpu(), MultiResolutionMel()(waveforms))) < 1e-3
 
 
 def test_mixtures_equal_the_cpus(device: torch.device) -> None:
@@ -76,12 +71,10 @@ def test_mixtures_equal_the_cpus(device: torch.device) -> None:
         torch.testing.assert_close(mixed.cpu(), render(words, mixtures, index), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("make", [on_competition, on_words])
+@pytest.mark.parametrize("kind", ["competition", "words"])
 @pytest.mark.parametrize("choice", ["waveforms", "features"])
-def test_batches_in_the_devices_memory_equal_the_hosts(
-    device: torch.device, make: Callable[..., OverlapDataModule], choice: str, tmp_path: Path, request
-) -> None:
-    root = request.getfixturevalue("competition" if make is on_competition else "words")
+def test_batches_in_the_devices_memory_equal_the_hosts(device, kind: str, choice: str, tmp_path: Path, request) -> None:
+    root, make = request.getfixturevalue(kind), {"competition": on_competition, "words": on_words}[kind]
 
     def first_batch(device_cache: str) -> tuple[Tensor, Tensor]:
         data = attend(make(root, tmp_path / "cache", device_cache=device_cache), training=False)
@@ -105,14 +98,12 @@ def test_a_step_of_data_never_waits(device: torch.device, competition: Path, tmp
 
 
 def test_muon_steps_as_on_the_cpu(device: torch.device) -> None:
-    torch.manual_seed(0)
-    shapes = [(6, 4, 3, 3), (6, 6, 1, 1), (4, 6, 3, 3), (4,)]
-    starts = [(torch.randn(shape), torch.randn(shape)) for shape in shapes]
-
     def stepped(place: torch.device | str) -> list[Tensor]:
-        params = [torch.nn.Parameter(start.to(place)) for start, _ in starts]
-        for param, (_, gradient) in zip(params, starts, strict=True):
-            param.grad = gradient.to(place)
+        torch.manual_seed(0)
+        params = []
+        for shape in ((6, 4, 3, 3), (6, 6, 1, 1), (4, 6, 3, 3), (4,)):
+            params.append(torch.nn.Parameter(torch.randn(shape).to(place)))
+            params[-1].grad = torch.randn(shape).to(place)
         optimizer = Muon(params, lr=0.01, weight_decay=0.05, momentum=0.95, fused=True)
         with no_waiting(torch.device(place)):
             optimizer.step()
@@ -142,14 +133,11 @@ def run_dir(device: torch.device, tmp_path_factory: pytest.TempPathFactory) -> P
     """A run of the winner's recipe that crashed half way and was resumed, as the test below wants it."""
     size, steps, epochs, _ = SIZES[device.type]
     root = write_competition(tmp_path_factory.mktemp("winner"), size)
-    crash = (
-        f"+callbacks.crash={{_target_: tests.helpers.callbacks.Crash, epoch: {epochs // 2}, flag: {root / 'crashed'}}}"
-    )
     with pytest.raises(RuntimeError, match="crashed on purpose"):
-        fit(device, root, crash)
+        fit(device, root, crash(epochs // 2, root / "crashed"))
     before = pd.read_csv(root / "run" / "metrics.csv")
     assert list(before.epoch) == list(range(epochs // 2))
-    table = fit(device, root, crash)
+    table = fit(device, root, crash(epochs // 2, root / "crashed"))
     pd.testing.assert_frame_equal(table[: epochs // 2], before)
     assert list(table.step) == list(range(steps, steps * epochs + 1, steps))
     return root / "run"
@@ -168,19 +156,9 @@ def test_predictions_equal_the_cpus(device: torch.device, run_dir: Path) -> None
     checkpoint = [run_dir / "checkpoints" / "last.ckpt"]
     reference = load_predictor(checkpoint, "cpu").predict_clips(clips).probs
     predictor = load_predictor(checkpoint, device)
-    np.testing.assert_allclose(
-        predictor.predict_clips(clips).probs, reference, atol=1e-2
-    )  # convolutions may round to TF32
+    # Convolutions may round to TF32.
+    np.testing.assert_allclose(predictor.predict_clips(clips).probs, reference, atol=1e-2)
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         np.testing.assert_allclose(predictor.predict_clips(clips).probs, reference, atol=1e-3)
     written = pd.read_csv(run_dir / "predictions.csv").iloc[:, 1:]
     np.testing.assert_allclose(written.sum(axis=1), 1, atol=1e-5)
-
-
-def test_the_ensemble_is_the_mean_of_its_members(device: torch.device, tmp_path: Path) -> None:
-    checkpoints = [write_network(tmp_path, pool, 0) / "checkpoints" / "last.ckpt" for pool in ("avg", "max")]
-    waveforms = torch.from_numpy(np.stack([speech(seed) for seed in range(4)])).float().to(device)
-    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        alone = [load_predictor([checkpoint], device)(waveforms) for checkpoint in checkpoints]
-        together = load_predictor(checkpoints, device)(waveforms)
-    torch.testing.assert_close(together, torch.stack(alone).mean(dim=0), rtol=1e-4, atol=1e-5)

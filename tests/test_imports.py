@@ -1,12 +1,17 @@
-"""Imports point down from layer to layer, as CONTRIBUTING.md states, and no modules import each other in a cycle."""
+"""Imports point down from layer to layer, as CONTRIBUTING.md states, and commands import only what they need."""
 
 import ast
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.helpers.scripts import ROOT
+from tests.helpers.fake_members import write_unequal
+from tests.helpers.fake_recordings import speech, write
+from tests.helpers.networks import write_network
+from tests.helpers.scripts import ROOT, imported
 
 # From top to bottom. A package imports itself and packages of lower layers, not its neighbors.
 SCRIPTS = ["train", "predict", "ensemble", "export", "app"]
@@ -67,3 +72,26 @@ def test_no_modules_import_each_other_in_a_cycle() -> None:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" -> ".join(error.args[1]))
+
+
+TRAINING = {"lightning", "pytorch_lightning", "lightning_fabric", "torchmetrics", "tensorboard"}
+REPORTS = {"plotly", "gradio", "onnx", "matplotlib"}
+
+
+@pytest.mark.parametrize(
+    ("line", "needed", "unneeded"),
+    [
+        ("predict.py ckpt_path={checkpoint} input={clip} device=cpu", {"torch"}, TRAINING | REPORTS | {"pandas"}),
+        ("{api} {checkpoint} {clip}", {"torch"}, TRAINING | REPORTS | {"hydra", "omegaconf", "pydantic"}),
+        ("ensemble.py run_dir={sweep} combine=stacked", {"plotly"}, {"torch", "lightning", "datamodules"}),
+        ("ensemble.py --help", {"hydra"}, {"torch", "pandas"}),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(tmp_path: Path, line: str, needed: set[str], unneeded: set[str]) -> None:
+    checkpoint = write_network(tmp_path / "networks", "avg", 0) / "checkpoints" / "last.ckpt"
+    clip = write(tmp_path / "clip.wav", np.tile(speech(0), 2))
+    write_unequal(tmp_path / "sweep")
+    api = tmp_path / "api.py"
+    api.write_text("import sys\nfrom overlapped_words import load\nload(sys.argv[1], 'cpu').timeline(sys.argv[2])\n")
+    used = imported(*line.format(api=api, checkpoint=checkpoint, clip=clip, sweep=tmp_path / "sweep").split())
+    assert needed <= used and not used & unneeded

@@ -1,8 +1,5 @@
 """Sweeps whose members run in parallel: results equal those of members trained one after the other."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,16 +8,10 @@ from hydra.core.hydra_config import HydraConfig
 
 from overlapped_words import cli  # noqa: F401  which registers the resolvers of conf/
 from overlapped_words.training.run import hydra_job
-from tests.helpers.scripts import ENVIRONMENT, ROOT, run
-from tests.helpers.small_runs import TINY, write_data
+from tests.helpers.scripts import ENVIRONMENT, ROOT, fresh, run
+from tests.helpers.small_runs import TINY, crash, metrics_of
 
-TINIER = [
-    *TINY,
-    "trainer.max_epochs=1",
-    "callbacks.dashboard=null",
-    "callbacks.learning_rate=null",
-    "logger.tensorboard=null",
-]
+TINIER = [*TINY, "trainer.max_epochs=1", "callbacks.dashboard=null", "callbacks.learning_rate=null", "~logger"]
 LAUNCHERS = {
     "basic": [],
     "joblib": ["hydra.launcher.n_jobs=2"],
@@ -33,16 +24,11 @@ LAUNCHERS = {
 def sweep(home: Path, launcher: str, *arguments: str, expect: int = 0) -> str:
     """A sweep in a folder named after its launcher, with a cache of its own -> all it printed."""
     data = [f"data.root={home / 'Data'}", f"data.cache_dir={home / 'cache' / launcher}", "data.num_workers=1"]
-    options = [
-        f"hydra/launcher={launcher}",
-        *LAUNCHERS[launcher],
-        "name=${hydra:runtime.choices.hydra/launcher}",
-        *arguments,
-    ]
+    name = "name=${hydra:runtime.choices.hydra/launcher}"
+    options = [f"hydra/launcher={launcher}", *LAUNCHERS[launcher], name, *arguments]
     # Not by tests.helpers.scripts.run: the launchers' processes end only when a whole interpreter exits.
-    command = [sys.executable, str(ROOT / "train.py"), "-m", *TINIER, *data, *options]
-    environment = {**ENVIRONMENT, "OMP_NUM_THREADS": "2"}  # of which a member of a sweep uses one
-    done = subprocess.run(command, cwd=home, env=environment, text=True, capture_output=True)
+    # A member of a sweep uses one of the two threads.
+    done = fresh(ROOT / "train.py", "-m", *TINIER, *data, *options, cwd=home, OMP_NUM_THREADS="2")
     assert done.returncode == expect, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -57,10 +43,8 @@ def predictions(home: Path, launcher: str) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a competition and a sweep over it whose two members ran one after the other."""
-    home = tmp_path_factory.mktemp("home")
-    write_data(home / "Data")
+def home(home: Path) -> Path:
+    """The folder with a sweep whose two members ran one after the other."""
     sweep(home, "basic", "model.pool=avg,max")
     return home
 
@@ -84,13 +68,14 @@ def test_members_in_parallel_equal_those_one_after_the_other(home: Path, launche
 
 
 def test_a_failed_member_does_not_stop_the_others(home: Path) -> None:
-    crash = (
-        f"+callbacks.crash={{_target_: tests.helpers.callbacks.Crash, epoch: '${{seed}}', flag: {home / 'crashed'}}}"
-    )
-    printed = sweep(home, "joblib", "name=half", "seed=0,9", crash, expect=1)
-    assert "crashed on purpose" in printed
-    status = {path.name: json.loads((path / "metrics.json").read_text())["status"] for path in members(home, "half")}
-    assert status == {"avg_seed0": "failed", "avg_seed9": "complete"}
+    failing = crash("'${seed}'", home / "crashed")
+    assert "crashed on purpose" in sweep(home, "joblib", "name=half", "seed=1,0,2", failing, expect=1)
+    shown = run("ensemble.py", "run_dir=outputs/half", "status=true", cwd=home)
+    lines = {line.split()[0]: line for line in shown.splitlines() if line}
+    assert "failed" in lines["avg_seed0"] and "crashed on purpose" in lines["avg_seed0"]
+    kl = metrics_of(home / "outputs" / "half" / "avg_seed2")["val_kl"]
+    assert "complete" in lines["avg_seed2"] and "1 of 1" in lines["avg_seed2"] and f"{kl:.4f}" in lines["avg_seed2"]
+    assert "3 members: 2 complete, 1 failed" in shown
 
 
 @pytest.mark.parametrize(("job", "number"), [(["+hydra.job.num=5"], 5), ([], 0)])

@@ -5,17 +5,16 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-import soundfile
 
+from datamodules.waveforms import to_int16
 from overlapped_words import DataError, Model, RunError, load
 from overlapped_words.inference.events import Event, EventRule
 from overlapped_words.inference.listening import detect
 from overlapped_words.inference.prediction import PredictedSets, Prediction
-from overlapped_words.inference.predictions import predict
 from overlapped_words.inference.windows import resample_blocks
 from overlapped_words.messages import clock, count
-from tests.helpers.composed import settings_of
-from tests.helpers.fake_recordings import RATE, speech, tone
+from tests.helpers.composed import run_predict
+from tests.helpers.fake_recordings import RATE, speech, tone, write
 from tests.helpers.networks import write_network
 
 
@@ -58,31 +57,18 @@ def test_a_word_at_the_edges_of_a_recording_is_found(seconds, rule):
 def test_an_event_is_out_half_a_second_after_the_word(word):
     waveform = np.zeros(3 * RATE, np.float32)
     waveform[round(word * RATE)] = 0.9
-
-    heard = 0
-
-    def blocks():
-        nonlocal heard
-        for block in waveform.reshape(-1, 160):
-            heard += len(block)
-            yield block
-
-    event = next(Model(Level()).listen(blocks()))
-    assert event.start_s <= word <= event.end_s and heard / RATE <= word + 0.39
+    blocks = iter(waveform.reshape(-1, 160))
+    event = next(Model(Level()).listen(blocks))
+    assert event.start_s <= word <= event.end_s and 3 - len(list(blocks)) / 100 <= word + 0.39
 
 
 @pytest.mark.parametrize("rate", [RATE, 44_100])
 def test_streams_of_any_blocks_give_the_events_of_the_recording(set_model, tmp_path, rate):
     rng = np.random.default_rng(0)
-    parts = [
-        tone(hertz, rate, 0.6) * level
-        for hertz, level in zip(2 ** rng.uniform(7, 12, 12), rng.uniform(0, 1, 12), strict=True)
-    ]
-    samples = np.round(32767 * (np.concatenate(parts) + 1e-3 * rng.standard_normal(12 * len(parts[0])))).astype(
-        np.int16
-    )
-    soundfile.write(tmp_path / "talk.wav", samples, rate)
-    expected = set_model.events(tmp_path / "talk.wav", threshold=0.3)
+    pitches, levels = 2 ** rng.uniform(7, 12, 12), rng.uniform(0, 1, 12)
+    tones = [level * tone(hertz, rate, 0.6) for hertz, level in zip(pitches, levels, strict=True)]
+    samples = to_int16(np.concatenate(tones) + 1e-3 * rng.standard_normal(12 * len(tones[0])))
+    expected = set_model.events(write(tmp_path / "talk.wav", samples, rate), threshold=0.3)
     assert len(expected) > 1 and list(expected) == ["start_s", "end_s", "word", "probability"]
     pd.testing.assert_frame_equal(set_model.events(samples, rate, threshold=0.3), expected, atol=1e-3)
     for size in (rate // 100, 4097, rate * 3):
@@ -101,10 +87,8 @@ def test_invalid_blocks_are_errors(set_model):
             list(set_model.listen(blocks, RATE))
     with pytest.raises(RunError, match=r"events.threshold is 2, not a number from 0 to 1"):
         set_model.listen([], RATE, threshold=2)
-    assert (
-        set_model.events(np.zeros(RATE), RATE, threshold=1).dtypes.tolist()
-        == pd.DataFrame([Event(0.0, 0.0, "", 0.0)]).dtypes.tolist()
-    )
+    none = set_model.events(np.zeros(RATE), RATE, threshold=1)
+    assert none.dtypes.tolist() == pd.DataFrame([Event(0.0, 0.0, "", 0.0)]).dtypes.tolist()
 
 
 @pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 22_050])
@@ -119,8 +103,8 @@ def test_resampled_blocks_are_those_of_the_whole(rate):
         )
 
 
-def run_predict(sweep, folder, *overrides):
-    predict(settings_of("predict", f"run_dir={sweep}", "device=cpu", f"output={folder / 'a.csv'}", *overrides))
+def predict_table(sweep, folder, *overrides):
+    run_predict(sweep, f"output={folder / 'a.csv'}", *overrides)
     return pd.read_csv(folder / "a.csv")
 
 
@@ -128,31 +112,28 @@ def test_predict_writes_the_events_of_a_folder(set_sweep, set_model, tmp_path, c
     talks, silent = tmp_path / "talks", tmp_path / "talks" / "silent.wav"
     talks.mkdir()
     tones = [np.concatenate([tone(hertz) for hertz in pitches]) for pitches in ([200, 3000], [700, 150, 2000])]
-    for i, samples in enumerate(tones):
-        soundfile.write(talks / f"{i}.wav", samples, RATE)
-    expected = [set_model.events(talks / f"{i}.wav", threshold=0.4) for i in (0, 1)]
+    expected = [set_model.events(write(talks / f"{i}.wav", tones[i]), threshold=0.4) for i in (0, 1)]
     options = [f"input={talks}", "events=true", "threshold=0.4"]
-    table = run_predict(set_sweep, tmp_path, *options)
+    table = predict_table(set_sweep, tmp_path, *options)
     assert list(table) == ["id", "start_s", "end_s", "word", "probability"] and min(map(len, expected)) > 0
     assert list(table["id"]) == [i for i, events in enumerate(expected) for _ in range(len(events))]
     pd.testing.assert_frame_equal(table.drop(columns="id"), pd.concat(expected, ignore_index=True), atol=1e-6)
     assert capsys.readouterr().out == f"2 recordings, {len(table)} events, 2 members: {tmp_path / 'a.csv'}\n"
     before = (tmp_path / "a.csv").read_bytes()
     for shard in (0, 1):
-        run_predict(set_sweep, tmp_path, *options, "shards=2", f"shard={shard}", "overwrite=true")
+        predict_table(set_sweep, tmp_path, *options, "shards=2", f"shard={shard}", "overwrite=true")
     assert (tmp_path / "a.csv").read_bytes() == before
-    silent.write_bytes((talks / "0.wav").read_bytes())
-    for i in (0, 1):
-        (talks / f"{i}.wav").write_text("not audio")
-    empty = run_predict(set_sweep, tmp_path, *options[:2], "threshold=1", "skip_unreadable=true", "overwrite=true")
+    (talks / "0.wav").rename(silent)
+    (talks / "1.wav").write_text("not audio")
+    empty = predict_table(set_sweep, tmp_path, *options[:2], "threshold=1", "skip_unreadable=true", "overwrite=true")
     assert empty.empty and list(empty) == list(table)
 
 
 def test_predict_prints_and_plots_the_events_of_a_recording(set_sweep, set_model, tmp_path, capsys):
-    soundfile.write(tmp_path / "talk.wav", np.concatenate([tone(200), tone(3000)]), RATE)
-    run_predict(set_sweep, tmp_path, f"input={tmp_path / 'talk.wav'}", "events=true", "threshold=0.4", "plot=true")
+    talk = write(tmp_path / "talk.wav", np.concatenate([tone(200), tone(3000)]))
+    predict_table(set_sweep, tmp_path, f"input={talk}", "events=true", "threshold=0.4", "plot=true")
     *lines, total, plot = capsys.readouterr().out.splitlines()
-    events = set_model.events(tmp_path / "talk.wav", threshold=0.4)
+    events = set_model.events(talk, threshold=0.4)
     expected = [(clock(e.start_s), e.word, f"{100 * e.probability:.0f} %") for e in events.itertuples()]
     assert [tuple(re.split("  +", line)) for line in lines] == expected and len(lines) > 0
     assert total.startswith(f"1 recording, {count(len(lines), 'event')}, 2 members")

@@ -1,6 +1,5 @@
 """logger=wandb and logger=mlflow, without a network, and any other logger of Lightning."""
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,22 +9,13 @@ import pytest
 from overlapped_words.training.loggers import MLFlowLogger
 from tests.helpers.packages import needs
 from tests.helpers.scripts import run
-from tests.helpers.small_runs import TINY, data, write_data
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a competition."""
-    home = tmp_path_factory.mktemp("home")
-    write_data(home / "Data")
-    return home
+from tests.helpers.small_runs import TINY, crash, data, metrics_of
 
 
 def crash_and_resume(home: Path, logger: str) -> Path:
     """A sweep of two members whose first one crashes in its second epoch, and then resumes -> the sweep's folder."""
     options = ["-m", *TINY, *data(home), f"logger={logger}", f"name={logger}", "seed=0,1"]
-    crash = f"+callbacks.crash={{_target_: tests.helpers.callbacks.Crash, epoch: 1, flag: {home / logger}}}"
-    run("train.py", *options, crash, cwd=home, expect=1)
+    run("train.py", *options, crash(1, home / logger), cwd=home, expect=1)
     printed = run("train.py", *options, cwd=home)
     assert "resuming from" in printed and "2 of 2 members complete" in printed
     return home / "outputs" / logger
@@ -42,8 +32,8 @@ def test_a_run_takes_any_logger_of_lightning(home: Path) -> None:
     csv = f"+logger.csv={{_target_: lightning.pytorch.loggers.CSVLogger, save_dir: {home / 'csv'}}}"
     run("train.py", *TINY, *data(home), "logger.tensorboard=null", "name=csv", csv, cwd=home)
     (table,) = (home / "csv").rglob("metrics.csv")
-    metrics = json.loads((home / "outputs" / "csv" / "avg_seed0" / "metrics.json").read_text())
-    assert pd.read_csv(table)["final/val_kl"].dropna().item() == pytest.approx(metrics["val_kl"])
+    kl = metrics_of(home / "outputs" / "csv" / "avg_seed0")["val_kl"]
+    assert pd.read_csv(table)["final/val_kl"].dropna().item() == pytest.approx(kl)
     assert "optimizer.lr" in table.with_name("hparams.yaml").read_text()
 
 
@@ -71,9 +61,8 @@ def test_mlflow_has_one_run_per_member(home: Path) -> None:
     assert list(found.index) == ["mlflow/avg_seed0", "mlflow/avg_seed1"]
     assert list(found.status) == ["FINISHED"] * 2 and list(found["params.seed"]) == ["0", "1"]
     for seed, row in enumerate(found.itertuples()):
-        metrics = json.loads((sweep / f"avg_seed{seed}" / "metrics.json").read_text())
-        client = MlflowClient(store)
-        assert client.get_run(row.run_id).data.metrics["final/val_kl"] == pytest.approx(metrics["val_kl"])
+        client, kl = MlflowClient(store), metrics_of(sweep / f"avg_seed{seed}")["val_kl"]
+        assert client.get_run(row.run_id).data.metrics["final/val_kl"] == pytest.approx(kl)
         assert len({point.step for point in client.get_metric_history(row.run_id, "val/kl")}) == 2
         artifacts = {item.path for item in client.list_artifacts(row.run_id)}
         assert {"audio", "text", "features", "features_augmented", "predicted_and_true"} == artifacts
@@ -90,12 +79,9 @@ def test_mlflow_resumes_a_run_that_its_store_has(tmp_path: Path) -> None:
 
 
 @needs("mlflow")
-def test_members_that_start_together_share_the_mlflow_experiment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loggers = [
-        MLFlowLogger(str(tmp_path / name), f"sqlite:///{tmp_path}/store.db", experiment_name="words") for name in "ab"
-    ]
+def test_members_that_start_together_share_the_mlflow_experiment(tmp_path: Path, monkeypatch) -> None:
+    store = {"tracking_uri": f"sqlite:///{tmp_path}/store.db", "experiment_name": "words"}
+    loggers = [MLFlowLogger(str(tmp_path / name), **store) for name in "ab"]
     client = loggers[1]._mlflow_client
     answers = iter([client.get_experiment_by_name("words")])  # None, as it was before the other member created it
     find = client.get_experiment_by_name

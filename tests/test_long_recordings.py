@@ -1,10 +1,7 @@
 """Clips without words, other speech and background sounds in the mixtures of a word folder."""
 
-import re
-
 import numpy as np
 import pytest
-import soundfile
 import torch
 
 from datamodules.long_recordings import LongRecordings
@@ -17,7 +14,7 @@ from datamodules.words import UNKNOWN_SHARE
 from overlapped_words.errors import DataError
 from tests.helpers.data_modules import load_error, load_words
 from tests.helpers.distributions import assert_share, assert_uniform, assert_uniform_between
-from tests.helpers.fake_recordings import RATE, tone, write_word_folder
+from tests.helpers.fake_recordings import RATE, tone, write, write_word_folder
 
 ROWS = [np.array([0, 1]), np.array([2]), np.array([3, 4])]
 # Two parts of long recordings, which have 3 and 1 windows.
@@ -27,7 +24,7 @@ SPANS = Spans(np.array([160_000, 320_000]), np.array([RATE + 2, RATE]), np.array
 def write_background(folder, hertz=5000, seconds=(3, 0.5)):
     folder.mkdir(parents=True)
     for i, length in enumerate(seconds):
-        soundfile.write(folder / f"sound{i}.wav", tone(hertz, seconds=length), RATE)
+        write(folder / f"sound{i}.wav", tone(hertz, seconds=length))
     return folder
 
 
@@ -122,13 +119,10 @@ def test_shares_of_recordings_are_exact_and_no_sample_is_in_two_splits():
     assert split_recordings(lengths[:0], [], {}, shares, seed=0)["train"].shape == (0, 2)
 
 
-def test_parts_shorter_than_a_window_are_left_out():
+def test_a_word_is_found_in_its_clip_and_parts_shorter_than_a_window_are_left_out():
     array = np.full((4, RATE), 1000, np.int16)
     spans = find_spans(np.array([[0, RATE - 1], [RATE, 3 * RATE], [5, 5]]), array)
     assert (spans.first.tolist(), spans.lengths.tolist(), spans.levels.tolist()) == ([RATE], [2 * RATE], [1000.0])
-
-
-def test_a_word_is_found_in_its_clip():
     rng = np.random.default_rng(0)
     words = 0.001 * rng.standard_normal((3, RATE))
     words[0, 4000:9000] += tone(440, seconds=5000 / RATE)
@@ -155,29 +149,14 @@ def test_other_speech_in_several_folders_has_speakers_of_their_split(words, cach
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (
-            {"unknown": "given"},
-            r"data\.unknown needs clips with fewer than 2 words; give a range, such as data\.k=\[0,2\]",
-        ),
-        (
-            {"unknown": "given", "k": (0, 2)},
-            r"given: contains no recordings of other words and speech; add some, or remove it from data\.unknown",
-        ),
-        (
-            {"background": "given"},
-            r"given: contains no recordings of noise and other sounds; add some, or remove it from data\.background",
-        ),
-        (
-            {"background": ["none"]},
-            r"none: no such folder; set data\.background to a folder with recordings of noise and other sounds",
-        ),
-        (
-            {"timeline": 0.5},
-            r"data\.timeline needs clips without words; set data\.k=\[0,2\], or data\.timeline=0",
-        ),
+        ({"unknown": "given"}, "data.unknown needs clips with fewer than 2 words; give a range, such as data.k=[0,2]"),
+        ({"unknown": "given", "k": (0, 2)}, "given: contains no recordings of other words and speech; add some, or"),
+        ({"background": "given"}, "given: contains no recordings of noise and other sounds; add some, or remove it"),
+        ({"background": ["none"]}, "none: no such folder; set data.background to a folder with recordings of noise"),
+        ({"timeline": 0.5}, "data.timeline needs clips without words; set data.k=[0,2], or data.timeline=0"),
     ],
 )
 def test_bad_folders(words, cache_dir, tmp_path, monkeypatch, options, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "given").mkdir()
-    assert re.fullmatch(message, load_error(WordFolder(words, **{"k": 2, **options}), cache_dir))
+    assert load_error(WordFolder(words, **{"k": 2, **options}), cache_dir).startswith(message)

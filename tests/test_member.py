@@ -1,21 +1,31 @@
-"""Load checkpoints from untrusted sources: a network, or a one-line error before anything is allocated."""
+"""Load files from untrusted sources: a network, or a one-line error before anything is allocated."""
 
+import hashlib
+import io
 import json
 import zipfile
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 
 from overlapped_words import load
+from overlapped_words.ensembling.ensemble_file import StackingWeights
 from overlapped_words.errors import RunError
+from overlapped_words.export.export import export
+from overlapped_words.inference.checkpoints import find_checkpoints
+from overlapped_words.inference.events import EventRule
 from overlapped_words.inference.member import load_member, read_checkpoint
-from overlapped_words.inference.safetensors_file import read_trained, write_networks
+from overlapped_words.inference.predictor import load_predictor
+from overlapped_words.inference.safetensors_file import read_networks, read_trained, write_networks
+from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import WORDS
+from tests.helpers.fake_recordings import RATE, speech
 from tests.helpers.networks import write_network
 
 DAMAGED = "not a checkpoint of train.py, or a damaged one; give another"
@@ -30,11 +40,9 @@ def change(checkpoint: Path, target: Path, changes: dict[str, Any]) -> Path:
     """A copy with other arguments, such as `features.n_mels`."""
     content = torch.load(checkpoint, weights_only=True)
     for name, value in changes.items():
-        *groups, key = name.split(".")
+        group, _, key = name.rpartition(".")
         arguments = content["hyper_parameters"]
-        for group in groups:
-            arguments = arguments[group]
-        arguments[key] = value
+        (arguments[group] if group else arguments)[key] = value
     torch.save(content, target)
     return target
 
@@ -51,12 +59,16 @@ def reason(path: Path) -> str:
     return message.removeprefix(f"{path}: ")
 
 
-def test_a_checkpoint_gives_its_network(checkpoint):
+def test_a_checkpoint_gives_its_network_but_not_a_compressed_archive(checkpoint, tmp_path):
     member = load_member(checkpoint)
     weights = torch.load(checkpoint, weights_only=True)["state_dict"]
     assert read_checkpoint(checkpoint).class_names == member.class_names == WORDS
     assert member.features.n_fft == 2048 and not member.training
     assert all(torch.equal(value, weights[name]) for name, value in member.state_dict().items())
+    with zipfile.ZipFile(checkpoint) as old, zipfile.ZipFile(tmp_path / "a.ckpt", "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    assert "is compressed" in reason(tmp_path / "a.ckpt")
 
 
 @pytest.mark.parametrize(
@@ -97,28 +109,18 @@ def test_weights_that_are_not_finite_or_not_in_the_file_are_an_error(checkpoint,
     assert reason(tmp_path / "a.ckpt").startswith(message)
 
 
-def test_a_compressed_archive_is_not_decompressed(checkpoint, tmp_path):
-    with zipfile.ZipFile(checkpoint) as old, zipfile.ZipFile(tmp_path / "a.ckpt", "w", zipfile.ZIP_DEFLATED) as new:
-        for name in old.namelist():
-            new.writestr(name, old.read(name))
-    assert "is compressed" in reason(tmp_path / "a.ckpt")
+def pickled(content: object) -> bytes:
+    torch.save(content, file := io.BytesIO())
+    return file.getvalue()
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"id,yes\n1,2\n", b"PK\x03\x04junk", b"\x80\x02junk", "cut", "a tensor", "an object"]
-)
-def test_other_files_are_rejected(checkpoint, tmp_path, content):
+def test_other_files_are_rejected(checkpoint, tmp_path):
     path = tmp_path / "a.ckpt"
-    match content:
-        case bytes():
-            path.write_bytes(content)
-        case "cut":
-            path.write_bytes(checkpoint.read_bytes()[:-5000])
-        case "a tensor":
-            torch.save(torch.zeros(3), path)
-        case _:
-            torch.save({"state_dict": {}, "hyper_parameters": Path("x")}, path)
-    assert reason(path) == DAMAGED
+    others = [b"", b"id,yes\n1,2\n", b"PK\x03\x04junk", b"\x80\x02junk", checkpoint.read_bytes()[:-5000]]
+    others += [pickled(torch.zeros(3)), pickled({"state_dict": {}, "hyper_parameters": Path("x")})]
+    for content in others:
+        path.write_bytes(content)
+        assert reason(path) == DAMAGED
 
 
 @pytest.mark.parametrize("name", ["a.ckpt", "a.safetensors"])
@@ -130,18 +132,12 @@ def test_a_file_that_git_did_not_fetch_is_named(tmp_path, name):
 NOT_SAFETENSORS = "not a safetensors file of export.py, or a damaged one; give another"
 
 
-@pytest.mark.parametrize("damage", ["truncated", "a pickle", "without settings"])
-def test_other_files_are_no_safetensors_files(checkpoint, tmp_path, damage):
+def test_other_files_are_no_safetensors_files(checkpoint, tmp_path):
     path = tmp_path / "a.safetensors"
     write_networks(path, *read_trained([checkpoint]), half=False)
-    match damage:
-        case "truncated":
-            path.write_bytes(path.read_bytes()[:-100])
-        case "a pickle":
-            torch.save({"state_dict": {}}, path)
-        case _:
-            save_file({"0.a": torch.zeros(1)}, path)
-    assert reason(path) == NOT_SAFETENSORS
+    for content in (path.read_bytes()[:-100], pickled({"state_dict": {}}), save({"0.a": torch.zeros(1)})):
+        path.write_bytes(content)
+        assert reason(path) == NOT_SAFETENSORS
 
 
 @pytest.mark.parametrize(
@@ -164,3 +160,37 @@ def test_absurd_settings_of_a_safetensors_file_are_named(checkpoint, tmp_path, n
         metadata = {**file.metadata(), "members": json.dumps([settings] * number)}
     save_file(tensors, path, metadata)
     assert reason(path).startswith(message)
+
+
+CLIPS = np.stack([speech(i) for i in range(3)])
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    """Two members of different outputs."""
+    write_network(tmp_path / "sweep", "avg", 0, output="set", k=[0, 2])
+    return write_network(tmp_path / "sweep", "max", 0).parent
+
+
+@pytest.mark.parametrize(("half", "tolerance"), [(False, 0), (True, 1e-2)])
+def test_an_exported_file_predicts_what_its_checkpoints_predict(sweep, capsys, half, tolerance):
+    path = export(settings_of("export", f"run_dir={sweep}", "format=safetensors", f"half={half}", "threshold=0.75"))
+    assert path == sweep / "model.safetensors"
+    np.testing.assert_allclose(load(path, "cpu")(CLIPS, RATE), load(sweep, "cpu")(CLIPS, RATE), rtol=tolerance)
+    assert path.stat().st_size < sum(file.stat().st_size for file in find_checkpoints(sweep)) / (2 if half else 1)
+    members, _, rule = read_networks(path)
+    assert rule == EventRule(threshold=0.75)
+    assert [(member.class_names, member.network["pool"]) for member in members] == [(WORDS, "avg"), (WORDS, "max")]
+    assert members[0].weights["network.stem.weight"].dtype == torch.float32
+    line, checksum = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{path}: 2 members, 4 words, 0.")
+    assert checksum == f"SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def test_stacking_weights_are_in_the_file(sweep, tmp_path):
+    offsets = dict(zip(WORDS, (0.5, 0.0, -1.0, 0.2), strict=True))
+    stacking = StackingWeights({"avg_seed0": 1.5, "max_seed0": -0.25}, offsets, 1e-10, val_kl=0.1, mean_kl=0.2)
+    path = tmp_path / "words.safetensors"
+    write_networks(path, read_trained(find_checkpoints(sweep))[0], stacking, EventRule(), half=False)
+    predictor = load_predictor([path], "cpu")
+    assert predictor.summary == "2 members, stacked" and predictor.stacking == stacking

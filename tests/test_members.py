@@ -2,10 +2,13 @@
 
 import os
 import socket
+import time
 
+import pandas as pd
 import pytest
 
 from overlapped_words.errors import RunError
+from overlapped_words.report.status import print_status
 from overlapped_words.runs.members import find_members, read_tables
 from tests.helpers.fake_members import IDS, TEST_ANSWERS, VAL_IDS, probabilities, write_csv, write_member
 
@@ -42,17 +45,13 @@ def test_a_member_that_cannot_be_used_says_why(tmp_path):
     (write_member(tmp_path, "avg", 3) / "metrics.json").unlink()
     members = find_members(tmp_path)
     assert [member.status for member in members] == ["failed", "odd", "unreadable", "unreadable"]
-    for member, text in zip(
-        members,
-        [
-            "avg_seed0: not complete, its training failed (DataError: no {such} folder); fix",
-            "avg_seed1: not complete, metrics.json gives its status as odd",
-            "avg_seed2/metrics.json: not plain JSON",
-            "avg_seed3: not complete, its metrics.json is missing",
-        ],
-        strict=True,
-    ):
-        assert member.fault.startswith(f"{tmp_path}/{text}")
+    faults = [
+        "avg_seed0: not complete, its training failed (DataError: no {such} folder); fix",
+        "avg_seed1: not complete, metrics.json gives its status as odd",
+        "avg_seed2/metrics.json: not plain JSON",
+        "avg_seed3: not complete, its metrics.json is missing",
+    ]
+    assert all(m.fault.startswith(f"{tmp_path}/{fault}") for m, fault in zip(members, faults, strict=True))
 
 
 def test_no_members_names_the_folders_nearby_that_have_some(tmp_path, monkeypatch):
@@ -65,13 +64,16 @@ def test_no_members_names_the_folders_nearby_that_have_some(tmp_path, monkeypatc
     assert [member.name for member in find_members(".")] == ["avg_seed0"]  # a member's own folder
 
 
-def test_missing_tables_are_omitted(tmp_path):
+def test_missing_tables_are_omitted_and_different_clips_an_error(tmp_path):
     write_csv(write_member(tmp_path, "avg", 0) / "test_answers.csv", IDS, TEST_ANSWERS)
     write_member(tmp_path, "avg", 1, val=False)
     write_member(tmp_path, "avg", 2, test=False)
     kinds = [set(read_tables(member)) for member in find_members(tmp_path)]
     validation = {"val_predictions", "val_answers"}
     assert kinds == [{"predictions", "test_answers"} | validation, {"predictions"}, validation]
+    write_csv(tmp_path / "avg_seed0" / "val_predictions.csv", VAL_IDS[::-1], probabilities(1, 2))
+    with pytest.raises(RunError, match=r"val_predictions.csv: ids in a different order .* than val_answers.csv"):
+        read_tables(find_members(tmp_path)[0])
 
 
 @pytest.mark.parametrize(
@@ -92,8 +94,31 @@ def test_tables_that_need_each_other(tmp_path, removed, message):
         read_tables(*find_members(tmp_path))
 
 
-def test_predictions_and_targets_of_different_clips(tmp_path):
-    folder = write_member(tmp_path, "avg", 0)
-    write_csv(folder / "val_predictions.csv", VAL_IDS[::-1], probabilities(1, 2))
-    with pytest.raises(RunError, match=r"val_predictions.csv: ids in a different order .* than val_answers.csv"):
-        read_tables(*find_members(tmp_path))
+def test_every_status_has_its_line(tmp_path, capsys):
+    write_member(tmp_path, "avg", 0, val_kl=1.25, max_epochs=3)
+    write_member(tmp_path, "avg", 1, status="failed", max_epochs=3, error="DataError: no\x1b[2J room\nmake some")
+    running = write_member(tmp_path, "avg", 2, status="running", max_epochs=3, host="node7", pid=42)
+    epochs = {"epoch": [0, 1], "step": [4, 8], "train/loss": [3.0, 2.0], "val/kl": [2.5, 1.75], "seconds": [60.0, 66.0]}
+    pd.DataFrame(epochs).to_csv(running / "metrics.csv", index=False)
+    (running / "heartbeat").touch()
+    stale = write_member(tmp_path, "max", 0, status="running", max_epochs=3, host="node8", pid=43)
+    (stale / "heartbeat").touch()
+    os.utime(stale / "heartbeat", (time.time() - 3600,) * 2)
+    write_member(tmp_path, "max", 1, status="waiting", host="node7", pid=42)
+    (write_member(tmp_path, "max", 2) / "metrics.csv").write_text("epoch")
+    (write_member(tmp_path, "max", 3) / "metrics.json").write_text("[")
+
+    table = print_status(tmp_path).set_index("member")
+    assert table["status"].tolist() == [
+        *("complete", "failed", "running"),
+        *("interrupted", "waiting", "complete", "unreadable"),
+    ]
+    assert table.loc["avg_seed0", "val KL"] == "1.2500"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["member", "status", "epochs", "val", "KL", "minutes", "note"]
+    assert lines[3].endswith(r"DataError: no\x1b[2J room make some")
+    assert lines[4].split()[:7] == ["avg_seed2", "running", "2", "of", "3", "1.7500", "2.1"]
+    assert "process 42 on node7, last heartbeat 0:00:0" in lines[4]
+    assert "process 43 on node8, last heartbeat 1:00:0" in lines[5]
+    assert "max_seed2/metrics.csv: the column" in lines[7] and "max_seed3/metrics.json: not plain JSON" in lines[8]
+    assert lines[-1] == "7 members: 2 complete, 1 failed, 1 running, 1 interrupted, 1 waiting, 1 unreadable"

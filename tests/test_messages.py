@@ -1,18 +1,128 @@
-"""Counts, lists of names and printable text in messages."""
+"""What users read: errors as one line, bugs as tracebacks, arguments, names and counts."""
 
 import logging
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+from hydra.errors import InstantiationException
 
+from overlapped_words import cli
+from overlapped_words.errors import DataError
 from overlapped_words.messages import clock, count, first_names, grouped, printable
+from overlapped_words.settings.app import App
+from overlapped_words.settings.ensemble import Ensemble
+from overlapped_words.settings.predict import Predict
+from tests.helpers.scripts import ROOT
 
 
-def test_lists_show_three_names():
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `cli.run` changes is put back."""
+    monkeypatch.setattr(sys, "argv", ["ensemble.py", "run_dir=."])
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "")
+
+
+def raising(error: BaseException) -> None:
+    """Run a script whose call into the package raises."""
+
+    def main(settings: object) -> None:
+        raise error
+
+    cli.run(main, Ensemble)
+
+
+def wrapped(error: Exception) -> InstantiationException:
+    """As Hydra raises what a constructor raised."""
+    outer = InstantiationException(f"Error in call to target 'a.b': {error!r}")
+    outer.__cause__ = error
+    return outer
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (DataError("a.wav: empty; remove it"), "a.wav: empty; remove it"),
+        (wrapped(DataError("data.root is 3; give a path")), "data.root is 3; give a path"),
+        (FileNotFoundError(2, "No such file or directory", "b.wav"), "b.wav: No such file or directory"),
+        (OSError("device is gone"), "device is gone"),
+        (InstantiationException("Error locating target 'a.b'"), "Error locating target 'a.b'"),
+        (DataError("a\x1b[2J.wav: empty\ntwo lines"), "a\\x1b[2J.wav: empty\ntwo lines"),
+    ],
+)
+def test_a_user_error_is_its_message(error: Exception, message: str) -> None:
+    with pytest.raises(SystemExit) as end:
+        raising(error)
+    assert end.value.code == message  # printed on stderr, with status 1
+
+
+@pytest.mark.parametrize("error", [ValueError("shapes do not match"), wrapped(TypeError("an int")), KeyError("x")])
+def test_a_bug_is_a_traceback(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        raising(error)
+
+
+@pytest.mark.parametrize(
+    ("argument", "override"),
+    [
+        ("logger=null", "~logger"),
+        ("callbacks=null", "~callbacks"),
+        ("logger.tensorboard=null", "logger.tensorboard=null"),
+        ("teacher=null", "teacher=null"),
+        ("ckpt_path=null", "ckpt_path=null"),
+        ("ckpt_path=a=b.ckpt", "ckpt_path='a=b.ckpt'"),
+    ],
+)
+def test_arguments_as_hydra_reads_them(argument: str, override: str) -> None:
+    assert cli.as_overrides([argument], Ensemble) == [override]
+
+
+def test_a_first_argument_that_is_a_file_is_the_input(tmp_path: Path) -> None:
+    other = tmp_path / "dog.wav"
+    other.touch()
+    assert cli.as_overrides([str(other)], Predict) == [f"input='{other}'"]
+    assert cli.as_overrides(["-m", "--cfg", "job"], Predict) == ["-m", "--cfg", "job"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "arguments", "message"),
+    [
+        (Predict, ["nosuch.wav"], "nosuch.wav: no such file or folder; give a recording"),
+        (Predict, [".", ".."], "..: a second input; give one recording"),
+        (App, ["."], ".: not a setting; give name=value, such as run_dir=."),
+        (App, ["port"], "port: not a setting; give name=value"),
+    ],
+)
+def test_an_argument_that_is_no_setting(schema: type, arguments: list[str], message: str) -> None:
+    with pytest.raises(SystemExit, match=re.escape(message)):
+        cli.as_overrides(arguments, schema)
+
+
+def test_ctrl_c_and_a_closed_pipe_end_with_the_status_that_a_shell_expects(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit, match="130"):
+        raising(KeyboardInterrupt())
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as pipe, pytest.raises(SystemExit, match="1"):
+        monkeypatch.setattr(sys, "stdout", pipe)
+        cli.run(lambda settings: print("a line"), Ensemble)
+
+
+def test_a_pipe_that_closes_is_silent(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)  # as head does once it has seen enough
+    command = [sys.executable, ROOT / "ensemble.py", "--help"]
+    process = subprocess.Popen(command, stdout=writer, stderr=subprocess.PIPE, cwd=tmp_path)
+    os.close(writer)
+    assert process.communicate()[1] == b""
+
+
+def test_lists_show_three_names_and_counts_agree_with_their_noun():
     assert first_names([]) == "none" and first_names("ab") == "a, b"
     assert first_names("abcde") == "a, b, c and 2 more"
-
-
-def test_counts_agree_with_their_noun():
     assert [count(number, "file") for number in (0, 1, 2, 1000)] == ["0 files", "1 file", "2 files", "1,000 files"]
 
 
@@ -21,23 +131,12 @@ def test_points_in_time_have_tenths_of_seconds():
     assert times == ["0:00.0", "0:07.2", "1:00.0", "12:34.5", "59:59.9", "1:02:07.2"]
 
 
-@pytest.mark.parametrize("text", ["naïve 말소리 #1", "می\u200cخواهم", "क्\u200dष", "👋 <b> $x$ %s \\n"])
-def test_words_are_not_changed(text):
-    assert printable(text) == text
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("\x1b[2Jgone\r", r"\x1b[2Jgone\r"),
-        ("a\nb\tc", r"a\nb\tc"),
-        ("\x9b31m\x07\x7f", r"\x9b31m\x07\x7f"),
-        ("exe\u202egpj.wav", r"exe\u202egpj.wav"),
-        ("caf\udce9", r"caf\udce9"),  # a file name that is not UTF-8
-    ],
-)
-def test_control_characters_are_escaped(text, shown):
-    assert printable(text) == shown
+def test_control_characters_are_escaped_and_words_not_changed():
+    for text in ("naïve 말소리 #1", "می\u200cخواهم", "क्\u200dष", "👋 <b> $x$ %s \\n"):
+        assert printable(text) == text
+    assert printable("\x1b[2Jgone\r\x9b31m\x07\x7f") == r"\x1b[2Jgone\r\x9b31m\x07\x7f"
+    assert printable("a\nb\tc exe\u202egpj.wav") == r"a\nb\tc exe\u202egpj.wav"
+    assert printable("caf\udce9") == r"caf\udce9"  # a file name that is not UTF-8
 
 
 def test_warnings_of_one_name_are_grouped_and_others_pass(caplog):

@@ -1,45 +1,39 @@
 """The Python API: arrays, tensors, lists and paths get the probabilities that predict.py gives the recording."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import soundfile
 import torch
 
 from datamodules.recordings import fit_length, read_clips
 from datamodules.waveforms import to_int16
 from overlapped_words import DataError, Model, load
 from tests.helpers.fake_members import WORDS
-from tests.helpers.fake_recordings import RATE, speech, tone
+from tests.helpers.fake_recordings import RATE, speech, tone, write
 from tests.helpers.networks import write_network
 
 CLIP = speech(0)
 
 
 @pytest.fixture(scope="module")
-def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep's folder with two members."""
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """Two members."""
     sweep = tmp_path_factory.mktemp("sweep")
     for pool in ("avg", "max"):
         write_network(sweep, pool, 0)
-    return sweep
-
-
-@pytest.fixture(scope="module")
-def model(sweep: Path) -> Model:
     return load(sweep, "cpu")
 
 
-def test_one_waveform_gives_a_probability_for_each_word(model, sweep):
+def test_one_waveform_gives_a_probability_for_each_word(model, tmp_path):
     assert repr(model) == "<Model: 2 members, 4 words (yes, 하나, no, thanks and 1 more), 16000 Hz>"
     probs = model(CLIP, RATE)
     assert isinstance(probs, pd.Series) and list(probs.index) == WORDS == model.class_names
     assert probs.sum() == pytest.approx(1, abs=1e-6) and (probs > 0).all()
     assert not np.allclose(probs, model(tone(440), RATE), atol=1e-4)
-    members = [load(sweep / name)(CLIP, RATE) for name in ("avg_seed0", "max_seed0/checkpoints/last.ckpt")]
+    folders = [write_network(tmp_path, pool, 0) for pool in ("avg", "max")]
+    members = [load(path)(CLIP, RATE) for path in (folders[0], folders[1] / "checkpoints" / "last.ckpt")]
     np.testing.assert_allclose(probs, sum(members) / 2, atol=1e-6)
     assert not np.allclose(*members, atol=1e-4)
     # Samples beyond full scale are scaled down.
@@ -50,39 +44,34 @@ def test_one_waveform_gives_a_probability_for_each_word(model, sweep):
 @pytest.mark.parametrize("rate", [RATE, 44_100])
 def test_arrays_tensors_and_the_recording_get_equal_probabilities(model, tmp_path, seconds, rate):
     samples = to_int16(speech(1, seconds, rate))
-    soundfile.write(tmp_path / "clip.wav", samples, rate)
-    expected = model.predictor.predict_clips(next(read_clips([tmp_path / "clip.wav"], RATE, RATE))).probs[0]
-    floats = samples / 32768
-    for waveform in (samples, floats, floats.astype(np.float32), torch.tensor(floats), torch.tensor(samples)):
-        assert np.array_equal(model(waveform, rate), expected)
-    assert np.array_equal(model(samples.astype(np.int32) << 16, float(rate)), expected)
-    assert np.array_equal(model(tmp_path / "clip.wav"), expected)
-    assert np.array_equal(model(str(tmp_path / "clip.wav")), expected)
+    path = write(tmp_path / "clip.wav", samples, rate)
+    expected = model.predictor.predict_clips(next(read_clips([path], RATE, RATE))).probs[0]
+    floats, wide = samples / 32768, samples.astype(np.int32) << 16
+    for waveform in (samples, wide, floats, floats.astype(np.float32), torch.tensor(floats), torch.tensor(samples)):
+        assert np.array_equal(model(waveform, float(rate)), expected)
+    assert np.array_equal(model(path), expected) and np.array_equal(model(str(path)), expected)
 
 
 def test_the_loudest_second_of_a_longer_waveform_is_used(model, tmp_path, caplog):
     long = np.concatenate([0.1 * speech(1, 2), CLIP, 0.1 * speech(2, 2)])
     pd.testing.assert_series_equal(model(long, RATE), model(fit_length(long), RATE))
     assert not np.allclose(model(long, RATE), model(long[:RATE], RATE), atol=1e-4)
-    for name in ("a.wav", "b.wav"):
-        soundfile.write(tmp_path / name, long, RATE)
-    soundfile.write(tmp_path / "short.wav", long[: 2 * RATE], RATE)
-    model([tmp_path / "a.wav", tmp_path / "b.wav", tmp_path / "short.wav"])
-    (message,) = [record.getMessage() for record in caplog.records]
-    both = ", ".join(f"5 s ({tmp_path / name})" for name in ("a.wav", "b.wav"))
+    paths = [
+        write(tmp_path / f"{name}.wav", long[: seconds * RATE]) for name, seconds in (("a", 5), ("b", 5), ("c", 2))
+    ]
+    model(paths)
+    (message,) = caplog.messages
+    both = ", ".join(f"5 s ({path})" for path in paths[:2])
     assert message.startswith(f"only the loudest second of {both} is used; add hop=0.25")
 
 
-def test_a_batch_gives_a_table(model):
+def test_a_batch_gives_a_table_and_channels_are_averaged(model):
     clips = np.stack([speech(i, 1.5) for i in range(70)])  # more than one batch
     probs = model(clips, RATE)
     assert isinstance(probs, pd.DataFrame) and probs.shape == (70, len(WORDS)) and list(probs) == WORDS
     for i in (0, 63, 69):
         np.testing.assert_allclose(probs.iloc[i], model(clips[i], RATE), atol=1e-5)
     assert model(clips[:1], RATE).shape == (1, len(WORDS))
-
-
-def test_channels_are_averaged_in_any_precision(model):
     clips = torch.from_numpy(np.stack([speech(i) for i in range(6)])).reshape(3, 2, RATE)
     probs = model(clips.mean(dim=1), RATE)
     pd.testing.assert_frame_equal(model(clips, RATE), probs)
@@ -114,9 +103,7 @@ def test_invalid_audio_is_an_error(model, waveform, sample_rate, message):
 
 def test_a_list_gives_one_row_per_path_or_waveform(model, tmp_path):
     waveforms = [speech(0), speech(1, 0.6), speech(2, 1.7)]
-    paths = [tmp_path / f"{i}.flac" for i in range(3)]
-    for path, waveform in zip(paths, waveforms, strict=True):
-        soundfile.write(path, waveform, RATE, subtype="PCM_24")
+    paths = [write(tmp_path / f"{i}.flac", waveforms[i], subtype="PCM_24") for i in range(3)]
     table = model([paths[0], str(paths[1]), paths[2]])
     assert list(table.index) == list(map(str, paths)) and list(table.columns) == WORDS
     for path in paths:
@@ -129,7 +116,7 @@ def test_a_list_gives_one_row_per_path_or_waveform(model, tmp_path):
 
 def test_a_timeline_has_the_probabilities_of_every_window(model, tmp_path):
     waveform = speech(3, 3.1)
-    soundfile.write(tmp_path / "talk.wav", waveform, RATE)
+    path = write(tmp_path / "talk.wav", waveform)
     timeline = model.timeline(waveform, RATE, hop=0.5)
     assert list(timeline) == WORDS and timeline.index.names == ["start_s", "end_s"]
     assert [start for start, _ in timeline.index] == [0, 0.5, 1, 1.5, 2, 2.1]
@@ -137,7 +124,7 @@ def test_a_timeline_has_the_probabilities_of_every_window(model, tmp_path):
     for (start, _), probs in timeline.iterrows():
         first = round(start * RATE)
         np.testing.assert_allclose(probs, model(waveform[first : first + RATE], RATE), atol=1e-5)
-    pd.testing.assert_frame_equal(model.timeline(tmp_path / "talk.wav", hop=0.5), timeline)
+    pd.testing.assert_frame_equal(model.timeline(path, hop=0.5), timeline)
     assert timeline.index[0] != timeline.index[-1] and timeline.std().max() > 1e-3
     parts = list(model.stream(speech(5, 20), RATE))
     assert [len(part) for part in parts] == [64, 13]

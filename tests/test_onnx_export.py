@@ -1,9 +1,9 @@
-"""Export to ONNX: the file gives PyTorch's probabilities, or is not written."""
+"""Export to ONNX and to the web: the file gives PyTorch's probabilities, or is not written."""
 
+import io
 import json
 import os
-import subprocess
-import sys
+import tarfile
 from importlib.metadata import version
 from pathlib import Path
 from unittest.mock import Mock
@@ -13,22 +13,23 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import soundfile
 import torch
 from omegaconf import OmegaConf
 
-from overlapped_words.errors import UserError
+from overlapped_words.errors import CacheError, UserError
 from overlapped_words.export import onnx_export, web_page
 from overlapped_words.export.export import export
 from overlapped_words.export.onnx_export import TOLERANCE, metadata, probe_waveforms, to_onnx, write_checked
+from overlapped_words.export.web_page import FILES, URL, digest, runtime_files
 from overlapped_words.inference.checkpoints import find_checkpoints
 from overlapped_words.inference.events import EventRule
 from overlapped_words.inference.predictor import Predictor, load_predictor
 from overlapped_words.settings.check import check
 from overlapped_words.settings.export import Export
-from tests.helpers.fake_recordings import write_word_folder
+from tests.helpers.fake_recordings import write, write_word_folder
 from tests.helpers.networks import write_network
-from tests.helpers.scripts import ROOT, run
+from tests.helpers.runtime import CACHE
+from tests.helpers.scripts import ROOT, fresh, run
 
 WORDS = ["no", "on", "영"]
 DEFAULTS = {"format": "onnx", "half": False, "cache_dir": "nix"}
@@ -53,17 +54,13 @@ def predictor(sweep: Path) -> Predictor:
     return load_predictor(find_checkpoints(sweep), "cpu")
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 5])
-def test_the_file_gives_the_probabilities_of_pytorch(sweep: Path, batch_size: int) -> None:
+def test_the_file_gives_the_probabilities_of_pytorch_and_describes_itself(sweep: Path) -> None:
     session = onnxruntime.InferenceSession(sweep / "model.onnx")
-    waveforms = np.stack(list(probe_waveforms(16_000, 16_000, sweep).values()))[:batch_size]
-    probs = session.run(["probs"], {"waveforms": waveforms})[0]
-    np.testing.assert_allclose(probs, predictor(sweep)(torch.from_numpy(waveforms)), atol=TOLERANCE)
-    assert batch_size == 1 or np.abs(probs[0] - probs[1]).max() > 0.01
-
-
-def test_the_metadata_describe_input_output_and_origin(sweep: Path) -> None:
-    session = onnxruntime.InferenceSession(sweep / "model.onnx")
+    for batch_size in (1, 2, 5):
+        waveforms = np.stack(list(probe_waveforms(16_000, 16_000, sweep).values()))[:batch_size]
+        probs = session.run(["probs"], {"waveforms": waveforms})[0]
+        np.testing.assert_allclose(probs, predictor(sweep)(torch.from_numpy(waveforms)), atol=TOLERANCE)
+    assert np.abs(probs[0] - probs[1]).max() > 0.01
     metadata = session.get_modelmeta().custom_metadata_map
     assert json.loads(metadata.pop("words")) == WORDS
     release = f"overlapped-words {version('overlapped-words')}"
@@ -112,13 +109,12 @@ def test_a_file_replaces_an_older_one_only_if_it_has_the_probabilities_of_pytorc
 
 
 def test_the_example_runs_without_this_project(sweep: Path, tmp_path: Path) -> None:
-    for package in ("torch", "datamodules", "inference", "lightning_modules", "ensembling"):
+    for package in ("torch", "datamodules", "overlapped_words", "lightning_modules"):
         (tmp_path / f"{package}.py").write_text("raise ImportError('not installed')")
     clip = next(iter(probe_waveforms(16_000, 16_000, tmp_path).values()))
-    soundfile.write(tmp_path / "clip.wav", clip, 16_000)
-    command = [sys.executable, ROOT / "examples" / "onnx_words.py", sweep / "model.onnx"]
-    options = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(tmp_path)}, "text": True}
-    done = subprocess.run([*command, "clip.wav"], capture_output=True, **options)
+    write(tmp_path / "clip.wav", clip)
+    command = ROOT / "examples" / "onnx_words.py", sweep / "model.onnx", "clip.wav"
+    done = fresh(*command, cwd=tmp_path, PYTHONPATH=str(tmp_path))
     assert done.returncode == 0, done.stderr
     probs = predictor(sweep)(torch.from_numpy(clip)[None])[0]
     expected = [f"{WORDS[i]}  {probs[i]:.1%}" for i in probs.argsort(descending=True)]
@@ -139,7 +135,7 @@ def test_the_example_runs_without_this_project(sweep: Path, tmp_path: Path) -> N
     ],
 )
 def test_invalid_settings_are_errors_before_the_export(
-    sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], message: str
+    sweep: Path, tmp_path: Path, monkeypatch, settings: dict[str, str], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sweep").symlink_to(sweep)
@@ -158,3 +154,46 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("overlapped_words.export.export.find_spec", lambda name: None if name == "onnxscript" else name)
     with pytest.raises(ValueError, match=r"needs onnxscript; pip install -e '\.\[onnx\]'"):
         export(check(Export, OmegaConf.create({**DEFAULTS, "run_dir": "."})))
+
+
+NAME = URL.rpartition("/")[2]
+CONTENTS = {name: f"content of {name}".encode() for name in FILES}
+
+
+@pytest.fixture
+def package(monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """A small package that has the expected hash."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in CONTENTS.items():
+            member = tarfile.TarInfo(f"package/dist/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    monkeypatch.setattr(web_page, "SHA512", digest(buffer.getvalue()))
+    return buffer.getvalue()
+
+
+def test_the_package_is_downloaded_once_and_again_if_it_is_damaged(tmp_path, package, monkeypatch) -> None:
+    archive, server = tmp_path / "cache" / NAME, Mock(side_effect=lambda *_, **__: io.BytesIO(package))
+    monkeypatch.setattr(web_page, "urlopen", server)
+    for _ in range(2):
+        assert runtime_files(tmp_path / "cache") == CONTENTS and server.call_count == 1
+    archive.write_bytes(package[:-1])
+    assert runtime_files(tmp_path / "cache") == CONTENTS and archive.read_bytes() == package
+
+
+def test_a_failed_download_says_what_to_do(tmp_path, package, monkeypatch) -> None:
+    for answer, message in (
+        (URLError("no service"), r"cannot be downloaded \(no service\)"),
+        (TimeoutError("timed out"), r"cannot be downloaded \(timed out\)"),
+        ([io.BytesIO(b"<html>log in</html>")], "not the expected file, its SHA-512 differs"),
+    ):
+        monkeypatch.setattr(web_page, "urlopen", Mock(side_effect=answer))
+        with pytest.raises(CacheError, match=f"{message}; download https:.* save it as {tmp_path / NAME}$"):
+            runtime_files(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.network
+def test_the_registry_has_the_package() -> None:
+    assert all(len(content) > 10_000 for content in runtime_files(CACHE).values())

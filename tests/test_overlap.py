@@ -1,13 +1,64 @@
-"""The data module gives the features of the right clips, from disk or computed, and computes nothing twice."""
+"""The data sets and the data module give the features of the right clips, and compute nothing twice."""
 
+import numpy as np
 import pytest
 import torch
 
+from datamodules.augment import AddNoise, Augment
+from datamodules.clips import Clips, OnTheFlyMixtures, render
+from datamodules.loading import cache_on_device
+from datamodules.mixer import Mixer
 from datamodules.overlap import OverlapDataModule
 from datamodules.sources import CompetitionFolder, WordFolder
 from overlapped_words.errors import DataError
-from tests.helpers.data_modules import attend, on_competition, winner
-from tests.helpers.fake_recordings import cached_files
+from tests.helpers.data_modules import attend, on_competition, on_words, winner
+from tests.helpers.fake_recordings import cached_files, tone
+from tests.helpers.recipe import of_recipe
+
+
+def test_a_subset_keeps_ids_rows_and_targets_together():
+    array, targets = np.arange(12, dtype=np.int16).reshape(6, 2), np.eye(4, dtype=np.float32)
+    clips = Clips(["d", "a", "c", "b"], array, np.array([5, 0, 3, 1]), targets, "key")
+    subset = clips.subset(np.array([3, 1]))
+    assert subset.ids == ["b", "a"] and subset.array is clips.array and subset.key == "key"
+    batch, targets = subset.__getitems__([0, 1])
+    assert batch.tolist() == [[2, 3], [0, 1]]
+    assert targets.tolist() == [[0, 0, 0, 1], [0, 1, 0, 0]]
+
+
+def on_the_fly(seed: int = 0, size: int = 20, curriculum: int = 0) -> OnTheFlyMixtures:
+    words = np.stack([np.round(tone(200 + 50 * i) * 32768) for i in range(8)]).astype(np.int16)
+    mixer = Mixer([np.array([2 * i, 2 * i + 1]) for i in range(4)], k=(2, 3))
+    return OnTheFlyMixtures(words, mixer, size, seed, "words", curriculum)
+
+
+def same(one: tuple, other: tuple) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_on_the_fly_mixtures_are_those_of_the_mixer_and_equal_seeds_give_the_same_in_any_order():
+    data = on_the_fly()
+    mixtures = data.mixer.draw(20, np.random.default_rng([0, 0]))
+    expected = render(data.array, mixtures, np.array([3, 17])), torch.from_numpy(mixtures.targets[[3, 17]])
+    assert same(data.batch([3, 17]), expected)
+    data, other = on_the_fly(seed=5), on_the_fly(seed=5)
+    other.batch(range(20), epoch=3)
+    assert same(data.batch(range(20), epoch=1), other.batch(range(20), epoch=1))
+    assert same(data.batch([5], epoch=1), tuple(part[5:6] for part in other.batch(range(20), epoch=1)))
+    assert same(data.batch([7]), on_the_fly(seed=5).batch([7]))  # also an earlier epoch
+    first, *others = data.batch(range(20)), on_the_fly(seed=6).batch(range(20)), data.batch(range(20), epoch=1)
+    assert not any(same(first, other) for other in others)
+
+
+def test_a_curriculum_starts_with_single_words():
+    data, plain = on_the_fly(size=200, curriculum=6), on_the_fly(size=200)
+
+    def counts(epoch: int) -> set[int]:
+        _, targets = data.batch(range(200), epoch)
+        return {int(count) for count in (targets > 0).sum(dim=1)}
+
+    assert [counts(epoch) for epoch in range(6)] == [{1}, {1}, {1, 2}, {1, 2}, {1, 2, 3}, {1, 2, 3}]
+    assert same(data.batch(range(40), epoch=6), plain.batch(range(40), epoch=6))
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])
@@ -21,8 +72,7 @@ def test_features_from_disk_equal_those_of_the_waveforms(competition, cache_dir,
         batches[cache] = datamodule.on_after_batch_transfer(batch, 0)
     (features, targets), (reference, same_targets) = batches["features"], batches["waveforms"]
     assert features.dtype == reference.dtype == torch.float32 and features.shape[1:] == (4, 160, 160)
-    assert torch.equal(targets, same_targets)
-    assert torch.allclose(features, reference, rtol=2**-10, atol=1e-4)
+    assert torch.equal(targets, same_targets) and torch.allclose(features, reference, rtol=2**-10, atol=1e-4)
     assert reference.std() > 0.3  # not silence
 
 
@@ -39,13 +89,10 @@ def test_features_are_computed_once_for_all_clips_of_a_folder(competition, cache
     assert [name.split("-")[0] for name in cached_files(cache_dir)] == ["features"] * 4 + ["waveforms"] * 2
 
 
-def test_fewer_clips_than_a_batch(competition, cache_dir):
+def test_fewer_clips_than_a_batch_are_an_error_and_without_validation_all_are_for_training(competition, cache_dir):
     with pytest.raises(DataError, match=r"^9 training clips do not fill one batch of 10; lower data\.batch_size or"):
         on_competition(competition, cache_dir, batch_size=10).setup()
     attend(on_competition(competition, cache_dir, batch_size=9)).train_dataloader()
-
-
-def test_without_validation_all_clips_are_for_training(competition, cache_dir):
     datamodule = attend(on_competition(competition, cache_dir, val_fraction=0))
     assert datamodule.val is None and datamodule.val_dataloader() == []
     assert len(datamodule.train) == 12 and list(datamodule.fixed_splits) == ["test"]
@@ -63,3 +110,56 @@ def test_examples_are_the_first_clips(competition, words, cache_dir):
     datamodule = attend(OverlapDataModule(source, {}, winner(), 4, cache_dir=cache_dir))
     mixtures = zip(datamodule.examples(3), datamodule.train.batch(range(3)), strict=True)
     assert all(torch.equal(one, other) for one, other in mixtures)
+
+
+def batches(datamodule, training: bool = True) -> list:
+    """The batches that the network gets: two training epochs, or the validation."""
+    attend(datamodule, training=training)
+    loader = datamodule.train_dataloader() if training else datamodule.val_dataloader()
+    result = []
+    for epoch in range(2 if training else 1):
+        if training:
+            loader.sampler.set_epoch(epoch)
+        for batch in loader:
+            datamodule.trainer.fit_loop.epoch_loop.batch_progress.total.completed = len(result)
+            result.append(datamodule.on_after_batch_transfer(batch, 0))
+    return result
+
+
+def assert_same(batches: list, reference: list, **tolerance: float) -> None:
+    assert len(batches) == len(reference) > 0
+    for batch, other in zip(batches, reference, strict=True):
+        for part, expected in zip(batch, other, strict=True):
+            torch.testing.assert_close(part, expected, **(tolerance or {"rtol": 0, "atol": 0}))
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(("choice", "tolerance"), [("waveforms", {}), ("features", {"rtol": 2**-10, "atol": 4e-3})])
+def test_clips_on_the_device_give_the_same_batches(competition, cache_dir, training, choice, tolerance):
+    host, device = (on_competition(competition, cache_dir, device_cache=name) for name in ("none", choice))
+    assert_same(batches(device, training), batches(host, training), **tolerance)
+
+
+def test_mixtures_and_augmented_waveforms_are_computed_on_the_device(words, cache_dir, competition):
+    host, device = (on_words(words, cache_dir, device_cache=name, num_workers=2) for name in ("none", "features"))
+    assert_same(batches(device), batches(host))
+    loader = device.train_dataloader()
+    assert isinstance(loader.dataset.array, torch.Tensor) and loader.num_workers == 0 and not loader.pin_memory
+    augment = Augment(waveforms=[of_recipe(AddNoise, p=1.0)])
+    datamodule = attend(on_competition(competition, cache_dir, device_cache="features", augment=augment))
+    assert datamodule.train_dataloader().dataset.array.shape == (9, 16_000)
+    assert datamodule.val_dataloader().dataset.array.shape == (3, 4, 160, 160)
+
+
+@pytest.mark.parametrize(("free", "kind"), [(10**9, "features"), (10**6, "waveforms"), (10**5, "none")])
+def test_auto_takes_what_fits_in_half_of_the_free_memory(competition, cache_dir, monkeypatch, free, kind):
+    datamodule = attend(on_competition(competition, cache_dir))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 2 * free))
+
+    class Cuda:  # a fake GPU
+        type = "cuda"
+
+    monkeypatch.setattr(torch.Tensor, "to", lambda self, *args, **kwargs: self)
+    placed = cache_on_device(datamodule.train, Cuda(), "auto", datamodule.to_features)
+    shapes = {"features": (9, 4, 160, 160), "waveforms": (9, 16_000)}
+    assert placed is datamodule.train if kind == "none" else placed.array.shape == shapes[kind]

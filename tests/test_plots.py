@@ -13,8 +13,8 @@ from overlapped_words import plots
 from overlapped_words.plots import as_png, draw_predictions, draw_timeline
 
 
-def make_timeline(probs: np.ndarray) -> pd.DataFrame:
-    starts = 0.25 * np.arange(len(probs))
+def make_timeline(probs: np.ndarray, hop: float = 0.25) -> pd.DataFrame:
+    starts = hop * np.arange(len(probs))
     index = pd.MultiIndex.from_arrays([starts, starts + 1], names=["start_s", "end_s"])
     return pd.DataFrame(probs, index, [f"word {i}" for i in range(probs.shape[1])])
 
@@ -60,9 +60,7 @@ def test_all_words_with_events_are_drawn_and_marked():
     ],
 )
 def test_ticks_of_long_timelines_are_round(seconds, width, label, ticks):
-    starts = np.linspace(0, seconds - 1, 50)
-    index = pd.MultiIndex.from_arrays([starts, starts + 1], names=["start_s", "end_s"])
-    figure = draw_timeline(pd.DataFrame({"a": np.ones(50)}, index), width=width)
+    figure = draw_timeline(make_timeline(np.ones((50, 1)), hop=(seconds - 1) / 49), width=width)
     as_png(figure)
     axis = figure.axes[0]
     shown = [tick.get_text() for tick, x in zip(axis.get_xticklabels(), axis.get_xticks(), strict=True) if x >= 0]

@@ -2,23 +2,19 @@
 
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import soundfile
 
 from overlapped_words import load
 from overlapped_words.errors import DataError, UserError
-from overlapped_words.inference.predictions import predict
-from tests.helpers.composed import settings_of
+from tests.helpers.composed import run_predict
 from tests.helpers.fake_members import WORDS
-from tests.helpers.fake_recordings import RATE, speech
+from tests.helpers.fake_recordings import speech, write
 from tests.helpers.networks import write_network
-from tests.helpers.scripts import ENVIRONMENT, ROOT
+from tests.helpers.scripts import ROOT, fresh
 
 
 @pytest.fixture(scope="module")
@@ -27,19 +23,18 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     write_network(home / "sweep", "avg", 0)
     (home / "talks").mkdir()
-    soundfile.write(home / "talks" / "long.flac", speech(0, 3.1), RATE)
-    soundfile.write(home / "talks" / "short.wav", speech(1, 0.6), RATE)
+    write(home / "talks" / "long.flac", speech(0, 3.1))
+    write(home / "talks" / "short.wav", speech(1, 0.6))
     return home
 
 
-def run_predict(home: Path, *overrides: str, run_dir: str = "sweep") -> None:
-    """predict.py in this process."""
-    predict(settings_of("predict", f"run_dir={home / run_dir}", "device=cpu", *overrides))
+def predicted(home: Path, *overrides: str) -> None:
+    run_predict(home / "sweep", *overrides)
 
 
 def test_a_folder_gives_one_table_of_windows_and_one_plot_per_recording(home, tmp_path, capsys):
     talks, table, folder = home / "talks", tmp_path / "a.csv", tmp_path / "a"
-    run_predict(home, f"input={talks}", f"output={table}", "hop=0.5", "plot=true")
+    predicted(home, f"input={talks}", f"output={table}", "hop=0.5", "plot=true")
     assert capsys.readouterr().out.splitlines() == [
         f"2 recordings in 7 windows, 1 member: {table}",
         f"2 plots: {folder / '0000_long.png'} to {folder / '0001_short.png'}",
@@ -53,7 +48,7 @@ def test_a_folder_gives_one_table_of_windows_and_one_plot_per_recording(home, tm
     np.testing.assert_allclose(rows[WORDS], np.concatenate(expected), rtol=1e-6)
     for shard in (0, 1):
         parts = tmp_path / "parts.csv"
-        run_predict(home, f"input={talks}", f"output={parts}", "hop=0.5", "shards=2", f"shard={shard}")
+        predicted(home, f"input={talks}", f"output={parts}", "hop=0.5", "shards=2", f"shard={shard}")
     assert parts.read_bytes() == table.read_bytes()
 
 
@@ -61,20 +56,20 @@ def test_a_folder_gives_one_table_of_windows_and_one_plot_per_recording(home, tm
     ("overrides", "message"),
     [
         (["plot=true"], "plot is true; add events=true or hop=0.25"),
-        (
-            ["hop=0.5", "events=true"],
-            "events is true and hop is 0.5; leave out hop",
-        ),
+        (["hop=0.5", "events=true"], "events is true and hop is 0.5; leave out hop"),
         (["events=true"], "events need members that predict sets of words and know silence; train them with"),
         (["hop=0.5", "output=nix/probs.csv"], "nix/probs.csv: folder nix not found; create it"),
         (["output=probs.parquet"], "output is probs.parquet; the table is CSV: give a name that ends in .csv"),
         (["output=/dev/null", "overwrite=true"], "/dev/null: a folder or a device, not a file; give another output"),
+        (["top=0"], "top is 0; it should be greater than or equal to 1"),
+        (["device=cuda"], "device is cuda, but PyTorch finds"),
+        ([f"ckpt_path={__file__}"], "give either run_dir=FOLDER"),
     ],
 )
-def test_invalid_settings_of_timelines_are_errors(home, tmp_path, monkeypatch, overrides, message):
+def test_invalid_settings_are_errors(home, tmp_path, monkeypatch, overrides, message):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=re.escape(message)):
-        run_predict(home, f"input={home / 'talks'}", "output=probs.csv", *overrides)
+        predicted(home, f"input={home / 'talks'}", "output=probs.csv", *overrides)
     assert not list(tmp_path.iterdir())
 
 
@@ -93,10 +88,10 @@ def test_files_are_overwritten_only_with_overwrite(home, tmp_path, monkeypatch, 
     (tmp_path / existing).write_text("keep")
     options = [f"input={home / 'talks'}", *(override.format(home=home) for override in overrides)]
     with pytest.raises(UserError, match=f"^{existing} exists; give another output=FILE, or overwrite=true"):
-        run_predict(home, *options)
+        predicted(home, *options)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [Path(existing).name]
     assert (tmp_path / existing).read_text() == "keep"
-    run_predict(home, *options, "overwrite=true")
+    predicted(home, *options, "overwrite=true")
     assert (tmp_path / existing).read_bytes() != b"keep"
 
 
@@ -108,17 +103,17 @@ def test_unreadable_recordings_are_an_error_or_skipped(home, tmp_path, caplog, h
     (mixed / "worse.flac").write_text("not audio")
     web_page = f"{mixed / 'bad.wav'}: a web page (HTML), not a recording; replace it with the recording"
     with pytest.raises(DataError, match=f"^2 of 4 recordings cannot be used:\n{re.escape(web_page)}\n.*worse.flac: c"):
-        run_predict(home, f"input={mixed}", f"output={output}", *hop)
+        predicted(home, f"input={mixed}", f"output={output}", *hop)
     assert not output.exists()
-    run_predict(home, f"input={mixed}", f"output={output}", *hop, "skip_unreadable=true")
-    run_predict(home, f"input={home / 'talks'}", f"output={expected}", *hop)
+    predicted(home, f"input={mixed}", f"output={output}", *hop, "skip_unreadable=true")
+    predicted(home, f"input={home / 'talks'}", f"output={expected}", *hop)
     pd.testing.assert_frame_equal(pd.read_csv(output), pd.read_csv(expected))
     skipped = [message for message in caplog.messages if "loudest" not in message]
     assert skipped[:2] == ["2 recordings skipped:", f"  {web_page}"] and "worse.flac: c" in skipped[2]
     for path in mixed.iterdir():
         path.write_text("not audio")
     with pytest.raises(DataError, match="4 of 4 recordings cannot be used"):
-        run_predict(home, f"input={mixed}", f"output={tmp_path / 'c.csv'}", *hop, "skip_unreadable=true")
+        predicted(home, f"input={mixed}", f"output={tmp_path / 'c.csv'}", *hop, "skip_unreadable=true")
     assert not (tmp_path / "c.csv").exists()
 
 
@@ -126,8 +121,8 @@ def test_unreadable_recordings_are_an_error_or_skipped(home, tmp_path, caplog, h
 def test_telephone_and_long_recordings_get_one_warning_each(home, tmp_path, caplog, hop):
     folder = shutil.copytree(home / "talks", tmp_path / "calls")
     for name in ("a", "b"):
-        soundfile.write(folder / f"{name}.wav", speech(3, 2, 8_000), 8_000, subtype="ULAW")
-    run_predict(home, f"input={folder}", f"output={tmp_path / 'probs.csv'}", *hop)
+        write(folder / f"{name}.wav", speech(3, 2, 8_000), 8_000, subtype="ULAW")
+    predicted(home, f"input={folder}", f"output={tmp_path / 'probs.csv'}", *hop)
     messages = [record.getMessage() for record in caplog.records]
     assert messages[0].startswith(f"{folder / 'a.wav'}, {folder / 'b.wav'}: narrowband audio")
     assert "the model was trained on wideband audio" in messages[0]
@@ -136,35 +131,15 @@ def test_telephone_and_long_recordings_get_one_warning_each(home, tmp_path, capl
 
 
 def test_a_console_that_cannot_encode_a_word_shows_its_escape(home):
-    command = [sys.executable, ROOT / "predict.py", f"run_dir={home / 'sweep'}", f"input={home}/talks/short.wav"]
-    environment = {**ENVIRONMENT, "PYTHONIOENCODING": "cp1252"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="cp1252")
+    options = [f"run_dir={home / 'sweep'}", f"input={home}/talks/short.wav"]
+    done = fresh(ROOT / "predict.py", *options, PYTHONIOENCODING="cp1252")
     assert (done.returncode, done.stderr) == (0, "") and r"\ud558\ub098  " in done.stdout
 
 
 def test_control_characters_in_words_and_names_are_escaped(tmp_path, capsys):
     write_network(tmp_path / "odd", "avg", 0, ["\x1b[2Jyes", "한\tno"])
-    soundfile.write(tmp_path / "a\x1b]0;b\x07.wav", speech(0), RATE)
-    run_predict(tmp_path, f"input='{tmp_path}/a\x1b]0;b\x07.wav'", run_dir="odd")
+    write(tmp_path / "a\x1b]0;b\x07.wav", speech(0))
+    run_predict(tmp_path / "odd", f"input='{tmp_path}/a\x1b]0;b\x07.wav'")
     printed = capsys.readouterr().out
     assert r"a\x1b]0;b\x07.wav, 1 member" in printed and r"  \x1b[2Jyes  " in printed and r"  한\tno  " in printed
     assert "\x1b" not in printed and "\x07" not in printed
-
-
-@pytest.mark.parametrize(
-    ("script", "arguments", "message"),
-    [
-        ("predict.py", ["run_dir=nix"], "input is not set; give input=..., a recording, a folder of recordings, or a"),
-        ("predict.py", ["run_dir=nix", "input=."], "run_dir is 'nix'; no such file or folder"),
-        ("export.py", ["ckpt_path=nix.ckpt"], "ckpt_path is 'nix.ckpt'; no such file"),
-        ("app.py", ["run_dir=nix"], "run_dir is 'nix'; no such file or folder"),
-    ],
-)
-def test_a_wrong_path_is_an_error_before_torch_is_imported(tmp_path, script, arguments, message):
-    (tmp_path / "a.wav").touch()
-    for package in ("torch", "gradio", "matplotlib"):
-        (tmp_path / f"{package}.py").write_text(f"raise SystemExit('{package} was imported')")
-    command = [sys.executable, str(ROOT / script), *arguments]
-    environment = {**ENVIRONMENT, "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 1 and done.stderr.startswith(message) and len(done.stderr.splitlines()) == 1

@@ -43,9 +43,8 @@ def members() -> list[TrainedNetwork]:
 
 def test_the_predictor_pools_as_the_ensemble_does(members: list[TrainedNetwork]) -> None:
     alone = np.stack([Predictor([one], ["one"])(noise(3)).numpy() for one in members])
-    stacking = StackingWeights(
-        {"one": 1.5, "two": -0.25, "three": 0.5}, {"c": 0.5, "a": 0.0, "b": -1.0}, 1e-10, val_kl=0.1, mean_kl=0.2
-    )
+    weights, offsets = {"one": 1.5, "two": -0.25, "three": 0.5}, {"c": 0.5, "a": 0.0, "b": -1.0}
+    stacking = StackingWeights(weights, offsets, 1e-10, val_kl=0.1, mean_kl=0.2)
     stacked = Predictor(members, NAMES, stacking)
     assert stacked.summary == "3 members, stacked" and Predictor(members[:1], ["one"]).summary == "1 member"
     expected = pool(alone.astype(float), np.array([1.5, -0.25, 0.5]), np.array([0.0, -1.0, 0.5]))
@@ -53,13 +52,10 @@ def test_the_predictor_pools_as_the_ensemble_does(members: list[TrainedNetwork])
     np.testing.assert_allclose(Predictor(members, NAMES)(noise(3)).numpy(), alone.mean(axis=0), rtol=1e-5)
 
 
-def test_one_member_is_bitwise_its_network(members: list[TrainedNetwork]) -> None:
+def test_one_member_is_bitwise_its_network_and_its_probabilities_are_finite(members: list[TrainedNetwork]) -> None:
     features = members[0].features(noise(3)).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
         assert torch.equal(Predictor(members[:1], ["one"])(noise(3)), members[0].network.folded()(features).exp())
-
-
-def test_probabilities_that_are_not_finite_are_an_error() -> None:
     broken = member(0)
     broken.network.dense[-1].bias.data[0] = torch.inf
     with pytest.raises(RunError, match="one: no finite probabilities"):

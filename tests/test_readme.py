@@ -1,15 +1,21 @@
-"""README shows what its first command prints and installs the tested versions; all links lead somewhere."""
+"""README shows what its first command prints, links lead somewhere, and the tutorial's code prints what it shows."""
 
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
+import torch
 
+from datamodules.features import MultiResolutionMel
+from tests.helpers.pages import BLOCK
 from tests.helpers.scripts import ROOT, run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("overlapped_words/**/README.md")]
 
 
@@ -37,16 +43,39 @@ def test_the_first_command_prints_what_readme_shows(tmp_path: Path) -> None:
     assert [line.rstrip() for line in printed.splitlines()] == shown.splitlines()
 
 
-def test_the_installation_without_cuda_has_the_tested_versions() -> None:
+def test_the_installation_has_the_tested_versions_and_shows_its_progress() -> None:
     tested = (ROOT / "constraints.txt").read_text().splitlines()
     shown = re.findall(r"\b(?:torch|torchaudio)==[\d.]+", README)
-    assert len(shown) == 2
-    assert set(shown) <= set(tested)
+    assert len(shown) == 2 and set(shown) <= set(tested)
+    command = ["make", "--dry-run", "demo", "VENV=new", f"PYTHON={sys.executable}"]
+    listed = subprocess.check_output(command, cwd=ROOT, text=True)
+    assert "this downloads" in listed and "--quiet" not in listed
 
 
-def test_make_demo_shows_the_progress_of_the_installation() -> None:
-    listed = subprocess.check_output(
-        ["make", "--dry-run", "demo", "VENV=new", f"PYTHON={sys.executable}"], cwd=ROOT, text=True
-    )
-    assert "this downloads" in listed
-    assert "--quiet" not in listed
+def blocks(language: str) -> str:
+    return "".join(block for found, block in BLOCK.findall(TEXT) if found == language)
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number.replace(",", "")) for number in NUMBER.findall(text)]
+
+
+def test_the_code_prints_what_the_page_shows(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("tempfile.mkdtemp", lambda: str(tmp_path))
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # the page counts mel bands without frequency
+        exec(compile(blocks("python"), "docs/tutorial.md", "exec"), {})
+    printed, shown = capsys.readouterr().out.splitlines(), blocks("text").splitlines()
+    assert [NUMBER.sub("#", line) for line in printed] == [NUMBER.sub("#", line) for line in shown]
+    for here, there in zip(printed, shown, strict=True):
+        # Other releases of eSpeak NG may change measured values slightly, but not shapes and counts.
+        measured = re.search(r"amplitude|repeats|cells|bands minus", here)
+        assert numbers(there) == (pytest.approx(numbers(here), rel=0.1, abs=2) if measured else numbers(here)), here
+
+
+def test_the_prose_of_the_tutorial_is_true():
+    prose = re.sub(r"^#+ \d+|sections? \d+|\]\([^)]*\)|commit \w+", "", BLOCK.sub("", TEXT), flags=re.MULTILINE)
+    assert set(numbers(prose)) <= set(numbers(blocks("text") + blocks("python")))
+    for frame in (0, 1, 80, 159):
+        click = torch.zeros(1, 16_000)
+        click[0, 50 + 100 * frame] = 1.0
+        assert MultiResolutionMel()(click)[0, 0].mean(dim=0).argmax() == frame

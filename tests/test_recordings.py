@@ -1,11 +1,13 @@
-"""Recordings are read as mono at 16 kHz, or give an error with their name."""
+"""Recordings are read as mono at 16 kHz, or give an error with their name, the reason and the remedy."""
 
 import re
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from datamodules import decoding
+from datamodules import audio_files, decoding
 from datamodules.recordings import fit_length, read_blocks, read_clips, read_recording
 from datamodules.waveforms import from_int16, to_int16
 from overlapped_words.errors import DataError
@@ -14,11 +16,13 @@ from tests.helpers.fake_recordings import RATE, speech, tone, write
 CLIP = speech(0)
 
 
-def test_16_bit_samples_are_read_exactly(tmp_path):
+def test_16_bit_samples_are_read_exactly_and_conversion_rounds_and_clips(tmp_path):
     samples = np.random.default_rng(0).integers(-32768, 32768, RATE, dtype=np.int16)
     waveform = read_recording(write(tmp_path / "a.wav", samples))
     assert waveform.dtype == np.float32
     assert np.array_equal(to_int16(waveform), samples) and np.array_equal(from_int16(samples), waveform)
+    values = np.array([-1.0, -1.1, 1.0, 0.49 / 32768, 0.51 / 32768, 0.5])
+    assert to_int16(values).tolist() == [-32768, -32768, 32767, 0, 1, 16384]
 
 
 @pytest.mark.parametrize("extension", ["flac", "aiff", "au", "caf", "w64", "rf64", "ogg", "mp3"])
@@ -32,8 +36,7 @@ def test_floating_point_audio_is_scaled_only_beyond_full_scale(tmp_path, subtype
     quiet, loud = CLIP * 1e-5, CLIP / np.abs(CLIP).max() * 2.5
     assert np.array_equal(read_recording(write(tmp_path / "a.wav", quiet, subtype=subtype)), quiet.astype(np.float32))
     scaled = read_recording(write(tmp_path / "b.wav", loud, subtype=subtype))
-    assert np.abs(scaled).max() == 1
-    assert np.allclose(scaled, loud / 2.5, atol=1e-6)
+    assert np.abs(scaled).max() == 1 and np.allclose(scaled, loud / 2.5, atol=1e-6)
 
 
 @pytest.mark.parametrize("right", [-1.0, -0.9, -1.1])
@@ -83,22 +86,14 @@ def test_other_rates_are_resampled(tmp_path, rate):
     assert np.abs(waveform - tone(440))[500:-500].max() < 2e-3  # the ends have no neighbors to interpolate
 
 
-@pytest.mark.parametrize(("length", "before"), [(1, 7999), (5000, 5500), (15_999, 0), (RATE, 0)])
-def test_shorter_clips_are_padded_on_both_sides(length, before):
-    fitted = fit_length(CLIP[:length])
-    assert np.array_equal(fitted, np.pad(CLIP[:length], (before, RATE - length - before)))
-
-
-def test_longer_clips_are_cut_to_the_loudest_window():
+def test_shorter_clips_are_padded_on_both_sides_and_longer_ones_cut_to_the_loudest_window():
+    for length, before in ((1, 7999), (5000, 5500), (15_999, 0), (RATE, 0)):
+        fitted = fit_length(CLIP[:length])
+        assert np.array_equal(fitted, np.pad(CLIP[:length], (before, RATE - length - before)))
     rng = np.random.default_rng(0)
     clip = (rng.normal(0, 0.1, 700) * rng.uniform(0, 1, 700)).astype(np.float32)
     start = int(np.argmax([np.square(clip[i : i + 200], dtype=np.float64).sum() for i in range(501)]))
     assert 0 < start < 500 and np.array_equal(fit_length(clip, 200), clip[start : start + 200])
-
-
-def test_conversion_to_int16_rounds_and_clips():
-    waveform = np.array([-1.0, -1.1, 1.0, 0.49 / 32768, 0.51 / 32768, 0.5])
-    assert to_int16(waveform).tolist() == [-32768, -32768, 32767, 0, 1, 16384]
 
 
 def test_a_warning_about_many_recordings_is_logged_once(tmp_path, caplog):
@@ -110,3 +105,99 @@ def test_a_warning_about_many_recordings_is_logged_once(tmp_path, caplog):
     caplog.clear()
     read_recording(paths[0])
     assert caplog.text.count("opposite phase") == 1  # grouping has ended
+
+
+CLIP = speech(0)
+
+
+def read_error(path: Path) -> str:
+    """The error of a recording that cannot be read: one line with its path, what is wrong and what to do."""
+    with pytest.raises(DataError) as caught:
+        read_recording(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ") and "\n" not in message
+    assert re.search(r"; \w.+$", message)
+    return message
+
+
+@pytest.mark.parametrize("rate", [1, 999, 11_026, 44_101, 2**31 - 1])
+def test_rates_that_would_take_too_much_memory_are_errors(tmp_path, rate):
+    path = write(tmp_path / "a.wav", CLIP, rate)
+    assert read_error(path).startswith(f"{path}: cannot resample from {rate} Hz to 16000 Hz; convert to a common rate")
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.7, 0.99])
+@pytest.mark.parametrize(
+    "kind",
+    ["wav PCM_16", "wav PCM_U8", "wav FLOAT", "aiff PCM_16", "au PCM_16", "w64 PCM_16", "rf64 PCM_16", "flac PCM_16"],
+)
+def test_truncated_recordings_are_errors(tmp_path, kind, keep):
+    extension, subtype = kind.split()
+    path = write(tmp_path / f"a.{extension}", speech(0, seconds=1.0001), subtype=subtype)
+    path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
+    assert re.search("truncated, shorter than its header says|flac decoder lost sync", read_error(path))
+
+
+@pytest.mark.parametrize("extension", ["wav", "flac", "mp3"])
+def test_files_that_are_not_audio(tmp_path, extension):
+    path = tmp_path / f"a.{extension}"
+    for content in (b"", b"RIFF", b"not found", bytes(5000)):
+        path.write_bytes(content)
+        assert re.search("cannot be read as audio|contains no samples", read_error(path))
+
+
+def test_what_a_file_is_instead_of_a_recording(tmp_path):
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 32044\n"
+    page = "\ufeff\n<!DOCTYPE html>\n<title>404</title>".encode() * 100
+    (tmp_path / "folder.wav").mkdir()
+    write(tmp_path / "empty.wav", CLIP[:0])
+    for name, content, fault in (
+        ("lfs.mp3", pointer, "a Git LFS pointer, not the recording; fetch it: git lfs pull"),
+        ("page.opus", page, "a web page (HTML), not a recording; replace it"),
+        ("samples.raw", bytes(32_000), "cannot be read as audio"),  # libsndfile needs a rate
+        ("folder.wav", None, "a folder, not a recording; list"),
+        ("absent.wav", None, "no such file; correct"),
+        ("empty.wav", None, "contains no samples; replace"),
+    ):
+        if content:
+            (tmp_path / name).write_bytes(content)
+        assert f"{name}: {fault}" in read_error(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "target"),
+    [
+        ("a.m4a", b"\0\0\0\x1cftypM4A ", "a.wav"),
+        ("a.MP4", b"", "a.wav"),
+        ("b c.webm", b"\x1a\x45\xdf\xa3", "b c.wav"),
+        ("a.wav", b"\0\0\0\x20ftypisom", "a.flac"),  # the wrong extension
+        ("a.mp3", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a.wav"),
+    ],
+)
+def test_without_ffmpeg_the_error_says_how_to_convert(tmp_path, monkeypatch, name, content, target):
+    monkeypatch.setattr(audio_files, "FFMPEG", None)
+    path = tmp_path / name
+    path.write_bytes(content)
+    command = shlex.join(["ffmpeg", "-i", str(path), str(tmp_path / target)])
+    assert read_error(path).endswith(f"; install ffmpeg to read audio such as {name}, or convert it first: {command}")
+
+
+def test_a_sample_that_is_not_finite_is_an_error_with_its_index(tmp_path):
+    clip = np.stack([CLIP, CLIP], axis=1)
+    clip[1234, 1] = np.nan
+    assert "sample 1234 is not a finite number" in read_error(write(tmp_path / "a.wav", clip, subtype="FLOAT"))
+
+
+def test_all_bad_recordings_are_counted_and_five_named_or_they_are_collected(tmp_path):
+    paths = [write(tmp_path / f"{i}.wav", CLIP) for i in range(9)]
+    for path in paths[2:]:
+        path.write_text("no sound")
+    with pytest.raises(DataError) as caught:
+        list(read_clips(paths, RATE, RATE, chunk_size=4))
+    first, *lines, last = str(caught.value).splitlines()
+    assert (first, last) == ("7 of 9 recordings cannot be used:", "... and 2 more")
+    assert [line.split(": ")[0] for line in lines] == [str(path) for path in paths[2:7]]
+    unreadable = {}
+    (clips,) = read_clips(paths[:3], RATE, RATE, unreadable=unreadable)
+    assert list(unreadable) == [paths[2]] and "cannot be read as audio" in unreadable[paths[2]]
+    assert [clip.any() for clip in clips] == [True, True, False]

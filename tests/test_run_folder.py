@@ -108,22 +108,19 @@ def test_overwriting_deletes_what_a_run_wrote_where_a_run_was(tmp_path: Path, ma
     assert own <= left and (not left & written if was_run else "predictions.csv" in left)
 
 
-def test_overwriting_keeps_the_metrics_of_another_program(tmp_path: Path) -> None:
+def test_overwriting_keeps_the_metrics_of_another_program_and_what_a_link_points_to(tmp_path: Path) -> None:
     for name in ("metrics.json", "predictions.csv"):
         (tmp_path / name).write_text('{"accuracy": 1}')
     with pytest.raises(RunError, match="is missing"):
         prepare(tmp_path, overwrite=True)
     assert (tmp_path / "predictions.csv").exists() and (tmp_path / "metrics.json").read_text() == '{"accuracy": 1}'
-
-
-def test_overwriting_removes_a_link_and_keeps_what_it_points_to(tmp_path: Path) -> None:
-    elsewhere, link = tmp_path / "elsewhere", tmp_path / "run" / "checkpoints"
-    for folder in (elsewhere, link.parent):
+    link, kept = tmp_path / "run" / "checkpoints", tmp_path / "elsewhere" / "last.ckpt"
+    for folder in (kept.parent, link.parent):
         folder.mkdir()
-    (elsewhere / "last.ckpt").touch()
-    link.symlink_to(elsewhere)
+    kept.touch()
+    link.symlink_to(kept.parent)
     prepare(link.parent, overwrite=True)
-    assert not link.exists() and (elsewhere / "last.ckpt").exists()
+    assert not link.exists() and kept.exists()
 
 
 def test_a_run_resumes_with_the_recordings_that_it_began_with(tmp_path: Path) -> None:

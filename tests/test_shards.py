@@ -6,16 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import soundfile
 
 from overlapped_words.ensembling.ensemble_file import StackingWeights
 from overlapped_words.errors import DataError, SettingError
 from overlapped_words.inference.events import EventRule
-from overlapped_words.inference.predictions import predict
 from overlapped_words.runs.files import write_text
-from tests.helpers.composed import settings_of
+from tests.helpers.composed import run_predict
 from tests.helpers.fake_members import WORDS
-from tests.helpers.fake_recordings import RATE, speech
+from tests.helpers.fake_recordings import speech, write
 from tests.helpers.networks import write_network
 from tests.helpers.scripts import run
 
@@ -29,8 +27,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_network(home / "sweep", "avg", 0)
     (home / "clips").mkdir()
     for i in range(NUM_CLIPS):
-        soundfile.write(home / "clips" / f"{i}.flac", speech(i), RATE)
-    run_predict(home, home / "clips", home / "whole.csv")
+        write(home / "clips" / f"{i}.flac", speech(i))
+    predicted(home, home / "clips", home / "whole.csv")
     return home
 
 
@@ -40,19 +38,14 @@ def clips(home: Path, tmp_path: Path) -> Path:
     return shutil.copytree(home / "clips", tmp_path / "clips")
 
 
-def settings(home: Path, clips: Path) -> list[str]:
-    return [f"run_dir={home / 'sweep'}", f"input={clips}", "device=cpu", "batch_size=2"]
-
-
-def run_predict(home: Path, clips: Path, output: Path, *overrides: str) -> None:
-    """predict.py in this process."""
-    predict(settings_of("predict", *settings(home, clips), f"output={output}", *overrides))
+def predicted(home: Path, clips: Path, output: Path, *overrides: str) -> None:
+    run_predict(home / "sweep", f"input={clips}", "batch_size=2", f"output={output}", *overrides)
 
 
 def run_shards(home: Path, clips: Path, output: Path, *overrides: str, shards: int = 3) -> None:
     """All shards, one after another. Of three, the second predicts the third batch, of two recordings."""
     for shard in range(shards):
-        run_predict(home, clips, output, f"shards={shards}", f"shard={shard}", *overrides)
+        predicted(home, clips, output, f"shards={shards}", f"shard={shard}", *overrides)
 
 
 def parts_of(output: Path) -> dict[str, int]:
@@ -63,8 +56,8 @@ def parts_of(output: Path) -> dict[str, int]:
 
 def test_a_multirun_of_shards_gives_the_table_of_one_process(home, tmp_path):
     table = tmp_path / "확률, a=b.csv"
-    options = ["-m", "shards=3", "shard=range(3)", *settings(home, home / "clips"), f"output={table}"]
-    printed = run("predict.py", *options, cwd=tmp_path)
+    options = ["shard=range(3)", f"run_dir={home / 'sweep'}", f"input={home / 'clips'}", "device=cpu", "batch_size=2"]
+    printed = run("predict.py", "-m", "shards=3", *options, f"output={table}", cwd=tmp_path)
     assert table.read_bytes() == (home / "whole.csv").read_bytes()
     assert "shard 0 of 3, 4 recordings: 2 of 3 parts missing" in printed
     assert printed.count(f"merged all parts into {table}") == 1
@@ -89,20 +82,19 @@ def test_only_a_missing_part_is_predicted_again(home, tmp_path, shards):
 
 @pytest.mark.parametrize("content", ["no audio", None])
 def test_an_unreadable_recording_stops_only_its_shard(home, clips, tmp_path, content):
-    paths, output = sorted(clips.iterdir()), tmp_path / "probs.csv"
-    (clips / "list.txt").write_text("\n".join(path.name for path in paths))
+    paths, output, listed = sorted(clips.iterdir()), tmp_path / "probs.csv", clips / "list.txt"
+    listed.write_text("\n".join(path.name for path in paths))
     paths[4].unlink()
     if content:
         paths[4].write_text(content)
-    listed = clips / "list.txt"
     with pytest.raises(DataError, match=re.escape(str(paths[4]))):
-        run_predict(home, listed, output, "shards=3", "shard=1")
+        predicted(home, listed, output, "shards=3", "shard=1")
     for shard in (0, 2):
-        run_predict(home, listed, output, "shards=3", f"shard={shard}")
+        predicted(home, listed, output, "shards=3", f"shard={shard}")
     before = parts_of(output)
     assert [name[:6] for name in before] == ["part-0", "part-2"] and not output.exists()
     shutil.copy(home / "clips" / paths[4].name, paths[4])
-    run_predict(home, listed, output, "shards=3", "shard=1")
+    predicted(home, listed, output, "shards=3", "shard=1")
     assert before.items() < parts_of(output).items()
     assert len(output.read_text().splitlines()) == NUM_CLIPS + 1
 
@@ -114,7 +106,7 @@ def test_parts_of_other_stacking_weights_are_not_reused(home, tmp_path, monkeypa
         for module in ("safetensors_file", "shards"):
             name = f"overlapped_words.inference.{module}.find_fitted"
             monkeypatch.setattr(name, lambda _, weights=weights: (weights, EventRule()))
-        run_predict(home, home / "clips", tmp_path / "whole.csv", "overwrite=true")
+        predicted(home, home / "clips", tmp_path / "whole.csv", "overwrite=true")
         run_shards(home, home / "clips", tmp_path / "parts.csv", "overwrite=true")
         assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
         tables.append((tmp_path / "parts.csv").read_bytes())
@@ -127,11 +119,11 @@ def test_a_part_of_another_recording_is_not_merged(home, clips, tmp_path):
     before, table = parts_of(output), output.read_bytes()
     shutil.copyfile(clips / "0.flac", clips / "4.flac")
     with pytest.raises(SettingError, match=r"probs\.csv exists; give another output=FILE"):
-        run_predict(home, clips, output, "shards=3", "shard=0")
-    run_predict(home, clips, output, "shards=3", "shard=0", "overwrite=true")
+        predicted(home, clips, output, "shards=3", "shard=0")
+    predicted(home, clips, output, "shards=3", "shard=0", "overwrite=true")
     assert output.read_bytes() == table  # another part is missing
-    run_predict(home, clips, output, "shards=3", "shard=1", "overwrite=true")
-    run_predict(home, clips, tmp_path / "whole.csv")
+    predicted(home, clips, output, "shards=3", "shard=1", "overwrite=true")
+    predicted(home, clips, tmp_path / "whole.csv")
     assert output.read_bytes() == (tmp_path / "whole.csv").read_bytes() != table
     after = parts_of(output)
     assert len(after) == 3 and list(before)[1] not in after  # the outdated part is deleted, the others are kept
@@ -149,7 +141,7 @@ def test_a_part_of_another_recording_is_not_merged(home, clips, tmp_path):
 def test_rejected_shards_write_nothing(home, clips, tmp_path, overrides, message):
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(SettingError, match=re.escape(message)):
-        run_predict(home, clips, tmp_path / "probs.csv", *(override.format(clips=clips) for override in overrides))
+        predicted(home, clips, tmp_path / "probs.csv", *(override.format(clips=clips) for override in overrides))
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -1,4 +1,9 @@
-"""Stacking weights are optimal on the validation clips, and are compared with the mean on held-out clips."""
+"""Stacking weights are optimal on the validation clips, and used for exactly the members that they were fitted to."""
+
+import json
+import logging
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,16 +12,10 @@ from lightning_modules.metrics.kl import kl
 from overlapped_words.ensembling.combine import combine, gather, member_probs
 from overlapped_words.ensembling.stacking import FittedStacking, fit, fit_stacking, pool
 from overlapped_words.errors import RunError
+from overlapped_words.inference.checkpoints import find_fitted
 from overlapped_words.runs.members import find_members
-from tests.helpers.fake_members import (
-    WORDS,
-    fold_ids,
-    probabilities,
-    write_csv,
-    write_folds,
-    write_member,
-    write_unequal,
-)
+from tests.helpers import scripts
+from tests.helpers.fake_members import WORDS, fold_ids, probabilities, write_csv, write_folds, write_unequal
 
 
 def stacking_of(sweep) -> FittedStacking:
@@ -100,15 +99,66 @@ def test_members_that_differ_only_in_their_fold_share_a_weight(tmp_path):
     assert list(stacking.offsets.values()) == pytest.approx(offsets)
 
 
-def test_a_member_missing_in_a_fold_is_an_error(tmp_path):
-    write_long_folds(tmp_path)
-    members = [member for member in find_members(tmp_path) if member.name != "max_seed0_fold1"]
-    tables, _ = gather(members)
+def test_too_few_validation_clips_and_a_member_missing_in_a_fold_are_errors(tmp_path):
+    write_unequal(tmp_path / "few", num_clips=4)
+    with pytest.raises(RunError, match=f"^{tmp_path}/few: combine=stacked needs at least 5 validation clips"):
+        stacking_of(tmp_path / "few")
+    write_long_folds(tmp_path / "folds")
+    shutil.rmtree(tmp_path / "folds" / "max_seed0_fold1")
     with pytest.raises(RunError, match="not every fold has the same members; train"):
-        fit_stacking(members, tables, combine(members, tables))
+        stacking_of(tmp_path / "folds")
 
 
-def test_too_few_validation_clips(tmp_path):
-    write_member(tmp_path, "avg", 0)
-    with pytest.raises(RunError, match=f"^{tmp_path}: combine=stacked needs at least 5 validation clips"):
-        stacking_of(tmp_path)
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    """Two members with stacking weights and without checkpoints, which are not needed here."""
+    write_unequal(tmp_path)
+    scripts.combine(tmp_path, combine="stacked")
+    return tmp_path
+
+
+def checkpoints(sweep: Path, name: str = "last.ckpt") -> list[Path]:
+    return [sweep / member / "checkpoints" / name for member in ("avg_seed0", "max_seed0")]
+
+
+def test_weights_are_those_of_the_file_in_the_order_of_the_checkpoints(sweep: Path) -> None:
+    numbers = json.loads((sweep / "ensemble.json").read_text(encoding="utf-8"))["stacking"]
+    stacking = find_fitted(checkpoints(sweep)[::-1])[0]
+    assert list(stacking.weights) == ["max_seed0", "avg_seed0"] and stacking.weights == numbers["weights"]
+    assert list(stacking.offsets) == WORDS and stacking.offsets == numbers["offsets"] and stacking.floor == 1e-10
+
+
+def test_members_in_the_working_folder(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(sweep)
+    assert find_fitted(checkpoints(Path()))[0] is not None
+    scripts.combine(sweep / "max_seed0", combine="stacked")
+    monkeypatch.chdir(sweep / "max_seed0")
+    alone = find_fitted([Path("checkpoints") / "last.ckpt"])[0]
+    assert len(alone.weights) == 1  # an ensemble of one member has a folder, too
+
+
+def test_other_members_checkpoints_or_training_runs_use_the_mean(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert find_fitted(checkpoints(sweep, "best.ckpt"))[0] is None
+    assert find_fitted(checkpoints(sweep)[:1])[0] is None and caplog.text == ""
+    assert find_fitted([*checkpoints(sweep), sweep / "max_seed1" / "checkpoints" / "last.ckpt"])[0] is None
+    table = sweep / "avg_seed0" / "val_predictions.csv"
+    table.write_text(table.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert find_fitted(checkpoints(sweep))[0] is None
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
+    assert f"{sweep / 'ensemble.json'}: belongs to other members or older training runs; using the mean" in caplog.text
+
+
+def test_without_stacking_weights_there_is_no_warning_but_a_missing_one_is_named(sweep: Path, caplog) -> None:
+    file = sweep / "ensemble.json"
+    before = file.read_text(encoding="utf-8")
+    file.write_text(before.replace('"used": true', '"used": false'), encoding="utf-8")
+    assert find_fitted(checkpoints(sweep))[0] is None
+    scripts.combine(sweep)
+    assert find_fitted(checkpoints(sweep))[0] is None
+    file.unlink()
+    assert find_fitted(checkpoints(sweep))[0] is None and caplog.text == ""
+    content = json.loads(before)
+    del content["stacking"]["weights"]["avg_seed0"]
+    file.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(RunError, match=f"^{file}: no weight for avg_seed0; run ensemble.py again, or delete the file$"):
+        find_fitted(checkpoints(sweep))

@@ -13,17 +13,7 @@ from overlapped_words.ensembling.combined import combine_members
 from overlapped_words.ensembling.ensemble_file import format_ensemble
 from overlapped_words.report import summary
 from overlapped_words.runs.members import find_members
-from tests.helpers.fake_members import (
-    FOLD_ANSWERS,
-    IDS,
-    TEST_ANSWERS,
-    VAL_ANSWERS,
-    probabilities,
-    write_csv,
-    write_folds,
-    write_member,
-    write_unequal,
-)
+from tests.helpers import fake_members as fake
 
 
 def metrics_of(sweep: Path) -> pd.DataFrame:
@@ -39,21 +29,21 @@ def kl(targets, probs) -> float:
 @pytest.fixture
 def sweep(tmp_path):
     for pool, seed in (("avg", 0), ("avg", 1), ("max", 0)):
-        write_member(tmp_path, pool, seed)
+        fake.write_member(tmp_path, pool, seed)
     return tmp_path
 
 
 def test_metrics_of_members_pools_ensemble_and_uniform_prediction(sweep):
     table = metrics_of(sweep).set_index("member")
-    first, second, third = (probabilities(key + 500, 2) for key in (0, 1, 1000))
+    first, second, third = (fake.probabilities(key + 500, 2) for key in (0, 1, 1000))
     expected = {
-        "avg_seed0": kl(VAL_ANSWERS, first),
-        "avg_seed1": kl(VAL_ANSWERS, second),
-        "max_seed0": kl(VAL_ANSWERS, third),
-        "avg ensemble (2)": kl(VAL_ANSWERS, (first + second) / 2),
-        "max ensemble (1)": kl(VAL_ANSWERS, third),
-        "ensemble (3)": kl(VAL_ANSWERS, (first + second + third) / 3),
-        "uniform prediction": kl(VAL_ANSWERS, np.full((2, 4), 0.25)),
+        "avg_seed0": kl(fake.VAL_ANSWERS, first),
+        "avg_seed1": kl(fake.VAL_ANSWERS, second),
+        "max_seed0": kl(fake.VAL_ANSWERS, third),
+        "avg ensemble (2)": kl(fake.VAL_ANSWERS, (first + second) / 2),
+        "max ensemble (1)": kl(fake.VAL_ANSWERS, third),
+        "ensemble (3)": kl(fake.VAL_ANSWERS, (first + second + third) / 3),
+        "uniform prediction": kl(fake.VAL_ANSWERS, np.full((2, 4), 0.25)),
     }
     assert table["val_kl"].to_dict() == pytest.approx(expected) and list(table.index) == list(expected)
     assert table["kind"].tolist() == [*["member"] * 3, *["pool ensemble"] * 2, "ensemble", "uniform prediction"]
@@ -67,11 +57,12 @@ def test_metrics_of_members_pools_ensemble_and_uniform_prediction(sweep):
 
 def test_known_test_targets_are_scored(sweep):
     for folder in sweep.iterdir():
-        write_csv(folder / "test_answers.csv", IDS, TEST_ANSWERS)
+        fake.write_csv(folder / "test_answers.csv", fake.IDS, fake.TEST_ANSWERS)
     table = metrics_of(sweep).set_index("member")
-    assert table.loc["max_seed0", "test_kl"] == pytest.approx(kl(TEST_ANSWERS, probabilities(1000, 3)))
-    assert table.loc["uniform prediction", "test_kl"] == pytest.approx((np.log(4) + np.log(2) + 0) / 3)
-    assert table.loc["uniform prediction", "test_recall"] == pytest.approx((1 / 4 + 2 / 4 + 1) / 3)
+    assert table.loc["max_seed0", "test_kl"] == pytest.approx(kl(fake.TEST_ANSWERS, fake.probabilities(1000, 3)))
+    uniform = table.loc["uniform prediction"]
+    assert uniform["test_kl"] == pytest.approx((np.log(4) + np.log(2) + 0) / 3)
+    assert uniform["test_recall"] == pytest.approx((1 / 4 + 2 / 4 + 1) / 3)
 
 
 def test_text_is_aligned_without_empty_columns(sweep, tmp_path_factory):
@@ -79,8 +70,8 @@ def test_text_is_aligned_without_empty_columns(sweep, tmp_path_factory):
     assert lines[0].split() == ["member", "pool", "seed", "val", "KL", "val", "recall", "minutes"]
     assert len({len(line) for line in lines}) == 1
     assert [i for i, line in enumerate(lines) if set(line) == {"-"}] == [1, 5]
-    assert float(lines[2].split()[3]) == pytest.approx(kl(VAL_ANSWERS, probabilities(500, 2)), abs=5e-5)
-    table = metrics_of(write_member(tmp_path_factory.mktemp("alone"), "avg", 0, val=False).parent)
+    assert float(lines[2].split()[3]) == pytest.approx(kl(fake.VAL_ANSWERS, fake.probabilities(500, 2)), abs=5e-5)
+    table = metrics_of(fake.write_member(tmp_path_factory.mktemp("alone"), "avg", 0, val=False).parent)
     assert table["member"].tolist() == ["avg_seed0", "ensemble (1)", "uniform prediction"]  # one pool has no row
     assert summary.headline(table) == ""
     assert summary.as_text(table).splitlines()[0].split() == ["member", "pool", "seed", "minutes"]
@@ -104,12 +95,12 @@ def test_json_lists_members_and_metrics(sweep):
         expected[f"{kind}_sha256"] = hashlib.sha256((sweep / "avg_seed1" / f"{kind}.csv").read_bytes()).hexdigest()
     assert content["members"][1] == expected and content["stacking"] is None
     assert content["left_out"] == {"max_seed1": "not complete"}
-    assert content["metrics"][0]["val_kl"] == pytest.approx(kl(VAL_ANSWERS, probabilities(500, 2)))
+    assert content["metrics"][0]["val_kl"] == pytest.approx(kl(fake.VAL_ANSWERS, fake.probabilities(500, 2)))
     assert content["metrics"][-1]["seed"] is None and content["metrics"][0]["test_kl"] is None
 
 
 def test_stacking_has_a_row_and_weights_and_is_saved_in_the_json(tmp_path):
-    write_unequal(tmp_path)
+    fake.write_unequal(tmp_path)
     ensemble = combine_members(tmp_path, stacked=True)
     stacking, table = ensemble.stacking, summary.metrics_table(ensemble)
     assert table["member"].tolist()[-3:] == ["ensemble (2)", "stacked ensemble (2)", "uniform prediction"]
@@ -124,7 +115,7 @@ def test_stacking_has_a_row_and_weights_and_is_saved_in_the_json(tmp_path):
 
 
 def test_ensembles_of_folds_are_scored_on_all_clips(tmp_path):
-    write_folds(tmp_path)
+    fake.write_folds(tmp_path)
     ensemble = combine_members(tmp_path)
     table = summary.metrics_table(ensemble)
     assert table["fold"].tolist()[:4] == [0, 1, 0, 1] and table["fold"][4:].isna().all()
@@ -134,7 +125,7 @@ def test_ensembles_of_folds_are_scored_on_all_clips(tmp_path):
     expected = {"max_seed0_fold0": (first + second) / 2, "max_seed0_fold1": (third + fourth) / 2}
     expected["max ensemble (2)"] = (first + second + third + fourth) / 4
     expected["ensemble (4)"] = (0 + 0.75 + 1 + 0.5) * np.log(2) / 4
-    expected["uniform prediction"] = kl(FOLD_ANSWERS, np.full((4, 4), 0.25))
+    expected["uniform prediction"] = kl(fake.FOLD_ANSWERS, np.full((4, 4), 0.25))
     assert table.set_index("member")["val_kl"][list(expected)].to_dict() == pytest.approx(expected)
     lines = summary.as_text(table).splitlines()
     assert lines[0].split()[:4] == ["member", "pool", "seed", "fold"]

@@ -1,6 +1,5 @@
 """Sweeps: killed, with failed members, with conflicting folders."""
 
-import json
 import os
 import random
 import shlex
@@ -21,16 +20,15 @@ from overlapped_words.settings.callback import compose_members, member_folder
 from overlapped_words.training import sweep as sweeps
 from tests.helpers.fake_members import write_member
 from tests.helpers.scripts import ENVIRONMENT, ROOT, run
-from tests.helpers.small_runs import TINY, data, write_data
+from tests.helpers.small_runs import TINY, data, metrics_of
 
-SWEEP = ["model.pool=avg,max", "trainer.max_epochs=3"]
+SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+SWEEP = ["model.pool=avg,max", "trainer.max_epochs=3", "data.val_fraction=0.28"]  # 9 validation clips
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a competition, a complete sweep of two members over it and its submission."""
-    home = tmp_path_factory.mktemp("home")
-    write_data(home / "Data")
+def home(home: Path) -> Path:
+    """The folder with a complete sweep of two members and its submission."""
     start = time.perf_counter()
     printed = run("train.py", "-m", *TINY, *data(home), *SWEEP, "name=whole", cwd=home)
     (home / "duration.txt").write_text(str(time.perf_counter() - start))
@@ -46,10 +44,8 @@ def test_a_sweep_killed_at_random_times_equals_an_uninterrupted_one(home: Path) 
     seed = int(os.environ.get("KILL_SEED", time.time_ns()))
     print(f"KILL_SEED={seed} repeats these times")  # pytest shows it if the test fails
     times = random.Random(seed)
-    for _ in range(3):
-        process = subprocess.Popen(
-            command, cwd=home, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
-        )
+    for _ in range(2):
+        process = subprocess.Popen(command, cwd=home, env=ENVIRONMENT, **SILENT)
         time.sleep(times.uniform(0.3, 1.0) * duration)
         process.kill()
         process.wait()
@@ -61,31 +57,15 @@ def test_a_sweep_killed_at_random_times_equals_an_uninterrupted_one(home: Path) 
 
 
 def test_a_member_of_a_sweep_equals_the_same_member_alone(home: Path) -> None:
-    run("train.py", *TINY, *data(home), "model.pool=max", "trainer.max_epochs=3", "name=alone", cwd=home)
+    run("train.py", *TINY, *data(home), *SWEEP[1:], "model.pool=max", "name=alone", cwd=home)
     for file in ("predictions.csv", "val_predictions.csv"):
         alone, swept = (home / "outputs" / name / "max_seed0" / file for name in ("alone", "whole"))
         assert alone.read_bytes() == swept.read_bytes()
 
 
-def test_a_failed_member_does_not_stop_the_others(home: Path) -> None:
-    crash = (
-        f"+callbacks.crash={{_target_: tests.helpers.callbacks.Crash, epoch: '${{seed}}', flag: {home / 'crashed'}}}"
-    )
-    sweep = ["seed=1,0,2", "name=partly", "trainer.max_epochs=1", crash]
-    run("train.py", "-m", *TINY, *data(home), *sweep, cwd=home, expect=1)
-    shown = run("ensemble.py", "run_dir=outputs/partly", "status=true", cwd=home)
-    lines = {line.split()[0]: line for line in shown.splitlines() if line}
-    assert "failed" in lines["avg_seed0"] and "crashed on purpose" in lines["avg_seed0"]
-    kl = json.loads((home / "outputs/partly/avg_seed2/metrics.json").read_text())["val_kl"]
-    assert "complete" in lines["avg_seed2"] and "1 of 1" in lines["avg_seed2"] and f"{kl:.4f}" in lines["avg_seed2"]
-    assert "3 members: 2 complete, 1 failed" in shown
-
-
 def test_the_end_of_a_sweep_counts_its_own_members(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     states = {"failed": {"error": "a.wav: empty"}, "stopped": {}, "interrupted": {}, "complete": {}}
-    folders = [
-        write_member(tmp_path, "avg", i, status=status, **facts) for i, (status, facts) in enumerate(states.items())
-    ]
+    folders = [write_member(tmp_path, "avg", i, status=name, **facts) for i, (name, facts) in enumerate(states.items())]
     write_member(tmp_path, "max", 0)  # of an earlier sweep
     sweeps._report_end(folders)
     assert capsys.readouterr().out.splitlines()[1:] == [
@@ -103,21 +83,10 @@ def test_the_end_of_a_sweep_counts_its_own_members(tmp_path: Path, capsys: pytes
     ]
 
 
-def test_one_wrong_member_stops_the_sweep_before_it_starts(home: Path) -> None:
-    before = sorted(home.rglob("*"))
-    sweep = ["model.pool=avg,median", "model.width=2,wide", "name=never"]
-    printed = run("train.py", "-m", *TINY, *data(home), *sweep, cwd=home, expect=1)
-    assert sorted(printed.splitlines()) == [
-        "model.pool is 'median'; it should be avg or max",
-        "model.width is 'wide'; it should be a valid integer",
-    ]
-    assert sorted(home.rglob("*")) == before
-
-
 def test_members_that_a_sweep_has_not_started_are_waiting(home: Path) -> None:
     sweep = ["model.pool=avg,max", "seed=range(2)", "trainer.max_epochs=500", "name=long"]
     command = [sys.executable, str(ROOT / "train.py"), "-m", *TINY, *data(home), *sweep]
-    process = subprocess.Popen(command, cwd=home, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=home, env=ENVIRONMENT, **SILENT)
     folder = home / "outputs/long/avg_seed0"
     while not (folder / "metrics.csv").exists():
         assert process.poll() is None
@@ -141,7 +110,7 @@ def test_members_that_a_sweep_has_not_started_are_waiting(home: Path) -> None:
         ),
         (
             ["model.width=2,3", "data.fold=0,1", "name=w${model.width}"],
-            ["w2/avg_seed0_fold0", "w2/avg_seed0_fold1", "w3/avg_seed0_fold0", "w3/avg_seed0_fold1"],
+            [f"w{width}/avg_seed0_fold{fold}" for width in (2, 3) for fold in (0, 1)],
         ),
     ],
 )
@@ -158,20 +127,20 @@ def test_every_member_writes_to_the_folder_of_its_name(sweep: list[str], folders
     ("sweep", "message"),
     [
         (["seed=0,0"], "avg_seed0: the sweep contains a value twice; remove one"),
-        (
-            ["data.root=a/b,a/c"],
-            "avg_seed0: data.root=a/b and data.root=a/c; give each its own folder",
-        ),
+        (["data.root=Data,."], "avg_seed0: data.root=Data and data.root=.; give each its own folder"),
         (["seed=0,1", "trainer.devices=2"], "would repeat the sweep in every process; use trainer.strategy=ddp_spawn"),
         (["trainer.devices=1,2", "hydra.sweep.subdir=${hydra.job.num}"], "would repeat the sweep in every process"),
+        (
+            ["model.pool=avg,median", "model.width=2,wide"],
+            "model.pool is 'median'; it should be avg or max\nmodel.width is 'wide'; it should be a valid integer",
+        ),
     ],
 )
 def test_a_sweep_that_cannot_work_is_an_error_before_it_starts(home: Path, sweep: list[str], message: str) -> None:
-    for name in ("b", "c"):
-        (home / "a" / name).mkdir(parents=True, exist_ok=True)
     before = sorted(home.rglob("*"))
     printed = run("train.py", "-m", *TINY, *data(home), "name=never", *sweep, cwd=home, expect=1)
-    assert message in printed and "Traceback" not in printed and "Warning" not in printed
+    assert all(line in printed for line in message.splitlines())
+    assert "Traceback" not in printed and "Warning" not in printed
     assert sorted(home.rglob("*")) == before
 
 
@@ -180,7 +149,8 @@ def test_the_error_names_the_setting_that_differs_and_its_remedy_works(home: Pat
     printed = run("train.py", *command, cwd=tmp_path, expect=1)
     remedy = "'name=smoke_${hydra:runtime.choices.optimizer}'"
     assert f"smoke/avg_seed0: optimizer=adamw and optimizer=sgd; give each its own folder, such as {remedy}" in printed
-    run("train.py", *command, *shlex.split(remedy), cwd=tmp_path)
+    printed = run("train.py", *command, *shlex.split(remedy), cwd=tmp_path)
+    assert printed.count("one batch went through training, validation and prediction") == 2
     assert not list(tmp_path.iterdir())  # a fast_dev_run leaves nothing
 
 
@@ -193,16 +163,19 @@ def test_six_members_in_one_process_do_not_grow_its_memory(home: Path) -> None:
     assert len(memory) == 6 and max(memory[2:]) < 1.05 * memory[1]
 
 
-def test_two_devices_take_as_many_steps_as_one(home: Path) -> None:
-    two = ["trainer.devices=2", "trainer.strategy=ddp", "trainer.accelerator=cpu", "trainer.max_epochs=3"]
-    run("train.py", *TINY, *data(home), *two, "name=two", cwd=home)
+def test_two_devices_take_as_many_steps_as_one_and_validate_every_clip_once(home: Path) -> None:
+    two = ["trainer.devices=2", "trainer.strategy=ddp", "trainer.accelerator=cpu", "name=two"]
+    run("train.py", *TINY, *data(home), *SWEEP[1:], *two, cwd=home)
     member, single = home / "outputs/two/avg_seed0", home / "outputs/whole/avg_seed0"
     assert [path.name for path in (home / "outputs/two").iterdir()] == ["avg_seed0"]
-    assert list(pd.read_csv(member / "metrics.csv").step) == list(pd.read_csv(single / "metrics.csv").step)
+    epochs = pd.read_csv(member / "metrics.csv")
+    assert list(epochs.step) == list(pd.read_csv(single / "metrics.csv").step)
     for table in ("predictions.csv", "val_predictions.csv"):
         ours, theirs = pd.read_csv(member / table), pd.read_csv(single / table)
         assert list(ours.iloc[:, 0]) == list(theirs.iloc[:, 0])
         np.testing.assert_allclose(ours.iloc[:, 1:].sum(axis=1), 1, atol=1e-6)
-    ours, theirs = (json.loads((folder / "metrics.json").read_text()) for folder in (member, single))
+    ours, theirs = metrics_of(member), metrics_of(single)
     assert ours["status"] == "complete"
+    for name in ("kl", "recall", "kl_constant"):  # one of the nine clips is validated on both devices
+        assert ours[f"val_{name}"] == pytest.approx(epochs[f"val/{name}"].iloc[-1], rel=1e-4)
     assert abs(ours["val_kl"] - theirs["val_kl"]) < 0.01  # the batches differ; ten times the learning rate gives 0.04

@@ -24,9 +24,7 @@ def test_a_table_keeps_ids_columns_and_their_order(tmp_path):
     assert table.index.tolist() == ["007", "0010", "0002"] and table.index.name == "file name"
     assert table.columns.tolist() == WORDS
     np.testing.assert_allclose(table.to_numpy(), values, rtol=1e-12)
-
-
-def test_a_byte_order_mark_odd_ids_and_a_sum_within_the_tolerance(tmp_path):
+    # A byte order mark, odd ids, and a sum within the tolerance.
     (tmp_path / "t.csv").write_text("\ufeffid,a,b\nNA,1,0\n1e3,.5,.5009\n1000,0,1\n", encoding="utf-8")
     table = read_table(tmp_path / "t.csv")
     assert table.index.tolist() == ["NA", "1e3", "1000"] and table.index.name == "id"

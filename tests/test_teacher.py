@@ -1,4 +1,4 @@
-"""Distillation: the student learns from the teacher's predictions and the data's targets."""
+"""Training from trained networks: the predictions of a teacher, and initial weights."""
 
 from pathlib import Path
 
@@ -10,14 +10,10 @@ from torch.utils.data import DataLoader
 from lightning_modules.classifier import WordClassifier
 from lightning_modules.outputs import kl_divergence
 from overlapped_words.errors import RunError
+from overlapped_words.training.initial import load_initial_weights
 from overlapped_words.training.teacher import load_teacher
+from tests.helpers.fake_members import write_member
 from tests.helpers.networks import FEATURES, QUIET, TARGETS, learner, save
-
-
-def write_run(run_dir: Path, member: WordClassifier) -> WordClassifier:
-    save(member, run_dir / "checkpoints" / "last.ckpt")
-    (run_dir / "metrics.json").write_text('{"status": "complete", "pool": "avg", "seed": 0}')
-    return member.eval()
 
 
 @pytest.fixture
@@ -29,7 +25,10 @@ def sweep(tmp_path: Path) -> Path:
 def members(sweep: Path) -> list[WordClassifier]:
     """Two members in the folder `sweep`."""
     torch.manual_seed(0)
-    return [write_run(sweep / name, learner()) for name in ("avg_seed0", "avg_seed1")]
+    learners = [learner().eval() for _ in range(2)]
+    for i, member in enumerate(learners):
+        save(member, write_member(sweep, "avg", i) / "checkpoints" / "last.ckpt")
+    return learners
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.25])
@@ -70,3 +69,33 @@ def test_a_teacher_that_does_not_fit_is_an_error(members, sweep, tmp_path):
         load_teacher(sweep, learner(features=other), 1.0)
     with pytest.raises(RunError, match=r"nobody: no such file or folder"):
         load_teacher(tmp_path / "nobody", learner(), 1.0)
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> str:
+    """A checkpoint whose weights are all 1/8."""
+    model = learner()
+    for weight in model.parameters():
+        weight.data.fill_(0.125)
+    save(model, tmp_path / "trained.ckpt")
+    return str(tmp_path / "trained.ckpt")
+
+
+@pytest.mark.parametrize("words", [["nos", "ons", "oxen"], [*"abcd"]])
+def test_all_weights_for_the_same_words_and_all_but_those_of_the_outputs_for_others(trained, words):
+    model = learner()
+    load_initial_weights(model, trained)
+    assert all((weight == 0.125).all() for weight in model.parameters())
+    model = learner(class_names=words)
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    load_initial_weights(model, trained)
+    same = {name for name, weight in model.named_parameters() if torch.equal(weight, before[name])}
+    assert same and all(before[name].shape[0] == len(words) for name in same)
+    assert all((weight == 0.125).all() for name, weight in model.named_parameters() if name not in same)
+
+
+def test_other_features_are_an_error(trained):
+    model = learner()
+    model.hparams["features"] = {**model.hparams["features"], "n_mels": 81}
+    with pytest.raises(RunError, match=r"trained\.ckpt was trained on other features .*; use the same, features\."):
+        load_initial_weights(model, trained)

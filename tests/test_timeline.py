@@ -18,9 +18,8 @@ N = 4000
 
 @pytest.fixture(params=[0.0, 0.2])
 def windows(request):
-    speeds = [request.param] * 2
-    mixer = TimelineMixer(ROWS, k=(0, 1), speeds=speeds, unknown=SPEECH, timeline=1.0, extents=EXTENTS)
-    return mixer.draw(N, np.random.default_rng(0))
+    options = {"unknown": SPEECH, "timeline": 1.0, "extents": EXTENTS}
+    return TimelineMixer(ROWS, k=(0, 1), speeds=[request.param] * 2, **options).draw(N, np.random.default_rng(0))
 
 
 def assert_rounded_uniform(draws, low, high, by):
@@ -35,15 +34,12 @@ def extent(windows, column):
     return middle + (BEGIN - RATE / 2) / speed, middle + (END - RATE / 2) / speed
 
 
-def test_a_word_is_anywhere_inside(windows):
+def test_a_word_is_anywhere_inside_and_at_most_half_of_another_that_does_not_count(windows):
     has_word = windows.targets.any(axis=1)
     assert_share(has_word, WORD_SHARE)
     assert np.array_equal(has_word, windows.gains[:, 0] > 0) and set(windows.targets.ravel()) == {0, 1}
     begin, end = (each[has_word] for each in extent(windows, 0))
     assert_rounded_uniform(begin / (RATE - end + begin), 0, 1, by=0.001)
-
-
-def test_at_most_half_of_the_other_word_is_inside_and_does_not_count(windows):
     begin, end = extent(windows, 3)
     inside = (end.clip(0, RATE) - begin.clip(0, RATE)) / (end - begin)
     assert_rounded_uniform(inside, *VISIBLE, by=0.001)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pytest
-import soundfile
 
 from overlapped_words import load
 from overlapped_words.export.export import export
@@ -19,7 +18,7 @@ from overlapped_words.messages import clock
 from tests.helpers.browsers import needs_chromium, open_page, serious_violations
 from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import WORDS
-from tests.helpers.fake_recordings import speech, talk
+from tests.helpers.fake_recordings import speech, talk, write
 from tests.helpers.networks import write_network
 from tests.helpers.runtime import ARCHIVE, needs_runtime
 
@@ -49,10 +48,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     write_network(home / "sweep", "avg", 0, output="set", k=[0, 2])
     for seed, (name, (rate, seconds, channels, options)) in enumerate(RECORDINGS.items()):
-        samples = np.outer(speech(seed, seconds * rate / 16_000), channels)
-        soundfile.write(home / name, samples, rate, **options)
-    soundfile.write(home / "talk.wav", talk(48_000), 48_000)  # what the microphone hears
-    soundfile.write(home / "events.wav", talk(44_100), 44_100)
+        write(home / name, np.outer(speech(seed, seconds * rate / 16_000), channels), rate, **options)
+    write(home / "talk.wav", talk(48_000), 48_000)  # what the microphone hears
+    write(home / "events.wav", talk(44_100), 44_100)
     (home / "broken.wav").write_text("not audio")
     for name in ("stereo.wav", "talk.flac"):
         content = (home / name).read_bytes()
@@ -115,7 +113,7 @@ def open_file(page: "Page", path: Path) -> dict[str, float]:
     return {word: value for _, word, value in shown(page)}
 
 
-def test_the_page_gives_the_probabilities_of_predict(home: Path, page: "Page") -> None:
+def test_the_page_gives_the_probabilities_and_the_number_of_words_of_predict(home: Path, page: "Page") -> None:
     model = load(home / "sweep", "cpu")
     probs = {name: open_file(page, home / name) for name in RECORDINGS}
     for name, words in probs.items():
@@ -123,26 +121,21 @@ def test_the_page_gives_the_probabilities_of_predict(home: Path, page: "Page") -
         assert words == pytest.approx(model.presence(home / name).to_dict(), abs=tolerance), name
         assert list(words.values()) == sorted(words.values(), reverse=True)
     assert probs["clip.wav"] != pytest.approx(probs["talk.flac"], abs=10 * TOLERANCE)
-
-
-def test_the_page_states_the_most_likely_number_of_words(home: Path, page: "Page") -> None:
     open_file(page, home / "clip.wav")
-    numbers = load(home / "sweep", "cpu").word_sets(home / "clip.wav")[["num_words_0", "num_words_1", "num_words_2"]]
-    numbers = numbers.astype(float).to_numpy()
+    numbers = model.word_sets(home / "clip.wav")[["num_words_0", "num_words_1", "num_words_2"]].astype(float).to_numpy()
     text = ("None of the words", "One word", "2 words")[numbers.argmax()]
     assert page.get_by_role("status").text_content().startswith(f"{text} ({numbers.max():.1%})")
     assert page.locator("#origin").text_content().startswith("1 network, overlapped-words")  # no recipe is known
 
 
-def test_the_page_gives_the_events_of_predict(home: Path, page: "Page") -> None:
+def test_a_recording_and_the_microphone_give_the_events_of_predict(home: Path, page: "Page", tmp_path: Path) -> None:
     page.locator("#file").set_input_files(home / "events.wav")
     page.get_by_text("words found").wait_for()
     assert shown(page) == expected_events(home, home / "events.wav") and len(shown(page)) > 1
     assert page.locator("#name").text_content() == "Words in events.wav"
     assert page.locator("#player").is_visible() and page.locator("#save").is_hidden()
-
-
-def test_the_microphone_gives_the_events_of_predict(home: Path, page: "Page", tmp_path: Path) -> None:
+    page.reload()
+    page.get_by_text("Ready.").wait_for()
     page.get_by_role("button", name="Record", exact=True).press("Enter")
     page.get_by_text("until 0:03").wait_for()
     assert page.locator("li").count() > 0  # events are shown while the microphone listens

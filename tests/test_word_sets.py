@@ -6,35 +6,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import soundfile
 import torch
 
 from datamodules.waveforms import from_int16, to_int16
-from overlapped_words import Model, RunError, load
-from overlapped_words.inference.predictions import predict
+from overlapped_words import RunError, load
 from overlapped_words.inference.predictor import load_predictor
-from tests.helpers.composed import settings_of
+from tests.helpers.composed import run_predict
 from tests.helpers.fake_members import WORDS
-from tests.helpers.fake_recordings import RATE, tone
+from tests.helpers.fake_recordings import RATE, tone, write
 from tests.helpers.networks import write_network
 
 TONES = np.stack([tone(hertz) for hertz in 2 ** np.linspace(7, 12, 12)])
 CLIPS = from_int16(torch.from_numpy(to_int16(TONES))).numpy()  # the noise of rounding changes their features
 SETS = [chosen for k in range(3) for chosen in combinations(range(len(WORDS)), k)]
-
-
-@pytest.fixture(scope="module")
-def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two members that predict up to two words."""
-    sweep = tmp_path_factory.mktemp("sweep")
-    for pool in ("avg", "max"):
-        write_network(sweep, pool, 0, output="set", k=[0, 2])
-    return sweep
-
-
-@pytest.fixture(scope="module")
-def model(sweep: Path) -> Model:
-    return load(sweep, "cpu")
 
 
 @torch.inference_mode()
@@ -49,8 +33,8 @@ def set_probs(folder: Path) -> np.ndarray:
     return total.numpy()
 
 
-def test_members_are_averaged(sweep, model):
-    probs, sets, shares = set_probs(sweep), model.word_sets(CLIPS, RATE), model(CLIPS, RATE)
+def test_members_are_averaged(set_sweep, set_model):
+    probs, sets, shares = set_probs(set_sweep), set_model.word_sets(CLIPS, RATE), set_model(CLIPS, RATE)
     assert list(sets) == ["words", "probability", "num_words_0", "num_words_1", "num_words_2"]
     for k in range(3):
         of_size = probs[:, [len(chosen) == k for chosen in SETS]].sum(axis=1)
@@ -61,29 +45,29 @@ def test_members_are_averaged(sweep, model):
         assert words == sorted(words, key=lambda word: -shares.loc[i, word])  # the most probable word first
 
 
-def test_one_member_predicts_its_most_likely_set(sweep):
-    probs, sets = set_probs(sweep / "avg_seed0"), load(sweep / "avg_seed0", "cpu").word_sets(CLIPS, RATE)
+def test_one_member_predicts_its_most_likely_set(set_sweep):
+    probs = set_probs(set_sweep / "avg_seed0")
+    sets = load(set_sweep / "avg_seed0", "cpu").word_sets(CLIPS, RATE)
     assert sets["words"].map(sorted).tolist() == [sorted(WORDS[i] for i in SETS[best]) for best in probs.argmax(axis=1)]
     assert len(set(map(tuple, sets["words"]))) > 1
 
 
-def test_one_clip_gives_one_set(model, tmp_path):
-    soundfile.write(tmp_path / "clip.wav", CLIPS[0], RATE)
-    one = model.word_sets(tmp_path / "clip.wav")
-    assert isinstance(one, pd.Series) and one["words"] == model.word_sets(CLIPS[:1], RATE)["words"][0]
-    assert model.word_sets([tmp_path / "clip.wav"]).index.tolist() == [str(tmp_path / "clip.wav")]
-    assert model([]).shape == (0, len(WORDS)) and model.word_sets([]).shape == (0, 5)
+def test_one_clip_gives_one_set(set_model, tmp_path):
+    clip = write(tmp_path / "clip.wav", CLIPS[0])
+    one = set_model.word_sets(clip)
+    assert isinstance(one, pd.Series) and one["words"] == set_model.word_sets(CLIPS[:1], RATE)["words"][0]
+    assert set_model.word_sets([clip]).index.tolist() == [str(clip)]
+    assert set_model([]).shape == (0, len(WORDS)) and set_model.word_sets([]).shape == (0, 5)
 
 
-def test_a_timeline_sums_to_the_probability_of_any_word(model):
-    waveform = np.concatenate(CLIPS[:3])
-    timeline = model.timeline(waveform, RATE, hop=1)
-    expected = 1 - model.word_sets(CLIPS[:3], RATE)["num_words_0"]
+def test_a_timeline_sums_to_the_probability_of_any_word(set_model):
+    timeline = set_model.timeline(np.concatenate(CLIPS[:3]), RATE, hop=1)
+    expected = 1 - set_model.word_sets(CLIPS[:3], RATE)["num_words_0"]
     np.testing.assert_allclose(timeline.sum(axis=1), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("network", [{}, {"output": "set", "k": [1, 2]}])
-def test_members_that_predict_different_sets_predict_none(sweep, tmp_path, network):
+def test_members_that_predict_different_sets_predict_none(tmp_path, network):
     write_network(tmp_path, "avg", 0, output="set", k=[0, 2])
     write_network(tmp_path, "max", 0, **network)
     mixed = load(tmp_path, "cpu")
@@ -92,41 +76,34 @@ def test_members_that_predict_different_sets_predict_none(sweep, tmp_path, netwo
         mixed.word_sets(CLIPS[0], RATE)
 
 
-def run_predict(sweep: Path, *overrides: str) -> None:
-    predict(settings_of("predict", f"run_dir={sweep}", "device=cpu", *overrides))
-
-
 def test_predict_prints_that_there_are_no_words(tmp_path, capsys):
     file = write_network(tmp_path, "avg", 0, output="set", k=[0, 2]) / "checkpoints" / "last.ckpt"
     checkpoint = torch.load(file, weights_only=True)
     biases = [key for key in checkpoint["state_dict"] if key.endswith("bias")][-1]
     checkpoint["state_dict"][biases][len(WORDS)] += 100  # of no words
     torch.save(checkpoint, file)
-    soundfile.write(tmp_path / "clip.wav", CLIPS[0], RATE)
-    run_predict(tmp_path, f"input={tmp_path / 'clip.wav'}")
+    clip = write(tmp_path / "clip.wav", CLIPS[0])
+    run_predict(tmp_path, f"input={clip}")
     assert capsys.readouterr().out.splitlines()[1] == "  most likely: none of the words (100.0%)"
 
 
-def test_predict_prints_the_presence_of_words(sweep, model, tmp_path, capsys):
-    soundfile.write(tmp_path / "clip.wav", CLIPS[0], RATE)
-    run_predict(sweep, f"input={tmp_path / 'clip.wav'}", "top=2")
-    likely = model.presence(CLIPS[0], RATE).nlargest(2)
+def test_predict_prints_the_presence_of_words(set_sweep, set_model, tmp_path, capsys):
+    run_predict(set_sweep, f"input={write(tmp_path / 'clip.wav', CLIPS[0])}", "top=2")
+    likely = set_model.presence(CLIPS[0], RATE).nlargest(2)
     lines = capsys.readouterr().out.splitlines()[2:]
     assert [line.split()[:2] for line in lines] == [[word, f"{prob:.1%}"] for word, prob in likely.items()]
 
 
-def test_a_table_has_the_number_of_words_and_the_most_likely_set(sweep, model, tmp_path):
-    paths = [tmp_path / f"{i}.wav" for i in range(3)]
-    for path, clip in zip(paths, CLIPS, strict=False):
-        soundfile.write(path, clip, RATE)
+def test_a_table_has_the_number_of_words_and_the_most_likely_set(set_sweep, set_model, tmp_path):
+    paths = [write(tmp_path / f"{i}.wav", CLIPS[i]) for i in range(3)]
     options = [f"input={tmp_path}", f"output={tmp_path / 'table.csv'}"]
-    run_predict(sweep, *options)
-    table, sets = pd.read_csv(tmp_path / "table.csv", keep_default_na=False), model.word_sets(paths)
+    run_predict(set_sweep, *options)
+    table, sets = pd.read_csv(tmp_path / "table.csv", keep_default_na=False), set_model.word_sets(paths)
     numbers = ["num_words_0", "num_words_1", "num_words_2"]
     assert list(table) == ["id", *WORDS, *numbers, "words"]
-    np.testing.assert_allclose(table[WORDS], model(paths), atol=1e-6)
+    np.testing.assert_allclose(table[WORDS], set_model(paths), atol=1e-6)
     np.testing.assert_allclose(table[numbers], sets[numbers], atol=1e-6)
     assert table["words"].tolist() == [";".join(words) for words in sets["words"]]
     for shard in range(4):  # the last one has no recordings
-        run_predict(sweep, *options, "overwrite=true", "batch_size=1", "shards=4", f"shard={shard}")
+        run_predict(set_sweep, *options, "overwrite=true", "batch_size=1", "shards=4", f"shard={shard}")
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "table.csv", keep_default_na=False), table, atol=1e-6)

@@ -1,6 +1,7 @@
 """Word folders give splits with separate speakers, or an error that says what to correct."""
 
 import logging
+import re
 import shutil
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 
 from datamodules.audio_files import list_recordings
 from datamodules.recordings import read_recording
-from datamodules.sources import CompetitionFolder, SpeechCommands
-from tests.helpers.data_modules import load_words, on_words
+from datamodules.sources import CompetitionFolder, SpeechCommands, WordFolder
+from overlapped_words.errors import DataError
+from tests.helpers.data_modules import load_error, load_words, on_words
 from tests.helpers.fake_recordings import SPEAKERS, WORDS, cached_files, read_table, write_table
 
 
@@ -67,13 +69,23 @@ def test_unusual_names_of_folders_and_files(words, cache_dir):
     assert load_words(words, cache_dir, speaker_regex=r"(?<=of )\w+").val.key == splits.val.key
 
 
-def test_splits_state_and_log_their_sizes(words, competition, cache_dir, caplog):
+def test_splits_state_their_sizes_and_the_test_clips_of_a_competition_replace_the_test_mixtures(
+    words, competition, cache_dir, caplog
+):
     splits = load_words(words, cache_dir, k=2, val_fraction=0, submission=competition)
     assert splits.sizes == {"train": {"recordings": 48, "speakers": 6}, "test": {"recordings": 4}}
     with caplog.at_level(logging.INFO, "datamodules.overlap"):
         on_words(words, cache_dir).setup()
     assert "train split: 32 recordings by 4 speakers" in caplog.messages
     assert "val split: 8 recordings by 1 speaker" in caplog.messages
+    table = read_table(competition / "submission.csv")
+    write_table(competition / "submission.csv", [[row[0], *reversed(row[1:])] for row in table])
+    splits = load_words(words, cache_dir, val_fraction=0.3, submission=competition)
+    assert splits.test.ids == [row[0] for row in table[1:]] and splits.test.targets is None
+    assert splits.class_names == sorted(WORDS) and splits.columns == ["id", *reversed(WORDS)]
+    expected = CompetitionFolder(competition).load(cache_dir, 0).test
+    assert np.array_equal(splits.test.array[splits.test.rows], expected.array[expected.rows])
+    assert len(np.concatenate(splits.train.mixer.words)) == 4 * 4 * 2  # no speakers are in a test split
 
 
 def test_speech_commands_is_a_word_folder_after_the_download(words, tmp_path, cache_dir, monkeypatch):
@@ -87,12 +99,56 @@ def test_speech_commands_is_a_word_folder_after_the_download(words, tmp_path, ca
     assert splits.class_names == sorted(WORDS) and len(splits.val) == 5
 
 
-def test_the_test_clips_of_a_competition_replace_the_test_mixtures(words, competition, cache_dir):
-    table = read_table(competition / "submission.csv")
-    write_table(competition / "submission.csv", [[row[0], *reversed(row[1:])] for row in table])
-    splits = load_words(words, cache_dir, val_fraction=0.3, submission=competition)
-    assert splits.test.ids == [row[0] for row in table[1:]] and splits.test.targets is None
-    assert splits.class_names == sorted(WORDS) and splits.columns == ["id", *reversed(WORDS)]
-    expected = CompetitionFolder(competition).load(cache_dir, 0).test
-    assert np.array_equal(splits.test.array[splits.test.rows], expected.array[expected.rows])
-    assert len(np.concatenate(splits.train.mixer.words)) == 4 * 4 * 2  # no speakers are in a test split
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (shutil.rmtree, ": no such folder; set data.root to a folder with one subfolder per word"),
+        (lambda root: [shutil.rmtree(root), root.mkdir()], ": contains no recordings in subfolders; add one subfolder"),
+        (lambda root: (root / "empty").mkdir(), "/empty: contains no recordings; add some or remove the folder"),
+        (lambda root: (root / "left/ann_0.wav").rename(root / "left/ann.wav"), "/left/ann.wav: data.speaker_regex "),
+        (lambda root: (root / "left/ann_0.wav").write_bytes(b"no"), "/left/ann_0.wav: cannot be read as audio "),
+        (lambda root: (root / "up").rename(root / "id"), ": a word is named id, but tables have the columns id, "),
+        (
+            lambda root: [(root / name).mkdir() for name in ("\uc544", "\u110b\u1161")],
+            r"/아: the same word as '\u110b\u1161'; move the recordings into one folder",
+        ),
+    ],
+)
+def test_bad_word_folders(words, cache_dir, spoil, message):
+    spoil(words)
+    assert f"{words}{message}" in load_error(WordFolder(words, k=2), cache_dir)
+
+
+@pytest.mark.parametrize(("k", "shown"), [(5, "5"), ((3, 2), r"\[3, 2\]"), (0, "0")])
+def test_more_or_fewer_words_per_clip_than_there_are(words, cache_dir, k, shown):
+    error = load_error(WordFolder(words, k=k), cache_dir)
+    assert re.fullmatch(rf"data\.k is {shown}, but {words} has 4 words; choose 1 to 4", error)
+
+
+def test_a_word_without_recordings_in_a_split(words, cache_dir):
+    for path in (words / "left").iterdir():
+        if not path.name.startswith("ann"):
+            path.unlink()
+    with pytest.raises(DataError, match=f"^{words}/left: no recordings by speakers of the .* 6 speakers: ann"):
+        load_words(words, cache_dir)
+    for path in words.glob("*/*.wav"):  # one speaker cannot be in three splits
+        if not path.name.startswith("ann"):
+            path.unlink()
+    with pytest.raises(DataError, match="no recordings by speakers of the train split"):
+        load_words(words, cache_dir)
+    assert len(load_words(words, cache_dir, val_fraction=0, test_fraction=0).train) == 60
+
+
+def test_a_pattern_that_matches_the_word_instead_of_the_speaker(words, cache_dir):
+    """As the default pattern does in the Free Spoken Digit Dataset, 0_george_0.wav."""
+    for path in words.glob("*/*.wav"):
+        path.rename(path.with_name(f"{path.parent.name}_{path.name}"))
+    message = load_error(WordFolder(words, k=2), cache_dir)
+    assert "data.speaker_regex (^([^_]+)_) finds 4 speakers: down, left, right and 1 more; correct it" in message
+    assert load_words(words, cache_dir, speaker_regex=r"_(\w+)_").sizes["val"]["speakers"] == 1
+
+
+def test_a_competition_with_different_words(words, competition, cache_dir):
+    (words / "up").rename(words / "upwards")
+    error = load_error(WordFolder(words, k=2, submission=competition), cache_dir)
+    assert error.endswith("differ from the training recordings: missing upwards; unknown up; use the same header")

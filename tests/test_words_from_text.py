@@ -4,7 +4,6 @@ import re
 
 import numpy as np
 import pytest
-import soundfile
 
 from datamodules.synthetic import Synthetic
 from datamodules.timeline import TimelineMixer
@@ -13,7 +12,7 @@ from overlapped_words.errors import DataError
 from overlapped_words.settings.check import check
 from overlapped_words.settings.train import Train
 from tests.helpers.composed import configuration
-from tests.helpers.fake_recordings import write_word_folder
+from tests.helpers.fake_recordings import write, write_word_folder
 
 FRUIT = ["apfel", "birne", "Äpfel"]
 SIZES = {"train_size": 5, "val_size": 4, "test_size": 4}
@@ -47,13 +46,10 @@ def test_the_classes_are_the_words(tmp_path, words, language):
     assert all(len(list(path.iterdir())) == 6 for path in folder.iterdir())
 
 
-def test_more_words_per_clip_than_words_is_an_error_before_they_are_spoken(tmp_path):
+def test_few_words_are_mixed_in_any_number(tmp_path):
     with pytest.raises(DataError, match=r"^data\.k is 4, but data\.words has 3 words; choose 1 to 3$"):
         source(k=4).load(tmp_path, seed=0)
-    assert not list(tmp_path.iterdir())
-
-
-def test_few_words_are_mixed_in_any_number(tmp_path):
+    assert not list(tmp_path.iterdir())  # an error before the words are spoken
     splits = source(k=None, val_size=20).load(tmp_path, seed=0)
     assert splits.train.k == (1, 3) and set((splits.val.targets > 0).sum(axis=1)) == {1, 2, 3}
     with pytest.raises(DataError, match=r"^data\.language is de, but the default words are English; give data\.words"):
@@ -83,21 +79,15 @@ def test_folders_of_people_that_cannot_be_used(tmp_path):
         source(root=tmp_path / "nosuch").load(tmp_path / "cache", seed=0)
 
 
-def test_background_noise_of_the_people_is_used(tmp_path):
-    people = write_word_folder(tmp_path / "people", FRUIT, takes=1)
-    noise = people / "_background_noise_"
+def test_other_speech_is_synthetic_and_noise_that_of_the_people_if_no_recordings_are_given(tmp_path, caplog):
+    noise = write_word_folder(tmp_path / "people", FRUIT, takes=1) / "_background_noise_"
     noise.mkdir()
-    soundfile.write(noise / "hum.wav", np.full(48_000, 0.1), 16_000)
-    folder = source(root=people, k=[0, 2])
-    folder.load(tmp_path / "cache", seed=0)
-    assert folder.background == [noise]
-
-
-def test_other_speech_is_synthetic_if_no_recordings_are_given(tmp_path, caplog):
-    speech = source(k=[0, 2], timeline=0.5)
+    write(noise / "hum.wav", np.full(48_000, 0.1))
+    speech = source(root=noise.parent, k=[0, 2], timeline=0.5)
     train = speech.load(tmp_path, seed=0).train
     (folder,) = (path for path in tmp_path.glob("speech-*") if path.is_dir())
-    assert speech.unknown == [folder] and len(train.mixer.unknown) and train.mixer.timeline == 0.5
+    assert speech.background == [noise] and speech.unknown == [folder]
+    assert len(train.mixer.unknown) and train.mixer.timeline == 0.5
     assert "data.unknown is null: " in caplog.text
     given = source(k=[0, 2], unknown=str(folder))
     caplog.clear()
@@ -130,8 +120,7 @@ def test_own_words_are_to_be_found_in_other_speech(given, k, timeline, output):
     ],
 )
 def test_words_of_a_command_line(given, words):
-    overrides = as_overrides(
-        ["name=fruit", "member=one", "run_dir=.", f"data.words={given}", "data.language=no"], Train
-    )
+    arguments = ["name=fruit", "member=one", "run_dir=.", f"data.words={given}", "data.language=no"]
+    overrides = as_overrides(arguments, Train)
     data = check(Train, configuration("train", *overrides)).data
     assert (data["words"], data["language"]) == (words, "no")

@@ -30,21 +30,7 @@ LINES = [
     "export run_dir=words",
     "app run_dir=words",
 ]
-WORDS = [
-    "abc",
-    "no",
-    "''",
-    "???",
-    "${seed}",
-    "'${nope}'",
-    "'${'",
-    "[]",
-    "[1,a]",
-    "{}",
-    "{a:{b:1}}",
-    "os.system",
-    "../x",
-]
+WORDS = ["no", "''", "???", "${seed}", "'${nope}'", "'${'", "[]", "[1,a]", "{}", "{a:{b:1}}", "os.system", "../x"]
 VALUES = st.sampled_from(WORDS) | NUMBERS.map(str) | NAMES | st.text(max_size=8)
 
 

@@ -77,7 +77,6 @@ def test_a_run_folder_is_used_or_an_error(sweep: Path, data: st.DataObject, html
         content = data.draw(damaged(content))
     (folder / name).write_bytes(content)
     kept = {path: path.read_bytes() for path in folder.glob("*/**/*") if path.is_file()}
-
     checkpoints = used(find_checkpoints, folder)
     used(find_fitted, checkpoints or [])
     with redirect_stdout(io.StringIO()) as printed:

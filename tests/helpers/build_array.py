@@ -1,9 +1,6 @@
 """A small array for the cache to build, here or in a process of its own.
 
-python -m tests.helpers.build_array PATH
-python -m tests.helpers.build_array PATH --pause 60       # seconds in the middle of the build
-python -m tests.helpers.build_array PATH --limit 700      # bytes that a file may have
-python -m tests.helpers.build_array PATH --no-fallocate   # as on macOS
+python -m tests.helpers.build_array PATH [--pause SECONDS] [--limit BYTES] [--no-fallocate]
 """
 
 import argparse
@@ -41,9 +38,9 @@ def ask(path: Path, build: Build) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("path", type=Path)
-    parser.add_argument("--pause", type=float, default=0.0)
-    parser.add_argument("--limit", type=int)
-    parser.add_argument("--no-fallocate", action="store_true")
+    parser.add_argument("--pause", type=float, default=0.0, help="in the middle of the build")
+    parser.add_argument("--limit", type=int, help="the bytes that a file may have")
+    parser.add_argument("--no-fallocate", action="store_true", help="as on macOS")
     options = parser.parse_args()
     if options.limit:
         resource.setrlimit(resource.RLIMIT_FSIZE, (options.limit, options.limit))

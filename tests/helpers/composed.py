@@ -1,12 +1,14 @@
 """The settings that a script would run with, in this process."""
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, read_write
 
 import overlapped_words.training.sweep  # noqa: F401  registers the resolver fold_suffix
+from overlapped_words.inference.predictions import predict
 from overlapped_words.settings.callback import hydra_config, without_hydra
 from overlapped_words.settings.check import check
 from tests.helpers.scripts import ROOT
@@ -20,6 +22,11 @@ def configuration(script: str, *overrides: str, hydra: bool = False) -> DictConf
 
 def schema(script: str) -> Any:
     return getattr(import_module(f"overlapped_words.settings.{script}"), script.title())
+
+
+def run_predict(run_dir: Path, *overrides: str) -> None:
+    """predict.py on the CPU, in this process."""
+    predict(settings_of("predict", f"run_dir={run_dir}", "device=cpu", *overrides))
 
 
 def settings_of(script: str, *overrides: str) -> Any:

@@ -31,14 +31,6 @@ def files_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir() if path.is_file()}
 
 
-def write_sweep(folder: Path) -> Path:
-    """Write the members of two pools and two seeds into `folder`."""
-    for pool in ("avg", "max"):
-        for seed in (0, 1):
-            write_member(folder, pool, seed)
-    return folder
-
-
 def write_member(sweep: Path, pool: str, seed: int, fold=None, status="complete", val=True, test=True, **facts) -> Path:
     """Write `sweep/<pool>_seed<seed>/` with the predictions of `probabilities` for VAL_IDS and IDS.
 

@@ -1,5 +1,6 @@
 """A copy of the project in which the commands of the docs run, in the order of a reader."""
 
+import re
 import shlex
 import shutil
 import socket
@@ -20,6 +21,7 @@ from tests.helpers.scripts import ENVIRONMENT, ROOT, run, start
 WORDS = ("down", "left", "no", "right", "up", "yes")
 SPEAKERS = [f"{name}-take" for name in ("ann", "bob", "cleo", "dan", "eve", "finn", "gus", "hal", "ida", "jo")]
 MEANT = {"<name>": "demo", "ROW": "features", "URL": str(ROOT)}  # what a reader fills in
+FEWER = {r"range\(\d\)": "range(2)", "expect=16": "expect=4", "shards=8": "shards=2"}  # members and shards
 NOT_COPIED = (".git", ".venv*", ".*cache", "__pycache__", "*.egg-info", "build", "node_modules", "outputs")
 
 # What makes training short on a source, and the sources of the experiments; others: words.
@@ -83,6 +85,8 @@ class Project:
         """Run a command -> what it printed."""
         for name, meaning in MEANT.items():
             command = command.replace(name, meaning)
+        for pattern, fewer in FEWER.items():
+            command = re.sub(pattern, fewer, command)
         for server, (script, port) in SERVERS.items():
             if command.startswith(f"{server} "):
                 return self.serve(*script, *shlex.split(command.removeprefix(server)), port=port)

@@ -4,9 +4,10 @@ import atexit
 import multiprocessing
 import os
 import runpy
+import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -65,6 +66,12 @@ def run(
     return printed
 
 
+def fresh(*command: object, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `python COMMAND` in a new process, which imports everything itself; `variables` are of the environment."""
+    options = {"env": ENVIRONMENT | variables, "capture_output": True, "text": True}
+    return subprocess.run([sys.executable, *map(str, command)], cwd=cwd, check=False, **options)
+
+
 def start(
     script: str, *arguments: str, cwd: Path, output: str, root: Path, environment: Mapping[str, str]
 ) -> BaseProcess:
@@ -72,6 +79,23 @@ def start(
     process = SERVER.Process(target=_run, args=(script, arguments, cwd, output, root, environment))
     process.start()
     return process
+
+
+def copy_project(root: Path, *more: str) -> Path:
+    """Copy the scripts, the packages and conf into `root`, and the files and folders `more`."""
+    names = ("conf", "datamodules", "lightning_modules", "overlapped_words", *more)
+    return copy([*(ROOT / name for name in names), *ROOT.glob("*.py")], root)
+
+
+def copy(paths: Iterable[Path], root: Path) -> Path:
+    """Copy files and folders into `root`."""
+    root.mkdir(exist_ok=True)
+    for path in paths:
+        if path.is_dir():
+            shutil.copytree(path, root / path.name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(path, root)
+    return root
 
 
 def combine(
@@ -84,8 +108,7 @@ def combine(
 
 def imported(*command: str) -> set[str]:
     """Run a script in a new process and return the top-level packages that it imported."""
-    command = (sys.executable, "-m", "tests.helpers.imported", *command)
-    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
+    done = fresh("-m", "tests.helpers.imported", *command)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.splitlines()[-1].split())
 
@@ -99,6 +122,7 @@ def _run(
     os.chdir(cwd)
     os.environ.update(environment)
     if root != ROOT:  # the server has imported this checkout's modules
+        sys.dont_write_bytecode = False  # otherwise each command compiles the copy's modules again
         own = {path.stem for path in ROOT.glob("*.py")} | {path.parent.name for path in ROOT.glob("*/__init__.py")}
         for name in [name for name in sys.modules if name.partition(".")[0] in own]:
             del sys.modules[name]

@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import soundfile
 
 from overlapped_words.app.server import start
 from tests.helpers.composed import settings_of
-from tests.helpers.fake_recordings import RATE, speech
+from tests.helpers.fake_recordings import speech, talk, write
 from tests.helpers.networks import write_network
 
 
@@ -21,14 +20,10 @@ def settings(*overrides: str):
 def write_home(home: Path, **output: object) -> Path:
     """A folder with a sweep of one member, `sweep`, and recordings; `output` as for `write_network`."""
     write_network(home / "sweep", "avg", 0, **output)
-    for name, seconds in {
-        "clip.wav": 1.0,
-        "other.flac": 0.7,
-        "short.wav": 1.6,
-        "talk.flac": 2.6,
-        "long.flac": 4.5,
-    }.items():
-        soundfile.write(home / name, speech(len(name), seconds), RATE)
+    recordings = {"clip.wav": 1.0, "other.flac": 0.7, "short.wav": 1.6, "talk.flac": 2.6, "long.flac": 4.5}
+    for name, seconds in recordings.items():
+        write(home / name, speech(len(name), seconds))
+    write(home / "talk.wav", talk())
     return home
 
 

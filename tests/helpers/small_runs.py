@@ -1,6 +1,8 @@
 """Runs of train.py that take seconds: their data and their settings."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from tests.helpers.fake_recordings import write_competition
 
@@ -27,6 +29,15 @@ def write_data(root: Path, num_test: int = 6, num_train: int = 32) -> Path:
 def data(home: Path) -> list[str]:
     """The settings of a run on `home/Data`, with a cache in `home`."""
     return [f"data.root={home / 'Data'}", f"data.cache_dir={home / 'cache'}"]
+
+
+def crash(epoch: int | str, flag: Path) -> str:
+    """The setting of a callback that raises in `epoch`, from 0, unless the file `flag` exists, which it then makes."""
+    return f"+callbacks.crash={{_target_: tests.helpers.callbacks.Crash, epoch: {epoch}, flag: {flag}}}"
+
+
+def metrics_of(member: Path) -> dict[str, Any]:
+    return json.loads((member / "metrics.json").read_text(encoding="utf-8"))
 
 
 def write_finished(home: Path) -> Path:

@@ -1,14 +1,16 @@
-"""Windows over a long recording: their positions, and that blocks do not change samples."""
+"""Long recordings in blocks: windows, bandwidth, and that blocks do not change samples."""
 
 from itertools import chain
 
 import numpy as np
 import pytest
-import soundfile
+import torch
+from torchaudio.functional import resample
 
+from datamodules.bandwidth import band_power, is_narrowband
 from datamodules.recordings import read_blocks, read_recording
 from overlapped_words.inference.windows import cut_windows
-from tests.helpers.fake_recordings import RATE, speech
+from tests.helpers.fake_recordings import RATE, speech, tone, write
 
 
 def blocks_of(waveform: np.ndarray, size: int) -> list[np.ndarray]:
@@ -51,10 +53,30 @@ def test_at_most_one_block_is_kept():
 @pytest.mark.parametrize("rate", [RATE, 11_025, 48_000])
 @pytest.mark.parametrize("seconds", [0.4, 2, 4.7])
 def test_blocks_add_up_to_the_recording(tmp_path, rate, seconds):
-    path = tmp_path / "a.wav"
-    soundfile.write(path, np.stack([speech(i, seconds, rate) for i in range(2)], axis=1), rate)
+    path = write(tmp_path / "a.wav", np.stack([speech(i, seconds, rate) for i in range(2)], axis=1), rate)
     whole = read_recording(path)
     blocks = list(read_blocks(path, seconds=2))
     assert [len(block) for block in blocks[:-1]] == [2 * RATE] * (len(blocks) - 1)
     assert len(blocks) == -(-len(whole) // (2 * RATE))
     np.testing.assert_allclose(np.concatenate(blocks), whole, atol=1e-6)
+
+
+def narrow(waveform: np.ndarray) -> np.ndarray:
+    """The waveform resampled to 8 kHz and back, rounded to 16 bits."""
+    low = resample(torch.from_numpy(waveform), RATE, 8_000, lowpass_filter_width=32)
+    return np.round(resample(low, 8_000, RATE, lowpass_filter_width=32).numpy() * 32768) / 32768
+
+
+@pytest.mark.parametrize("seconds", [0.5, 3])
+def test_audio_without_high_frequencies_is_narrowband(seconds):
+    waveform = speech(0, seconds)
+    assert not is_narrowband(band_power(waveform, RATE))
+    assert is_narrowband(band_power(narrow(waveform), RATE))
+    # Nothing can be said about silence and low sample rates.
+    assert not is_narrowband(band_power(np.zeros(RATE), RATE) + band_power(tone(440, 8_000), 8_000))
+
+
+def test_the_power_of_blocks_adds_up_to_that_of_the_recording():
+    blocks = np.split(speech(0, 4), 4)
+    whole = band_power(np.concatenate(blocks), RATE)
+    assert sum(band_power(block, RATE) for block in blocks) == pytest.approx(whole, rel=0.05)
