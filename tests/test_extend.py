@@ -1,4 +1,7 @@
-"""What docs/extend.md adds, in a copy of the project: no existing file changes, and everything works together."""
+"""What docs/extend.md adds, in a copy of the project: no existing file changes, and everything works together.
+
+tests/test_docs.py runs the commands of the page, which use one at a time.
+"""
 
 import re
 from pathlib import Path
@@ -40,7 +43,10 @@ def test_all_of_them_in_one_sweep(copy: Path) -> None:
     metrics = metrics_of(member)
     assert metrics["status"] == "complete" and metrics["pool"] == "recurrent"
     assert 0 <= metrics["val_top1"] <= 1 and 0 <= metrics["test_top1"] <= 1
-    assert "val/top1" in pd.read_csv(member / "metrics.csv") and list(member.rglob("csv/**/metrics.csv"))
+    assert "val/top1" in pd.read_csv(member / "metrics.csv")
+    (logged,) = member.rglob("csv/**/metrics.csv")
+    assert pd.read_csv(logged)["final/val_kl"].dropna().item() == pytest.approx(metrics["val_kl"])
+    assert "optimizer.lr" in logged.with_name("hparams.yaml").read_text()
     printed = call(copy, "ensemble.py", "run_dir=outputs/own", "html=false")
     table = pd.read_csv(copy / "outputs" / "own" / "members.csv")
     assert table["val_top1"].notna().all() and "top1" in printed
@@ -61,9 +67,3 @@ def test_all_of_them_in_one_sweep(copy: Path) -> None:
 def test_their_annotations_are_checked(copy: Path, arguments: list[str], message: str) -> None:
     printed = call(copy, "train.py", *arguments, expect=1)
     assert message in printed and "Traceback" not in printed
-
-
-def test_a_recipe_and_an_optimizer_of_torch(copy: Path) -> None:
-    small = [*SMALL, "model.width=2", "data.root=words", "trainer.max_epochs=1", "callbacks.dashboard=null"]
-    call(copy, "train.py", "experiment=quick", "optimizer=nadam", *small)
-    assert (copy / "outputs" / "quick" / "avg_seed0" / "predictions.csv").exists()

@@ -1,9 +1,8 @@
-"""logger=wandb and logger=mlflow, without a network, and any other logger of Lightning."""
+"""logger=wandb and logger=mlflow, without a network; tests/test_extend.py has another logger of Lightning."""
 
 from importlib.util import find_spec
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from overlapped_words.training.loggers import MLFlowLogger
@@ -26,15 +25,6 @@ def crash_and_resume(home: Path, logger: str) -> Path:
 def test_a_missing_package_is_an_error_before_training(home: Path, logger: str) -> None:
     printed = run("train.py", *TINY, *data(home), f"logger={logger}", "name=missing", cwd=home, expect=1)
     assert f"logger.{logger}: ModuleNotFoundError: " in printed and "Traceback" not in printed
-
-
-def test_a_run_takes_any_logger_of_lightning(home: Path) -> None:
-    csv = f"+logger.csv={{_target_: lightning.pytorch.loggers.CSVLogger, save_dir: {home / 'csv'}}}"
-    run("train.py", *TINY, *data(home), "logger.tensorboard=null", "name=csv", csv, cwd=home)
-    (table,) = (home / "csv").rglob("metrics.csv")
-    kl = metrics_of(home / "outputs" / "csv" / "avg_seed0")["val_kl"]
-    assert pd.read_csv(table)["final/val_kl"].dropna().item() == pytest.approx(kl)
-    assert "optimizer.lr" in table.with_name("hparams.yaml").read_text()
 
 
 @needs("wandb")
