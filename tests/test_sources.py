@@ -14,11 +14,7 @@ from datamodules.clips import Splits
 from datamodules.sources import CompetitionFolder, WordFolder
 from datamodules.synthetic import Synthetic
 from overlapped_words.errors import SettingError
-from overlapped_words.settings.check import check
 from overlapped_words.settings.component import check_component
-from overlapped_words.settings.train import Train
-from overlapped_words.training.components import build_data
-from tests.helpers.composed import configuration
 from tests.helpers.data_modules import load_error, load_words
 from tests.helpers.fake_recordings import read_table, speech, write_competition, write_table, write_word_folder
 from tests.helpers.scripts import run
@@ -92,15 +88,6 @@ def test_a_trial_run_reads_a_few_clips_and_writes_nothing(kind, request, cache_d
     assert [len(clips) for clips in (splits.train, splits.val, splits.test)] == [2, 2, 2]
     batch = splits.val.__getitems__([0, 1])
     assert batch.clips.shape == (2, 16_000) and np.allclose(batch.targets.sum(dim=1), 1)
-    assert not cache_dir.exists()
-
-
-def test_fast_dev_run_caches_nothing(competition, cache_dir):
-    data = ["data=competition", f"data.root={competition}", f"data.cache_dir={cache_dir}", "data.batch_size=2"]
-    options = ["run_dir=.", "name=few", "member=one", "data.val_fraction=0.5", "trainer.fast_dev_run=true"]
-    datamodule = build_data(check(Train, configuration("train", *data, *options)))
-    datamodule.setup()
-    assert len(datamodule.train) == len(datamodule.val) == len(datamodule.test) == 2
     assert not cache_dir.exists()
 
 

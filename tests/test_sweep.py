@@ -145,13 +145,14 @@ def test_a_sweep_that_cannot_work_is_an_error_before_it_starts(home: Path, sweep
 
 
 def test_the_error_names_the_setting_that_differs_and_its_remedy_works(home: Path, tmp_path: Path) -> None:
-    command = ["-m", *TINY, *data(home), "trainer.fast_dev_run=true", "optimizer=adamw,sgd"]
+    data = [f"data.root={home / 'Data'}", "data.cache_dir=cache"]
+    command = ["-m", *TINY, *data, "trainer.fast_dev_run=true", "optimizer=adamw,sgd"]
     printed = run("train.py", *command, cwd=tmp_path, expect=1)
     remedy = "'name=smoke_${hydra:runtime.choices.optimizer}'"
     assert f"smoke/avg_seed0: optimizer=adamw and optimizer=sgd; give each its own folder, such as {remedy}" in printed
     printed = run("train.py", *command, *shlex.split(remedy), cwd=tmp_path)
     assert printed.count("one batch went through training, validation and prediction") == 2
-    assert not list(tmp_path.iterdir())  # a fast_dev_run leaves nothing
+    assert not list(tmp_path.iterdir())  # a fast_dev_run leaves nothing, and no cache
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
