@@ -66,7 +66,7 @@ def test_repeating_a_sweep_skips_complete_members_and_resumes_the_others(home: P
     assert {path: path.read_bytes() for path in members.glob("*/*predictions.csv")} == before
 
 
-def test_a_run_stopped_by_its_time_limit_resumes_with_a_longer_one(home: Path, members: Path) -> None:
+def test_a_run_stopped_by_its_time_limit_resumes_and_equals_the_member_of_a_sweep(home: Path, members: Path) -> None:
     options = [*TINY, *data(home), "name=timed"]
     member = home / "outputs" / "timed" / "avg_seed0"
     printed = run("train.py", *options, "+trainer.max_time={milliseconds: 1}", cwd=home)

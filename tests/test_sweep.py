@@ -56,13 +56,6 @@ def test_a_sweep_killed_at_random_times_equals_an_uninterrupted_one(home: Path) 
     assert not list(home.rglob("*.tmp"))
 
 
-def test_a_member_of_a_sweep_equals_the_same_member_alone(home: Path) -> None:
-    run("train.py", *TINY, *data(home), *SWEEP[1:], "model.pool=max", "name=alone", cwd=home)
-    for file in ("predictions.csv", "val_predictions.csv"):
-        alone, swept = (home / "outputs" / name / "max_seed0" / file for name in ("alone", "whole"))
-        assert alone.read_bytes() == swept.read_bytes()
-
-
 def test_the_end_of_a_sweep_counts_its_own_members(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     states = {"failed": {"error": "a.wav: empty"}, "stopped": {}, "interrupted": {}, "complete": {}}
     folders = [write_member(tmp_path, "avg", i, status=name, **facts) for i, (name, facts) in enumerate(states.items())]
@@ -156,12 +149,12 @@ def test_the_error_names_the_setting_that_differs_and_its_remedy_works(home: Pat
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
-def test_six_members_in_one_process_do_not_grow_its_memory(home: Path) -> None:
+def test_members_in_one_process_do_not_grow_its_memory(home: Path) -> None:
     log = home / "memory.txt"
     watch = f"+callbacks.memory={{_target_: tests.helpers.callbacks.Memory, path: {log}}}"
-    run("train.py", "-m", *TINY, *data(home), "seed=range(6)", "name=six", "trainer.max_epochs=1", watch, cwd=home)
+    run("train.py", "-m", *TINY, *data(home), "seed=range(4)", "name=four", "trainer.max_epochs=1", watch, cwd=home)
     memory = [int(line) for line in log.read_text().split()]
-    assert len(memory) == 6 and max(memory[2:]) < 1.05 * memory[1]
+    assert len(memory) == 4 and max(memory[2:]) < 1.05 * memory[1]
 
 
 def test_two_devices_take_as_many_steps_as_one_and_validate_every_clip_once(home: Path) -> None:
