@@ -84,9 +84,8 @@ def test_the_image_predicts_a_recording(image: Path, tmp_path: Path) -> None:
 
 
 def test_the_image_has_the_modules_of_the_page_and_runs_as_a_user(image: Path) -> None:
-    names = ("app.server", "inference.model", "app.page")
-    program = "".join(f"import overlapped_words.{name} as module; print(module.__file__);" for name in names)
-    printed = fresh("-c", program, cwd=image.parent, PYTHONPATH=str(image)).stdout
-    assert printed.split() == [str(image / f"overlapped_words/{name.replace('.', '/')}.py") for name in names]
+    printed = fresh(ROOT / "tests/helpers/page_modules.py", cwd=image.parent, PYTHONPATH=str(image)).stdout
+    names = ("app/server.py", "inference/model.py", "app/page.py")
+    assert printed.split() == [str(image / "overlapped_words" / name) for name in names]
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     assert lines.index("USER user") < lines.index('ENTRYPOINT ["python"]')
