@@ -12,7 +12,13 @@ UNITS = 2 * BLOCK  # of positions: a word is played about its middle, which may 
 
 
 def mix(
-    words: Tensor, gains: Tensor, offsets: Tensor, speeds: Tensor, levels: Tensor | None = None, max_speed: float = 1.0
+    words: Tensor,
+    gains: Tensor,
+    offsets: Tensor,
+    speeds: Tensor,
+    levels: Tensor | None = None,
+    *,
+    max_speed: float = 1.0,
 ) -> Tensor:
     """Single words `(B, k, T)`; gains, offsets and speeds `(B, k)` -> mixtures `(B, T)` in [-1, 1] with peak 0.9.
 

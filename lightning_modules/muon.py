@@ -92,8 +92,8 @@ class Muon(AdamW):
         fused: bool = False,
     ) -> None:
         params = list(params)
-        kernels = {"name": "kernels", "params": [p for p in params if p.ndim > 2], "momentum": momentum}
-        others = {"name": "others", "params": [p for p in params if p.ndim <= 2]}
+        kernels: dict[str, Any] = {"name": "kernels", "params": [p for p in params if p.ndim > 2], "momentum": momentum}
+        others: dict[str, Any] = {"name": "others", "params": [p for p in params if p.ndim <= 2]}
         super().__init__([kernels, others], lr, betas, eps, weight_decay, fused=fused)
         self._step_supports_amp_scaling = False  # gradients are unscaled before a step, and so may be clipped
 
@@ -124,11 +124,11 @@ class Muon(AdamW):
         self.param_groups = [kernels, others]
         return loss
 
-    def _step_kernels(self, params: list[Tensor], lr: float, weight_decay: float, momentum: float, **_: Any) -> None:
+    def _step_kernels(self, lr: float, weight_decay: float, momentum: float, **_: Any) -> None:
         used = [(batch, p) for batch in self._batches for p in batch.directions if p.grad is not None]
         if not used:
             return
-        params, grads = [p for _, p in used], [p.grad for _, p in used]
+        params, grads = [p for _, p in used], [p.grad for _, p in used if p.grad is not None]
         for p in params:
             if not self.state[p]:
                 self.state[p] = {"average": torch.zeros_like(p)}
