@@ -126,10 +126,11 @@ class OnTheFlyMixtures(Dataset[Batch]):
         """Mixtures of an epoch -> waveforms `(B, T)` float32, targets `(B, num_classes)`."""
         if epoch != self._epoch:  # draw the mixtures of an epoch once, at its first batch
             self._epoch = epoch
-            self._mixtures = self._mixer().draw(self.size, np.random.default_rng([self.seed, epoch]))
-        index = np.asarray(indices)
-        waveforms = render(self.array, self._mixtures, index)
-        return Batch(waveforms, to_device(torch.from_numpy(self._mixtures.targets[index]), waveforms.device))
+            mixtures = self._mixer().draw(self.size, np.random.default_rng([self.seed, epoch]))
+            self._parameters, self._max_speed = parameters(mixtures, self.array), mixtures.max_speed
+        index = to_device(torch.tensor(indices), self._parameters[0].device)
+        starts, *rest, targets = (each[index] for each in self._parameters)
+        return Batch(mix(gather_windows(self.array, starts), *rest, max_speed=self._max_speed), targets)
 
     @property
     def k(self) -> tuple[int, int]:
@@ -178,15 +179,21 @@ def gather(array: np.ndarray | Tensor, rows: np.ndarray) -> Tensor:
     return array[to_device(torch.from_numpy(rows), array.device)]
 
 
-def gather_windows(array: np.ndarray | Tensor, starts: np.ndarray) -> Tensor:
+def gather_windows(array: np.ndarray | Tensor, starts: Tensor) -> Tensor:
     """Windows of one second, `(*starts.shape, T)`, that begin at samples of an array, or of a tensor on its device."""
     if isinstance(array, np.ndarray):
         return torch.from_numpy(np.lib.stride_tricks.sliding_window_view(array.reshape(-1), NUM_SAMPLES)[starts])
-    return array.view(-1).unfold(0, NUM_SAMPLES, 1)[to_device(torch.from_numpy(starts), array.device)]
+    return array.view(-1).unfold(0, NUM_SAMPLES, 1)[starts]
+
+
+def parameters(mixtures: Mixtures, array: np.ndarray | Tensor) -> list[Tensor]:
+    """The parameters of mixtures, in their order, on the device of an array."""
+    device = torch.device("cpu") if isinstance(array, np.ndarray) else array.device
+    tensors = map(torch.from_numpy, vars(mixtures).values())
+    return [to_device(each.float() if each.is_floating_point() else each, device) for each in tensors]
 
 
 def render(words: np.ndarray | Tensor, mixtures: Mixtures, index: np.ndarray) -> Tensor:
     """Render the mixtures at `index` as waveforms `(len(index), T)` float32 in [-1, 1], on the device of the words."""
-    part = mixtures[index]
-    gains, speeds, levels = (torch.from_numpy(each).float() for each in (part.gains, part.speeds, part.levels))
-    return mix(gather_windows(words, part.starts), gains, torch.from_numpy(part.offsets), speeds, levels)
+    starts, *rest, _ = parameters(mixtures[index], words)
+    return mix(gather_windows(words, starts), *rest, max_speed=mixtures.max_speed)

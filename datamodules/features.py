@@ -13,7 +13,8 @@ from overlapped_words.errors import SettingError
 from overlapped_words.settings.fields import Count
 
 BANDS_PER_BLOCK = 32
-VALUES_IN_CACHE = 350_000  # of a spectrum, 1.4 MB
+VALUES_IN_CACHE = 350_000  # of the spectra of a chunk of clips, 1.4 MB
+VALUES_ON_GPU = 1 << 28  # 1 GB
 
 
 class MultiResolutionMel(nn.Module):
@@ -42,6 +43,7 @@ class MultiResolutionMel(nn.Module):
     """
 
     slope: Tensor
+    windows: Tensor
 
     def __init__(
         self,
@@ -73,8 +75,14 @@ class MultiResolutionMel(nn.Module):
             self.bins.append(slice(2 * first, 2 * last))
             self.register_buffer(f"fbanks_{i}", block[first:last].repeat_interleave(2, dim=0), persistent=False)
         self.register_buffer("slope", torch.linspace(-0.5, 0.5, n_mels).view(1, n_mels, 1), persistent=False)
-        for win_length in self.win_lengths:
-            self.register_buffer(f"window_{win_length}", torch.hann_window(win_length), persistent=False)
+        # A window is centered in n_fft samples. Zeros in front of these would only change the phase, which the power
+        # ignores: transform the samples of the longest window alone, and let the FFT pad at the end.
+        self.start = (n_fft - max(self.win_lengths)) // 2
+        windows = torch.zeros(len(self.win_lengths), 1, max(self.win_lengths))
+        for window, length in zip(windows[:, 0], self.win_lengths, strict=True):
+            first = (n_fft - length) // 2 - self.start
+            window[first : first + length] = torch.hann_window(length)
+        self.register_buffer("windows", windows, persistent=False)
 
     def mel_weights(self) -> Tensor:
         """The weight of each FFT bin in each mel band, `(n_fft // 2 + 1, n_mels)`."""
@@ -87,35 +95,22 @@ class MultiResolutionMel(nn.Module):
             padded = F.pad(waveform.float(), (self.pad, self.pad))
             padded = F.pad(padded, (self.n_fft // 2, self.n_fft // 2), mode="reflect")
             # On a CPU, chunks of a few clips stay in its cache. A GPU is faster with the whole batch.
-            if padded.device.type != "cpu":
-                return self._spectrograms(padded)
-            num_values = self._num_frames(padded) * (self.n_fft + 2)  # of the spectrum of a clip
-            chunks = padded.split(max(1, VALUES_IN_CACHE // num_values))
+            limit = VALUES_IN_CACHE if padded.device.type == "cpu" else VALUES_ON_GPU
+            num_values = len(self.win_lengths) * self._num_frames(padded) * (self.n_fft + 2)  # of the spectra of a clip
+            chunks = padded.split(max(1, limit // num_values))
             return torch.cat([self._spectrograms(chunk) for chunk in chunks])
-
-    def _spectrograms(self, padded: Tensor) -> Tensor:
-        """Padded waveforms `(B, T')` -> features `(B, C, F, frames)`."""
-        return torch.stack([self._spectrogram(padded, win_length) for win_length in self.win_lengths], dim=1)
 
     def _num_frames(self, padded: Tensor) -> int:
         # The notebook drops the first and the last frame.
         return (padded.shape[-1] - self.n_fft) // self.hop_length - 1
 
-    def _spectrogram(self, padded: Tensor, win_length: int) -> Tensor:
-        """Padded waveforms `(B, T')` -> features of one resolution, `(B, F, frames)`."""
-        # A short window is centered in its n_fft samples. Zeros in front of it only change the phase, which the power
-        # ignores: transform the windowed samples alone, and let the FFT pad at the end.
-        # Without the first frame: start one hop later.
-        start = (self.n_fft - win_length) // 2 + self.hop_length
-        num_frames = self._num_frames(padded)
-        frames = padded[:, start:].unfold(-1, win_length, self.hop_length)[:, :num_frames]
-        spectrum = self._spectrum(frames * getattr(self, f"window_{win_length}"))
-        # (B * frames, n_fft + 2) of re, im, re, im, ...: the product with fbanks sums re^2 + im^2 over a band's bins.
-        squares = spectrum.square_().view(-1, spectrum.shape[-1])
+    def _spectrograms(self, padded: Tensor) -> Tensor:
+        """Padded waveforms `(B, T')` -> features `(B, C, F, frames)`."""
+        start = self.start + self.hop_length  # without the first frame
+        frames = padded[:, None, start:].unfold(-1, self.windows.shape[-1], self.hop_length)
+        spectrum = torch.fft.rfft(frames[:, :, : self._num_frames(padded)] * self.windows, n=self.n_fft)
+        # (B * C * frames, 2 * bins) of re, im, re, im, ...: a product with fbanks sums re^2 + im^2 over a band's bins.
+        squares = torch.view_as_real(spectrum).square_().view(-1, 2 * spectrum.shape[-1])
         mel = torch.cat([squares[:, bins] @ getattr(self, f"fbanks_{i}") for i, bins in enumerate(self.bins)], dim=1)
-        decibel = 10 * mel.view(padded.shape[0], num_frames, -1).clamp(min=1e-10).log10().transpose(1, 2)
-        return (decibel - decibel.mean(dim=(1, 2), keepdim=True)) / 20 + self.slope
-
-    def _spectrum(self, frames: Tensor) -> Tensor:
-        """Windowed frames `(..., win_length)` -> re, im, re, im, ... of all bins, `(..., n_fft + 2)`."""
-        return torch.view_as_real(torch.fft.rfft(frames, n=self.n_fft)).flatten(-2)
+        level = mel.view(*spectrum.shape[:3], -1).clamp(min=1e-10).log10().transpose(2, 3)  # of 10 dB
+        return (level - level.mean(dim=(2, 3), keepdim=True)) / 2 + self.slope

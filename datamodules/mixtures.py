@@ -31,6 +31,11 @@ class Mixtures:
         """The mixtures at `index`, in that order; anything that NumPy takes as an index."""
         return Mixtures(*(values[index] for values in self._arrays()))
 
+    @property
+    def max_speed(self) -> float:
+        """The highest speed, in either direction."""
+        return float(np.abs(self.speeds).max())
+
     def with_sounds(self, starts: np.ndarray, gains: np.ndarray, levels: np.ndarray) -> "Mixtures":
         """The mixtures with one more recording each, `(n,)`, neither shifted nor at another speed."""
         more = starts, gains, np.zeros_like(starts), np.ones(len(starts)), levels

@@ -82,7 +82,7 @@ class WordClassifier(LightningModule):
         if self.teacher:
             distillation = kl_divergence(output(logits), self.teacher.probs(features))
             loss = loss.lerp(distillation, self.teacher.weight)
-        self.log("train/loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(targets))
+        self.log("train/loss", loss, on_step=True, on_epoch=True, batch_size=len(targets))
         if isinstance(output, WordSets):
             self._log_train_kl(output, logits, targets)
         return loss
@@ -91,8 +91,9 @@ class WordClassifier(LightningModule):
     def _log_train_kl(self, output: WordSets, logits: Tensor, targets: Tensor) -> None:
         """Log the KL of a batch at every step that is logged: the loss is in other units than val/kl."""
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        number = targets.any(dim=1).sum()  # clips without words have no target
-        if every and (self.global_step + 1) % every == 0 and number:
+        if not every or (self.global_step + 1) % every:
+            return
+        if number := targets.any(dim=1).sum():  # clips without words have no target
             kl = kl_divergence(output(logits), targets) * len(targets) / number
             self.log("train/kl", kl, on_step=True, on_epoch=True, batch_size=int(number))
 
@@ -130,14 +131,14 @@ class WordClassifier(LightningModule):
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         if every and batch_idx % every == 0:  # reading the loss makes the host wait for the GPU
-            self._check_finite(outputs["loss"])
+            self.trainer.progress_bar_metrics["train/loss"] = self._check_finite(outputs["loss"])
 
     def on_train_epoch_end(self) -> None:
         metrics = self.trainer.callback_metrics
         self._check_finite(metrics["train/loss_epoch"], *(metrics[name] for name in ("val/kl",) if name in metrics))
 
-    def _check_finite(self, *losses: Tensor) -> None:
-        """Check the losses; on several devices, all processes raise together.
+    def _check_finite(self, *losses: Tensor) -> float:
+        """Check the losses and return their sum; on several devices, all processes raise together.
 
         Raises:
             RunError: a loss is not finite.
@@ -148,6 +149,7 @@ class WordClassifier(LightningModule):
                 f"the training diverged in epoch {self.trainer.current_epoch + 1}, its loss is {total}; lower "
                 "optimizer.lr, and use another name=... or overwrite=true"
             )
+        return total
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         settings = self.hparams["optimizer"]

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.adamw import adamw
+from torch.optim import AdamW, Optimizer
 
 from overlapped_words.settings.fields import NotNegative, Positive, Share
 
@@ -16,49 +17,66 @@ A, B, C = 3.4445, -4.7750, 2.0315
 ROUNDS = 5
 
 
-def orthogonalize(matrices: Sequence[Tensor]) -> list[Tensor]:
-    """Matrices `(n, m)` -> approximately the nearest matrices with singular values of 1, float32; zeros stay zeros.
+class Batch:
+    """Kernels that are orthogonalized together; a kernel is a matrix `(out_chans, height * width * in_chans)`.
 
-    Every round is a polynomial of the Gram matrix, and polynomials of one matrix commute. So the rounds use the smaller
-    Gram matrix, and only two products involve the long side. For a kernel nine times as long as wide, that is a third
-    of the arithmetic. Gram matrices of one size are batched: on a GPU, launching many small products is the cost.
+    The optimizer writes into `directions` and reads from `updates`, views of the shapes of the kernels. All memory and
+    all views of it are kept, so a step has few operations.
     """
-    wide = [matrix.float() if matrix.shape[0] <= matrix.shape[1] else matrix.float().T for matrix in matrices]
-    result: list[Tensor] = [torch.empty(0)] * len(wide)
-    sizes = [len(matrix) for matrix in wide]
-    for size in set(sizes):
-        group = [i for i, other in enumerate(sizes) if other == size]
-        gram = torch.stack([wide[i] @ wide[i].T for i in group])
-        square_norm = gram.diagonal(dim1=1, dim2=2).sum(dim=1).clamp(min=1e-14).view(-1, 1, 1)
-        for i, product in zip(group, _polynomials(gram / square_norm) / square_norm.sqrt(), strict=True):
-            result[i] = product @ wide[i]
-    pairs = zip(result, matrices, strict=True)
-    return [product if matrix.shape[0] <= matrix.shape[1] else product.T for product, matrix in pairs]
+
+    def __init__(self, kernels: Sequence[Tensor], size: int) -> None:
+        new: dict[str, Any] = {"dtype": torch.float32, "device": kernels[0].device}
+        self.gram, self.product = torch.zeros(2, len(kernels), size, size, **new)
+        self.trace = self.gram.diagonal(dim1=1, dim2=2)[:, None]  # (K, 1, size)
+        self.identity, self.scale = torch.eye(size, **new), torch.ones(len(kernels), 1, 1, **new)
+        self.directions: dict[Tensor, Tensor] = {}
+        self.updates: dict[Tensor, Tensor] = {}
+        self.grams: list[tuple[Tensor, Tensor, Tensor]] = []  # two factors and their product
+        self.products: list[tuple[Tensor, Tensor, Tensor]] = []
+        for shape, group in groupby(sorted(kernels, key=lambda kernel: kernel.shape), lambda kernel: kernel.shape):
+            same = list(group)
+            rows, columns = len(same[0]), same[0][0].numel()
+            part, n = slice(len(self.updates), len(self.updates) + len(same)), min(rows, columns)
+            gram, product = self.gram[part, :n, :n], self.product[part, :n, :n]
+            matrices, updates = torch.zeros(2, len(same), rows, columns, **new)
+            wide = rows <= columns
+            self.grams.append((matrices, matrices.mT, gram) if wide else (matrices.mT, matrices, gram))
+            self.products.append((product, matrices, updates) if wide else (matrices, product, updates))
+            # An orthogonalized matrix has a root mean square of 1 / sqrt(its longer side).
+            self.scale[part] = 0.2 * math.sqrt(max(rows, columns))
+            for kept, each in ((self.directions, matrices), (self.updates, updates)):
+                # Input channels last, as most kernels are stored.
+                kept.update(zip(same, each.unflatten(2, (*shape[2:], shape[1])).movedim(-1, 2), strict=True))
+
+    def orthogonalize(self) -> None:
+        """Set `updates` to about the nearest matrices to `directions` with equal singular values; zeros stay zeros.
+
+        Every round is a polynomial of the Gram matrix, and polynomials of one matrix commute. So the rounds use the
+        smaller Gram matrix, and only two products involve the long side. For a kernel nine times as long as wide, that
+        is a third of the arithmetic.
+        """
+        for *factors, gram in self.grams:
+            torch.bmm(*factors, out=gram)
+        square_norm = self.trace.sum(dim=2, keepdim=True).clamp_(min=1e-14)
+        gram = self.gram / square_norm
+        # The polynomial of a round is A + rest; as a factor, it takes one operation.
+        rest = torch.baddbmm(gram, gram, gram, beta=B, alpha=C)
+        product = rest.add(self.identity, alpha=A)
+        for _ in range(ROUNDS - 1):
+            gram = torch.baddbmm(gram, rest, gram, beta=A)
+            gram = torch.baddbmm(gram, gram, rest, beta=A)
+            rest = torch.baddbmm(gram, gram, gram, beta=B, alpha=C)
+            product = torch.baddbmm(product, rest, product, beta=A)
+        torch.mul(product, self.scale * square_norm.rsqrt(), out=self.product)
+        for *factors, updates in self.products:
+            torch.bmm(*factors, out=updates)
 
 
-def _polynomials(gram: Tensor) -> Tensor:
-    """Gram matrices `(B, n, n)` of norm 1 -> the product of the polynomials of all rounds, `(B, n, n)`."""
-    product = polynomial = _polynomial(gram)
-    for _ in range(ROUNDS - 1):
-        gram = polynomial @ gram @ polynomial
-        polynomial = _polynomial(gram)
-        product = polynomial @ product
-    return product
-
-
-def _polynomial(gram: Tensor) -> Tensor:
-    """A + B gram + C gram^2 for each Gram matrix, `(B, n, n)`, without temporary tensors."""
-    polynomial = torch.baddbmm(gram, gram, gram, beta=B, alpha=C)
-    polynomial.diagonal(dim1=1, dim2=2).add_(A)
-    return polynomial
-
-
-class Muon(Optimizer):
+class Muon(AdamW):
     """Update convolution kernels by orthogonalized Nesterov momentum, all other parameters by AdamW.
 
-    A kernel counts as a matrix `(out_chans, height * width * in_chans)`. `torch.optim.Muon` supports only matrices.
-    The root mean square of a kernel's update is 0.2 times the learning rate, about that of AdamW, so that one learning
-    rate and one weight decay serve both.
+    `torch.optim.Muon` supports only matrices. The root mean square of a kernel's update is 0.2 times the learning rate,
+    about that of AdamW, so that one learning rate and one weight decay serve both.
 
     Source: Jordan et al., kellerjordan.github.io/posts/muon; the size of an update: Liu et al., arXiv 2502.16982.
     """
@@ -74,10 +92,24 @@ class Muon(Optimizer):
         fused: bool = False,
     ) -> None:
         params = list(params)
-        kernels = {"name": "kernels", "params": [p for p in params if p.ndim > 2], "momentum": momentum}
-        others = {"name": "others", "params": [p for p in params if p.ndim <= 2]}
-        rule = {"betas": betas, "eps": eps, "fused": fused}
-        super().__init__([kernels, others | rule], {"lr": lr, "weight_decay": weight_decay})
+        kernels: dict[str, Any] = {"name": "kernels", "params": [p for p in params if p.ndim > 2], "momentum": momentum}
+        others: dict[str, Any] = {"name": "others", "params": [p for p in params if p.ndim <= 2]}
+        super().__init__([kernels, others], lr, betas, eps, weight_decay, fused=fused)
+        self._step_supports_amp_scaling = False  # gradients are unscaled before a step, and so may be clipped
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Optimizer.__setstate__(self, state)  # AdamW expects its own state of kernels, too
+        for group in self.param_groups:
+            group.update(self.defaults | group)  # checkpoints of earlier versions lack some
+
+    @cached_property
+    def _batches(self) -> list[Batch]:
+        sizes = {kernel: min(len(kernel), kernel[0].numel()) for kernel in self.param_groups[0]["params"]}
+        least = max(sizes.values(), default=0) // 2  # smaller Gram matrices are padded with zeros, for few batches
+        batches: dict[int, list[Tensor]] = {}
+        for kernel, size in sizes.items():
+            batches.setdefault(max(size, least), []).append(kernel)
+        return [Batch(kernels, size) for size, kernels in batches.items()]
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -87,56 +119,24 @@ class Muon(Optimizer):
                 loss = closure()
         kernels, others = self.param_groups
         self._step_kernels(**kernels)
-        self._step_others(**others)
+        self.param_groups = [others]
+        super().step()
+        self.param_groups = [kernels, others]
         return loss
 
-    def _step_kernels(self, params: list[Tensor], lr: float, weight_decay: float, momentum: float, **_: Any) -> None:
-        params = [p for p in params if p.grad is not None]
-        if not params:
+    def _step_kernels(self, lr: float, weight_decay: float, momentum: float, **_: Any) -> None:
+        used = [(batch, p) for batch in self._batches for p in batch.directions if p.grad is not None]
+        if not used:
             return
-        grads = [p.grad for p in params if p.grad is not None]
+        params, grads = [p for _, p in used], [p.grad for _, p in used if p.grad is not None]
         for p in params:
             if not self.state[p]:
                 self.state[p] = {"average": torch.zeros_like(p)}
         averages = [self.state[p]["average"] for p in params]
         torch._foreach_lerp_(averages, grads, 1 - momentum)
         directions = torch._foreach_lerp(grads, averages, momentum)
-        # Input channels last, as most kernels are stored: flattening then copies nothing.
-        steps = orthogonalize([direction.movedim(1, -1).flatten(1) for direction in directions])
-        # An orthogonalized matrix has a root mean square of 1 / sqrt(its longer side).
-        torch._foreach_mul_(steps, [-0.2 * lr * math.sqrt(max(step.shape)) for step in steps])
+        torch._foreach_copy_([batch.directions[p] for batch, p in used], directions)
+        for batch in self._batches:
+            batch.orthogonalize()
         torch._foreach_mul_(params, 1 - lr * weight_decay)
-        shaped = [step.view_as(p.movedim(1, -1)).movedim(-1, 1) for step, p in zip(steps, params, strict=True)]
-        torch._foreach_add_(params, shaped)
-
-    def _step_others(
-        self,
-        params: list[Tensor],
-        lr: float,
-        weight_decay: float,
-        betas: tuple[float, float],
-        eps: float,
-        fused: bool,
-        **_: Any,
-    ) -> None:
-        params = [p for p in params if p.grad is not None]
-        for p in params:
-            if not self.state[p]:
-                step = torch.zeros((), device=p.device if fused else "cpu")
-                self.state[p] = {"step": step, "exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
-        adamw(
-            params,
-            [p.grad for p in params if p.grad is not None],
-            [self.state[p]["exp_avg"] for p in params],
-            [self.state[p]["exp_avg_sq"] for p in params],
-            max_exp_avg_sqs=[],
-            state_steps=[self.state[p]["step"] for p in params],
-            fused=fused,
-            amsgrad=False,
-            beta1=betas[0],
-            beta2=betas[1],
-            lr=lr,
-            weight_decay=weight_decay,
-            eps=eps,
-            maximize=False,
-        )
+        torch._foreach_add_(params, [batch.updates[p] for batch, p in used], alpha=-lr)

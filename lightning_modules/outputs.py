@@ -87,11 +87,12 @@ class WordSets(nn.Module):
         scores, biases = self._split(logits)
         number = words.sum(dim=1, keepdim=True)  # (B, 1)
         sizes = elementary_symmetric(scores, self.k[1])  # (B, max_k + 1)
-        given_number = (scores * words).sum(dim=1, keepdim=True) - sizes.gather(1, number)
-        log_k = F.log_softmax(sizes[:, self.k[0] :] + biases, dim=1)
-        index = (number - self.k[0]).clamp(min=0)
-        log_number = log_k.gather(1, index) * (number >= self.k[0])
-        return (given_number + log_number).squeeze(1)
+        log_prob = (scores * words).sum(dim=1, keepdim=True) - sizes.gather(1, number)  # given the number
+        if self.num_sizes > 1:
+            log_k = F.log_softmax(sizes[:, self.k[0] :] + biases, dim=1)
+            index = (number - self.k[0]).clamp(min=0)
+            log_prob = log_prob + log_k.gather(1, index) * (number >= self.k[0])
+        return log_prob.squeeze(1)
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Mean over clips of -log P(S) in nats."""

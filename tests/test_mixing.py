@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from datamodules.mixer import Mixer
-from datamodules.mixing import mix, shift, speed_perturbation
+from datamodules.mixing import mix
 from datamodules.mixtures import Mixtures
 from tests.helpers.distributions import assert_uniform, assert_uniform_between
 from tests.helpers.fake_recordings import RATE, tone
@@ -75,7 +75,7 @@ def test_the_target_is_the_words_in_the_audio():
         assert max(loud) / min(loud) < 10 ** (3 / 20) + 1e-3
 
 
-@pytest.mark.parametrize("offset", [-1600, -1, 0, 1, 1600])
+@pytest.mark.parametrize("offset", [-15_999, -1600, -1, 0, 1, 1600, 15_999])
 def test_a_word_is_shifted_exactly_and_filled_with_zeros(offset):
     word = np.random.default_rng(0).uniform(-0.5, 0.5, 16_000)
     mixture = make([word], [1.0], [offset]).numpy()
@@ -85,17 +85,12 @@ def test_a_word_is_shifted_exactly_and_filled_with_zeros(offset):
     assert not mixture[expected == 0].any()
 
 
-def test_a_word_at_speed_1_is_only_shifted():
-    torch.manual_seed(0)
-    words, offsets = torch.randn(3, 2, 500), torch.tensor([[0, 7], [-499, 120], [600, -3]])
-    assert torch.equal(speed_perturbation(words, offsets, torch.ones(3, 2)), shift(words, offsets))
-
-
 @pytest.mark.parametrize("speed", [0.8, 1.0125, 1.2])
 def test_words_are_interpolated_by_cubics(speed):
     torch.manual_seed(0)
     word, offset = torch.randn(1_000).double(), -70
-    played = speed_perturbation(word.float()[None, None], torch.tensor([[offset]]), torch.tensor([[speed]]))[0, 0]
+    arguments = torch.ones(1, 1), torch.tensor([[offset]]), torch.tensor([[speed]])
+    (played,) = mix(word.float()[None, None], *arguments, max_speed=1.2)
     source = (np.arange(1_000) - 500 - offset) * speed + 500
     inside = (source > 1) & (source < 997)
     before = source[inside].astype(int)
@@ -105,5 +100,6 @@ def test_words_are_interpolated_by_cubics(speed):
     slopes = (c - a) / 2, (d - b) / 2
     expected = (1 + 2 * u) * (1 - u) ** 2 * b + u * (1 - u) ** 2 * slopes[0]
     expected += u**2 * (3 - 2 * u) * c + u**2 * (u - 1) * slopes[1]
+    played *= expected.abs().max() / played[inside].abs().max()
     assert torch.allclose(played[inside].double(), expected, atol=1e-3)
     assert not played[(source < -2) | (source > 1_001)].any()

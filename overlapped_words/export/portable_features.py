@@ -28,7 +28,7 @@ class PortableMel(nn.Module):
         self.n_fft, self.hop_length, self.pad = mel.n_fft, mel.hop_length, mel.pad
         self.length = max(mel.win_lengths)
         self.start = (mel.n_fft - self.length) // 2  # of the longest window in its n_fft samples
-        windows = [getattr(mel, f"window_{win_length}") for win_length in mel.win_lengths]
+        windows = map(torch.hann_window, mel.win_lengths)
         self.transforms = nn.ModuleList(FoldedDFT(window, mel.n_fft, self.start) for window in windows)
         bins = bin_numbers(mel.n_fft)
         weights = mel.mel_weights()[bins] / bins.bincount()[bins][:, None]  # some bins occur twice
