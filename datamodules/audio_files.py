@@ -3,7 +3,6 @@
 import logging
 import os
 import re
-import shlex
 import shutil
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -20,14 +19,9 @@ log = logging.getLogger(__name__)
 FFMPEG = shutil.which("ffmpeg")
 # Formats of phones, browsers and Windows. libsndfile cannot read them, ffmpeg can.
 FFMPEG_EXTENSIONS = {".m4a", ".mp4", ".m4b", ".aac", ".webm", ".wma", ".mov", ".mkv", ".mka", ".amr", ".3gp", ".ac3"}
-# The same formats under another extension, by their first bytes: MPEG-4, Matroska and WebM, Windows Media, AMR.
-FFMPEG_CONTENT = ((4, b"ftyp"), (0, b"\x1a\x45\xdf\xa3"), (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"), (0, b"#!AMR"))
 EXTENSIONS = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".aifc", ".oga", ".opus"}
 EXTENSIONS -= {".raw"}  # samples without a header, so the rate is unknown
 
-# Written by macOS, Windows and network drives; skipped like hidden files.
-SYSTEM_NAMES = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "lost+found"}
-SYSTEM_NAMES |= {"system volume information", "network trash folder", "temporary items"}
 HIDDEN_FOLDERS = "@#$~"  # first characters of folders of network drives: @eaDir, #recycle, $RECYCLE.BIN, ~snapshot
 RESERVED = re.compile(r"id|words|num_words_\d+|.*;.*")  # columns of tables; the column `words` joins words with ;
 
@@ -60,7 +54,7 @@ def find_recordings(folders: Sequence[Path], remedy: str) -> list[Path]:
     """Recordings directly in `folders`, in order. Logs the files and subfolders that are not read.
 
     Raises:
-        DataError: a folder without recordings; states what it contains instead, and how to convert it or the `remedy`.
+        DataError: a folder without recordings; states what it contains instead, and the `remedy`.
     """
     recordings, others, subfolders = [], [], []
     for folder in folders:
@@ -68,7 +62,7 @@ def find_recordings(folders: Sequence[Path], remedy: str) -> list[Path]:
         if not here:
             names = first_names([*(path.name for path in others_here), *(f"{path.name}/" for path in subfolders_here)])
             content = f", only {names}" if others_here or subfolders_here else ""
-            raise DataError(f"{folder}: contains no recordings{content}; {how_to_convert(others_here) or remedy}")
+            raise DataError(f"{folder}: contains no recordings{content}; {use_ffmpeg(others_here) or remedy}")
         recordings += here
         others += others_here
         subfolders += subfolders_here
@@ -107,10 +101,10 @@ def check_words(words: Iterable[str], where: Path | str) -> None:
 
 
 def log_skipped(files: Sequence[Path], subfolders: Sequence[Path] = ()) -> None:
-    """Log the files and subfolders that are not read, up to three of each, and how to convert them."""
+    """Log the files and subfolders that are not read, up to three of each, and whether ffmpeg would read them."""
     if files:
-        convert = printable(f"; {command}") if (command := how_to_convert(files)) else ""
-        log.warning("%s skipped: %s%s", count(len(files), "file"), _first_names(files), convert)
+        remedy = printable(f"; {text}") if (text := use_ffmpeg(files)) else ""
+        log.warning("%s skipped: %s%s", count(len(files), "file"), _first_names(files), remedy)
     if subfolders:
         log.warning("%s not searched: %s", count(len(subfolders), "subfolder"), _first_names(subfolders))
 
@@ -120,10 +114,10 @@ def _first_names(paths: Iterable[Path]) -> str:
 
 
 def _scan(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
-    """Recordings, other files and subfolders of `folder`, sorted by name, without hidden and system ones."""
+    """Recordings, other files and subfolders of `folder`, sorted by name, without hidden ones."""
     extensions = EXTENSIONS | FFMPEG_EXTENSIONS if FFMPEG else EXTENSIONS
     with os.scandir(folder) as found:
-        entries = [entry for entry in found if entry.name[0] != "." and entry.name.lower() not in SYSTEM_NAMES]
+        entries = [entry for entry in found if entry.name[0] != "."]
     folders = [entry for entry in entries if entry.is_dir() and entry.name[0] not in HIDDEN_FOLDERS]
     subfolders = sorted(folder / entry.name for entry in folders)
     files = sorted(folder / entry.name for entry in entries if not entry.is_dir())
@@ -131,46 +125,25 @@ def _scan(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
     return recordings, [path for path in files if path.suffix.lower() not in extensions], subfolders
 
 
-def needs_ffmpeg(path: Path) -> bool:
-    """Whether `path` has a format that only ffmpeg reads, by its extension or first bytes."""
-    start = _first_bytes(path)
-    return path.suffix.lower() in FFMPEG_EXTENSIONS or any(start[at:].startswith(magic) for at, magic in FFMPEG_CONTENT)
-
-
-def how_to_convert(paths: Iterable[Path]) -> str:
-    """How to read the first file in a format that only ffmpeg reads; empty if there is none."""
-    for path in filter(needs_ffmpeg, paths):
-        target = path.with_suffix(".flac" if path.suffix.lower() == ".wav" else ".wav")
-        command = f"ffmpeg -i {shlex.quote(str(path))} {shlex.quote(str(target))}"
-        return f"install ffmpeg to read audio such as {path.name}, or convert it first: {command}"
-    return ""
+def use_ffmpeg(paths: Iterable[Path]) -> str:
+    """How to read the first file in a format that only ffmpeg reads; empty if there is none or ffmpeg is installed."""
+    names = [path.name for path in paths if path.suffix.lower() in FFMPEG_EXTENSIONS]
+    return f"install ffmpeg to read audio such as {names[0]}, or convert it" if names and not FFMPEG else ""
 
 
 def diagnose(path: Path, reason: str) -> str:
     """Why a file cannot be read as a recording and what to do; `reason` is the decoder's message."""
     if not path.exists():
         return "no such file; correct the path or remove it"
-    if path.is_dir():
-        return "a folder, not a recording; list the recordings in it"
     if is_lfs_pointer(path):
         return "a Git LFS pointer, not the recording; fetch it: git lfs pull"
-    if _first_bytes(path).lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html")):
-        return "a web page (HTML), not a recording; replace it with the recording"
-    if not FFMPEG and (remedy := how_to_convert([path])):
-        return f"a format that cannot be read; {remedy}"
-    return f"cannot be read as audio ({reason}); replace it or remove it"
+    return f"cannot be read as audio ({reason}); {use_ffmpeg([path]) or 'replace it or remove it'}"
 
 
 def is_lfs_pointer(path: Path) -> bool:
     """Whether `path` is a Git LFS pointer, the placeholder of a file that is not fetched yet."""
-    return _first_bytes(path).startswith(b"version https://git-lfs.github.com/")
-
-
-def _first_bytes(path: Path) -> bytes:
-    try:
-        if path.is_fifo():  # it can be read only once
-            return b""
-        with path.open("rb") as file:
-            return file.read(256)
-    except OSError:
-        return b""
+    start = b"version https://git-lfs.github.com/"
+    if not path.is_file():  # a pipe can be read only once
+        return False
+    with path.open("rb") as file:
+        return file.read(len(start)) == start

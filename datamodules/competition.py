@@ -9,9 +9,9 @@ import numpy as np
 from datamodules.audio_files import existing_folder, find_recordings, normalize_name
 from datamodules.cache import fingerprint
 from datamodules.clips import Clips, Splits
+from datamodules.long_recordings import cached_waveforms
 from datamodules.speakers import take_fold
 from datamodules.targets_table import TargetTable, read_targets
-from datamodules.waveform_cache import cached_waveforms
 from datamodules.word_recordings import ONE_OR_NONE, ONE_WORD
 from overlapped_words.errors import DataError
 from overlapped_words.settings.fields import Count, Index, Seed, Share, Text

@@ -4,19 +4,22 @@ import importlib.metadata
 import io
 import logging
 import os
+import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from datamodules.audio_files import check_words
 from datamodules.cache import build_once, cache_key
 from datamodules.progress import Progress
-from datamodules.pronunciation import check_pronunciation, clean_words
-from datamodules.voices import REMEDY, Engine, draw_voices, find_accents, find_engine, speak
+from datamodules.voices import REMEDY, Engine, draw_voices, find_engine, speak
 from overlapped_words.errors import DataError
-from overlapped_words.messages import first_names
+from overlapped_words.messages import first_names, printable
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +29,7 @@ WORDS = [
     "house", "left", "marvin", "nine", "no", "off", "on", "one", "right", "seven",
     "sheila", "six", "stop", "three", "tree", "two", "up", "wow", "yes", "zero",
 ]  # fmt: skip
+FOLDER_NAME = re.compile(r"(?![\s._])[^/\\]{1,60}(?<!\s)")
 SAMPLE_RATE = 22_050  # Hz, the engine's output rate; reading the corpus resamples it
 PITCH = (30, 70)  # in 0 .. 99; 50 is the voice's default
 RATE = (120, 190)  # words per minute
@@ -50,7 +54,7 @@ def speak_corpus(
         language: its code, such as `de`; each voice has one of its accents.
 
     Raises:
-        DataError: espeakng-loader does not work, has fewer voices, or cannot speak the words.
+        DataError: espeakng-loader does not work or has fewer voices, or a word is no folder name.
         CacheError: the disk is full, or the folder is not writable.
     """
     engine = find_engine()
@@ -59,17 +63,33 @@ def speak_corpus(
     version = importlib.metadata.version("espeakng-loader")
     key = cache_key("synthetic", version, words, list(voices.items()), takes, seed, SAMPLE_RATE, PITCH, RATE)
     folder = cache_dir / f"synthetic-{key}"
-
-    def build(temporary: Path) -> None:
-        check_pronunciation(engine, words, find_accents(engine, language))
-        _write(temporary, engine, words, takes, voices, seed)
-
     size = num_voices * takes * len(words) * 2 * SAMPLE_RATE  # bytes; one second each
-    return build_once(folder, size, lambda: folder if folder.is_dir() else None, build)
+    return build_once(
+        folder, size, lambda: folder if folder.is_dir() else None, partial(_write, engine, words, takes, voices, seed)
+    )
+
+
+def clean_words(words: Sequence[str]) -> list[str]:
+    """Words in composed Unicode, sorted; each is a folder name and the name of a class.
+
+    Raises:
+        DataError: a word occurs twice or is not the name of a folder.
+    """
+    words = sorted(unicodedata.normalize("NFC", word) for word in words)
+    for word in words:
+        if not FOLDER_NAME.fullmatch(word) or not word.isprintable():
+            raise DataError(
+                f"data.words: '{printable(word)}' is no folder name; give 1 to 60 characters without slashes, spaces "
+                "around them and . or _ at the start"
+            )
+    check_words(words, "data.words")
+    if len(set(words)) < len(words):
+        raise DataError(f"data.words is {', '.join(words)}; give each word once")
+    return words
 
 
 def _write(
-    folder: Path, engine: Engine, words: Sequence[str], takes: int, voices: Mapping[str, str], seed: int
+    engine: Engine, words: Sequence[str], takes: int, voices: Mapping[str, str], seed: int, folder: Path
 ) -> None:
     """Write the recordings of all voices to `folder`, and warn of those that are silent or long."""
     for word in words:

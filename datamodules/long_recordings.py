@@ -1,6 +1,7 @@
-"""What words are mixed with: recordings of other speech, noise and other sounds, of any length."""
+"""What words are mixed with: recordings of other speech, noise and other sounds, of any length; all as one array."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import torch
 
 from datamodules.audio_files import existing_folder, normalize_name, walk_recordings
 from datamodules.augment import colored_noise
-from datamodules.recordings import check_all_read, fit_length, read_blocks, read_seconds
+from datamodules.cache import cache_key, cached_array
+from datamodules.recordings import check_all_read, fit_length, read_blocks, read_clips, read_seconds
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, to_int16
 from overlapped_words.errors import DataError
 
@@ -106,3 +108,25 @@ def _find(folders: Sequence[Path], setting: str, what: str, excluded: Sequence[s
             raise DataError(f"{folder}: contains no recordings of {what}; add some, or remove it from {setting}")
         paths |= dict.fromkeys(found)  # a folder and one in it may both be given
     return LongRecordings(list(paths)) if paths else None
+
+
+def cached_waveforms(
+    paths: Sequence[Path], cache_dir: Path | None, description: str, others: Sequence[OtherSounds] = ()
+) -> tuple[np.ndarray, str]:
+    """Clips, then the rows of other sounds -> `(N, 16000)` int16 from the cache, and their cache key.
+
+    Without `cache_dir`, they are read into memory.
+    """
+    num_rows = len(paths) + sum(int(other.num_rows.sum()) for other in others)
+    try:
+        key = cache_key("waveforms", SAMPLE_RATE, NUM_SAMPLES, list(paths), *(other.key for other in others))
+    except FileNotFoundError as error:
+        raise DataError(f"{error.filename}: broken symbolic link; restore its target or remove it") from error
+    array = cached_array(
+        cache_dir and cache_dir / f"waveforms-{key}.npy",
+        (num_rows, NUM_SAMPLES),
+        np.int16,
+        lambda: chain(read_clips(paths, SAMPLE_RATE, NUM_SAMPLES), *(other.rows() for other in others)),
+        description,
+    )
+    return array, key

@@ -5,6 +5,7 @@ of them, numbers in all, the beginning of one word with the end of another, and 
 """
 
 import importlib.metadata
+import re
 from collections.abc import Sequence
 from itertools import permutations
 from pathlib import Path
@@ -13,11 +14,11 @@ import numpy as np
 
 from datamodules.cache import build_once, cache_key
 from datamodules.corpus import SAMPLE_RATE, write_utterances
-from datamodules.pronunciation import SWITCH, find_sounds
 from datamodules.voices import Engine, draw_voices, find_accents, find_engine, transcribe
 from overlapped_words.errors import DataError
 
 EMOJIS = [chr(code) for code in range(0x1F300, 0x1F650)]
+SWITCH = re.compile(r"\([\w-]+\)")  # in the engine's phonemes: to the language whose code it is
 MOST = 200  # numbers, and as many of each other kind of phrases
 SENTENCES = 6  # by each voice; 25 minutes by 48 voices
 PHRASES = (3, 9)  # in a sentence
@@ -73,3 +74,9 @@ def find_phrases(engine: Engine, words: Sequence[str], accent: str, seed: int) -
             "data.words: eSpeak NG says nothing without these sounds; set data.unknown to a folder of speech"
         )
     return found
+
+
+def find_sounds(phonemes: str) -> list[str]:
+    """Phonemes without stress, pauses, switches of language and the glides between letters."""
+    sounds = [phoneme.lstrip("',%=").rstrip(";") for phoneme in phonemes.split()]
+    return [sound for sound in sounds if sound and sound[0] not in "_("]

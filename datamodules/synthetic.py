@@ -11,9 +11,8 @@ from annotated_types import Ge, Le, MinLen
 
 from datamodules.audio_files import find_words
 from datamodules.clips import Splits
-from datamodules.corpus import WORDS, speak_corpus
+from datamodules.corpus import WORDS, clean_words, speak_corpus
 from datamodules.other_speech import speak_other
-from datamodules.pronunciation import clean_words
 from datamodules.speakers import find_speakers, split_speakers
 from datamodules.word_recordings import check_k
 from datamodules.words import WordFolder

@@ -114,7 +114,7 @@ def speak(engine: Engine, voice: str, utterances: Sequence[tuple[str, int, int]]
 
 
 def transcribe(engine: Engine, accent: str, texts: Sequence[str]) -> list[str]:
-    """Texts -> the engine's phonemes of each, separated by spaces, such as `s 'E v @ n`; see pronunciation.py.
+    """Texts -> the engine's phonemes of each, separated by spaces, such as `s 'E v @ n`; see `other_speech`.
 
     Raises:
         DataError: as in `speak`.

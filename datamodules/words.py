@@ -13,11 +13,10 @@ from datamodules.audio_files import find_words
 from datamodules.cache import cache_key, cached_array, fingerprint
 from datamodules.clips import Clips, OnTheFlyMixtures, Splits, render
 from datamodules.competition import CompetitionFolder
-from datamodules.long_recordings import OtherSounds, find_background, find_unknown
+from datamodules.long_recordings import OtherSounds, cached_waveforms, find_background, find_unknown
 from datamodules.spans import Spans, find_extents, find_spans, split_recordings
 from datamodules.speakers import find_group, find_speakers, split_speakers
 from datamodules.timeline import TimelineMixer
-from datamodules.waveform_cache import cached_waveforms
 from datamodules.waveforms import NUM_SAMPLES, to_int16
 from datamodules.word_recordings import Recordings, check_k
 from overlapped_words.errors import DataError

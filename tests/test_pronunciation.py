@@ -3,10 +3,10 @@
 import re
 
 import pytest
+from datamodules.pronunciation import check_pronunciation, clean_words
 
 from datamodules import voices
 from datamodules.corpus import WORDS
-from datamodules.pronunciation import check_pronunciation, clean_words
 from overlapped_words.errors import DataError
 from overlapped_words.messages import printable
 
