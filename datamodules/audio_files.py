@@ -4,7 +4,6 @@ import logging
 import os
 import re
 import shutil
-import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import numpy as np
 import soundfile
 
 from overlapped_words.errors import DataError
-from overlapped_words.messages import count, first_names, printable
+from overlapped_words.messages import count, first_names, normalize_name, printable
 
 log = logging.getLogger(__name__)
 
@@ -24,11 +23,6 @@ EXTENSIONS -= {".raw"}  # samples without a header, so the rate is unknown
 
 HIDDEN_FOLDERS = "@#$~"  # first characters of folders of network drives: @eaDir, #recycle, $RECYCLE.BIN, ~snapshot
 RESERVED = re.compile(r"id|words|num_words_\d+|.*;.*")  # columns of tables; the column `words` joins words with ;
-
-
-def normalize_name(text: str) -> str:
-    """Normalize a name for comparison: macOS decomposes Korean syllables and accented letters, other systems do not."""
-    return unicodedata.normalize("NFC", text).strip()
 
 
 def existing_folder(folder: Path, remedy: str) -> Path:

@@ -1,20 +1,22 @@
 """Competition folders: mixtures with targets for training, mixtures without for prediction."""
 
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from zlib import crc32
 
 import numpy as np
+import pandas as pd
 
-from datamodules.audio_files import existing_folder, find_recordings, normalize_name
+from datamodules.audio_files import EXTENSIONS, FFMPEG_EXTENSIONS, check_words, existing_folder, find_recordings
 from datamodules.cache import fingerprint
 from datamodules.clips import Clips, Splits
 from datamodules.long_recordings import cached_waveforms
 from datamodules.speakers import take_fold
-from datamodules.targets_table import TargetTable, read_targets
 from datamodules.word_recordings import ONE_OR_NONE, ONE_WORD
 from overlapped_words.errors import DataError
+from overlapped_words.messages import first_names, normalize_name
 from overlapped_words.settings.fields import Count, Index, Seed, Share, Text
+from overlapped_words.tables import read_table
 
 
 class CompetitionFolder:
@@ -50,29 +52,29 @@ class CompetitionFolder:
         """
         existing_folder(self.root, "set data.root to the folder with train/ and train_answer.csv")
         # Check all tables and file names first: decoding the recordings may take an hour.
-        targets = read_targets(self.root / "train_answer.csv")
-        targets.check_distributions()
-        if len(targets.class_names) == 1:
+        targets = _read_answers(self.root / "train_answer.csv")
+        names = list(targets.columns)
+        if len(names) == 1:
             remedy = f"add clips of another word, or, with recordings of single words, data=words and {ONE_OR_NONE}"
-            raise DataError(f"{targets.path}: has one word, {targets.class_names[0]}, {ONE_WORD}; {remedy}")
-        submission = None
-        if (self.root / "submission.csv").exists():
-            submission = self._submission(targets.class_names, targets.path.name)
-        held_out = self._held_out(len(targets.ids))
+            raise DataError(f"{self.root / 'train_answer.csv'}: has one word, {names[0]}, {ONE_WORD}; {remedy}")
+        submission = self._submission(names) if (self.root / "submission.csv").exists() else None
+        held_out = self._held_out(len(targets))
         paths = self._recordings("train", targets)
-        recordings = {"train": paths, "val": paths, "test": self._recordings("test", submission) if submission else {}}
+        test_paths = {} if submission is None else self._recordings("test", submission)
         rows = np.sort(np.concatenate([np.flatnonzero(held_out == split)[: self.limit] for split in (False, True)]))
         # One array in the cache for all training clips: train and val are rows of it, whatever the split.
-        labeled = self._clips("train", targets, rows, paths, cache_dir)
+        labeled = self._clips("train", targets.iloc[rows], paths, cache_dir)
         splits = {"train": labeled.subset(np.flatnonzero(~held_out[rows]))}
         if held_out.any():
             splits["val"] = labeled.subset(np.flatnonzero(held_out[rows]))
-        if submission:
-            splits["test"] = self._test_clips(submission, recordings["test"], cache_dir)
+        if submission is not None:
+            splits["test"] = self._test_clips(submission, test_paths, cache_dir)
         sizes = {split: {"recordings": len(clips)} for split, clips in splits.items()}
         fingerprints = {split: _fingerprint(clips) for split, clips in splits.items()}
-        columns, val, test = (submission or targets).columns, splits.get("val"), splits.get("test")
-        return Splits(targets.class_names, columns, splits["train"], val, test, sizes, fingerprints=fingerprints)
+        columns = _columns(targets if submission is None else submission)
+        train, val, test = (splits.get(split) for split in ("train", "val", "test"))
+        assert train
+        return Splits(names, columns, train, val, test, sizes, fingerprints=fingerprints)
 
     def load_test(self, cache_dir: Path, class_names: list[str]) -> tuple[list[str], Clips, str]:
         """The columns of submission.csv, the clips to predict and their fingerprint, for other training recordings.
@@ -81,14 +83,18 @@ class CompetitionFolder:
             DataError: with the file, the row and what to do; also if the words differ from `class_names`.
         """
         existing_folder(self.root, "set data.submission to a folder with test/ and submission.csv")
-        submission = self._submission(class_names, "the training recordings")
+        submission = self._submission(class_names)
         clips = self._test_clips(submission, self._recordings("test", submission), cache_dir)
-        return submission.columns, clips, _fingerprint(clips)
+        return _columns(submission), clips, _fingerprint(clips)
 
-    def _submission(self, class_names: list[str], where: str) -> TargetTable:
-        """Ids and columns of submission.csv, whose words must be `class_names`; `where` names their source."""
-        submission = read_targets(self.root / "submission.csv")
-        submission.check_columns(class_names, where)
+    def _submission(self, class_names: list[str]) -> pd.DataFrame:
+        """The submission.csv, whose words must be `class_names`, in any order."""
+        path = self.root / "submission.csv"
+        submission = _read_answers(path, sums=False)
+        if wrong := sorted(set(class_names) ^ set(submission.columns)):
+            raise DataError(
+                f"{path}: its words differ from those of training ({first_names(wrong)}); use the same header"
+            )
         return submission
 
     def _held_out(self, num_clips: int) -> np.ndarray:
@@ -100,31 +106,58 @@ class CompetitionFolder:
             val = take_fold(order, self.val_fraction, self.fold, "training clips")
         return np.isin(np.arange(num_clips), val)
 
-    def _recordings(self, split: str, table: TargetTable) -> dict[str, Path]:
-        """The recordings of a split, sorted by name, each with the id of its row in the table."""
-        folder = existing_folder(self.root / split, f"create it and add the recordings of {table.path.name}")
-        recordings: dict[str, Path] = {}
-        for path in find_recordings([folder], f"add those of {table.path.name}"):
-            other = recordings.setdefault(normalize_name(path.stem), path)
-            if other != path:
-                raise DataError(f"{folder}: {other.name} and {path.name} have the same id; keep one of them")
-        id_of = dict(zip(table.match(recordings, folder), table.ids, strict=True))
-        return {id_of[name]: path for name, path in recordings.items()}
+    def _recordings(self, split: str, table: pd.DataFrame) -> dict[str, Path]:
+        """The recordings of a split, sorted by name, each with the id of its row in the table.
 
-    def _test_clips(self, table: TargetTable, recordings: dict[str, Path], cache_dir: Path) -> Clips:
-        rows = np.arange(len(table.ids))[: self.limit]
-        return replace(self._clips("test", table, rows, recordings, cache_dir), targets=None)
+        An id is a file's name without extension, or else with it, its path, or both.
+        """
+        file, folder = f"{split}_answer.csv" if split == "train" else "submission.csv", self.root / split
+        paths = find_recordings(
+            [existing_folder(folder, f"create it and add the recordings of {file}")], f"add those of {file}"
+        )
+        stems = pd.Index([normalize_name(path.stem) for path in paths])
+        if (twice := stems.duplicated(keep=False)).any():
+            files = first_names(path.name for path, is_twice in zip(paths, twice, strict=True) if is_twice)
+            raise DataError(f"{folder}: {files} have the same id; keep one of them")
+        names = table.index.where(table.index.isin(stems), table.index.map(_file_stem))
+        for faulty, fault in (
+            (table.index[~names.isin(stems)], f"has no recording in {folder}; add the recording or remove the row"),
+            (table.index[names.duplicated()], "is the recording of another row, too; keep one row"),
+        ):
+            if len(faulty):
+                raise DataError(f"{self.root / file}: the row {faulty[0]} {fault} ({len(faulty)} such rows)")
+        if extra := [stem for stem in stems if stem not in names]:
+            raise DataError(f"{folder}: no row in {file} for {first_names(extra)}; add the row or remove the recording")
+        id_of = dict(zip(names, table.index, strict=True))
+        return {id_of[stem]: path for stem, path in zip(stems, paths, strict=True)}
 
-    def _clips(
-        self, split: str, table: TargetTable, rows: np.ndarray, recordings: dict[str, Path], cache_dir: Path | None
-    ) -> Clips:
-        """The clips in `rows` of a table, in that order."""
-        ids = [table.ids[i] for i in rows]
+    def _test_clips(self, table: pd.DataFrame, recordings: dict[str, Path], cache_dir: Path) -> Clips:
+        return replace(self._clips("test", table[: self.limit], recordings, cache_dir), targets=None)
+
+    def _clips(self, split: str, table: pd.DataFrame, recordings: dict[str, Path], cache_dir: Path | None) -> Clips:
+        """The clips in the rows of a table, in that order."""
+        ids = table.index.tolist()
         if self.limit:
             cache_dir, recordings = None, {clip_id: recordings[clip_id] for clip_id in ids}
         array, key = cached_waveforms(list(recordings.values()), cache_dir, f"reading {split}")
         position = {clip_id: i for i, clip_id in enumerate(recordings)}
-        return Clips(ids, array, np.array([position[clip_id] for clip_id in ids]), table.values[rows], key)
+        return Clips(ids, array, np.array([position[clip_id] for clip_id in ids]), table.to_numpy(np.float32), key)
+
+
+def _read_answers(path: Path, sums: bool = True) -> pd.DataFrame:
+    table = read_table(path, DataError, sums)
+    check_words(table.columns, path)
+    return table
+
+
+def _columns(table: pd.DataFrame) -> list[str]:
+    return [str(table.index.name), *table.columns]
+
+
+def _file_stem(clip_id: str) -> str:
+    """`train/c0.wav` -> `c0`: the file name without the extension of a recording."""
+    name = PurePosixPath(clip_id.replace("\\", "/"))
+    return name.stem if name.suffix.lower() in EXTENSIONS | FFMPEG_EXTENSIONS else name.name
 
 
 def _fingerprint(clips: Clips) -> str:

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from datamodules.audio_files import existing_folder, normalize_name, walk_recordings
+from datamodules.audio_files import existing_folder, walk_recordings
 from datamodules.augment import colored_noise
 from datamodules.cache import cache_key, cached_array
 from datamodules.recordings import check_all_read, fit_length, read_blocks, read_clips, read_seconds
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, to_int16
 from overlapped_words.errors import DataError
+from overlapped_words.messages import normalize_name
 
 NUM_NOISES = 1_000  # generated clips, 32 MB
 MAX_HOURS = 100  # of all recordings; 11.5 GB

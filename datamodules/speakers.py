@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from datamodules.audio_files import normalize_name
 from overlapped_words.errors import DataError
+from overlapped_words.messages import normalize_name
 
 MAX_DRAWS = 100  # random splits of the speakers to try
 

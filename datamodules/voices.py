@@ -18,9 +18,7 @@ from datamodules import espeak
 from overlapped_words.errors import DataError
 
 REMEDY = "reinstall espeakng-loader, or mix your own recordings (data=words)"
-# A code of an accent and its priority among the accents that share the code; lower comes first.
-CODE = re.compile(r"^language\s+(\S+)[ \t]*(\d*)", re.MULTILINE)
-NAME = re.compile(r"^name\s+(.+)", re.MULTILINE)
+NAME = re.compile(r"^name\s+(.+)", re.MULTILINE)  # in the file of an accent, in English
 
 
 class Engine(NamedTuple):
@@ -30,56 +28,28 @@ class Engine(NamedTuple):
     data: Path
 
 
-class Accent(NamedTuple):
-    """A file of the engine's folder `lang`.
-
-    Args:
-        identifier: its path there, such as `gmw/en-US`.
-        code: its file name in lower case.
-        name: in English.
-        priorities: the codes of languages that it speaks, with its priority in each.
-    """
-
-    identifier: str
-    code: str
-    name: str
-    priorities: dict[str, int]
-
-
 def find_engine() -> Engine:
     return Engine(Path(espeakng_loader.get_library_path()), Path(espeakng_loader.get_data_path()))
 
 
-def list_accents(engine: Engine) -> list[Accent]:
-    """All accents of all languages."""
-    accents = []
-    for path in sorted(path for path in (engine.data / "lang").rglob("*") if path.is_file()):
-        text = path.read_text(encoding="utf-8")
-        name = NAME.search(text)
-        priorities = {code.lower(): int(priority or 5) for code, priority in CODE.findall(text)}
-        identifier = path.relative_to(engine.data / "lang").as_posix()
-        accents.append(Accent(identifier, path.name.lower(), name[1].strip() if name else path.name, priorities))
-    return accents
+def list_accents(engine: Engine) -> list[Path]:
+    """The files of all accents of all languages; the name of a file is the accent's code."""
+    return sorted(path for path in (engine.data / "lang").rglob("*") if path.is_file())
 
 
 def find_accents(engine: Engine, language: str) -> list[str]:
-    """The identifiers of the accents of a language, sorted; the standard accent is the first.
+    """The identifiers of the accents of a language, such as `gmw/en-US`, sorted; the standard accent is the first.
 
-    They are the files whose name is the language's code or begins with it (`en`, `en-US`), and those that the engine
-    itself chooses for the code (`cmn` for `zh`).
+    They are the files whose name is the language's code or begins with it: `en`, `en-US`.
 
     Raises:
         DataError: the engine does not have the language.
     """
-    code, accents = language.lower(), list_accents(engine)
-    found = {accent.identifier for accent in accents if f"{accent.code}-".startswith(f"{code}-")}
-    first = min((accent.priorities[code] for accent in accents if code in accent.priorities), default=None)
-    found |= {accent.identifier for accent in accents if accent.priorities.get(code) == first is not None}
-    if found:
-        return sorted(found)
-    named = [f"{accent.code} ({accent.name})" for accent in accents if accent.name.lower().startswith(code)]
-    choices = ", ".join([*named[:3], "a code that this command lists: python -m datamodules.voices"])
-    raise DataError(f"data.language is {language}, which eSpeak NG does not have; choose {choices}")
+    accents = [path for path in list_accents(engine) if f"{path.name}-".lower().startswith(f"{language}-".lower())]
+    if not accents:
+        remedy = "choose a code that this command lists: python -m datamodules.voices"
+        raise DataError(f"data.language is {language}, which eSpeak NG does not have; {remedy}")
+    return sorted(path.relative_to(engine.data / "lang").as_posix() for path in accents)
 
 
 def draw_voices(engine: Engine, num_voices: int, seed: int, language: str = "en") -> dict[str, str]:
@@ -138,5 +108,5 @@ def _run(engine: Engine, voice: str, output: str, inputs: Sequence[Any]) -> list
 
 
 if __name__ == "__main__":
-    for accent in sorted(list_accents(find_engine()), key=lambda accent: accent.code):
-        print(f"{accent.code:20}{accent.name}")
+    for path in sorted(list_accents(find_engine()), key=lambda path: path.name):
+        print(f"{path.name:20}{NAME.findall(path.read_text(encoding='utf-8'))[0]}")

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -43,6 +44,11 @@ def renamed(setting: str) -> str:
         if f".{old}." in f".{setting}.":
             return f"{setting} was renamed; use {new}"
     return ""
+
+
+def normalize_name(text: str) -> str:
+    """Normalize a name for comparison: macOS decomposes Korean syllables and accented letters, other systems do not."""
+    return unicodedata.normalize("NFC", text).strip()
 
 
 def printable(text: str) -> str:

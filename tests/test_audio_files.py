@@ -13,8 +13,7 @@ from overlapped_words.errors import DataError
 from overlapped_words.inference.files import find_inputs, unique_ids
 from tests.helpers.data_modules import load_words
 
-SYSTEM = [".hidden.wav", "._a.wav", ".git/a.wav", "@eaDir/a.wav@SynoEAStream", "__MACOSX/a.wav", "Thumbs.db"]
-SYSTEM += ["desktop.ini", "#recycle/a.wav", "$RECYCLE.BIN/a.wav", "System Volume Information/a.wav"]
+SYSTEM = [".hidden.wav", "._a.wav", ".git/a.wav", "@eaDir/a.wav@SynoEAStream", "#recycle/a.wav", "$RECYCLE.BIN/a.wav"]
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +45,7 @@ def test_what_is_not_read_is_counted_and_named(tmp_path, caplog):
     files, folders = (record.getMessage() for record in caplog.records)
     assert files == (
         r"4 files skipped: first/b.m4a, first/notes.txt, second/\x1b[2J.webm and 1 more; install ffmpeg to read audio "
-        f"such as b.m4a, or convert it first: ffmpeg -i {first}/b.m4a {first}/b.wav"
+        "such as b.m4a, or convert it"
     )
     assert folders == r"2 subfolders not searched: first/old, second/\x1b]0;b\x07"
 
@@ -56,7 +55,10 @@ def test_what_is_not_read_is_counted_and_named(tmp_path, caplog):
     [
         ([], "contains no recordings; add some"),
         (["yes/a.wav", "no/a.wav", "c.txt"], "contains no recordings, only c.txt, no/, yes/; add some"),
-        (["a.m4a", "b.txt"], "contains no recordings, only a.m4a, b.txt; install ffmpeg to read .* ffmpeg -i .*a.wav$"),
+        (
+            ["a.m4a", "b.txt"],
+            "contains no recordings, only a.m4a, b.txt; install ffmpeg .* a.m4a, or convert it$",
+        ),
     ],
 )
 def test_a_folder_without_recordings_is_an_error_that_names_its_content(tmp_path, names, message):

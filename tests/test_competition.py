@@ -59,7 +59,7 @@ def test_recordings_are_read_once(competition, cache_dir, monkeypatch):
     assert len(names) == 2  # training and test
 
     with monkeypatch.context() as patch:
-        patch.setattr("datamodules.waveform_cache.read_clips", lambda *args: pytest.fail("reads again"))
+        patch.setattr("datamodules.long_recordings.read_clips", lambda *args: pytest.fail("reads again"))
         again = CompetitionFolder(competition, val_fraction=0.5).load(cache_dir, 1)
         assert np.array_equal(again.test.array, first.test.array)
     soundfile.write(competition / "train/train_003.wav", speech(99), RATE)

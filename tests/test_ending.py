@@ -14,8 +14,7 @@ from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from overlapped_words.errors import CacheError, RunError, SettingError
-from overlapped_words.runs.folder import RunFolder
-from overlapped_words.runs.status import Status
+from overlapped_words.runs.folder import RunFolder, Status
 from overlapped_words.training.ending import RaiseAgain, clear_end, final_status
 
 FULL = OSError(errno.ENOSPC, "No space left on device")

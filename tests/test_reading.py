@@ -9,7 +9,6 @@ import pytest
 
 from overlapped_words.ensembling.ensemble_file import read_ensemble
 from overlapped_words.errors import RunError
-from overlapped_words.messages import printable
 from overlapped_words.runs.reading import read_config, read_epochs, read_metrics
 
 STACKING = {"used": True, "weights": {}, "offsets": {}, "floor": 0.1, "val_kl": 0.2, "mean_kl": 0.3}
@@ -39,7 +38,7 @@ def test_plain_values_are_read_as_they_are(tmp_path):
     [
         ("", "not plain JSON"),
         (b"\xff\xfe\x00", "not plain JSON"),
-        ("[" * 5000, r"not plain JSON \(nested too deeply\)"),
+        ("[" * 5000, r"not plain JSON \(.*"),
         ("[1e999]", "its content: Input should be a valid dictionary"),
         ('"' + "a" * 2**20 + '"', "1,048,578 bytes"),
     ],
@@ -73,11 +72,10 @@ BOMB = "a: &a [x, x]\n" + "".join(f"{chr(b + 1)}: &{chr(b + 1)} [*{chr(b)}, *{ch
     ("content", "message"),
     [
         ("", "its content: Input should be a valid dictionary"),
-        ("a: [1", r"not plain YAML \(line 1: expected"),
-        ("[" * 3000, r"not plain YAML \(nested too deeply\)"),
-        ("a: " + "{b: " * 30 + "}" * 30, "a: Input should be plain"),
-        ("a: 0x" + "f" * 6000, "a: Input should be plain"),
-        ("1: a", "a key: Input should be plain"),
+        ("a: [1", r"not plain YAML .*expected"),
+        ("[" * 3000, "not plain YAML"),
+        ("a: " + "{b: " * 30 + "}" * 30, "not plain YAML"),
+        ("a: 0x" + "f" * 6000, "not plain YAML"),
         ("data: {train_size: many}", "data.train_size: Input should be a valid integer"),
         (BOMB, "not plain YAML .*an alias"),
         ("a: !!python/object/apply:os.system ['touch pwned']", "not plain YAML .*a tag"),
@@ -96,7 +94,7 @@ def test_a_damaged_or_hostile_configuration_is_named(tmp_path, content, message)
     [
         ("", "not a table"),
         ("epoch,step,train/loss,seconds\n0,4\n1,2,3,4,5\n", "not a table"),
-        ("," * (2**24 - 1) + "\n", "has a line of more than 10,000 columns"),
+        ("," * (2**24 - 1) + "\n", "its first line is longer than 262,144 bytes"),
         ("epoch,loss\n0,1\n", "the column seconds is missing"),
         ("epoch,step,train/loss,seconds\n0,1e999,2,9\n", "not every step is a number"),
     ],

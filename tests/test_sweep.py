@@ -14,8 +14,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import read_write
 
-from overlapped_words.runs.folder import RunFolder
-from overlapped_words.runs.status import Status
+from overlapped_words.runs.folder import RunFolder, Status
 from overlapped_words.settings.callback import compose_members, member_folder
 from overlapped_words.training import sweep as sweeps
 from tests.helpers.fake_members import write_member

@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from datamodules.pronunciation import find_sounds
 
 from datamodules import corpus
 from datamodules.corpus import speak_corpus
-from datamodules.other_speech import find_phrases, speak_other
+from datamodules.other_speech import find_phrases, find_sounds, speak_other
 from datamodules.voices import Engine, draw_voices, find_engine, speak, transcribe
 from overlapped_words.errors import DataError
 

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 import torch
 
-from overlapped_words.errors import RunError
+from overlapped_words.errors import DataError, RunError
 from overlapped_words.runs.files import write_files, write_text
-from overlapped_words.runs.tables import difference, format_table, read_table
+from overlapped_words.runs.reading import check_file
+from overlapped_words.tables import difference, format_table, read_table
 from overlapped_words.training.checkpoint_io import AtomicCheckpointIO
 from tests.helpers.fake_members import IDS, WORDS, probabilities, write_csv
 
@@ -20,52 +21,73 @@ HEADER = "id,a,b\n"
 def test_a_table_keeps_ids_columns_and_their_order(tmp_path):
     values = probabilities(0, 3)
     write_csv(tmp_path / "t.csv", IDS, values)
-    table = read_table(tmp_path / "t.csv")
+    table = read_table(tmp_path / "t.csv", RunError)
     assert table.index.tolist() == ["007", "0010", "0002"] and table.index.name == "file name"
     assert table.columns.tolist() == WORDS
     np.testing.assert_allclose(table.to_numpy(), values, rtol=1e-12)
     # A byte order mark, odd ids, and a sum within the tolerance.
     (tmp_path / "t.csv").write_text("\ufeffid,a,b\nNA,1,0\n1e3,.5,.5009\n1000,0,1\n", encoding="utf-8")
-    table = read_table(tmp_path / "t.csv")
+    table = read_table(tmp_path / "t.csv", RunError)
     assert table.index.tolist() == ["NA", "1e3", "1000"] and table.index.name == "id"
     assert table.to_numpy().tolist() == [[1, 0], [0.5, 0.5009], [0, 1]]
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffid,no thanks,네\n007,0.25,0.75\n0010,1,0\n",  # with a byte order mark, as Excel writes it
+        "id,no thanks,네\r007,0.25,0.75\r0010,1,0",
+        '\ufeff"id","no thanks","네"\r\n"007","0.25","0.75"\r\n"0010","1","0"\r\n',
+        "id , no thanks,네\n 007, 2.5e-1 , .75\n0010,1.0,-0\n",
+        "\nid,no thanks,네\n\n007,0.25,0.75\n,,\n0010,1,0\n  \n\n",
+        "id,no thanks,ᄂ\u1166\n007,0.25,0.75\n0010,1,0\n",  # the Korean syllable decomposed, as macOS writes names
+    ],
+)
+def test_variants_of_one_table_give_the_same_values(tmp_path, text):
+    (tmp_path / "t.csv").write_bytes(text.encode())
+    table = read_table(tmp_path / "t.csv", DataError)
+    assert [table.index.name, *table.columns] == ["id", "no thanks", "네"]
+    assert table.index.tolist() == ["007", "0010"] and table.to_numpy().tolist() == [[0.25, 0.75], [1, 0]]
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
-        (HEADER + "x,.5,.5\ny,1.5,-0.5\n", r"t\.csv, line 3 \(y\): '-0.5' in column b is not a probability"),
-        (HEADER + "x,inf,0\n", r"line 2 \(x\): 'inf' in column a"),
-        (HEADER + "x,,1\n", r"line 2 \(x\): '' in column a"),
-        (HEADER + "x,1,0\ny,1\n", r"line 3 \(y\): '(nan)?' in column b"),
-        (HEADER + "x,1,0\ny,.5,.502\n", r"line 3 \(y\): sums to 1.002, not to 1"),
-        (HEADER + "x,1,0\ny,0,1\nx,1,0\n", r"line 4 \(x\): duplicate id"),
-        (HEADER + "x,1,0\ny,1,0,0\n", r"t\.csv: not a table.* line 3"),
-        (HEADER, r"t\.csv: has no rows"),
-        ("", r"t\.csv: not a table"),
-        ("id,a,a\nx,.5,.5\n", r"t\.csv: its first line must name an id and the classes, each once"),
+        (HEADER + "x,.5,.5\ny,1.5,-0.5\n", "the row y has a negative probability; correct it (1 such rows)"),
+        *(
+            (f'{HEADER}x,1,0\ny,1,"{value}"\n', "the row y has a value that is not a")
+            for value in ("", "inf", "a", "0,5")
+        ),
+        (HEADER + "x,1,0\ny,1\n", "the row y has a value that is not a number; correct it (1 such rows)"),
+        (HEADER + "x,1,0\ny,.5,.502\nz,1,1\n", "the row y does not sum to 1; divide each row by its sum (2 such rows)"),
+        (HEADER + "x,1,0\ny,0,1\nx ,1,0\n", "the row x is there twice; keep one row (1 such rows)"),
+        (HEADER + "x,1,0\ny,1,0,0\n", "not a table in UTF-8 ("),
+        (HEADER, "has no rows; add one per clip"),
+        ("", "not a table in UTF-8 (No columns to parse from file); correct it"),
+        ("id,a,a\nx,.5,.5\n", "its first line must name an id and the words, each once"),
+        ("id;a;b\nx;.5;.5\n", "its first line must name an id and the words, each once"),
+        ("id,하나\nx,1\n".encode("cp949"), "not a table in UTF-8 ("),
     ],
 )
 def test_an_invalid_table_is_an_error_with_file_and_row(tmp_path, text, message):
-    (tmp_path / "t.csv").write_text(text)
-    with pytest.raises(RunError, match=message):
-        read_table(tmp_path / "t.csv")
+    (tmp_path / "t.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(DataError) as caught:
+        read_table(tmp_path / "t.csv", DataError)
+    assert str(caught.value).startswith(f"{tmp_path / 't.csv'}: {message}") and "\n" not in str(caught.value)
 
 
-def test_a_file_in_another_encoding_or_none_at_all_or_of_a_million_classes(tmp_path):
-    (tmp_path / "t.csv").write_bytes("id,하나\nx,1\n".encode("cp949"))
+def test_a_table_of_a_stranger_has_limits(tmp_path):
     (tmp_path / "wide.csv").write_text(",".join(map(str, range(1_000_000))) + "\nx" + ",0" * 1_000_000 + "\n")
-    messages = {"t": "not a table in UTF-8", "absent": "does not exist", "wide": "has a line of more"}
-    for name, message in messages.items():
+    for name, message in {"absent": "does not exist", "wide": "its first line is longer than"}.items():
         with pytest.raises(RunError, match=f"{name}.csv: {message}"):
-            read_table(tmp_path / f"{name}.csv")
+            check_file(tmp_path / f"{name}.csv", "restore it")
 
 
 def test_difference_names_what_is_missing_unknown_or_moved():
     table = pd.DataFrame([[0.2, 0.8], [0.6, 0.4]], index=pd.Index(["x", "y"], name="id"), columns=["a", "b"])
     assert difference(table, table * 0) == ""
-    assert difference(table.iloc[::-1], table) == "ids in a different order (the first: y)"
-    assert difference(table[["b", "a"]], table) == "columns in a different order (the first: b)"
+    assert difference(table.iloc[::-1], table) == "ids in a different order"
+    assert difference(table[["b", "a"]], table) == "columns in a different order"
     assert difference(table.rename(columns={"b": "c"}), table) == "different columns (missing b; unknown c)"
     assert difference(table.iloc[:1], table) == "different ids (missing y; unknown none)"
     assert difference(table.rename_axis("file"), table) == "different columns (missing id; unknown file)"
@@ -75,7 +97,7 @@ def test_a_written_table_keeps_small_probabilities_and_sums(tmp_path):
     values = np.array([[1e-9, 1 - 1e-9], [1 / 3, 2 / 3]])
     table = pd.DataFrame(values, index=pd.Index(["01", "02"], name="id"), columns=["가", "b,c"])
     write_text(tmp_path / "t.csv", format_table(table))
-    back = read_table(tmp_path / "t.csv")
+    back = read_table(tmp_path / "t.csv", RunError)
     assert difference(back, table) == ""
     np.testing.assert_allclose(back.to_numpy(), values, rtol=1e-9)
     assert np.abs(back.to_numpy().sum(axis=1) - 1).max() < 1e-9

@@ -8,8 +8,8 @@ import pandas as pd
 from overlapped_words.errors import RunError
 from overlapped_words.messages import first_names
 from overlapped_words.runs.members import Member, read_tables
-from overlapped_words.runs.reading import RETRAIN, read_csv
-from overlapped_words.runs.tables import TABLES, TARGETS_OF, difference
+from overlapped_words.runs.reading import RETRAIN, TABLES, TARGETS_OF, check_file
+from overlapped_words.tables import difference, read_csv
 
 Tables = dict[str, pd.DataFrame]  # a member's tables by file name without `.csv`
 
@@ -32,7 +32,8 @@ def average_scores(members: Sequence[Member], name: str) -> pd.DataFrame | None:
         return None
     tables: list[pd.DataFrame] = []
     for path in paths:
-        table = read_csv(path, RETRAIN, dtype=columns)
+        check_file(path, RETRAIN)
+        table = read_csv(path, RunError, dtype=columns)
         if list(table) != list(columns) or set(table["has_words"]) != {0, 1}:
             raise RunError(f"{path}: not a table of clips with and without words; {RETRAIN}")
         if tables and not table[["id", "has_words"]].equals(tables[0][["id", "has_words"]]):

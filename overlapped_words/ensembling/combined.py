@@ -7,8 +7,8 @@ from overlapped_words.ensembling.combine import Tables, combine, gather
 from overlapped_words.ensembling.stacking import FittedStacking, fit_stacking
 from overlapped_words.errors import RunError
 from overlapped_words.messages import count
+from overlapped_words.runs.folder import Status
 from overlapped_words.runs.members import Member, find_members, folder_name
-from overlapped_words.runs.status import Status
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ from typing_extensions import NotRequired, TypedDict
 
 from overlapped_words.errors import RunError
 from overlapped_words.runs.members import Member
-from overlapped_words.runs.reading import read_plain
-from overlapped_words.runs.tables import TARGETS_OF
+from overlapped_words.runs.reading import TARGETS_OF, read_plain
 
 if TYPE_CHECKING:
     import pandas as pd

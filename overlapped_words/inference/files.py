@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from datamodules.audio_files import find_recordings, normalize_name
+from datamodules.audio_files import find_recordings
 from overlapped_words.errors import DataError, SettingError
-from overlapped_words.messages import first_names
+from overlapped_words.messages import first_names, normalize_name
 
 
 class Inputs(NamedTuple):

@@ -16,8 +16,8 @@ from overlapped_words.inference.files import Inputs
 from overlapped_words.inference.model import Model
 from overlapped_words.messages import count, grouped, printable
 from overlapped_words.runs.files import write_text
-from overlapped_words.runs.tables import format_table
 from overlapped_words.settings.predict import Predict
+from overlapped_words.tables import format_table
 
 
 class Timeline(NamedTuple):

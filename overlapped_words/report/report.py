@@ -11,10 +11,10 @@ from overlapped_words.ensembling.error_analysis import fit_threshold
 from overlapped_words.messages import count, first_names
 from overlapped_words.report import card, status, summary
 from overlapped_words.runs.files import write_files
+from overlapped_words.runs.folder import Status
 from overlapped_words.runs.members import REMEDIES
-from overlapped_words.runs.status import Status
-from overlapped_words.runs.tables import format_table
 from overlapped_words.settings.ensemble import Ensemble as Settings
+from overlapped_words.tables import format_table
 
 FILES = {
     "predictions": "submission.csv",

@@ -9,9 +9,9 @@ import pandas as pd
 from overlapped_words.errors import RunError
 from overlapped_words.messages import count, printable
 from overlapped_words.report.summary import align
+from overlapped_words.runs.folder import Status
 from overlapped_words.runs.members import Member, error_of, find_members
 from overlapped_words.runs.reading import read_epochs
-from overlapped_words.runs.status import Status
 
 
 def print_status(run_dir: Path) -> pd.DataFrame:

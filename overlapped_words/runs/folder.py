@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,7 @@ from overlapped_words.errors import RunError, user_message
 from overlapped_words.runs.differences import differences
 from overlapped_words.runs.files import TEMPORARY, write_text
 from overlapped_words.runs.provenance import is_running, this_process
-from overlapped_words.runs.reading import Metrics, read_config, read_metrics
-from overlapped_words.runs.status import Status
-from overlapped_words.runs.tables import TABLES
+from overlapped_words.runs.reading import TABLES, Metrics, read_config, read_metrics
 
 # What overwrite=true deletes: files that a run writes, and then these folders if nothing else is in them.
 RUN_FOLDERS = (".hydra", "checkpoints", "tensorboard", "mlflow")
@@ -27,6 +26,20 @@ RUN_FILES += ["mlflow/run_id", "heartbeat", "metrics.json", "cache_rows.npy", "v
 RUN_FILES += [f"{name}.csv" for name in (*TABLES, "metrics", "any_word", "event_score")]
 HEARTBEAT = 10.0  # seconds between two heartbeats
 HEARTBEAT_TIMEOUT = 60.0  # seconds without a heartbeat after which a run counts as interrupted
+
+
+class Status(str, Enum):  # a StrEnum, which Python 3.10 does not have
+    WAITING = "waiting"  # its sweep has not started it
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"  # by Ctrl-C or SIGTERM, or it runs without a heartbeat
+    STOPPED = "stopped"  # by trainer.max_time; its tables are those of its last epoch
+    COMPLETE = "complete"
+    FAILED = "failed"  # by an error
+    # Never in metrics.json:
+    NOT_STARTED = "not started"  # its sweep ended before it started
+    UNREADABLE = "unreadable"  # metrics.json is damaged or missing
+
+    __str__ = str.__str__
 
 
 class RunFolder:

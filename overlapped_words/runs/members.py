@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from overlapped_words.errors import RunError
 from overlapped_words.messages import first_names, printable
-from overlapped_words.runs.folder import RunFolder
-from overlapped_words.runs.reading import RETRAIN, Metrics
-from overlapped_words.runs.status import Status
-from overlapped_words.runs.tables import TABLES, TARGETS_OF, difference, read_table
+from overlapped_words.runs.folder import RunFolder, Status
+from overlapped_words.runs.reading import RETRAIN, TABLES, TARGETS_OF, Metrics, check_file
+from overlapped_words.tables import difference, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,7 +110,10 @@ def read_tables(member: Member) -> "dict[str, pd.DataFrame]":
     Raises:
         RunError: no table, a file that is not a table of distributions, or predictions and targets of different clips.
     """
-    tables = {name: read_table(path) for name in TABLES if (path := member.path / f"{name}.csv").is_file()}
+    paths = {name: path for name in TABLES if (path := member.path / f"{name}.csv").is_file()}
+    for path in paths.values():
+        check_file(path, RETRAIN)
+    tables = {name: read_table(path, RunError) for name, path in paths.items()}
     if not tables.keys() & TARGETS_OF.keys():
         raise RunError(f"{member.path}: neither predictions.csv nor val_predictions.csv; {RETRAIN}")
     needs = {"val_predictions": "val_answers", "val_answers": "val_predictions", "test_answers": "predictions"}

@@ -4,16 +4,16 @@ The classes list the values of metrics.json and config.yaml that are used; other
 """
 
 import json
-import math
-import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import yaml
+from annotated_types import Ge, Le
 from typing_extensions import TypedDict  # pydantic rejects typing.TypedDict before Python 3.12
 
 from overlapped_words.errors import RunError
 from overlapped_words.messages import printable
+from overlapped_words.tables import read_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +22,14 @@ RETRAIN = "train the member again with overwrite=true, or move its folder away"
 RESTORE = "restore or delete it"
 
 LARGEST = {".json": 2**20, ".yaml": 2**16, ".csv": 2**30}  # bytes; 1 GiB is 100,000 clips with 1,000 words
-MAX_COLUMNS = 10_000  # each costs pandas time, and a long line of commas is a small file
+MAX_LINE = 2**18  # bytes of the first line; pandas takes minutes for a million columns
 MAX_DEPTH = 20  # levels of nesting; train.py writes six
+
+
+# The tables of a member by file name without `.csv`: predictions, and the targets of each.
+TARGETS_OF = {"predictions": "test_answers", "val_predictions": "val_answers"}
+TABLES = (*TARGETS_OF.keys(), *TARGETS_OF.values())
+Integer = Annotated[int, Ge(-(2**53)), Le(2**53)]
 
 
 class Metrics(TypedDict, total=False):
@@ -31,17 +37,17 @@ class Metrics(TypedDict, total=False):
 
     status: str
     pool: str
-    seed: int
-    fold: int | None
+    seed: Integer
+    fold: Integer | None
     error: str | None  # why the run failed
     host: str
-    pid: int
-    max_epochs: int | None
+    pid: Integer
+    max_epochs: Integer | None
     objective: float
     val_kl: float
     train_seconds: float
-    splits: dict[str, dict[str, int]]  # recordings and speakers by split
-    words_per_clip: list[int]  # minimum and maximum in training
+    splits: dict[str, dict[str, Integer]]  # recordings and speakers by split
+    words_per_clip: list[Integer]  # minimum and maximum in training
     cache_keys: dict[str, str]  # by split
     fingerprints: dict[str, str]  # of the recordings of each split, see RunFolder.check_data
     git_commit: str | None
@@ -55,14 +61,13 @@ class DataSettings(TypedDict, total=False):
 
     source: dict[str, Any]
     cache_dir: str
-    train_size: int | None
+    train_size: Integer | None
 
 
 class Config(TypedDict, total=False):
     """.hydra/config.yaml, the resolved settings of a run."""
 
     name: str
-    seed: int
     data: DataSettings
     features: dict[str, Any]
     augment: dict[str, Any] | None
@@ -107,7 +112,8 @@ def read_epochs(path: Path) -> "pd.DataFrame":
 
     if not path.exists():
         return pd.DataFrame()
-    epochs = read_csv(path, RESTORE)
+    check_file(path, RESTORE)
+    epochs = read_csv(path, RunError)
     if missing := {"epoch", "step", "train/loss", "seconds"} - set(epochs):
         raise RunError(f"{path}: the column {min(missing)} is missing; {RESTORE}")
     for name in epochs:
@@ -115,26 +121,6 @@ def read_epochs(path: Path) -> "pd.DataFrame":
         if not numbers or (counts and not epochs[name].abs().lt(2**53).all()):
             raise RunError(f"{path}: not every {name} is a number; {RESTORE}")
     return epochs
-
-
-def read_csv(path: Path, remedy: str, **layout: Any) -> "pd.DataFrame":
-    """A CSV as `pandas.read_csv` reads it with the options `layout`.
-
-    Raises:
-        RunError: it is not a table, or is too large; the message ends with the `remedy`.
-    """
-    import pandas as pd
-
-    _check_file(path, remedy)
-    with path.open("rb") as file:
-        if any(line.count(b",") >= MAX_COLUMNS for line in file):
-            raise RunError(f"{path}: has a line of more than {MAX_COLUMNS:,} columns; {remedy}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas drops surplus cells with a warning
-            return pd.read_csv(path, low_memory=False, **layout)
-    except (ValueError, ArithmeticError, pd.errors.ParserWarning) as error:
-        raise RunError(f"{path}: not a table in UTF-8 ({_reason(error)}); {remedy}") from error
 
 
 def read_plain(path: Path, kind: Any, remedy: str) -> Any:
@@ -145,32 +131,35 @@ def read_plain(path: Path, kind: Any, remedy: str) -> Any:
     """
     from pydantic import TypeAdapter, ValidationError  # a checkpoint is loaded without it
 
-    _check_file(path, remedy)
+    check_file(path, remedy)
     text = path.read_bytes()
     try:
         content = json.loads(text) if path.suffix == ".json" else yaml.load(text, _PlainLoader)
         TypeAdapter(kind).validate_python(content, strict=True)
+        json.dumps(content, allow_nan=False, ensure_ascii=False).encode()  # fails if it cannot be shown as text
+        if _depth(content) > MAX_DEPTH:
+            raise ValueError("nested too deeply")
+        return content
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         name = printable(".".join(map(str, fault["loc"]))[:60]) or "its content"
         raise RunError(f"{path}: {name}: {fault['msg']}; {remedy}") from error
     # In YAML, a malformed number or date raises another exception than YAMLError.
-    except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError) as error:
-        raise RunError(f"{path}: not plain {path.suffix[1:].upper()} ({_reason(error)}); {remedy}") from error
-    for key, value in content.items():
-        if not _is_plain({key: value}):
-            name = printable(key[:60]) if isinstance(key, str) else "a key"
-            raise RunError(f"{path}: {name}: Input should be plain text, finite numbers, lists and mappings; {remedy}")
-    return content
+    except (yaml.YAMLError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise RunError(f"{path}: not plain {path.suffix[1:].upper()} ({reason}); {remedy}") from error
 
 
-def _check_file(path: Path, remedy: str) -> None:
+def check_file(path: Path, remedy: str) -> None:
     """Raise RunError for a folder, for a device or a pipe, which may be endless, and for a file of absurd size."""
     if not path.is_file():
         raise RunError(f"{path}: {'not a file' if path.exists() else 'does not exist'}; {remedy}")
     size, largest = path.stat().st_size, LARGEST[path.suffix]
     if size > largest:
         raise RunError(f"{path}: {size:,} bytes, more than the {largest:,} it may have; {remedy}")
+    with path.open("rb") as file:
+        if len(file.readline(MAX_LINE)) == MAX_LINE:
+            raise RunError(f"{path}: its first line is longer than {MAX_LINE:,} bytes; {remedy}")
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -184,23 +173,7 @@ class _PlainLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def _reason(error: Exception) -> str:
-    """The message of an error on one line."""
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        return f"line {error.problem_mark.line + 1}: {error.problem}"
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def _is_plain(value: Any, depth: int = 0) -> bool:
-    """Whether no number, text or nesting in a value makes arithmetic, printing or recursion fail."""
-    if isinstance(value, str):
-        return value.isascii() or not any("\ud800" <= c <= "\udfff" for c in value)  # which UTF-8 cannot encode
-    if isinstance(value, int | float):
-        return abs(value) <= 2**53 if isinstance(value, int) else math.isfinite(value)
-    if isinstance(value, dict):
-        return all(isinstance(key, str) for key in value) and _is_plain([*value, *value.values()], depth)
-    if isinstance(value, list):
-        return depth < MAX_DEPTH and all(_is_plain(item, depth + 1) for item in value)
-    return value is None
+def _depth(value: Any) -> int:
+    """The levels of nesting in a value."""
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(_depth, items), default=0)

@@ -16,7 +16,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from overlapped_words.errors import DISK_FULL, RunError, SettingError
 from overlapped_words.messages import count, no_room
-from overlapped_words.runs.status import Status
+from overlapped_words.runs.folder import Status
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from overlapped_words.messages import count, duration
 from overlapped_words.runs.files import write_text
 from overlapped_words.runs.folder import RunFolder
 from overlapped_words.runs.reading import read_epochs
-from overlapped_words.runs.tables import format_table
+from overlapped_words.tables import format_table
 
 
 @torch.inference_mode()

@@ -16,10 +16,9 @@ from overlapped_words.errors import RunError, SettingError
 from overlapped_words.hydra_errors import exit_on_error
 from overlapped_words.messages import count, printable
 from overlapped_words.paths import command
-from overlapped_words.runs.folder import RunFolder
+from overlapped_words.runs.folder import RunFolder, Status
 from overlapped_words.runs.members import error_of, pool_of, read_member
 from overlapped_words.runs.provenance import this_process
-from overlapped_words.runs.status import Status
 from overlapped_words.settings.callback import CheckSettings, compose_members, hydra_config, member_folder
 from overlapped_words.settings.train import Train
 

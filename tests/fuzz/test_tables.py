@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datamodules.targets_table import read_targets
-from overlapped_words.errors import UserError
+from overlapped_words.errors import RunError, UserError
 from overlapped_words.runs.reading import read_epochs
-from overlapped_words.runs.tables import read_table
+from overlapped_words.tables import read_table
 from tests.fuzz.damage import NAMES, damaged
 
 TABLE = b"id,yes,no\na,0.25,0.75\nb,1,0\n"
@@ -23,24 +22,17 @@ CONTENTS = damaged(TABLE) | damaged(EPOCHS) | TABLES.map(lambda text: text.encod
 
 
 def probs(path: Path) -> np.ndarray:
-    table = read_table(path)
+    table = read_table(path, RunError)
     assert np.allclose(table.sum(axis=1), 1, atol=2e-3)
     assert not table.index.has_duplicates and not table.columns.has_duplicates
     return table.to_numpy()
-
-
-def targets(path: Path) -> np.ndarray:
-    answers = read_targets(path)
-    answers.check_distributions()
-    assert len(set(answers.ids)) == len(answers.values)
-    return answers.values
 
 
 def epochs(path: Path) -> np.ndarray:
     return read_epochs(path)[["epoch", "step", "seconds"]].to_numpy()
 
 
-@pytest.mark.parametrize("read", [probs, targets, epochs])
+@pytest.mark.parametrize("read", [probs, epochs])
 @given(content=CONTENTS)
 def test_a_table_is_read_or_an_error(tmp_path_factory, read, content: bytes):
     path = tmp_path_factory.getbasetemp() / "table.csv"
