@@ -18,8 +18,6 @@ from overlapped_words.hydra_errors import exit_on_closed_pipe, exit_on_error
 from overlapped_words.paths import CONF, command
 
 PATHS = ("run_dir", "ckpt_path", "input", "output")
-TAKE_A_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd",
-                "--info", "-i", "--shell-completion", "-sc", "--experimental-rerun")  # fmt: skip
 LIST = re.compile(r"\[([^\[\]\"]+)\]")  # without lists in it, and without strings in double quotes
 
 
@@ -36,22 +34,20 @@ def run(main: Callable[[Any], Any], schema: Any) -> None:
     for stream in (sys.stdout, sys.stderr):  # a console that cannot encode a word shows its escape
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.argv[1:] = as_overrides(sys.argv[1:], schema)
+    sys.argv[1:] = as_overrides(sys.argv[1:])
     debug = bool(os.environ.get("HYDRA_FULL_ERROR"))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises errors as they are; its own report shortens the traceback
     logging.raiseExceptions = False  # no traceback for a log line that a full disk or a closed pipe rejects
     started = []
 
     def job(cfg: DictConfig) -> Any:
-        from overlapped_words.settings.check import check, warn_unused  # Pydantic, which --help does not need
+        from overlapped_words.settings.check import check  # Pydantic, which --help does not need
 
         started.append(True)
         # In a sweep, Hydra collects the errors of the members, so that the others go on.
         single = HydraConfig.get().mode == RunMode.RUN
         with exit_on_error() if single and not debug else nullcontext():
-            settings = check(schema, cfg)
-            warn_unused(settings, HydraConfig.get().overrides.task)
-            return main(settings)
+            return main(check(schema, cfg))
 
     try:
         try:
@@ -66,20 +62,16 @@ def run(main: Callable[[Any], Any], schema: Any) -> None:
         sys.exit(130)
 
 
-def as_overrides(arguments: Sequence[str], schema: Any) -> list[str]:
+def as_overrides(arguments: Sequence[str]) -> list[str]:
     """Rewrite arguments in Hydra's grammar.
 
     Quote paths and words: the grammar does not allow '=', ',' and letters outside of ASCII in them. Replace
-    `GROUP=null` by `~GROUP`, and `FILE` by `input=FILE` for a script that has an input.
+    `GROUP=null` by `~GROUP`.
     """
     overrides: list[str] = []
-    for before, argument in zip(["", *arguments], arguments, strict=False):
+    for argument in arguments:
         name, equals, value = argument.partition("=")
-        if argument == "hydra=null":
-            sys.exit("hydra is null; leave it out, or set one of its options, hydra.*=...")
-        if not equals and argument[:1] not in ("-", "~") and before not in TAKE_A_VALUE:
-            argument = _as_input(argument, schema, overrides)
-        elif value == "null" and name.isidentifier() and (CONF / name).is_dir():
+        if value == "null" and name.isidentifier() and (CONF / name).is_dir():
             argument = f"~{name}"
         elif name in PATHS and equals and value and value[0] not in "'\"" and value != "null":
             argument = f"{name}={_quoted(value)}"
@@ -89,18 +81,6 @@ def as_overrides(arguments: Sequence[str], schema: Any) -> list[str]:
                 argument = f"{name}=[{','.join(map(_quoted, words))}]"
         overrides.append(argument)
     return overrides
-
-
-def _as_input(argument: str, schema: Any, overrides: Sequence[str]) -> str:
-    """An argument that is no setting -> `input=FILE`; the program ends if it cannot be meant."""
-    if "input" not in schema.__dataclass_fields__:
-        example = f", such as run_dir={argument}" if os.path.isdir(argument) else ""
-        sys.exit(f"{argument}: not a setting; give name=value{example}")
-    if not os.path.exists(argument):
-        sys.exit(f"{argument}: no such file or folder; give a recording, a folder of recordings, or name=value")
-    if any(override.startswith("input=") for override in overrides):
-        sys.exit(f"{argument}: a second input; give one recording, a folder of them, or a list of them (.txt)")
-    return f"input={_quoted(argument)}"
 
 
 def _quoted(text: str) -> str:

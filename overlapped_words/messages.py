@@ -8,17 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-# Old names of settings, and what replaces them.
-RENAMED = {
-    "callbacks.history": "callbacks.epoch_csv",
-    "callbacks.teacher": "teacher=FOLDER and teacher_weight=NUMBER",
-    "freq_width": "freq_mask_param",
-    "model.name": "model._target_=lightning_modules.mac.MAC",
-    "optimizer.name": "optimizer._target_=torch.optim.AdamW or the like",
-    "time_width": "time_mask_param",
-}
-# Options of groups that were removed, and what replaces them.
-REMOVED_OPTIONS = {"augment=light": "augment=warp", "experiment=small": "experiment=best"}
 JOINERS = "\u200c\u200d"  # not printable for Python, but part of Persian and Indic words
 
 
@@ -36,14 +25,6 @@ def count(number: int, noun: str) -> str:
 def split_size(size: Mapping[str, int]) -> str:
     """The size of a split: `2,016 recordings by 34 speakers`."""
     return " by ".join(count(number, noun.removesuffix("s")) for noun, number in size.items())
-
-
-def renamed(setting: str) -> str:
-    """The error for the old name of a setting, or of a setting in a group that has an old name; empty for others."""
-    for old, new in RENAMED.items():
-        if f".{old}." in f".{setting}.":
-            return f"{setting} was renamed; use {new}"
-    return ""
 
 
 def normalize_name(text: str) -> str:

@@ -13,7 +13,7 @@ from overlapped_words.messages import count
 TRIAL = 8  # steps to measure, after as many as WARM_UP
 WARM_UP = 2
 SLOW = 2.0  # times as long as expected: measure again; as long as one thread takes: end the trial of more
-AGAIN = 500  # steps until more threads are tried again
+AGAIN = 500  # steps until both are tried again
 
 
 def max_threads() -> int:
@@ -48,32 +48,22 @@ class ThreadTuner:
             return
         self.seconds.append(now - before)
         threads, recent = torch.get_num_threads(), median(self.seconds[-self.trial :])
-        if self.measuring:
-            slow = threads > 1 and len(self.seconds) > 1 and min(self.seconds) > SLOW * self.medians[1]
-            if slow or len(self.seconds) == WARM_UP + self.trial:
-                self.medians[threads] = recent
-                self._next(threads)
-        elif threads == 1:
-            if len(self.seconds) == AGAIN:
-                self._measure(self.most, {1: recent})
-        elif len(self.seconds) > self.trial:
-            del self.seconds[: -self.trial]
-            expected = self.medians.setdefault(threads, recent)
-            if recent > SLOW * expected:
-                self._measure(1, {})
-
-    def _measure(self, threads: int, medians: dict[int, float]) -> None:
-        self.measuring, self.medians, self.seconds = True, medians, []
-        torch.set_num_threads(threads)
-
-    def _next(self, measured: int) -> None:
-        """Measure the other number of threads, or choose the faster one."""
-        if len(self.medians) == 1:
-            self._measure(self.most if measured == 1 else 1, self.medians)
+        if not self.measuring:
+            slow = len(self.seconds) > self.trial and recent > SLOW * self.medians.setdefault(threads, recent)
+            if slow or len(self.seconds) == AGAIN:
+                self._use(1, measuring=True)
             return
-        best = min(self.medians, key=self.medians.__getitem__)
-        self.measuring, self.seconds = False, []
-        torch.set_num_threads(best)
+        slow = threads > 1 and len(self.seconds) > 1 and min(self.seconds) > SLOW * self.medians[1]
+        if slow or len(self.seconds) == WARM_UP + self.trial:
+            self.medians[threads] = recent
+            if threads == 1:
+                self._use(self.most, measuring=True)
+            else:
+                self._use(min(self.medians, key=self.medians.__getitem__), measuring=False)
+
+    def _use(self, threads: int, measuring: bool) -> None:
+        self.measuring, self.seconds = measuring, []
+        torch.set_num_threads(threads)
 
     def __str__(self) -> str:
         """The choice and what it rests on: "2 threads (1: 9.1 steps/s, 2: 14 steps/s)"."""

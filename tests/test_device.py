@@ -100,7 +100,7 @@ def test_bfloat16_without_instructions_is_a_warning(num_gpus, chosen, bfloat16, 
         ("arm64", False, False, False, True),
     ],
 )
-def test_which_cpus_compute_bfloat16(machine, avx512, amx, instructions, usable, monkeypatch) -> None:
+def test_which_cpus_compute_bfloat16(machine, avx512, amx, instructions, monkeypatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: machine)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)

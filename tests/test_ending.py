@@ -5,7 +5,6 @@ import logging
 import multiprocessing
 import os
 import signal
-import threading
 import time
 from types import SimpleNamespace
 
@@ -15,7 +14,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from overlapped_words.errors import CacheError, RunError, SettingError
 from overlapped_words.runs.folder import RunFolder, Status
-from overlapped_words.training.ending import RaiseAgain, clear_end, final_status
+from overlapped_words.training.ending import clear_end, final_status
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 

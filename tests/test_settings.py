@@ -48,7 +48,7 @@ def test_settings_in_conf_that_no_page_has_are_legal(finished: Path, monkeypatch
         ("data.val_fraction=1", "data.val_fraction is 1; it should be less than 1"),
         ("features.f_max=nan", "features.f_max is nan; it should be a finite number"),
         ("model.residual=no", "model.residual is 'no'; it should be true or false"),
-        ("model.pool=median", "model.pool is 'median'; it should be avg or max"),
+        ("model.pool=median", "model.pool is 'median'; it should be 'avg' or 'max'"),
         ("model._target_=torch.nn.Linear", "give a subclass of Network in lightning_modules"),
         ("augment=winner augment.transforms.0.freq_masks=a", "augment.transforms.0.freq_masks is 'a'; it should be"),
         ("+augment.transforms=[{_target_:os.nix}]", "augment.transforms.0._target_ is 'os.nix'; "),

@@ -2,7 +2,6 @@
 
 import os
 import random
-import shlex
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import read_write
 
 from overlapped_words.runs.folder import RunFolder, Status
+from overlapped_words.runs.members import REMEDIES
 from overlapped_words.settings.callback import compose_members, member_folder
 from overlapped_words.training import sweep as sweeps
 from tests.helpers.fake_members import write_member
@@ -63,15 +63,9 @@ def test_the_end_of_a_sweep_counts_its_own_members(tmp_path: Path, capsys: pytes
     assert capsys.readouterr().out.splitlines()[1:] == [
         "1 of 4 members complete",
         f"  {folders[0]}: failed, a.wav: empty",
-        f"  {folders[1]}: stopped, by trainer.max_time; repeat the command with a longer one",
-        f"  {folders[2]}: interrupted",
-        "Fix the errors and repeat the command: it skips complete members and resumes the others.",
-    ]
-    sweeps._report_end(folders[2:3])
-    assert capsys.readouterr().out.splitlines()[1:] == [
-        "0 of 1 member complete",
-        f"  {folders[2]}: interrupted",
-        "Repeat the command: it skips complete members and resumes the others.",
+        f"  {folders[1]}: stopped, {REMEDIES['stopped']}",
+        f"  {folders[2]}: interrupted, {REMEDIES['interrupted']}",
+        "Repeat the command, after you have fixed errors: it skips complete members and resumes the others.",
     ]
 
 

@@ -7,7 +7,6 @@ understands them, and otherwise by itself.
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pkgutil import resolve_name
 from typing import Any, get_type_hints
 
@@ -16,7 +15,6 @@ from hydra.utils import instantiate
 from pydantic import ConfigDict, TypeAdapter
 
 from overlapped_words.errors import SettingError, UserError
-from overlapped_words.messages import renamed
 from overlapped_words.settings.check import show, validate
 
 TYPES = ConfigDict(strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
@@ -56,16 +54,15 @@ def check_arguments(name: str, target: Callable, settings: Mapping[str, Any], gi
     """Check settings as arguments of a class or function; `given` are its other arguments."""
     parameters, hints = _parameters(target), _hints(target)
     faults = []
+    title = getattr(target, "__name__", str(target))
     if parameters is not None and (unknown := settings.keys() - parameters):
-        for key in sorted(unknown):
-            close = get_close_matches(key, parameters, n=1)
-            text = f"{name}.{key}: {getattr(target, '__name__', target)} has no such setting"
-            faults.append(renamed(f"{name}.{key}") or text + (f"; did you mean {close[0]}?" if close else ""))
+        known = ", ".join(sorted(parameters - given.keys() - {"self"}))
+        faults += [f"{name}.{key}: {title} has no such setting; it has {known}" for key in sorted(unknown)]
     else:
         try:
             inspect.signature(target).bind(**settings, **_accepted(target, settings, given))
         except TypeError as error:
-            faults.append(f"{name}: {getattr(target, '__name__', target)}: {error}")
+            faults.append(f"{name}: {title}: {error}")
     for key, value in settings.items():
         try:
             if not _check_nested(f"{name}.{key}", value) and key in hints:

@@ -1,6 +1,5 @@
 """Settings of ensemble.py."""
 
-from collections.abc import Iterator
 from typing import Literal
 
 from pydantic.dataclasses import dataclass
@@ -25,8 +24,3 @@ class Ensemble:
     """Only show the status of each member."""
     html: bool
     """Write report.html, a page with plots and audio."""
-
-    def unused(self) -> Iterator[tuple[str, str]]:
-        """Settings that have no effect, each with the reason."""
-        if self.status:
-            yield from ((name, "status=true writes nothing") for name in ("expect", "combine", "partial", "html"))

@@ -1,6 +1,5 @@
 """Settings of export.py."""
 
-from collections.abc import Iterator
 from typing import Literal
 
 from pydantic.dataclasses import dataclass
@@ -24,8 +23,3 @@ class Export(Trained):
     """16-bit weights, for safetensors."""
     cache_dir: Path
     """Where onnxruntime-web is stored, and the spoken words of data=synthetic, to compare on."""
-
-    def unused(self) -> Iterator[tuple[str, str]]:
-        """Settings that have no effect, each with the reason."""
-        if self.half and self.format != "safetensors":
-            yield "half", f"format={self.format} has 32-bit weights"

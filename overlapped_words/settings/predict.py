@@ -1,7 +1,5 @@
 """Settings of predict.py."""
 
-from collections.abc import Iterator
-
 from pydantic import model_validator
 from pydantic.dataclasses import dataclass
 from typing_extensions import Self
@@ -62,10 +60,3 @@ class Predict(Trained):
     def loudest(self) -> bool:
         """Whether only the loudest second of each recording is used."""
         return self.hop is None and not self.events
-
-    def unused(self) -> Iterator[tuple[str, str]]:
-        """Settings that have no effect, each with the reason."""
-        if self.output or not self.loudest:
-            yield "top", "it is for the words of one recording without a table"
-        if self.threshold is not None and not self.events:
-            yield "threshold", "it is for events=true"

@@ -1,6 +1,5 @@
 """Settings of train.py. Those of its groups are the arguments of the classes that their `_target_` names."""
 
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from annotated_types import Gt, Le
@@ -9,7 +8,6 @@ from pydantic.dataclasses import dataclass
 from pydantic_core import ArgsKwargs
 from typing_extensions import Self
 
-from overlapped_words.messages import renamed
 from overlapped_words.settings.check import STRICT
 from overlapped_words.settings.fields import Count, ExistingFile, ExistingFolder, Group, Path, Seed, Text
 from overlapped_words.settings.legacy import upgrade_config
@@ -62,8 +60,6 @@ class Train:
     @model_validator(mode="after")
     def check_callbacks(self) -> Self:
         callbacks = self.callbacks or {}
-        if old := next((name for name in callbacks if renamed(f"callbacks.{name}")), None):
-            raise ValueError(renamed(f"callbacks.{old}"))
         for name, writes in (
             ("last", "checkpoints/last.ckpt, which resuming and predict.py need"),
             ("epoch_csv", "metrics.csv"),
@@ -82,31 +78,6 @@ class Train:
                 f"data.k is {k}, but a softmax cannot predict that there are no words; use model.output=set"
             )
         return self
-
-    def unused(self) -> Iterator[tuple[str, str]]:
-        """Settings, or groups of them, that have no effect, each with the reason."""
-        data = self.data
-        if self.teacher is None:
-            yield "teacher_weight", "teacher is null"
-        if not any((self.logger or {}).values()):
-            yield "callbacks.learning_rate", "there is no logger"
-            yield "callbacks.dashboard", "there is no logger"
-        if self.trainer.get("fast_dev_run"):
-            yield "trainer.max_epochs", "trainer.fast_dev_run trains one batch"
-            yield "trainer.limit_train_batches", "trainer.fast_dev_run trains one batch"
-        if data.get("val_fraction") == 0:
-            yield "data.val_size", "data.val_fraction is 0"
-            yield "callbacks.best", "data.val_fraction is 0"
-            yield "trainer.check_val_every_n_epoch", "data.val_fraction is 0"
-        if "words" in data and not (data.get("root") or data.get("unknown")):
-            yield "data.speaker_regex", "data.root is null"
-        if data.get("submission"):
-            yield "data.test_fraction", "data.submission is the test split"
-            yield "data.test_size", "data.submission is the test split"
-        elif data.get("test_fraction") == 0:
-            yield "data.test_size", "data.test_fraction is 0"
-        if data.get("k") in (1, [1, 1]):
-            yield "data.curriculum", "data.k is 1 from the first epoch on"
 
 
 def _choose_defaults(settings: dict[str, Any]) -> dict[str, Any]:

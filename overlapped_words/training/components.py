@@ -18,8 +18,7 @@ from overlapped_words.errors import SettingError
 from overlapped_words.settings.component import build, check_arguments, check_component, naming
 from overlapped_words.settings.train import Train
 from overlapped_words.training.device import resolve_auto
-from overlapped_words.training.initial import load_initial_weights
-from overlapped_words.training.teacher import load_teacher
+from overlapped_words.training.trained import load_initial_weights, load_teacher
 
 # What the learner, the data module and the trainer give to a component beside its settings; the values are not checked.
 GIVEN: dict[str, dict[str, Any]] = {

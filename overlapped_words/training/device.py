@@ -1,6 +1,5 @@
 """Choose the device, the precision and the cache of a training run."""
 
-import logging
 import platform
 from typing import Any
 
@@ -8,10 +7,6 @@ import torch
 
 from overlapped_words.errors import SettingError
 from overlapped_words.settings.train import Train
-
-log = logging.getLogger(__name__)
-
-MIXED = ("bf16-mixed", "16-mixed", "bf16", "16", 16)  # on a CPU, Lightning replaces float16 by bfloat16
 
 
 def resolve_auto(cfg: Train) -> None:
@@ -38,12 +33,6 @@ def resolve_auto(cfg: Train) -> None:
         on_cpu = "bf16-mixed" if accelerator == "cpu" and has_bfloat16() else "32-true"
         cfg.trainer["precision"] = "16-mixed" if accelerator == "cuda" else on_cpu
     precision = cfg.trainer.get("precision", "32-true")
-    if accelerator == "cpu" and precision in MIXED and not computes_bfloat16():
-        log.warning(
-            "trainer.precision is %s, but this CPU has neither AVX512_BF16 nor AMX; bfloat16 is many times slower than "
-            "float32 without them; choose 32-true",
-            precision,
-        )
     if precision in ("16-true", "bf16-true"):
         raise SettingError(f"trainer.precision is {precision}; features are float32, choose auto, 16-mixed or 32-true")
 
@@ -57,15 +46,7 @@ def choose_devices(trainer: dict[str, Any], number: int) -> Any:
     return [number % torch.cuda.device_count()] if trainer["accelerator"] == "cuda" and devices == 1 else devices
 
 
-def computes_bfloat16() -> bool:
-    """Whether the CPU computes in bfloat16 at a usable speed; outside of x86, assume that it does."""
-    return not on_x86() or has_bfloat16()
-
-
 def has_bfloat16() -> bool:
     """Whether this is an x86 CPU with instructions for bfloat16: AVX512_BF16 or AMX."""
-    return on_x86() and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-
-
-def on_x86() -> bool:
-    return platform.machine() in ("x86_64", "AMD64")
+    x86 = platform.machine() in ("x86_64", "AMD64")
+    return x86 and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

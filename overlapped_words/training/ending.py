@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
-from lightning import Callback, Trainer
+from lightning import Trainer
 from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
@@ -21,19 +20,6 @@ from overlapped_words.runs.folder import Status
 log = logging.getLogger(__name__)
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class RaiseAgain(Callback):
-    """Raise the exit of a signal at the end of a batch if it was lost.
-
-    Python ignores exceptions that a signal handler raises within a weakref callback or a finalizer.
-    """
-
-    received: SystemExit | None = None
-
-    def on_train_batch_end(self, *_: Any) -> None:
-        if RaiseAgain.received:
-            raise RaiseAgain.received
 
 
 @contextmanager
@@ -50,11 +36,9 @@ def clear_end(run_dir: str | None) -> Iterator[None]:
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     # A launcher may have set its own handler.
     ours = threading.current_thread() is threading.main_thread() and handlers[signal.SIGTERM] == signal.SIG_DFL
-    RaiseAgain.received = None
     if ours:
         for number in SIGNALS:
             signal.signal(number, _exit)
-    excepthook, threading.excepthook = threading.excepthook, _ignore_full_disk
     try:
         yield
     except SystemExit as error:
@@ -73,18 +57,9 @@ def clear_end(run_dir: str | None) -> Iterator[None]:
     finally:
         for worker in multiprocessing.active_children():
             worker.kill()  # workers of a data loader ignore SIGTERM, by which Python would end them
-        threading.excepthook = excepthook
         if ours:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-
-
-def epoch_timer(limit: str | dict[str, int] | None) -> list[Timer]:
-    """The timer of trainer.max_time, if set. It stops after an epoch; Lightning's default stops within one.
-
-    A run that resumes from the end of an epoch is bitwise identical to one that did not stop.
-    """
-    return [] if limit is None else [Timer(limit, interval="epoch")]
 
 
 def final_status(trainer: Trainer, epochs: int, max_epochs: int) -> Status:
@@ -101,11 +76,4 @@ def final_status(trainer: Trainer, epochs: int, max_epochs: int) -> Status:
 def _exit(number: int, frame: FrameType | None) -> None:
     if number == signal.SIGTERM:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second signal must not interrupt the shutdown
-    RaiseAgain.received = SystemExit(128 + number)
-    raise RaiseAgain.received
-
-
-def _ignore_full_disk(error: threading.ExceptHookArgs) -> None:
-    """Print no traceback of TensorBoard's writer thread on a full disk: the main thread raises the same error."""
-    if not isinstance(error.exc_value, OSError) or error.exc_value.errno not in DISK_FULL:
-        threading.__excepthook__(error)
+    raise SystemExit(128 + number)

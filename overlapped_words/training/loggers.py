@@ -13,6 +13,7 @@ from filelock import FileLock
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch import loggers
 from lightning.pytorch.loggers.logger import rank_zero_experiment
+from lightning.pytorch.utilities import rank_zero_only
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -64,35 +65,14 @@ class MLFlowLogger(loggers.MLFlowLogger):
     def __init__(self, save_dir: str, tracking_uri: str, **options: Any) -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         _, _, database = tracking_uri.partition("sqlite:///")
-        # The client creates the tables of a new database; members that start together must not all do so.
+        # The first member creates the tables of a new database and the experiment; others wait.
         with FileLock(f"{database}.lock") if database else nullcontext():
-            super().__init__(tracking_uri=tracking_uri, **options)
-        self.id_file = Path(save_dir, "mlflow", "run_id")
-
-    @property
-    @rank_zero_experiment
-    def experiment(self) -> Any:
-        """The MLflow client, after the member's run has been created or found."""
-        if self._initialized:
-            return self._mlflow_client
-        from mlflow.exceptions import MlflowException
-
-        if self.id_file.exists():
-            try:
-                run_id = self.id_file.read_text(encoding="utf-8")
-                self._mlflow_client.update_run(run_id, status="RUNNING")
-                self._run_id = run_id
-            except MlflowException:  # deleted, or in another store
-                pass
-        try:
-            client = super().experiment
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            client = super().experiment  # another member has created the experiment meanwhile
-        self.id_file.parent.mkdir(parents=True, exist_ok=True)
-        self.id_file.write_text(str(self._run_id), encoding="utf-8")
-        return client
+            file = Path(save_dir, "mlflow", "run_id")
+            run_id = file.read_text(encoding="utf-8") if file.exists() else None
+            super().__init__(tracking_uri=tracking_uri, run_id=run_id, **options)
+            if rank_zero_only.rank == 0:  # type: ignore[attr-defined]
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(str(self.run_id), encoding="utf-8")
 
     def add_figure(self, tag: str, figure: Figure, step: int) -> None:
         self.experiment.log_figure(self.run_id, figure, f"{tag}/step_{step:06}.png")

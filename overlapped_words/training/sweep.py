@@ -72,42 +72,24 @@ def _temporary_folder() -> str:
 
 
 def _check_folders(members: Sequence[DictConfig]) -> list[Path]:
-    """The folders of the members.
-
-    Raises:
-        SettingError: two members would write to one folder. The message names the settings in which they differ.
-    """
-    first: dict[Path, DictConfig] = {}
-    for member in members:
-        folder = member_folder(member)
-        other = first.setdefault(folder, member)
-        if other is member:
-            continue
-        settings = [dict(override.split("=", 1) for override in one.hydra.overrides.task) for one in (other, member)]
-        names = [name for name in settings[1] if settings[0].get(name) != settings[1][name]]
-        if not names:
-            raise SettingError(f"two members would write to {folder}: the sweep contains a value twice; remove one")
-        values = " and ".join(" ".join(f"{name}={own[name]}" for name in names) for own in settings)
-        choices = member.hydra.runtime.choices
-        parts = [f"${{hydra:runtime.choices.{name}}}" if name in choices else f"${{{name}}}" for name in names]
-        remedy = f"give each its own folder, such as 'name={'_'.join([folder.parent.name, *parts])}'"
-        raise SettingError(f"two members would write to {folder}: {values}; {remedy}")
-    return list(first)
+    """The folders of the members; a SettingError if two members would write to one folder."""
+    folders = [member_folder(member) for member in members]
+    for folder in folders:
+        if folders.count(folder) > 1:
+            raise SettingError(
+                f"two members would write to {folder}; give each its own folder by the settings that differ, such as "
+                f"'name={folder.parent.name}_${{optimizer.lr}}'"
+            )
+    return folders
 
 
 def _check_devices(cfg: DictConfig) -> None:
-    """Check that no member on several devices starts processes that repeat the command line, and so the sweep.
-
-    Raises:
-        SettingError: one does; the message names strategies that do not.
-    """
-    one = cfg.trainer.devices in (1, "1") or (OmegaConf.is_list(cfg.trainer.devices) and len(cfg.trainer.devices) == 1)
+    """Raise a SettingError if a member would start processes that repeat the command line, and so the sweep."""
     forks = str(cfg.trainer.strategy).endswith(("fork", "spawn", "notebook"))
-    if not one and not forks and "slurm" not in cfg.hydra.launcher._target_.lower():
+    if cfg.trainer.devices not in (1, "1", [0]) and not forks and "slurm" not in cfg.hydra.launcher._target_.lower():
         raise SettingError(
-            f"trainer.devices={cfg.trainer.devices} with trainer.strategy={cfg.trainer.strategy} would "
-            "repeat the sweep in every process; use trainer.strategy=ddp_spawn (ddp_fork on CPUs), train one member "
-            "per command, or use one device per member, so that members train in parallel"
+            f"trainer.devices={cfg.trainer.devices} with trainer.strategy={cfg.trainer.strategy} would repeat the "
+            "sweep in every process; use trainer.strategy=ddp_spawn (ddp_fork on CPUs), or one device per member"
         )
 
 
@@ -129,17 +111,10 @@ def _report_end(folders: list[Path]) -> None:
     incomplete = [member for member in map(read_member, folders) if member.status != Status.COMPLETE]
     print(f"\n{len(folders) - len(incomplete)} of {count(len(folders), 'member')} complete", flush=True)
     for member in incomplete:
-        reasons: dict[str, str] = {
-            Status.UNREADABLE: member.fault,
-            Status.FAILED: error_of(member.metrics),
-            Status.STOPPED: "by trainer.max_time; repeat the command with a longer one",
-        }
-        reason = reasons.get(member.status)
-        print(printable(", ".join(filter(None, [f"  {member.path}: {member.status}", reason]))))
+        reason = error_of(member.metrics) if member.status == Status.FAILED else member.fault.partition(": ")[2]
+        print(printable(f"  {member.path}: {member.status}, {reason}"))
     if incomplete:
-        failed = any(member.status in (Status.FAILED, Status.UNREADABLE) for member in incomplete)
-        repeat = "Fix the errors and repeat the command" if failed else "Repeat the command"
-        print(f"{repeat}: it skips complete members and resumes the others.")
+        print("Repeat the command, after you have fixed errors: it skips complete members and resumes the others.")
     else:
         for sweep in dict.fromkeys(folder.parent for folder in folders):
             print(f"{command('ensemble')} run_dir={sweep}")

@@ -9,12 +9,12 @@ from dataclasses import asdict
 from typing import Any
 
 from lightning import Trainer
+from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.plugins.environments import LightningEnvironment
 
 from overlapped_words.settings.component import build
 from overlapped_words.settings.fields import Group
 from overlapped_words.settings.train import Train
-from overlapped_words.training.ending import RaiseAgain, epoch_timer
 from overlapped_words.training.loggers import LogSettings
 from overlapped_words.training.threads import TuneThreads, fixed_threads, in_sweep
 
@@ -29,7 +29,7 @@ def build_trainer(cfg: Train, devices: Any, has_val: bool) -> Trainer:
         "progress": sys.stdout.isatty() and not in_sweep() and cfg.trainer.get("enable_progress_bar", True),
     }
     callbacks = {name: plugin for name, plugin in (cfg.callbacks or {}).items() if plugin and useful.get(name, True)}
-    # Lightning's own timer stops within an epoch.
+    # Lightning's own timer stops within an epoch; a run that resumes from the end of one is bitwise the same.
     settings = {**cfg.trainer, "devices": devices, "max_time": None, "enable_progress_bar": "progress" in callbacks}
     plugins = build_all("trainer.plugins", dict(enumerate(settings.pop("plugins", None) or [])))
     one = devices == 1 or (isinstance(devices, list) and len(devices) == 1)
@@ -41,9 +41,8 @@ def build_trainer(cfg: Train, devices: Any, has_val: bool) -> Trainer:
         callbacks=[
             *build_all("callbacks", callbacks),
             LogSettings(asdict(cfg)),
-            RaiseAgain(),
             *([TuneThreads()] if cfg.trainer["accelerator"] == "cpu" and not fixed_threads(cfg) else []),
-            *epoch_timer(cfg.trainer.get("max_time")),
+            *([Timer(limit, interval="epoch")] if (limit := cfg.trainer.get("max_time")) else []),
         ],
         logger=loggers,
         plugins=plugins,
