@@ -21,6 +21,8 @@ BLOCK = 60  # seconds decoded at a time
 CANCELED = 0.01  # two channels have opposite phase if their mean has less than this share of the louder one's energy
 OPPOSITE = "%s: the two channels have opposite phase and cancel each other out; only the louder one is used"
 
+NARROWBAND = "%s: narrowband audio, sampled below the model's rate; the model may be less accurate on it"
+
 
 def within_full_scale(waveform: np.ndarray) -> np.ndarray:
     """Scale a waveform `(T,)` that exceeds [-1, 1], as floating-point audio may; clipping would distort it."""
@@ -84,6 +86,12 @@ def read_seconds(path: Path) -> float:
     """The length of a recording; decodes it if its header does not state the length. Raises what `read_blocks` does."""
     header = read_header(path)
     return header.seconds if header and header.seconds else sum(map(len, read_blocks(path))) / SAMPLE_RATE
+
+
+def warn_if_narrowband(name: str, rate: int, sample_rate: int) -> None:
+    """Warn if a recording at `rate` Hz, such as telephone audio, is for a model at a higher sample rate."""
+    if rate < sample_rate:
+        log.warning(NARROWBAND, printable(name))
 
 
 def fit_length(waveform: np.ndarray, num_samples: int = NUM_SAMPLES) -> np.ndarray:

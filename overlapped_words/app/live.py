@@ -13,8 +13,7 @@ import gradio as gr
 import numpy as np
 import pandas as pd
 
-from datamodules.bandwidth import NARROWBAND, band_power, is_narrowband
-from datamodules.recordings import read_blocks, read_header
+from datamodules.recordings import NARROWBAND, read_blocks, read_header
 from overlapped_words.app.model import AppModel
 from overlapped_words.app.recording import event_table
 from overlapped_words.errors import DataError
@@ -43,7 +42,7 @@ class Stream:
 
     def __init__(self) -> None:
         self.chunks: Queue[np.ndarray] = Queue(WAITING)  # `(T,)` at the microphone's sample rate; empty: the end
-        self.rate, self.power = 1, np.zeros(2)
+        self.rate = 1
         self.windows: deque[tuple[float, np.ndarray]] = deque()  # end in seconds, `(num_classes,)`; oldest first
         self.events: deque[Event] = deque(maxlen=EVENTS)  # newest first
 
@@ -71,7 +70,7 @@ class Stream:
         """Update windows and events while sound arrives; raises DataError for a sample rate that cannot be used."""
         chunks = self._get()
         blocks = chain([next(chunks, np.zeros(0, np.float32))], chunks)  # the first one has the rate
-        for heard in model.listen(self._measured(blocks, model.model.sample_rate)):
+        for heard in model.listen(resample_blocks(blocks, self.rate, model.model.sample_rate)):
             self.windows.extend(zip(heard.ends.tolist(), heard.presence, strict=True))
             while self.windows[0][0] <= self.windows[-1][0] - SHOWN:
                 self.windows.popleft()
@@ -85,11 +84,6 @@ class Stream:
             while len(chunk := self.chunks.get(timeout=TIMEOUT)):
                 yield chunk
 
-    def _measured(self, blocks: Iterator[np.ndarray], sample_rate: int) -> Iterator[np.ndarray]:
-        for block in resample_blocks(blocks, self.rate, sample_rate):
-            self.power += band_power(block, sample_rate)
-            yield block
-
 
 def draw(model: AppModel, stream: Stream | None) -> str:
     """What the tab shows of a stream, as HTML: the last word, the words of the last seconds, the last events."""
@@ -102,7 +96,7 @@ def draw(model: AppModel, stream: Stream | None) -> str:
         latest = f"Now: {names[probs[-1].argmax()]} ({probs[-1].max():.0%})"
         if model.has_events:
             latest = f"{events[0].word} at {clock(events[0].start_s)}" if events else "No word yet"
-        if stream.rate < model.model.sample_rate or is_narrowband(stream.power):
+        if stream.rate < model.model.sample_rate:
             note = f"<p>{escape(NARROWBAND % 'microphone')}</p>"
     return f'<p class="now">{escape(printable(latest))}</p>{picture(table, events, now)}{note}{event_table(events)}'
 

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from datamodules.bandwidth import NARROWBAND, band_power, is_narrowband
 from datamodules.features import MultiResolutionMel
 from datamodules.mixing import mix
-from datamodules.recordings import fit_length, read_blocks, read_header, within_full_scale
+from datamodules.recordings import NARROWBAND, fit_length, read_blocks, read_header, within_full_scale
 from datamodules.waveforms import to_int16
 from overlapped_words.errors import DataError
 from overlapped_words.inference.events import Event
@@ -64,13 +63,8 @@ class AppModel:
         except DataError as error:
             raise DataError(str(error).replace(path, name)) from error
         waveform = within_full_scale(np.concatenate(blocks))
-        clip = fit_length(waveform, self.model.num_samples)
-        narrow = self.is_narrowband(clip, header.sample_rate if header else sample_rate)
+        narrow = header is not None and header.sample_rate < sample_rate
         return Recording(waveform, NARROWBAND % printable(name) if narrow else "")
-
-    def is_narrowband(self, waveform: np.ndarray, rate: int) -> bool:
-        """Whether a waveform at the model's sample rate, recorded at `rate` Hz, lacks the upper frequencies."""
-        return rate < self.model.sample_rate or is_narrowband(band_power(waveform, self.model.sample_rate))
 
     def predict(self, waveform: np.ndarray) -> Prediction:
         """Predict the loudest second of a waveform `(T,)` at the model's sample rate."""

@@ -10,7 +10,7 @@ from matplotlib import rc_context
 from datamodules.waveforms import to_int16
 from overlapped_words.app.model import AppModel, Recording
 from overlapped_words.errors import DataError
-from overlapped_words.inference.clips import LONG
+from overlapped_words.inference.audio_input import LONG
 from overlapped_words.messages import clock, count, printable
 from overlapped_words.plots import draw_features, draw_timeline
 

@@ -96,42 +96,27 @@ def member_probs(members: Sequence[Member], tables: dict[str, Tables], kind: str
 def gather(members: Sequence[Member]) -> tuple[dict[str, Tables], dict[str, str]]:
     """Read the tables of the members that can be combined; return an error message for each of the others.
 
-    Where tables disagree, the largest group of members that agree is kept; on a tie, the group of the earliest member.
-    Members of different folds may have different validation clips.
+    All must agree with the first in everything but the validation clips, and with the first of their fold in these too.
 
     Returns:
         Tables and errors, both by member name.
     """
     errors = {member.name: member.fault for member in members if member.fault}
     tables: dict[str, Tables] = {}
+    first_of: dict[tuple[str, int | None], Member] = {}
     for member in members:
-        if not member.fault:
-            try:
-                tables[member.name] = read_tables(member)
-            except RunError as error:
-                errors[member.name] = str(error)
-
-    # All members must agree in everything but the validation clips, and those of one fold in these too.
-    folds = dict.fromkeys(member.fold for member in members)
-    groups = [("val", [member for member in members if member.fold == fold]) for fold in folds]
-    for split, group in [("test", members), *groups]:
-        for member, reason in _outvoted([member for member in group if member.name in tables], tables, split):
-            errors[member.name] = f"{member.path}: {reason}; {RETRAIN}"
-            del tables[member.name]
+        if member.fault:
+            continue
+        try:
+            tables[member.name] = read_tables(member)
+            for split, fold in (("test", None), ("val", member.fold)):
+                first = first_of.setdefault((split, fold), member)
+                if text := _disagreement(member, first, tables, split):
+                    raise RunError(f"{member.path}: {text} than {first.name}; {RETRAIN}")
+        except RunError as error:
+            errors[member.name] = str(error)
+            tables.pop(member.name, None)
     return tables, errors
-
-
-def _outvoted(members: Sequence[Member], tables: dict[str, Tables], split: str) -> list[tuple[Member, str]]:
-    """The members that differ from the majority in what they predicted, and how."""
-    groups: list[list[Member]] = []
-    for member in members:
-        group = next((group for group in groups if not _disagreement(member, group[0], tables, split)), None)
-        if group is None:
-            groups.append(group := [])
-        group.append(member)
-    majority = max(groups, key=len, default=[])
-    odd = [member for member in members if member not in majority]
-    return [(one, f"{_disagreement(one, majority[0], tables, split)} than {majority[0].name}") for one in odd]
 
 
 def _disagreement(member: Member, other: Member, tables: dict[str, Tables], split: str) -> str:

@@ -42,8 +42,8 @@ def find_inputs(path: Path) -> Inputs:
 
 def _resolve(name: str, folder: Path) -> Path:
     """The file of a list in `folder`: `name` may be relative to the list or not, with slashes or backslashes."""
-    spellings = [Path(name), folder / name, Path(name.replace("\\", "/")), folder / name.replace("\\", "/")]
-    return next((path for path in spellings if path.exists()), folder / name)
+    name = name.replace("\\", "/")
+    return Path(name) if Path(name).exists() else folder / name
 
 
 def unique_ids(paths: Sequence[Path]) -> list[str]:

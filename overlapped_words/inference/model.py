@@ -1,6 +1,6 @@
 """The Python API: load a trained run, give it recordings or waveforms."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +8,15 @@ import numpy as np
 import torch
 
 from overlapped_words.errors import DataError, RunError
-from overlapped_words.inference.audio_input import AudioInput, AudioInputs, as_blocks, as_mono_blocks, as_rate
+from overlapped_words.inference.audio_input import (
+    AudioInput,
+    AudioInputs,
+    as_blocks,
+    as_chunks,
+    as_mono_blocks,
+    as_rate,
+)
 from overlapped_words.inference.checkpoints import find_checkpoints
-from overlapped_words.inference.clips import as_chunks, read_clips
 from overlapped_words.inference.events import Event, EventRule
 from overlapped_words.inference.listening import detect, predict_windows
 from overlapped_words.inference.prediction import Prediction
@@ -72,7 +78,7 @@ class Model:
         Raises:
             DataError: audio that cannot be used, or a waveform without a sample rate.
         """
-        prediction, index, alone = self._predict(waveform, sample_rate)
+        prediction, index, alone = self.predict(waveform, sample_rate)
         import pandas as pd  # here: predict.py does not need it for one clip
 
         probs = pd.DataFrame(prediction.probs, index, self.class_names)
@@ -214,13 +220,7 @@ class Model:
             )
         return self.predictor.rule.with_threshold(threshold)
 
-    def read_clips(
-        self, paths: Sequence[Path], batch_size: int = BATCH_SIZE, unreadable: dict[Path, str] | None = None
-    ) -> Iterator[np.ndarray]:
-        """Read recordings as clips `(B, num_samples)` int16, with the warnings of a call; see `read_clips`."""
-        return read_clips(paths, self.sample_rate, self.num_samples, batch_size, unreadable)
-
-    def _predict(
+    def predict(
         self, waveform: AudioInput | AudioInputs, sample_rate: int | None
     ) -> tuple[Prediction, list[str] | None, bool]:
         """The prediction, the index of its rows, and whether it is for one clip; see `as_chunks`."""
@@ -230,10 +230,10 @@ class Model:
     def _predict_sets(
         self, waveform: AudioInput | AudioInputs, sample_rate: int | None
     ) -> tuple[Prediction, list[str] | None, bool]:
-        """`_predict` of a model that predicts sets of words; a RunError for another one."""
+        """`predict` of a model that predicts sets of words; a RunError for another one."""
         if self.predictor.k is None:
             raise RunError(
                 "only members that were all trained with model.output=set, on equal numbers of words, predict sets of "
                 "words; call the model itself for the probability of each word"
             )
-        return self._predict(waveform, sample_rate)
+        return self.predict(waveform, sample_rate)

@@ -56,7 +56,7 @@ def predict(cfg: Predict) -> None:
 
 def print_words(path: Path, model: "Model", top: int) -> None:
     """Print the `top` words of one recording: with the most likely set and their presence, or with their shares."""
-    prediction = model.predictor.predict_chunks(model.read_clips([path]))
+    prediction, _, _ = model.predict(path, None)
     print(f"{printable(str(path))}, {model.predictor.summary}")
     if prediction.sets:
         print(f"  most likely: {prediction.answer(model.class_names)}")

@@ -11,6 +11,7 @@ from datamodules.decoding import read_header
 from datamodules.progress import Progress
 from datamodules.recordings import check_all_read, log
 from overlapped_words.errors import DataError
+from overlapped_words.inference.audio_input import read_clips
 from overlapped_words.inference.events import Event
 from overlapped_words.inference.files import Inputs
 from overlapped_words.inference.model import Model
@@ -64,7 +65,7 @@ def predict_clips(model: Model, inputs: Inputs, batch_size: int, errors: dict[Pa
     with Progress(len(inputs.paths), "predicting", "recording") as progress:
 
         def chunks() -> Iterator[np.ndarray]:
-            for chunk in model.read_clips(inputs.paths, batch_size, errors):
+            for chunk in read_clips(inputs.paths, model.sample_rate, model.num_samples, batch_size, errors):
                 yield chunk
                 progress.update(len(chunk))
 
