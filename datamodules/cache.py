@@ -16,8 +16,7 @@ import numpy as np
 from filelock import FileLock
 
 from datamodules.progress import Progress
-from overlapped_words.errors import DISK_FULL, CacheError
-from overlapped_words.messages import no_room
+from overlapped_words.errors import CacheError
 
 log = logging.getLogger(__name__)
 
@@ -76,18 +75,16 @@ def cached_array(
         log.info("%s: %d clips to %s", description, shape[0], path)
         _write(temporary, shape, dtype, build(), description)
 
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    return build_once(path, size, lambda: _open(path, shape, dtype), write)
+    return build_once(path, lambda: _open(path, shape, dtype), write)
 
 
-def build_once(path: Path, size: int, find: Callable[[], T | None], build: Callable[[Path], None]) -> T:
+def build_once(path: Path, find: Callable[[], T | None], build: Callable[[Path], None]) -> T:
     """Return what `find` returns; if that is None, build the file or folder at `path` first.
 
     It is built at a temporary path under a lock and then renamed: a reader never sees a part of it, and if several
     processes need it, one builds it and the others wait.
 
     Args:
-        size: in bytes, for the error.
         build: writes to the temporary path.
 
     Raises:
@@ -109,10 +106,8 @@ def build_once(path: Path, size: int, find: Callable[[], T | None], build: Calla
                     temporary.unlink(missing_ok=True)
                 found = find()
     except OSError as error:
-        fault = f"{path.parent}: cannot write the cache ({error.strerror or error}); change its permissions"
-        if error.errno in DISK_FULL:
-            fault = f"{no_room(path, size)},"
-        raise CacheError(f"{fault} or choose another folder with data.cache_dir") from error
+        fault = f"{path.parent}: cannot write the cache ({error.strerror or error})"
+        raise CacheError(f"{fault}; free some space, or choose another folder with data.cache_dir") from error
     assert found is not None
     return found
 

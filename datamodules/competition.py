@@ -11,8 +11,7 @@ from datamodules.audio_files import EXTENSIONS, FFMPEG_EXTENSIONS, check_words, 
 from datamodules.cache import fingerprint
 from datamodules.clips import Clips, Splits
 from datamodules.long_recordings import cached_waveforms
-from datamodules.speakers import take_fold
-from datamodules.word_recordings import ONE_OR_NONE, ONE_WORD
+from datamodules.speakers import ONE_OR_NONE, ONE_WORD, take_fold
 from overlapped_words.errors import DataError
 from overlapped_words.messages import first_names, normalize_name
 from overlapped_words.settings.fields import Count, Index, Seed, Share, Text

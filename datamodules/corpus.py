@@ -19,7 +19,7 @@ from datamodules.cache import build_once, cache_key
 from datamodules.progress import Progress
 from datamodules.voices import REMEDY, Engine, draw_voices, find_engine, speak
 from overlapped_words.errors import DataError
-from overlapped_words.messages import first_names, printable
+from overlapped_words.messages import printable
 
 log = logging.getLogger(__name__)
 
@@ -63,10 +63,8 @@ def speak_corpus(
     version = importlib.metadata.version("espeakng-loader")
     key = cache_key("synthetic", version, words, list(voices.items()), takes, seed, SAMPLE_RATE, PITCH, RATE)
     folder = cache_dir / f"synthetic-{key}"
-    size = num_voices * takes * len(words) * 2 * SAMPLE_RATE  # bytes; one second each
-    return build_once(
-        folder, size, lambda: folder if folder.is_dir() else None, partial(_write, engine, words, takes, voices, seed)
-    )
+    build = partial(_write, engine, words, takes, voices, seed)
+    return build_once(folder, lambda: folder if folder.is_dir() else None, build)
 
 
 def clean_words(words: Sequence[str]) -> list[str]:
@@ -91,7 +89,7 @@ def clean_words(words: Sequence[str]) -> list[str]:
 def _write(
     engine: Engine, words: Sequence[str], takes: int, voices: Mapping[str, str], seed: int, folder: Path
 ) -> None:
-    """Write the recordings of all voices to `folder`, and warn of those that are silent or long."""
+    """Write the recordings of all voices to `folder`, and warn of those that are silent."""
     for word in words:
         (folder / word).mkdir(parents=True)
     names = [(word, take) for word in words for take in range(takes)]
@@ -108,10 +106,6 @@ def _write(
         raise DataError(f"eSpeak NG produced no audio for any of {len(voices)} voices; {REMEDY}")
     if silent := int((samples == 0).sum()):
         log.warning("skipped %d silent utterances of %d", silent, samples.size)
-    too_long = (samples > SAMPLE_RATE).mean(axis=(0, 2)) > 0.5
-    if too_long.any():
-        long = first_names(np.array(words)[too_long])
-        log.warning("longer than one second, of which the loudest part is used: %s", long)
 
 
 def write_utterances(

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.cache import build_once, cache_key
-from datamodules.corpus import SAMPLE_RATE, write_utterances
+from datamodules.corpus import write_utterances
 from datamodules.voices import Engine, draw_voices, find_accents, find_engine, transcribe
 from overlapped_words.errors import DataError
 
@@ -22,7 +22,6 @@ SWITCH = re.compile(r"\([\w-]+\)")  # in the engine's phonemes: to the language 
 MOST = 200  # numbers, and as many of each other kind of phrases
 SENTENCES = 6  # by each voice; 25 minutes by 48 voices
 PHRASES = (3, 9)  # in a sentence
-SECONDS = 10  # of a sentence, at most about
 
 
 def speak_other(cache_dir: Path, num_voices: int, words: Sequence[str], language: str, seed: int = 0) -> Path:
@@ -50,8 +49,7 @@ def speak_other(cache_dir: Path, num_voices: int, words: Sequence[str], language
 
         write_utterances(temporary, engine, voices, sentences, seed, "speaking other words")
 
-    size = num_voices * SENTENCES * SECONDS * 2 * SAMPLE_RATE  # bytes
-    return build_once(folder, size, lambda: folder if folder.is_dir() else None, build)
+    return build_once(folder, lambda: folder if folder.is_dir() else None, build)
 
 
 def find_phrases(engine: Engine, words: Sequence[str], accent: str, seed: int) -> list[str]:

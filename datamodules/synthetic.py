@@ -13,8 +13,7 @@ from datamodules.audio_files import find_words
 from datamodules.clips import Splits
 from datamodules.corpus import WORDS, clean_words, speak_corpus
 from datamodules.other_speech import speak_other
-from datamodules.speakers import find_speakers, split_speakers
-from datamodules.word_recordings import check_k
+from datamodules.speakers import check_k, find_speakers, split_speakers
 from datamodules.words import WordFolder
 from overlapped_words.errors import DataError
 from overlapped_words.messages import first_names

@@ -15,10 +15,9 @@ from datamodules.clips import Clips, OnTheFlyMixtures, Splits, render
 from datamodules.competition import CompetitionFolder
 from datamodules.long_recordings import OtherSounds, cached_waveforms, find_background, find_unknown
 from datamodules.spans import Spans, find_extents, find_spans, split_recordings
-from datamodules.speakers import find_group, find_speakers, split_speakers
+from datamodules.speakers import Recordings, check_k, find_group, find_speakers, split_speakers
 from datamodules.timeline import TimelineMixer
 from datamodules.waveforms import NUM_SAMPLES, to_int16
-from datamodules.word_recordings import Recordings, check_k
 from overlapped_words.errors import DataError
 from overlapped_words.messages import count, first_names
 from overlapped_words.settings.fields import Count, Fraction, Index, Regex, Seed, Share, Text

@@ -1,9 +1,5 @@
 """User errors, which scripts print as one line; any other exception is a bug and prints a traceback."""
 
-import errno
-
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)  # errno of an OSError: no space on the device, or quota exceeded
-
 
 class UserError(ValueError):
     """An error in the user's input. The message says what is wrong, where (file, row or setting) and what to do."""

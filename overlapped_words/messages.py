@@ -1,12 +1,10 @@
 """Format parts of messages: counts, sizes, lists of names, text that is safe to print."""
 
 import logging
-import shutil
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 JOINERS = "\u200c\u200d"  # not printable for Python, but part of Persian and Indic words
 
@@ -50,18 +48,6 @@ def clock(seconds: float) -> str:
     minutes, tenths = divmod(round(10 * seconds), 600)
     hours, minutes = divmod(minutes, 60)
     return (f"{hours}:{minutes:02}" if hours else f"{minutes}") + f":{tenths / 10:04.1f}"
-
-
-def no_room(path: Path, size: int | None = None) -> str:
-    """The message for a full disk: the file, its size if known, the free space and what to do."""
-    free = file_size(shutil.disk_usage(path.parent).free)
-    space = f"{free} are free" if size is None else f"it needs {file_size(size)} and {free} are free"
-    return f"{path}: no space left on the disk; {space}; free some space and repeat the command"
-
-
-def file_size(size: int) -> str:
-    """Bytes as `0.9 kB`, `18.5 MB` or `3,200.0 MB`."""
-    return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
 
 
 @contextmanager

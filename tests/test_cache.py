@@ -80,9 +80,7 @@ def test_disk_space_is_allocated_before_building(path, monkeypatch):
     build = Build()
     with pytest.raises(CacheError) as caught:
         ask(path, build)
-    message = str(caught.value)
-    assert message.startswith(f"{path}: no space left on the disk; it needs 1.2 kB and ")
-    assert message.endswith("free some space and repeat the command, or choose another folder with data.cache_dir")
+    assert "cannot write the cache (No space left on device)" in str(caught.value)
     assert cached_files(path.parent) == []
     monkeypatch.undo()
     assert np.array_equal(ask(path, build), VALUES)

@@ -16,8 +16,6 @@ from overlapped_words.errors import CacheError, RunError, SettingError
 from overlapped_words.runs.folder import RunFolder, Status
 from overlapped_words.training.ending import clear_end, final_status
 
-FULL = OSError(errno.ENOSPC, "No space left on device")
-
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_a_run_as_interrupted_and_says_that_it_resumes(number, tmp_path, caplog):

@@ -9,7 +9,7 @@ import pytest
 from datamodules.waveforms import to_int16
 from overlapped_words import DataError, Model, RunError, load
 from overlapped_words.inference.events import Event, EventRule
-from overlapped_words.inference.listening import detect
+from overlapped_words.inference.listening import detect, resample_blocks
 from overlapped_words.inference.prediction import PredictedSets, Prediction
 from overlapped_words.inference.windows import resample_blocks
 from overlapped_words.messages import clock, count

@@ -75,7 +75,7 @@ def test_a_network_of_sets_has_presence_numbers_of_words_and_a_rule(tmp_path: Pa
     checkpoint = write_network(tmp_path, "avg", 0, output="set", k=[0, 2]) / "checkpoints" / "last.ckpt"
     one, path = predictor(tmp_path), tmp_path / "model.onnx"
     one.rule = EventRule(threshold=dict(zip(reversed(one.class_names), (0.1, 0.2, 0.3, 0.4), strict=True)))
-    waveforms = probe_waveforms(16_000, 16_000, tmp_path)
+    waveforms = probe_waveforms(16_000, 16_000)
     write_checked(to_onnx(one, metadata(one, [checkpoint])), path, one, waveforms)
     inputs, session = np.stack(list(waveforms.values())), onnxruntime.InferenceSession(path)
     num_words, presence = session.run(["num_words", "presence"], {"waveforms": inputs})
@@ -88,7 +88,7 @@ def test_a_network_of_sets_has_presence_numbers_of_words_and_a_rule(tmp_path: Pa
 
 def test_the_export_is_compared_on_waveforms_of_16_bits_and_on_words_in_the_cache(tmp_path: Path) -> None:
     write_word_folder(tmp_path / "synthetic-0123")  # as in the cache
-    waveforms = probe_waveforms(16_000, 16_000, tmp_path)
+    waveforms = probe_waveforms(16_000, 16_000)
     loud = ["noise", "chirp", *(f"speech {i}" for i in range(4))]
     assert list(waveforms) == [*loud, *(f"quiet {name}" for name in loud), "silence"]
     samples = np.stack(list(waveforms.values()))
@@ -97,7 +97,7 @@ def test_the_export_is_compared_on_waveforms_of_16_bits_and_on_words_in_the_cach
 
 
 def test_a_file_replaces_an_older_one_only_if_it_has_the_probabilities_of_pytorch(sweep: Path, tmp_path: Path) -> None:
-    changed, output, waveforms = predictor(sweep), tmp_path / "words.onnx", probe_waveforms(16_000, 16_000, tmp_path)
+    changed, output, waveforms = predictor(sweep), tmp_path / "words.onnx", probe_waveforms(16_000, 16_000)
     program = Mock(**{"model_proto.SerializeToString.return_value": (sweep / "model.onnx").read_bytes()})
     changed.networks[0].dense[-1].bias.data[0] += 0.1
     output.write_text("older")

@@ -18,7 +18,7 @@ from overlapped_words.app.model import AppModel
 from overlapped_words.app.recording import event_table
 from overlapped_words.errors import DataError
 from overlapped_words.inference.events import Event
-from overlapped_words.inference.windows import resample_blocks
+from overlapped_words.inference.listening import resample_blocks
 from overlapped_words.messages import clock, printable
 
 SHOWN = 10  # seconds

@@ -16,7 +16,6 @@ import torch
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from torch import Tensor, nn
 
-from datamodules.recordings import fit_length, read_recording
 from datamodules.waveforms import from_int16, to_int16
 from overlapped_words.errors import UserError
 from overlapped_words.export.portable_features import PortableMel
@@ -27,7 +26,6 @@ from overlapped_words.runs.reading import read_config
 
 TOLERANCE = 1e-4  # in probability
 BATCH_SIZES = (1, 3)  # to compare with
-NUM_WORDS = 12  # to compare on, at most; three are mixed into a waveform
 
 
 def metadata(predictor: Predictor, checkpoints: Sequence[Path]) -> dict[str, Any]:
@@ -132,11 +130,11 @@ def compare(content: bytes, predictor: Predictor, waveforms: dict[str, np.ndarra
     return dict(zip(waveforms, largest.tolist(), strict=True))
 
 
-def probe_waveforms(sample_rate: int, num_samples: int, cache_dir: Path) -> dict[str, np.ndarray]:
-    """Names -> `(num_samples,)` float32 in [-1, 1]: noise, a chirp, silence, and words if `cache_dir` contains them.
+def probe_waveforms(sample_rate: int, num_samples: int) -> dict[str, np.ndarray]:
+    """Names -> `(num_samples,)` float32 in [-1, 1]: noise, a chirp and silence.
 
-    Each is loud and quiet, and rounded to 16 bits as recordings are. All but silence contain the faint noise of a
-    microphone: float32 cannot resolve what lies 120 dB below a pure tone, and two correct implementations differ there.
+    Noise and chirp are loud and quiet, with the faint noise of a microphone: float32 cannot resolve what lies 120 dB
+    below a pure tone, and two correct implementations differ there.
     """
     rng = np.random.default_rng(0)
     t = np.arange(num_samples) / sample_rate
@@ -144,11 +142,6 @@ def probe_waveforms(sample_rate: int, num_samples: int, cache_dir: Path) -> dict
         "noise": 0.1 * rng.standard_normal(num_samples),
         "chirp": 0.5 * np.sin(2 * np.pi * (100 * t + 0.2 * sample_rate * t**2)) * np.hanning(num_samples),
     }
-    words = sorted(cache_dir.expanduser().glob("synthetic-*/*/*.wav"))
-    words = words[:: max(1, len(words) // NUM_WORDS)][:NUM_WORDS]
-    clips = [fit_length(read_recording(word, sample_rate), num_samples) for word in words]
-    for i in range(0, len(clips) - 2, 3):
-        waveforms[f"speech {i // 3}"] = np.mean(clips[i : i + 3], axis=0)
     waveforms |= {f"quiet {name}": 0.01 * waveform for name, waveform in waveforms.items()}
     waveforms = {name: waveform + 1e-3 * rng.standard_normal(num_samples) for name, waveform in waveforms.items()}
     waveforms["silence"] = np.zeros(num_samples)

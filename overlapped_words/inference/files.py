@@ -70,11 +70,9 @@ def check_writable(output: Path, plots: Sequence[Path], overwrite: bool) -> None
     if not output.parent.is_dir():
         raise SettingError(f"{output}: folder {output.parent} not found; create it, or give another output=FILE")
     files = [file for file in (output, *plots) if file.exists()]
-    if odd := [str(file) for file in files if not file.is_file()]:
-        raise SettingError(f"{first_names(odd)}: a folder or a device, not a file; give another output=FILE")
-    if output.suffix.lower() not in (".csv", ".txt"):
-        raise SettingError(f"output is {output}; the table is CSV: give a name that ends in .csv")
+    if output.suffix.lower() not in (".csv", ".txt") or output.is_dir():
+        raise SettingError(f"output is {output}; the table is a CSV file: give a name that ends in .csv")
     if files and not overwrite:
-        exist = "exists" if len(files) == 1 else "exist"
-        names = first_names(map(str, files))
-        raise SettingError(f"{names} {exist}; give another output=FILE, or overwrite=true to replace")
+        raise SettingError(
+            f"output exists: {first_names(map(str, files))}; give another output=FILE, or overwrite=true to replace"
+        )

@@ -18,10 +18,9 @@ from overlapped_words.inference.audio_input import (
 )
 from overlapped_words.inference.checkpoints import find_checkpoints
 from overlapped_words.inference.events import Event, EventRule
-from overlapped_words.inference.listening import detect, predict_windows
+from overlapped_words.inference.listening import detect, predict_windows, resample_blocks
 from overlapped_words.inference.prediction import Prediction
 from overlapped_words.inference.predictor import BATCH_SIZE, Predictor, load_predictor
-from overlapped_words.inference.windows import resample_blocks
 from overlapped_words.messages import count, first_names
 from overlapped_words.pretrained import PRETRAINED
 
@@ -95,7 +94,7 @@ class Model:
         Raises:
             DataError, RunError: as for `word_sets`.
         """
-        prediction, index, alone = self._predict_sets(waveform, sample_rate)
+        prediction, index, alone = self.predict(waveform, sample_rate, sets=True)
         import pandas as pd
 
         presence = pd.DataFrame(prediction.presence, index, self.class_names)
@@ -115,7 +114,7 @@ class Model:
             DataError: as for a call.
             RunError: a member was not trained with model.output=set, or on other numbers of words than another one.
         """
-        prediction, index, alone = self._predict_sets(waveform, sample_rate)
+        prediction, index, alone = self.predict(waveform, sample_rate, sets=True)
         import pandas as pd
 
         assert prediction.sets
@@ -221,19 +220,17 @@ class Model:
         return self.predictor.rule.with_threshold(threshold)
 
     def predict(
-        self, waveform: AudioInput | AudioInputs, sample_rate: int | None
+        self, waveform: AudioInput | AudioInputs, sample_rate: int | None = None, sets: bool = False
     ) -> tuple[Prediction, list[str] | None, bool]:
-        """The prediction, the index of its rows, and whether it is for one clip; see `as_chunks`."""
-        chunks, index, alone = as_chunks(waveform, sample_rate, self.sample_rate, self.num_samples, BATCH_SIZE)
-        return self.predictor.predict_chunks(chunks), index, alone
+        """The prediction, the index of its rows, and whether it is for one clip; see `as_chunks`.
 
-    def _predict_sets(
-        self, waveform: AudioInput | AudioInputs, sample_rate: int | None
-    ) -> tuple[Prediction, list[str] | None, bool]:
-        """`predict` of a model that predicts sets of words; a RunError for another one."""
-        if self.predictor.k is None:
+        Raises:
+            DataError: as for a call; RunError: `sets` are wanted, which the model does not predict.
+        """
+        if sets and self.predictor.k is None:
             raise RunError(
                 "only members that were all trained with model.output=set, on equal numbers of words, predict sets of "
                 "words; call the model itself for the probability of each word"
             )
-        return self.predict(waveform, sample_rate)
+        chunks, index, alone = as_chunks(waveform, sample_rate, self.sample_rate, self.num_samples, BATCH_SIZE)
+        return self.predictor.predict_chunks(chunks), index, alone

@@ -1,5 +1,7 @@
 """Combine the members of a sweep and write the submission and the reports."""
 
+import time
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -8,11 +10,14 @@ from overlapped_words.ensembling.combine import average_scores
 from overlapped_words.ensembling.combined import CombinedMembers, combine_members
 from overlapped_words.ensembling.ensemble_file import format_ensemble
 from overlapped_words.ensembling.error_analysis import fit_threshold
-from overlapped_words.messages import count, first_names
-from overlapped_words.report import card, status, summary
+from overlapped_words.errors import RunError
+from overlapped_words.messages import count, first_names, printable
+from overlapped_words.report import card, summary
+from overlapped_words.report.summary import align
 from overlapped_words.runs.files import write_files
 from overlapped_words.runs.folder import Status
-from overlapped_words.runs.members import REMEDIES
+from overlapped_words.runs.members import REMEDIES, Member, error_of, find_members
+from overlapped_words.runs.reading import read_epochs
 from overlapped_words.settings.ensemble import Ensemble as Settings
 from overlapped_words.tables import format_table
 
@@ -27,14 +32,14 @@ def run(settings: Settings) -> pd.DataFrame:
     """Combine the members in `run_dir` and write the results there; with `status`, only print their status.
 
     Returns:
-        The metrics, see `report.summary.metrics_table`; with `status` the table of `report.status.print_status`.
+        The metrics, see `report.summary.metrics_table`; with `status` the table of `print_status`.
 
     Raises:
         RunError: see `combine_members`; nothing is written then.
     """
     run_dir = Path(settings.run_dir)
     if settings.status:
-        return status.print_status(run_dir)
+        return print_status(run_dir)
     ensemble = combine_members(run_dir, settings.expect, settings.partial, settings.combine == "stacked")
     metrics = summary.metrics_table(ensemble)
     scores = average_scores(ensemble.members, "event_score")  # None for members that do not know silence
@@ -78,3 +83,48 @@ def print_summary(ensemble: CombinedMembers, metrics: pd.DataFrame, settings: Se
     nothing = "none, the members have no predictions.csv because their data has no test split"
     print(f"Submission: {ensemble.run_dir / 'submission.csv' if 'predictions' in ensemble.combined else nothing}")
     print(f"Report:     {ensemble.run_dir / ('report.html' if settings.html else 'report.md')}")
+
+
+def print_status(run_dir: Path) -> pd.DataFrame:
+    """Print one line per member in `run_dir` and the number of members by status.
+
+    Returns:
+        What is printed, as text. Columns: member, status, epochs (completed), val KL (of the last epoch while
+        training), minutes, note.
+    """
+    table = pd.DataFrame([_row(member) for member in find_members(run_dir)])
+    header, *lines = align(table.drop(columns="note"))
+    print(f"{header}  note", "-" * len(header), sep="\n")
+    for line, note in zip(lines, table["note"], strict=True):
+        print(f"{line}  {printable(note)}".rstrip())
+    statuses = ", ".join(f"{number} {printable(str(name))}" for name, number in table["status"].value_counts().items())
+    print(f"\n{count(len(table), 'member')}: {statuses}")
+    return table
+
+
+def _row(member: Member) -> dict[str, str]:
+    note, metrics = _note(member), member.metrics
+    try:
+        epochs = read_epochs(member.path / "metrics.csv")
+    except RunError as error:
+        epochs, note = pd.DataFrame(), str(error)
+    kl = epochs["val/kl"].iloc[-1] if "val/kl" in epochs and len(epochs) else None
+    kl = metrics.get("val_kl", kl) if member.status == Status.COMPLETE else kl
+    return {
+        "member": member.name,
+        "status": str(member.status),
+        "epochs": f"{len(epochs)} of {metrics['max_epochs']}" if metrics.get("max_epochs") else "",
+        "val KL": "" if kl is None else f"{kl:.4f}",
+        "minutes": f"{epochs['seconds'].sum() / 60:.1f}" if len(epochs) else "",  # of completed epochs
+        "note": note,
+    }
+
+
+def _note(member: Member) -> str:
+    if member.status in (Status.RUNNING, Status.INTERRUPTED):
+        process = f"process {member.metrics.get('pid', '?')} on {member.metrics.get('host', '?')}"
+        age = timedelta(seconds=round(max(0, time.time() - member.last_heartbeat)))
+        return f"{process}, " + (f"last heartbeat {age} ago" if member.last_heartbeat else "no heartbeat")
+    if member.status == Status.FAILED:
+        return error_of(member.metrics)
+    return member.fault if member.status in (Status.UNREADABLE, Status.NOT_STARTED) else ""

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
-from overlapped_words.errors import DISK_FULL, RunError
-from overlapped_words.messages import no_room
+from overlapped_words.errors import RunError
 
 TEMPORARY = f".*.{'[0-9a-f]' * 32}.tmp"  # glob of the names of temporary files
 
@@ -37,10 +36,8 @@ def write_files(contents: Mapping[Path, bytes | memoryview]) -> None:
                 temporary[path].write_bytes(content)
             for path in contents:
                 os.replace(temporary[path], path)
-        finally:  # before the free space is read
+        finally:
             for file in temporary.values():
                 file.unlink(missing_ok=True)
     except OSError as error:
-        if error.errno in DISK_FULL:
-            raise RunError(no_room(path, len(contents[path]))) from error
-        raise RunError(f"{path}: cannot be written ({error.strerror}); check its folder and permissions") from error
+        raise RunError(f"{path}: cannot be written ({error.strerror}); check its folder and the disk") from error

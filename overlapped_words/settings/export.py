@@ -22,4 +22,4 @@ class Export(Trained):
     half: bool
     """16-bit weights, for safetensors."""
     cache_dir: Path
-    """Where onnxruntime-web is stored, and the spoken words of data=synthetic, to compare on."""
+    """Where onnxruntime-web is stored."""

@@ -19,6 +19,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        buffer = io.BytesIO()  # in memory, so that the error of a full disk can state the size
+        buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
         write_bytes(Path(path), buffer.getbuffer())

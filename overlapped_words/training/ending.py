@@ -6,15 +6,14 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 
 from lightning import Trainer
 from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from overlapped_words.errors import DISK_FULL, RunError, SettingError
-from overlapped_words.messages import count, no_room
+from overlapped_words.errors import SettingError
+from overlapped_words.messages import count
 from overlapped_words.runs.folder import Status
 
 log = logging.getLogger(__name__)
@@ -31,7 +30,6 @@ def clear_end(run_dir: str | None) -> Iterator[None]:
 
     Raises:
         SettingError: Lightning rejects a setting.
-        RunError: the disk is full.
     """
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     # A launcher may have set its own handler.
@@ -49,11 +47,6 @@ def clear_end(run_dir: str | None) -> Iterator[None]:
         raise
     except MisconfigurationException as error:
         raise SettingError(" ".join(str(error).split())) from error
-    except OSError as error:
-        if run_dir is None or error.errno not in DISK_FULL:
-            raise
-        # An error of an open file has no file name.
-        raise RunError(f"{no_room(Path(error.filename or run_dir))}, which resumes the run") from error
     finally:
         for worker in multiprocessing.active_children():
             worker.kill()  # workers of a data loader ignore SIGTERM, by which Python would end them
