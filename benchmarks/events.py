@@ -1,6 +1,6 @@
 """Events per hour of audio without the words, and the share of spoken words that are found, by threshold and by word.
 
-python -m benchmarks.events WORDS english=DIR other_words=DIR noise=DIR [--model MODEL] [--plot curve.png]
+python -m benchmarks.events WORDS english=DIR other_words=DIR noise=DIR [--model MODEL]
 
 WORDS is a word folder; each of the other folders has recordings, of any length, that contain none of the words. Measure
 on speakers and recordings that MODEL was not trained with. Words are spoken alone, in noise 30 dB below them, and over
@@ -24,7 +24,6 @@ from overlapped_words.pretrained import PRETRAINED
 
 NUM_WORDS = 600
 EVERY = 2.5  # seconds from one word to the next
-DB = {"alone": 30}  # of the sound below a word; 10 for the folders
 THRESHOLDS = [0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99]
 
 
@@ -68,24 +67,9 @@ def detect(model: Model, windows: pd.DataFrame, threshold: float | None) -> list
 
 def found(events: list[Event], spoken: list[Event]) -> pd.Series:
     """Whether each spoken word is an event, indexed by word."""
-    times: dict[str, list[float]] = {}
-    for event in events:
-        times.setdefault(event.word, []).append(event.end_s)
-    hits = [any(one.start_s <= end <= one.end_s + 1 for end in times.get(one.word, [])) for one in spoken]
+    heard = {(event.word, event.end_s) for event in events}
+    hits = [any(word == one.word and one.start_s <= end <= one.end_s + 1 for word, end in heard) for one in spoken]
     return pd.Series(hits, [one.word for one in spoken])
-
-
-def plot(path: Path, shares: pd.DataFrame, rates: pd.DataFrame) -> None:
-    """Draw the curve of both."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
-    for name in rates:
-        axes.plot(rates[name], 1 - shares["alone"], marker="o", label=name)
-    axes.set(xscale="symlog", xlabel="events per hour without the words", ylabel="words alone that are missed")
-    axes.legend()
-    figure.savefig(path)
 
 
 def main() -> None:
@@ -93,13 +77,12 @@ def main() -> None:
     parser.add_argument("words", type=Path, help="word folder")
     parser.add_argument("without", nargs="+", metavar="NAME=FOLDER", help="recordings without the words")
     parser.add_argument("--model", type=Path, default=PRETRAINED, help="what `load` takes")
-    parser.add_argument("--plot", type=Path, help="file of the curve (PNG)")
     arguments = parser.parse_args()
     model, words = load(arguments.model), read_words(arguments.words)
     sounds = {name: join(Path(folder)) for name, folder in (each.split("=") for each in arguments.without)}
     silence = {"alone": np.random.default_rng(0).standard_normal(SAMPLE_RATE * 60)}
     without = {name: (presence(model, sound), len(sound) / SAMPLE_RATE / 3600) for name, sound in sounds.items()}
-    spoken = {name: speak(words, sound, DB.get(name, 10)) for name, sound in (silence | sounds).items()}
+    spoken = {name: speak(words, sound, 30 if name == "alone" else 10) for name, sound in (silence | sounds).items()}
     heard = {name: (presence(model, recording), truth) for name, (recording, truth) in spoken.items()}
 
     rates, shares = pd.DataFrame(columns=list(sounds)), pd.DataFrame(columns=list(spoken))
@@ -114,8 +97,6 @@ def main() -> None:
             false = pd.Series([event.word for events in alarms.values() for event in events]).value_counts()
     hours = ", ".join(f"{name} {60 * hours:.1f} minutes" for name, (_, hours) in without.items())
     print(f"{NUM_WORDS} words of {len(words.waveforms)} recordings; without the words: {hours}; {model.rule()}")
-    if arguments.plot:
-        plot(arguments.plot, shares.iloc[1:], rates.iloc[1:])
     rates = rates.map("{:.1f}".format).add_suffix(", events per hour")
     print_table("threshold", rates.join(shares.map("{:.1%}".format).add_prefix("found ")))
     false = by_word.index.map(lambda word: str(false.get(word, 0))).to_series(by_word.index, name="false events")

@@ -52,8 +52,7 @@ class Words:
 
     def __init__(self, root: Path, num_held_out: int, seed: int) -> None:
         self.names = sorted(folder.name for folder in root.iterdir() if folder.is_dir())
-        paths = [path for name in self.names for path in list_recordings(root / name)]
-        self.paths = paths
+        self.paths = paths = [path for name in self.names for path in list_recordings(root / name)]
         self.waveforms = np.concatenate(list(read_clips(paths, SAMPLE_RATE, NUM_SAMPLES)))
         self.labels = np.array([self.names.index(path.parent.name) for path in paths])
         speakers = np.array([path.name.split("_")[0] for path in paths])

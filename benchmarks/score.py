@@ -52,8 +52,7 @@ def calibration_error(targets: np.ndarray, probs: np.ndarray) -> float:
 def interval(values: np.ndarray, rng: np.random.Generator, num_draws: int = 2000) -> tuple[float, float]:
     """95 % bootstrap interval of the mean of `values` `(N,)`, one value per clip."""
     means = values[rng.integers(len(values), size=(num_draws, len(values)))].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)
+    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
 
 
 def scarce_words(root: Path, names: Sequence[str]) -> np.ndarray:

@@ -14,18 +14,17 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from itertools import count
 from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
-from typing import Any
 
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
-from torch import Tensor
 
 from benchmarks import notebook
 from benchmarks.workload import ROOT, make_clips, rate, train
@@ -47,8 +46,8 @@ def data_module(root: Path, cache_dir: Path, num_workers: int = 0) -> OverlapDat
     progress = SimpleNamespace(total=SimpleNamespace(completed=0))  # batches
     loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
     strategy = SimpleNamespace(root_device=torch.device("cpu"))
-    trainer: Any = SimpleNamespace(training=True, world_size=1, global_rank=0, fit_loop=loop, strategy=strategy)
-    data.trainer = trainer
+    trainer = SimpleNamespace(training=True, world_size=1, global_rank=0, fit_loop=loop, strategy=strategy)
+    data.trainer = trainer  # type: ignore[assignment]
     return data
 
 
@@ -61,14 +60,8 @@ def loading(root: Path, num_workers: int) -> float:
     """Measure loading from the cache on disk plus augmentation."""
     data = data_module(root, root / "cache", num_workers)
     data.setup()
-
-    def batches() -> Iterator[tuple[Tensor, Tensor]]:
-        loader = data.train_dataloader()
-        while True:
-            for batch in loader:
-                yield data.on_after_batch_transfer(batch, 0)
-
-    stream = batches()
+    loader = data.train_dataloader()
+    stream = (data.on_after_batch_transfer(batch, 0) for _ in count() for batch in loader)
     return rate(lambda: len(next(stream)[1]))
 
 
@@ -110,28 +103,21 @@ ROWS: dict[str, tuple[Callable[[Path], float], Callable[[Path], float]]] = {  # 
 }
 
 
-def call(function: Callable[[Path], float], root: Path, keep_memory: bool) -> float:
-    """Measure in this process, which is a new one, because the setting of the allocator stays."""
-    if keep_memory:
-        keep_freed_memory()  # as the scripts do
-    return function(root)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", default=[""], help="measure only rows whose names start with these words")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    rates: dict[str, list[list[float]]] = {
-        row: [[], []] for row in ROWS if row.startswith(tuple(options.only))
-    }  # of each side
+    rows = [row for row in ROWS if row.startswith(tuple(options.only))]
+    rates: dict[str, tuple[list[float], list[float]]] = {row: ([], []) for row in rows}  # of both sides
     with tempfile.TemporaryDirectory() as folder:
         make_clips(Path(folder), NUM_CLIPS)
         for _ in range(options.rounds):
             for row, sides in rates.items():
                 for i, measured in enumerate(sides):
-                    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
-                        measured.append(executor.submit(call, ROWS[row][i], Path(folder), i == 0).result())
+                    prepare = None if i else keep_freed_memory  # as the scripts do; it stays, so in a new process
+                    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), prepare) as executor:
+                        measured.append(executor.submit(ROWS[row][i], Path(folder)).result())
                     print(f"{row}, {('project', 'reference')[i]}: {measured[-1]:.1f} clips/s", file=sys.stderr)
     print("| | project, clips/s | reference, clips/s | ratio (lowest to highest) |\n|---|---|---|---|")
     for row, (ours, reference) in rates.items():

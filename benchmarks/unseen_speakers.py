@@ -23,8 +23,7 @@ from lightning_modules.metrics.recall import recall
 from overlapped_words import load
 from overlapped_words.pretrained import PRETRAINED
 
-SIZE = 1000  # clips of each kind
-NOISE_DB = 10  # below a word
+SIZE, NOISE_DB = 1000, 10  # clips of each kind; noise below a word
 
 
 class Words(NamedTuple):

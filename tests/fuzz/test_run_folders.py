@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from overlapped_words.errors import UserError
 from overlapped_words.inference.checkpoints import find_checkpoints, find_fitted
-from overlapped_words.report import status
+from overlapped_words.report.report import print_status
 from overlapped_words.runs.folder import RunFolder
 from tests.fuzz.damage import changed, damaged
 from tests.helpers.fake_members import write_unequal
@@ -80,7 +80,7 @@ def test_a_run_folder_is_used_or_an_error(sweep: Path, data: st.DataObject, html
     checkpoints = used(find_checkpoints, folder)
     used(find_fitted, checkpoints or [])
     with redirect_stdout(io.StringIO()) as printed:
-        used(status.print_status, folder)
+        used(print_status, folder)
     assert printed.getvalue().replace("\n", "").isprintable()
     used(average, folder, html)
     for path, before in kept.items():

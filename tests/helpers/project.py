@@ -32,7 +32,6 @@ SOURCE = {"winner": "competition", "best": "competition"} | dict.fromkeys(("demo
 MODULES = {
     "benchmarks.held_out": ["--train-size", "32", "--test-size", "16"],
     "benchmarks.speed": ["--rounds", "1"],
-    "benchmarks.start": ["--rounds", "1"],
     "benchmarks.gpu": ["--tiny"],
 }
 # Commands of servers -> what a process of Python runs, and how it is given a port.
