@@ -2,7 +2,7 @@
 # make setup          install, with the development tools
 # make test           run the tests
 # make lint           run ruff and mypy
-# make constraints    test the newest versions and write them to constraints.txt
+# make constraints    write the newest versions to constraints.txt and test them
 PYTHON ?= python3
 VENV ?= .venv
 CONSTRAINTS ?= constraints.txt # versions to install; empty for the newest
@@ -41,7 +41,10 @@ $(VENV)/.dev-ready: $(VENV)/.ready
 
 constraints:
 	rm -rf .venv-newest
-	$(MAKE) test VENV=.venv-newest CONSTRAINTS=
+	$(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/pip install uv
+	.venv-newest/bin/uv pip compile --universal --all-extras --python-version 3.10 --upgrade --no-annotate --quiet \
+		pyproject.toml --output-file constraints.txt
+	$(MAKE) test VENV=.venv-newest
 	.venv-newest/bin/pip install --editable '.[wandb,mlflow,optuna,microphone]'
 	.venv-newest/bin/python -m pytest tests/test_loggers.py
-	.venv-newest/bin/python .ci/constraints.py > constraints.txt

@@ -1,12 +1,20 @@
-"""Choose the device, the precision and the cache of a training run."""
+"""Choose the device, the precision, the cache and the CPU threads of a training run.
 
+Another number of threads adds in another order, so the last digits of the results differ.
+"""
+
+import logging
 import platform
 from typing import Any
 
 import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from lightning import Callback
 
 from overlapped_words.errors import SettingError
 from overlapped_words.settings.train import Train
+from overlapped_words.threads import ThreadTuner, max_threads
 
 
 def resolve_auto(cfg: Train) -> None:
@@ -50,3 +58,40 @@ def has_bfloat16() -> bool:
     """Whether this is an x86 CPU with instructions for bfloat16: AVX512_BF16 or AMX."""
     x86 = platform.machine() in ("x86_64", "AMD64")
     return x86 and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+log = logging.getLogger("train")
+
+
+def in_sweep() -> bool:
+    """Whether this is a member of a sweep, whose members may train in parallel."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+def fixed_threads(cfg: Train) -> int | None:
+    """The setting or, on a CPU in a sweep, 1; None to choose while training."""
+    if cfg.threads != "auto":
+        return cfg.threads
+    return 1 if in_sweep() and cfg.trainer["accelerator"] == "cpu" else None
+
+
+class TuneThreads(Callback):
+    """Train with one thread or with all, whichever is faster. A resumed run continues with the number it had."""
+
+    def __init__(self) -> None:
+        self.chosen = 0
+
+    def on_train_start(self, *_: Any) -> None:
+        self.tuner = ThreadTuner(max_threads(), self.chosen)
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        measuring = self.tuner.measuring
+        self.tuner.step()
+        if measuring and not self.tuner.measuring:
+            log.info("training with %s", self.tuner)
+
+    def state_dict(self) -> dict[str, int]:
+        return {"threads": torch.get_num_threads()}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.chosen = state["threads"]

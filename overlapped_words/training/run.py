@@ -21,10 +21,9 @@ from overlapped_words.runs.provenance import provenance
 from overlapped_words.settings.train import Train
 from overlapped_words.training import results
 from overlapped_words.training.components import build_data, build_learner
-from overlapped_words.training.device import choose_devices, resolve_auto
+from overlapped_words.training.device import choose_devices, fixed_threads, resolve_auto
 from overlapped_words.training.ending import clear_end, final_status
 from overlapped_words.training.loggers import log_results
-from overlapped_words.training.threads import fixed_threads
 from overlapped_words.training.trainer import build_trainer, silence_lightning
 
 log = logging.getLogger("train")

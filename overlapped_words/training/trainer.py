@@ -15,8 +15,8 @@ from lightning.pytorch.plugins.environments import LightningEnvironment
 from overlapped_words.settings.component import build
 from overlapped_words.settings.fields import Group
 from overlapped_words.settings.train import Train
+from overlapped_words.training.device import TuneThreads, fixed_threads, in_sweep
 from overlapped_words.training.loggers import LogSettings
-from overlapped_words.training.threads import TuneThreads, fixed_threads, in_sweep
 
 
 def build_trainer(cfg: Train, devices: Any, has_val: bool) -> Trainer:
