@@ -2,10 +2,11 @@
 
 import logging
 import time
+from datetime import timedelta
 
 from tqdm import tqdm
 
-from overlapped_words.messages import count, duration
+from overlapped_words.messages import count
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +50,10 @@ class Progress:
 
     @property
     def time_left(self) -> str:
-        """Time left at the speed so far: "12 min 5 s left"."""
+        """Time left at the speed so far: "0:12:05 left"."""
         speed = (self.done - self._first) / max(time.monotonic() - self._start, 1e-9)
-        return f"{duration((self.total - self.done) / speed)} left" if speed > 0 else "time left unknown"
+        seconds = round((self.total - self.done) / speed) if speed > 0 else None
+        return "time left unknown" if seconds is None else f"{timedelta(seconds=seconds)} left"
 
     def __str__(self) -> str:
         share = self.done / max(self.total, 1)

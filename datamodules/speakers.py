@@ -82,20 +82,10 @@ def take_fold(order: np.ndarray, val_fraction: float, fold: int, noun: str) -> n
         DataError: there is no such fold, or there are more folds than elements in `order`.
     """
     num_folds = round(1 / val_fraction) if val_fraction else 0
-    if num_folds < 2:
+    if not (2 <= num_folds <= len(order) and 0 <= fold < num_folds):
         raise DataError(
-            f"data.val_fraction={val_fraction} defines no folds; "
-            "choose a fraction above 0, up to 0.5 (0.2 makes five), or data.fold=null"
-        )
-    if not 0 <= fold < num_folds:
-        raise DataError(
-            f"data.fold is {fold}, but data.val_fraction={val_fraction} makes {num_folds} folds; "
-            f"choose 0 to {num_folds - 1}, or null"
-        )
-    if num_folds > len(order):
-        raise DataError(
-            f"data.val_fraction={val_fraction} makes {num_folds} folds, but there are {len(order)} {noun}; "
-            "choose a larger share, or data.fold=null"
+            f"data.fold is {fold}, but data.val_fraction={val_fraction} makes {num_folds} folds of {len(order)} {noun}"
+            "; choose a fold from 0 to their number less one, a fraction up to 0.5 (0.2 makes five), or data.fold=null"
         )
     return np.array_split(order, num_folds)[fold]
 

@@ -35,14 +35,6 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in JOINERS else c.encode("unicode_escape").decode() for c in text)
 
 
-def duration(seconds: float) -> str:
-    """A time in its two largest units: `42 s`, `1 min 3 s`, `2 h 10 min`."""
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-    return f"{minutes // 60:,} h {minutes % 60} min"
-
-
 def clock(seconds: float) -> str:
     """A point in time, `m:ss.s` or `h:mm:ss.s`: `0:07.2`, `1:02:07.2`."""
     minutes, tenths = divmod(round(10 * seconds), 600)

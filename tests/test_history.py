@@ -38,7 +38,7 @@ def test_each_epoch_is_a_row_and_a_line_and_a_long_one_logs_its_progress(tmp_pat
     steps = [f"training: {25 * step}% ({step} of 4 steps)" for step in (1, 2, 3, 4)]
     for line, start in zip(lines, [*steps[:2], "epoch 1 of 2: train/loss ", *steps[2:], "epoch 2 of 2: "], strict=True):
         assert line.startswith(start)
-    assert lines[2].endswith(" s left") and "left" not in lines[-1]
+    assert lines[2].endswith(" left") and "left" not in lines[-1]
 
 
 def test_a_loss_or_predictions_that_are_not_finite_end_the_training(tmp_path: Path) -> None:

@@ -54,11 +54,11 @@ def test_a_member_that_cannot_be_used_says_why(tmp_path):
     assert all(m.fault.startswith(f"{tmp_path}/{fault}") for m, fault in zip(members, faults, strict=True))
 
 
-def test_no_members_names_the_folders_nearby_that_have_some(tmp_path, monkeypatch):
+def test_no_members(tmp_path, monkeypatch):
     write_member(tmp_path / "demo", "avg", 0)
-    with pytest.raises(RunError, match=f"{tmp_path}: no members in it; members are in {tmp_path / 'demo'}$"):
+    with pytest.raises(RunError, match=f"{tmp_path}: no members in it; give a folder"):
         find_members(tmp_path)
-    with pytest.raises(RunError, match=f"dem: no such folder; members are in {tmp_path / 'demo'}$"):
+    with pytest.raises(RunError, match="dem: no such folder; give a folder"):
         find_members(tmp_path / "dem")
     monkeypatch.chdir(tmp_path / "demo" / "avg_seed0")
     assert [member.name for member in find_members(".")] == ["avg_seed0"]  # a member's own folder

@@ -124,7 +124,7 @@ def test_the_example_runs_without_this_project(sweep: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"run_dir": "empty"}, "empty: no members in it; members are in sweep"),
+        ({"run_dir": "empty"}, "empty: no members in it; give a folder"),
         ({"ckpt_path": "broken.ckpt"}, "broken.ckpt: not a checkpoint of train.py, or a damaged one"),
         ({"run_dir": "sweep", "format": "web", "output": "broken.ckpt"}, "broken.ckpt, a file; give the name of a fol"),
         ({"run_dir": "sweep", "format": "web", "output": "nix/web"}, "nix/web: cannot be written .*; create"),

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from overlapped_words.errors import RunError
-from overlapped_words.messages import first_names
 from overlapped_words.runs.members import Member, read_tables
 from overlapped_words.runs.reading import RETRAIN, TABLES, TARGETS_OF, check_file
 from overlapped_words.tables import difference, read_csv
@@ -53,16 +52,8 @@ def combine(members: Sequence[Member], tables: dict[str, Tables]) -> Tables:
         tables: from `gather`.
 
     Raises:
-        RunError: only some members have a fold, or two folds share a validation clip.
+        RunError: two folds share a validation clip.
     """
-    sweep = members[0].path.parent
-    without = [member.name for member in members if member.fold is None]
-    within = [member.name for member in members if member.fold is not None]
-    if without and within:
-        raise RunError(
-            f"{sweep}: {first_names(without)} trained without data.fold, {first_names(within)} with data.fold; move "
-            "one group to a separate folder"
-        )
     combined: Tables = {}
     for kind in tables[members[0].name]:
         groups = by_fold(members, tables, kind)
@@ -70,8 +61,8 @@ def combine(members: Sequence[Member], tables: dict[str, Tables]) -> Tables:
         if combined[kind].index.has_duplicates:
             clip = combined[kind].index[combined[kind].index.duplicated()][0]
             raise RunError(
-                f"{sweep}: the validation clip {clip} is in two folds; train all folds with the same data, "
-                "data.val_fraction and data.split_seed"
+                f"{members[0].path.parent}: the validation clip {clip} is in two folds; train all members with a fold, "
+                "and with the same data, data.val_fraction and data.split_seed"
             )
     return combined
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from overlapped_words.errors import RunError
-from overlapped_words.messages import first_names, printable
+from overlapped_words.messages import printable
 from overlapped_words.runs.folder import RunFolder, Status
 from overlapped_words.runs.reading import RETRAIN, TABLES, TARGETS_OF, Metrics, check_file
 from overlapped_words.tables import difference, read_table
@@ -62,7 +62,7 @@ def find_members(run_dir: Path) -> list[Member]:
     Other folders, such as a launcher's `.submitit`, are skipped.
 
     Raises:
-        RunError: the folder does not exist or has no members; the message names folders nearby that have some.
+        RunError: the folder does not exist or has no members.
     """
     run_dir = Path(run_dir)
     if run_dir.is_dir():
@@ -70,11 +70,8 @@ def find_members(run_dir: Path) -> list[Member]:
         if folders:
             members = map(read_member, folders)
             return sorted(members, key=lambda own: (own.pool, own.seed, own.fold is not None, own.fold, own.name))
-    roots = (run_dir, run_dir.parent, Path("outputs"))
-    candidates = (sorted({str(file.parent.parent) for file in root.glob("*/*/metrics.json")}) for root in roots)
-    nearby = next(filter(None, candidates), [])
-    hint = f"members are in {first_names(nearby)}" if nearby else "train.py creates them"
-    raise RunError(f"{run_dir}: {'no members in it' if run_dir.is_dir() else 'no such folder'}; {hint}")
+    fault = "no members in it" if run_dir.is_dir() else "no such folder"
+    raise RunError(f"{run_dir}: {fault}; give a folder of train.py's members, such as outputs/<name>")
 
 
 def _is_member(folder: Path) -> bool:

@@ -58,7 +58,7 @@ def message(setting: str, fault: Mapping[str, Any]) -> str:
     text = fault["msg"].replace("Input should", "it should").replace("a valid boolean", "true or false")
     if fault["type"] == "value_error":  # of several settings together; the text begins with the name of one of them
         return str(fault["ctx"]["error"])
-    if fault["type"] == "missing_argument":
+    if fault["type"] == "missing":
         return not_set(str(fault["loc"][-1]))
     if fault["type"] == "unexpected_keyword_argument":
         text = "there is no such setting, leave it out"

@@ -2,6 +2,7 @@
 
 import resource
 import sys
+from datetime import timedelta
 from itertools import islice
 from typing import Any
 
@@ -19,7 +20,7 @@ from lightning_modules.metrics import METRICS, format_metric, mean_metrics
 from lightning_modules.outputs import WordSets
 from overlapped_words.errors import RunError
 from overlapped_words.inference.events import EventRule
-from overlapped_words.messages import count, duration
+from overlapped_words.messages import count
 from overlapped_words.runs.files import write_text
 from overlapped_words.runs.folder import RunFolder
 from overlapped_words.runs.reading import read_epochs
@@ -147,7 +148,7 @@ def print_summary(folder: RunFolder, metrics: dict[str, Any]) -> None:
             lines[f"{title} KL"] = ", ".join([kl, *others])
     if "missed" in metrics:
         lines["any word"] = f"{metrics['missed']:.1%} missed, {metrics['false_alarms']:.1%} false alarms"
-    lines["training"] = f"{count(metrics['epochs'], 'epoch')} in {duration(metrics['train_seconds'])}"
+    lines["training"] = f"{count(metrics['epochs'], 'epoch')} in {timedelta(seconds=round(metrics['train_seconds']))}"
     lines["speed"] = f"{metrics['clips_per_second']:.1f} clips/s"
     lines["peak memory"] = f"{metrics['peak_memory_gb']:.2f} GB"
     lines["folder"] = str(folder.path)
