@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from datamodules.decoding import read_header
 from datamodules.progress import Progress
 from datamodules.recordings import check_all_read, log
 from overlapped_words.errors import DataError
@@ -80,30 +79,20 @@ def predict_clips(model: Model, inputs: Inputs, batch_size: int, errors: dict[Pa
 def predict_timelines(cfg: Predict, model: Model, inputs: Inputs, errors: dict[Path, str]) -> Timelines:
     """The timeline of each recording, with `cfg.hop` or `cfg.events`."""
     timelines = {}
-    seconds = [round(header.seconds) if (header := read_header(path)) else 0 for path in inputs.paths]
-    with grouped(log), Progress(sum(seconds), "predicting", "second") as progress:
+    with grouped(log), Progress(len(inputs.paths), "predicting", "recording") as progress:
         for i, path in enumerate(inputs.paths):
-            parts, before = [], progress.done
             try:
-                for end_s, part in stream_timeline(cfg, model, path):
-                    parts.append(part)
-                    progress.update(before + int(end_s) - progress.done)
-                timelines[i] = Timeline(*map(pd.concat, zip(*parts, strict=True)))
+                if cfg.hop is not None:
+                    windows = model.timeline(path, hop=cfg.hop)
+                    timelines[i] = Timeline(windows.reset_index(), windows)
+                else:
+                    pairs = model.stream_events(path, threshold=cfg.threshold)
+                    parts = [(events, windows if cfg.plot else windows[:0]) for events, windows in pairs]
+                    timelines[i] = Timeline(*map(pd.concat, zip(*parts, strict=True)))
             except DataError as error:
                 errors[path] = str(error)
-            progress.update(before + seconds[i] - progress.done)  # a header may be wrong, a recording unreadable
+            progress.update()
     return timelines
-
-
-def stream_timeline(cfg: Predict, model: Model, path: Path) -> Iterator[tuple[float, Timeline]]:
-    """Yield a timeline in parts, each with the time of its end, in seconds."""
-    if not cfg.events:
-        assert cfg.hop is not None
-        for windows in model.stream(path, hop=cfg.hop):
-            yield windows.index[-1][1], Timeline(windows.reset_index(), windows)
-        return
-    for events, windows in model.stream_events(path, threshold=cfg.threshold):
-        yield windows.index[-1][1], Timeline(events, windows if cfg.plot else windows[:0])
 
 
 def write_predictions(path: Path, table: pd.DataFrame, errors: Mapping[Path, str], header: bool = True) -> None:

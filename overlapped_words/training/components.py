@@ -1,8 +1,6 @@
 """The components of a run, from the settings of its groups: check them, and build the data and the learner."""
 
 import inspect
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,6 @@ from datamodules.features import MultiResolutionMel
 from datamodules.overlap import OverlapDataModule
 from lightning_modules.classifier import NUM_STEPS, WordClassifier
 from lightning_modules.network import find_network
-from overlapped_words.errors import SettingError
 from overlapped_words.settings.component import build, check_arguments, check_component, naming
 from overlapped_words.settings.train import Train
 from overlapped_words.training.device import resolve_auto
@@ -32,34 +29,19 @@ def check_components(cfg: Train) -> None:
     """Check the settings of all groups against the constructors that take them, before anything is built.
 
     Raises:
-        SettingError: with one line for each setting that is wrong.
+        SettingError: with one line for each setting of a group that is wrong.
     """
     resolve_auto(cfg)
     source, loading = split_data(cfg.data)
     groups = {"trainer": cfg.trainer, "data": source, "augment": cfg.augment, "model": cfg.model}
     for group, plugins in (("callbacks", cfg.callbacks), ("logger", cfg.logger)):
         groups |= {f"{group}.{name}": plugin for name, plugin in (plugins or {}).items() if plugin}
-    checks: list[Callable[[], Any]] = [
-        partial(check_component, name, settings, GIVEN.get(name)) for name, settings in groups.items()
-    ]
-    checks += [
-        partial(check_arguments, "data", OverlapDataModule, loading, GIVEN["loading"]),
-        partial(check_arguments, "features", MultiResolutionMel, cfg.features, {}),
-        partial(find_network, cfg.model.get("_target_")),
-        partial(_build_schedule, cfg),
-    ]
-    faults = []
-    for check in checks:
-        try:
-            check()
-        except SettingError as error:
-            faults.append(str(error))
-    if faults:
-        raise SettingError("\n".join(faults))
-
-
-def _build_schedule(cfg: Train) -> None:
-    """Build optimizer and schedule for one weight: they check what annotations do not say, such as a rate below 0."""
+    for name, settings in groups.items():
+        check_component(name, settings, GIVEN.get(name))
+    check_arguments("data", OverlapDataModule, loading, GIVEN["loading"])
+    check_arguments("features", MultiResolutionMel, cfg.features, {})
+    find_network(cfg.model.get("_target_"))
+    # Those for one weight check what annotations do not say, such as a rate below 0.
     optimizer = build("optimizer", cfg.optimizer, params=[nn.Parameter(torch.zeros(1))], fused=False)
     build("schedule", cfg.schedule, optimizer=optimizer, **dict.fromkeys(NUM_STEPS, 100))
 
