@@ -16,28 +16,20 @@ MAX_DRAWS = 100  # random splits of the speakers to try
 
 
 def find_speakers(paths: Sequence[Path], regex: str) -> np.ndarray:
-    """The speaker of each recording, from its file name: the first group of `regex`, or its whole match.
-
-    Raises:
-        DataError: `regex` does not match a name.
-    """
-    pattern, speakers = re.compile(regex), []
-    for path in paths:
-        match = pattern.search(normalize_name(path.name))
-        speaker = match and match[min(1, pattern.groups)]
-        if not speaker:
-            raise DataError(
-                f"{path}: data.speaker_regex ({regex}) does not match the file name; "
-                "rename the file or use an expression whose first group is the speaker"
-            )
-        speakers.append(speaker)
+    """The speaker of each recording, from its file name; a DataError if `regex` does not match a name."""
+    speakers = [find_speaker(normalize_name(path.name), regex) for path in paths]
+    if "" in speakers:
+        raise DataError(
+            f"{paths[speakers.index('')]}: data.speaker_regex ({regex}) does not match the file name; rename the file "
+            "or use an expression whose first group is the speaker"
+        )
     return np.array(speakers)
 
 
-def find_group(name: str, regex: str | None) -> str:
-    """The speaker in the file name of other speech, or the name where there is none."""
-    match = re.search(regex, name) if regex else None
-    return (match and match[min(1, match.re.groups)]) or name
+def find_speaker(name: str, regex: str) -> str:
+    """The first group of `regex` in a file name, or its whole match; empty without one."""
+    match = re.search(regex, name)
+    return (match and match[min(1, match.re.groups)]) or ""
 
 
 def split_speakers(

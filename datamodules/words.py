@@ -15,7 +15,7 @@ from datamodules.clips import Clips, OnTheFlyMixtures, Splits, render
 from datamodules.competition import CompetitionFolder
 from datamodules.long_recordings import OtherSounds, cached_waveforms, find_background, find_unknown
 from datamodules.spans import Spans, find_extents, find_spans, split_recordings
-from datamodules.speakers import Recordings, check_k, find_group, find_speakers, split_speakers
+from datamodules.speakers import Recordings, check_k, find_speaker, find_speakers, split_speakers
 from datamodules.timeline import TimelineMixer
 from datamodules.waveforms import NUM_SAMPLES, to_int16
 from overlapped_words.errors import DataError
@@ -184,7 +184,7 @@ class WordFolder:
         split_of = dict(zip(recordings.speakers.tolist(), recordings.split_of.tolist(), strict=True))
         row, parts = len(recordings.paths), []
         for sounds, regex in ((unknown, self.speaker_regex), (background, None)):
-            groups = [find_group(name, regex) for name in sounds.names] if sounds else []
+            groups = [(regex and find_speaker(name, regex)) or name for name in sounds.names] if sounds else []
             lengths, num_rows = (sounds.lengths, sounds.num_rows) if sounds else (NO_SAMPLES, NO_SAMPLES)
             first = NUM_SAMPLES * (row + num_rows.cumsum() - num_rows)
             cuts = split_recordings(lengths, groups, split_of, self.fractions, self.split_seed)

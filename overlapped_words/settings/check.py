@@ -47,7 +47,7 @@ def full_name(name: str, location: Sequence[str | int], values: Any) -> str:
     """The name of a setting in the group `name`, from Pydantic's location without the types that it tried."""
     parts = [name] if name else []
     for part in location:
-        if (isinstance(values, dict) and part in values) or (isinstance(values, list) and isinstance(part, int)):
+        if part in values if isinstance(values, dict) else isinstance(values, list) and isinstance(part, int):
             parts.append(str(part))
             values = values[part]
     return ".".join(parts)
