@@ -87,10 +87,6 @@ class AppModel:
         mixture = mix(torch.from_numpy(words)[None], gains=ones, offsets=0 * ones.long(), speeds=ones)[0].numpy()
         return Recording(mixture, "\n".join(recording.note for recording in recordings if recording.note))
 
-    def probs(self, prediction: Prediction) -> np.ndarray:
-        """The probability `(B, num_classes)` that a word is spoken or, of a model without sets, its share."""
-        return prediction.probs if prediction.presence is None else prediction.presence
-
     def listen(self, blocks: Iterable[np.ndarray]) -> Iterator[Heard]:
         """Find the events in blocks `(T,)` at the model's sample rate; a model without a rule has only windows."""
         predictor = self.model.predictor
@@ -98,7 +94,7 @@ class AppModel:
             yield from detect(predictor, blocks, predictor.rule)
             return
         for starts, ends, prediction in predict_windows(predictor, blocks, round(self.hop * predictor.sample_rate)):
-            yield Heard(starts, ends, self.probs(prediction), [])
+            yield Heard(starts, ends, prediction.shown, [])
 
     def timeline(self, waveform: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The windows of a waveform `(T,)`, as `Model.timeline`, and its events, as `Model.events`."""

@@ -84,7 +84,7 @@ def results(model: AppModel, read: Callable[[], Recording | None]) -> tuple:
     else:
         prediction, class_names = model.predict(waveform), model.model.class_names
         likely = prediction.answer(class_names)
-        words = gr.Label(dict(zip(class_names, model.probs(prediction)[0].tolist(), strict=True)), visible=True)
+        words = gr.Label(dict(zip(class_names, prediction.shown[0].tolist(), strict=True)), visible=True)
     answer = show(likely), show(recording.note), words
     return (rate, to_int16(waveform)), *answer, table, timeline, features_plot, show("")
 

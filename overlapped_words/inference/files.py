@@ -73,6 +73,4 @@ def check_writable(output: Path, plots: Sequence[Path], overwrite: bool) -> None
     if output.suffix.lower() not in (".csv", ".txt") or output.is_dir():
         raise SettingError(f"output is {output}; the table is a CSV file: give a name that ends in .csv")
     if files and not overwrite:
-        raise SettingError(
-            f"output exists: {first_names(map(str, files))}; give another output=FILE, or overwrite=true to replace"
-        )
+        raise SettingError(f"{first_names(map(str, files))}: exists; give another output=FILE, or overwrite=true")

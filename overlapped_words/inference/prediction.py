@@ -43,6 +43,11 @@ class Prediction(NamedTuple):
         return self.sets.presence if self.sets else None
 
     @property
+    def shown(self) -> np.ndarray:
+        """For people: the presence of each word or, of a model without sets, its share."""
+        return self.sets.presence if self.sets else self.probs
+
+    @property
     def num_words(self) -> dict[str, np.ndarray]:
         """`num_words_0`, ... -> the probability `(B,)` of this number of words; empty if the number does not vary."""
         if not self.sets or self.sets.num_words.shape[1] == 1:

@@ -60,7 +60,7 @@ def print_words(path: Path, model: "Model", top: int) -> None:
     print(f"{printable(str(path))}, {model.predictor.summary}")
     if prediction.sets:
         print(f"  most likely: {prediction.answer(model.class_names)}")
-    probs = (prediction.probs if prediction.presence is None else prediction.presence)[0]
+    probs = prediction.shown[0]
     likely = {printable(model.class_names[i]): probs[i] for i in (-probs).argsort(kind="stable")[:top]}
     width = max(map(len, likely))
     for word, prob in likely.items():
