@@ -139,7 +139,7 @@ function resample(samples, rate, newRate) {
   return resampled;
 }
 
-// Blocks of mono samples -> the same resampled, about 20 ms later, as overlapped_words/inference/windows.py does.
+// Blocks of mono samples -> the same resampled, about 20 ms later, as overlapped_words/inference/listening.py does.
 export async function* resampleBlocks(blocks, rate, newRate) {
   const divisor = gcd(rate, newRate);
   const [step, newStep] = [rate / divisor, newRate / divisor]; // samples of the shortest time that has whole numbers
