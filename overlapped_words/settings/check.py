@@ -60,6 +60,8 @@ def message(setting: str, fault: Mapping[str, Any]) -> str:
         return str(fault["ctx"]["error"])
     if fault["type"] == "missing":
         return not_set(str(fault["loc"][-1]))
+    if fault["input"] == "":
+        return not_set(setting)
     if fault["type"] == "unexpected_keyword_argument":
         text = "there is no such setting, leave it out"
     if predicate := re.fullmatch(r"Predicate '(\w+)' failed", text):

@@ -36,11 +36,11 @@ def check_components(cfg: Train) -> None:
     groups = {"trainer": cfg.trainer, "data": source, "augment": cfg.augment, "model": cfg.model}
     for group, plugins in (("callbacks", cfg.callbacks), ("logger", cfg.logger)):
         groups |= {f"{group}.{name}": plugin for name, plugin in (plugins or {}).items() if plugin}
+    find_network(cfg.model.get("_target_"))
     for name, settings in groups.items():
         check_component(name, settings, GIVEN.get(name))
     check_arguments("data", OverlapDataModule, loading, GIVEN["loading"])
     check_arguments("features", MultiResolutionMel, cfg.features, {})
-    find_network(cfg.model.get("_target_"))
     # Those for one weight check what annotations do not say, such as a rate below 0.
     optimizer = build("optimizer", cfg.optimizer, params=[nn.Parameter(torch.zeros(1))], fused=False)
     build("schedule", cfg.schedule, optimizer=optimizer, **dict.fromkeys(NUM_STEPS, 100))
