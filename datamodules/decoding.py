@@ -1,12 +1,14 @@
-"""Decode recordings block by block, with libsndfile or an installed ffmpeg; a truncated one is an error."""
+"""Decode recordings to their last sample, whatever their headers say about the length; truncated ones are errors."""
 
 import io
+import os
 import re
 import struct
 import subprocess
 from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import soundfile
@@ -19,6 +21,7 @@ from overlapped_words.errors import DataError
 MAX_VALUES = 1 << 23  # decoded at a time, over all channels (32 MB), if a second has no more
 MAX_SECOND = 1 << 25  # values of one second over all channels (128 MB)
 UNKNOWN_LENGTH = 1 << 48  # frames: libsndfile returns more than this if the header does not state the length
+MPEG_FRAME = 1152  # samples
 
 # libsndfile reads what is left of a truncated file; only its log shows it: "data : 32000 (should be 21318)".
 # The chunk is "data" in WAV, "SSND" in AIFF, "Data Size" in AU; W64 and RF64 log the size of the whole file.
@@ -26,6 +29,8 @@ TRUNCATED = re.compile(r"(?:data|SSND|Data Size|riff|Riff size)\s*:\s*(\d+) \(sh
 HEADER_SIZE = 80  # bytes, the largest: some programs include the header in the size of the data
 # Programs that write a WAV to a pipe do not know its length; they write a size near 2^31 or 2^32. Nothing is missing.
 UNKNOWN_SIZE = 0x7FFF0000
+# The header of an MP3 with a number of frames that is not 0: a tag, flags of which the lowest is set, the number.
+FRAME_COUNT = re.compile(rb"(?:Xing|Info)\0{3}[\x01\x03\x05\x07\x09\x0b\x0d\x0f](?!\0{4})|VBRI")
 # ffmpeg may open the file itself only, in these formats: others, such as playlists, name more files to read.
 FFMPEG_OPTIONS = "-v error -xerror -nostdin -protocol_whitelist file -format_whitelist mov,matroska,asf,aac,amr,ac3"
 
@@ -102,9 +107,70 @@ class _Reader(soundfile.SoundFile):
         return False
 
 
+class _Endless(io.BytesIO):
+    """The content of a file that claims to be far longer."""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        return super().seek(1 << 50) if (offset, whence) == (0, os.SEEK_END) else super().seek(offset, whence)
+
+
+class _UncountedMp3(_Reader):
+    """An `_Endless` MP3 without a frame count.
+
+    libsndfile estimates the count from the size of the file and of its first frame, often far too small, and decodes
+    no more than that.
+    """
+
+    def read(self, frames: int = -1, **options: Any) -> np.ndarray:
+        parts = [np.zeros((0, self.channels), np.float32)]
+        try:
+            for start in range(0, frames, MPEG_FRAME):
+                parts.append(super().read(min(MPEG_FRAME, frames - start), **options))
+                if not len(parts[-1]):
+                    break
+        except soundfile.LibsndfileError:
+            if self.name.read(1):
+                raise  # otherwise the last MPEG frame is incomplete
+        return np.concatenate(parts)
+
+
 def _open(path: Path) -> _Reader:
-    """Open a recording; raises soundfile.LibsndfileError, OSError, TypeError or ValueError if it cannot be read."""
-    return _Reader(io.BytesIO(path.read_bytes()) if path.is_fifo() else path)  # a pipe can be read only once
+    """Open a recording for libsndfile, with corrections for headers that misstate the length.
+
+    Raises:
+        soundfile.LibsndfileError, OSError, TypeError, ValueError: it cannot be read.
+    """
+    piped = path.read_bytes() if path.is_fifo() else None  # it can be read only once
+    file = _Reader(path if piped is None else io.BytesIO(piped))
+    if file.format == "MP3":
+        content = piped or path.read_bytes()
+        start = 0
+        if content.startswith(b"ID3"):  # tags, perhaps a picture, of a size in four times seven bits
+            start = 10 + reduce(lambda size, byte: size << 7 | byte, content[6:10], 0)
+        if not FRAME_COUNT.search(content, start, start + 64):
+            return _UncountedMp3(_Endless(content))
+    elif file.format.startswith("WAV"):
+        with path.open("rb") if piped is None else io.BytesIO(piped) as raw:
+            position = _unfinished_data(raw)
+        if position:
+            content = piped or path.read_bytes()
+            return _Reader(io.BytesIO(content[:position] + b"\xff\xff\xff\xff" + content[position + 4 :]))
+    return file
+
+
+def _unfinished_data(file: BinaryIO) -> int:
+    """Where a WAV states the size of its samples, if more follow: the recorder was stopped before it wrote the size.
+
+    Returns 0 for any other file: after the samples, it ends or has another chunk, which begins with its name.
+    """
+    file.seek(12)
+    while len(chunk := file.read(8)) == 8:
+        position, size = file.tell() - 4, int.from_bytes(chunk[4:], "little")
+        file.seek(size + size % 2, os.SEEK_CUR)
+        if chunk[:4] == b"data":
+            after = file.read(4)
+            return 0 if len(after) < 4 or re.fullmatch(rb"[\w ]{4}", after) else position
+    return 0
 
 
 def _decode_with_ffmpeg(path: Path, sample_rate: int, seconds: int) -> Iterator[tuple[np.ndarray, int]]:

@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,11 +14,13 @@ import soundfile
 
 from datamodules import audio_files
 from datamodules.decoding import read_header
+from datamodules.long_recordings import LongRecordings
 from datamodules.recordings import read_blocks, read_recording, read_seconds
 from overlapped_words.errors import DataError
 from tests.helpers.fake_recordings import RATE, speech
 
 CLIP = speech(0)
+DELAY = 1105  # samples that encoder and decoder add at the start of an MP3, removed if its header states them
 
 
 def encode(samples: np.ndarray, kind: str, rate: int = RATE, **options: str) -> bytes:
@@ -26,16 +29,59 @@ def encode(samples: np.ndarray, kind: str, rate: int = RATE, **options: str) -> 
     return file.getvalue()
 
 
-@pytest.mark.parametrize("kind", ["wav", "flac", "mp3"])
-def test_a_recording_in_blocks_or_in_a_pipe(tmp_path, kind):
-    soundfile.write(path := tmp_path / f"a.{kind}", 0.3 * speech(0, 3), RATE)
-    waveform = read_recording(path)
-    assert len(waveform) == 3 * RATE == RATE * read_seconds(path)
-    assert np.array_equal(np.concatenate(list(read_blocks(path, seconds=1))), waveform)
+def write_mp3s(folder: Path, mode: str, rate: int, loud_first: bool) -> tuple[Path, Path]:
+    """An MP3 of three seconds with the frame that holds the number of frames, and the same file without it."""
+    counted, uncounted = folder / "counted.mp3", folder / "uncounted.mp3"
+    parts = [speech(0, 1, rate), 0.01 * speech(1, 2, rate)]
+    soundfile.write(counted, np.concatenate(parts if loud_first else parts[::-1]), rate, bitrate_mode=mode)
+    content = counted.read_bytes()
+    uncounted.write_bytes(content[content.index(content[:2], 4) :])
+    return counted, uncounted
+
+
+@pytest.mark.parametrize("loud_first", [True, False])
+@pytest.mark.parametrize("rate", [22_050, 44_100])
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
+def test_an_mp3_without_a_frame_count_is_read_to_the_end(tmp_path, mode, rate, loud_first):
+    counted, uncounted = write_mp3s(tmp_path, mode, rate, loud_first)
+    expected, waveform = read_recording(counted, rate), read_recording(uncounted, rate)
+    assert len(expected) == 3 * rate and 0 < len(waveform) - len(expected) < 4 * 1152
+    assert np.allclose(waveform[DELAY:][: len(expected)], expected, atol=1e-6)
+    assert read_header(counted).seconds == 3 and read_header(uncounted) == (0, rate)
+    assert read_seconds(uncounted) == pytest.approx(len(waveform) / rate, abs=1e-3)
+    assert LongRecordings([counted]).lengths.tolist() == [3 * RATE]
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_blocks_of_an_mp3_join_without_a_gap(tmp_path, counted):
+    path = write_mp3s(tmp_path, "VARIABLE", RATE, loud_first=True)[not counted]
+    assert np.array_equal(np.concatenate(list(read_blocks(path, seconds=1))), np.concatenate(list(read_blocks(path))))
+
+
+@pytest.mark.parametrize("name", ["counted.mp3", "uncounted.mp3", "a.wav", "a.flac"])
+def test_a_recording_in_a_pipe(tmp_path, name):
+    write_mp3s(tmp_path, "VARIABLE", RATE, loud_first=True)
+    for extension in ("wav", "flac"):
+        soundfile.write(tmp_path / f"a.{extension}", CLIP, RATE)
     os.mkfifo(pipe := tmp_path / "pipe")
     with ThreadPoolExecutor() as pool:
-        pool.submit(lambda: pipe.write_bytes(path.read_bytes()))
-        assert np.array_equal(read_recording(pipe), waveform)
+        pool.submit(lambda: pipe.write_bytes((tmp_path / name).read_bytes()))
+        assert np.array_equal(read_recording(pipe), read_recording(tmp_path / name))
+
+
+def test_tags_before_and_an_incomplete_frame_at_the_end_of_an_mp3(tmp_path, capfd):
+    tags = b"ID3\x04\0\0\0\x06\x0d\x40" + b"Info".ljust(100_032, b"\0")  # 6 * 2^14 + 13 * 2^7 + 64 bytes
+    counted, uncounted = write_mp3s(tmp_path, "CONSTANT", RATE, loud_first=True)
+    lengths = {path: len(read_recording(path)) for path in (counted, uncounted)}
+    for path, length in lengths.items():
+        path.write_bytes(tags + path.read_bytes())
+        assert len(read_recording(path)) == length
+        path.write_bytes(path.read_bytes()[:-30])
+    assert lengths[uncounted] - 1152 <= len(read_recording(uncounted)) < lengths[uncounted]
+    assert not capfd.readouterr().err
+    counted.write_bytes(counted.read_bytes()[:-5000])
+    with pytest.raises(DataError, match=r"counted\.mp3: truncated, shorter than its header says"):
+        read_recording(counted)
 
 
 def with_size(content: bytes, size: int, riff: int = 36) -> bytes:
