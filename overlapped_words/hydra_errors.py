@@ -1,16 +1,20 @@
 """Errors as one line: those of users, and those of Hydra in its own words."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 from hydra.errors import HydraException, InstantiationException, OverrideParseException
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from overlapped_words.errors import user_message
-from overlapped_words.messages import printable
+from overlapped_words.messages import printable, suggest
+from overlapped_words.paths import CONF
 
 
 @contextmanager
@@ -53,7 +57,27 @@ def hydra_message(error: HydraException | OmegaConfBaseException) -> str:
     if isinstance(error, OverrideParseException):
         reason = str(error).removeprefix(f"Error parsing override '{error.override}'\n").partition("\n")[0]
         return f"{error.override}: not a setting ({reason}); give name=value, special characters as \"name='value'\""
+    cause: Any = error.__cause__ or error
+    if isinstance(group := getattr(cause, "parent_node", None), DictConfig) and "is not in struct" in str(cause):
+        return unknown_setting(cause.full_key, group)
     parts = [str(part).partition("Config search path:")[0] for part in (error, error.__cause__ or "")]
     lines = [line.strip().rstrip(".:") for part in parts for line in part.splitlines()]
     dropped = ("full_key:", "reference_type=", "object_type=", "See https:")
     return ". ".join(dict.fromkeys(line for line in lines if line and not line.startswith(dropped)))
+
+
+def unknown_setting(setting: str, group: DictConfig) -> str:
+    """The error of a setting that its group does not have, with the options that have it or the name that was meant."""
+    path, _, name = setting.rpartition(".")
+    files = sorted((CONF / path).glob("*.yaml")) if path else []
+    if options := [f"{path}={file.stem}" for file in files if _has_setting(file, name)]:
+        return f"{setting}: there is no such setting here, only with {' or '.join(options)}"
+    return f"{setting}: there is no such setting; {suggest(setting, [str(key) for key in group if key != 'hydra'])}"
+
+
+def _has_setting(file: Path, name: str) -> bool:
+    """Whether the file of an option, or one that it includes, has a setting."""
+    text = file.read_text(encoding="utf-8")
+    included = re.search(r"^defaults: \[\"([\w/]+)@_here_", text, re.MULTILINE)
+    inherits = included is not None and _has_setting(file.parent / f"{included[1]}.yaml", name)
+    return inherits or re.search(rf"^{re.escape(name)}:", text, re.MULTILINE) is not None

@@ -3,8 +3,9 @@
 import logging
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 
 JOINERS = "\u200c\u200d"  # not printable for Python, but part of Persian and Indic words
 
@@ -28,6 +29,15 @@ def split_size(size: Mapping[str, int]) -> str:
 def normalize_name(text: str) -> str:
     """Normalize a name for comparison: macOS decomposes Korean syllables and accented letters, other systems do not."""
     return unicodedata.normalize("NFC", text).strip()
+
+
+def suggest(setting: str, known: Sequence[str]) -> str:
+    """What a wrong setting `GROUP.NAME` may be meant for: the closest name in the group, or all of them."""
+    if not known:
+        return "leave it out"
+    group, dot, name = setting.rpartition(".")
+    close = get_close_matches(name, known, n=1)
+    return f"did you mean {group}{dot}{close[0]}?" if close else f"choose one of {', '.join(known)}"
 
 
 def printable(text: str) -> str:

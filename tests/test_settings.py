@@ -58,7 +58,7 @@ def test_settings_in_conf_that_no_page_has_are_legal(finished: Path, monkeypatch
         ("+optimizer.foo=1", "optimizer.foo: Muon has no such setting"),
         ("schedule.warmup=1", "schedule.warmup is 1; it should be less than 1"),
         ("trainer.max_epochs=many", "trainer.max_epochs is 'many'; it should be a valid integer"),
-        ("+trainer.foo=1", "trainer.foo: Trainer has no such setting"),
+        ("+trainer.max_epoch=1", "trainer.max_epoch: Trainer has no such setting; did you mean trainer.max_epochs?"),
         ("callbacks.dashboard.num_clips=null", "callbacks.dashboard.num_clips is null; it should be a valid integer"),
         ("~callbacks.last", "callbacks.last is null"),
         ("~callbacks", "callbacks.last is null"),

@@ -15,6 +15,7 @@ from hydra.utils import instantiate
 from pydantic import ConfigDict, TypeAdapter
 
 from overlapped_words.errors import SettingError, UserError
+from overlapped_words.messages import suggest
 from overlapped_words.settings.check import show, validate
 
 TYPES = ConfigDict(strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
@@ -56,8 +57,9 @@ def check_arguments(name: str, target: Callable, settings: Mapping[str, Any], gi
     faults = []
     title = getattr(target, "__name__", str(target))
     if parameters is not None and (unknown := settings.keys() - parameters):
-        known = ", ".join(sorted(parameters - given.keys() - {"self"}))
-        faults += [f"{name}.{key}: {title} has no such setting; it has {known}" for key in sorted(unknown)]
+        paths = [f"{name}.{key}" for key in sorted(unknown)]
+        known = sorted(parameters - given.keys() - {"self"})
+        faults += [f"{path}: {title} has no such setting; {suggest(path, known)}" for path in paths]
     else:
         try:
             inspect.signature(target).bind(**settings, **_accepted(target, settings, given))
