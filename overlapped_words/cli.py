@@ -34,7 +34,7 @@ def run(main: Callable[[Any], Any], schema: Any) -> None:
     for stream in (sys.stdout, sys.stderr):  # a console that cannot encode a word shows its escape
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.argv[1:] = as_overrides(sys.argv[1:])
+    sys.argv[1:] = as_overrides(sys.argv[1:], schema)
     debug = bool(os.environ.get("HYDRA_FULL_ERROR"))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises errors as they are; its own report shortens the traceback
     logging.raiseExceptions = False  # no traceback for a log line that a full disk or a closed pipe rejects
@@ -62,16 +62,19 @@ def run(main: Callable[[Any], Any], schema: Any) -> None:
         sys.exit(130)
 
 
-def as_overrides(arguments: Sequence[str]) -> list[str]:
+def as_overrides(arguments: Sequence[str], schema: Any) -> list[str]:
     """Rewrite arguments in Hydra's grammar.
 
     Quote paths and words: the grammar does not allow '=', ',' and letters outside of ASCII in them. Replace
-    `GROUP=null` by `~GROUP`.
+    `GROUP=null` by `~GROUP`, and `FILE` by `input=FILE` for a script that has an input.
     """
     overrides: list[str] = []
-    for argument in arguments:
+    for before, argument in zip(["", *arguments], arguments, strict=False):
         name, equals, value = argument.partition("=")
-        if value == "null" and name.isidentifier() and (CONF / name).is_dir():
+        is_option = argument[:1] in ("-", "~") or before.startswith("-")  # or its value: --cfg job
+        if not equals and not is_option and "input" in schema.__dataclass_fields__:
+            argument = _as_input(argument, overrides)
+        elif value == "null" and name.isidentifier() and (CONF / name).is_dir():
             argument = f"~{name}"
         elif name in PATHS and equals and value and value[0] not in "'\"" and value != "null":
             argument = f"{name}={_quoted(value)}"
@@ -81,6 +84,14 @@ def as_overrides(arguments: Sequence[str]) -> list[str]:
                 argument = f"{name}=[{','.join(map(_quoted, words))}]"
         overrides.append(argument)
     return overrides
+
+
+def _as_input(argument: str, overrides: Sequence[str]) -> str:
+    if not os.path.exists(argument):
+        sys.exit(f"{argument}: no such file or folder; give a recording, a folder of recordings, or name=value")
+    if any(override.startswith("input=") for override in overrides):
+        sys.exit(f"{argument}: a second input; give one recording, a folder of them, or a list of them (.txt)")
+    return f"input={_quoted(argument)}"
 
 
 def _quoted(text: str) -> str:
