@@ -1,24 +1,30 @@
 """Draw features, predictions next to targets, and timelines."""
 
+import logging
 import math
+import warnings
 from collections.abc import Iterable, Sequence
+from functools import cache
 from io import BytesIO
+from os.path import isfile
 
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib import rcParams
+from matplotlib import get_cachedir, rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import fontManager
+from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 from torch import Tensor
 
 from overlapped_words.messages import count, printable
 
+log = logging.getLogger(__name__)
+_warn_once = cache(log.warning)
+warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from")  # Matplotlib's, one for each glyph
+
 COLORS = "magma"
-# Fonts of many scripts, for characters that Matplotlib's own font lacks.
-FONTS = ("Noto Sans CJK KR", "Noto Sans CJK JP", "NanumGothic", "Noto Sans", "Noto Sans Arabic", "Noto Sans Devanagari")
 STEPS = (15, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds between the ticks of a long recording
 
 
@@ -103,8 +109,25 @@ def draw_timeline(
 def _name_rows(axis: Axes, words: Iterable[str]) -> None:
     """Label the y axis with words; by default `$` would start a formula."""
     labels = [printable(word) for word in words]
-    families = [*rcParams["font.family"], *(font for font in FONTS if font in fontManager.get_font_names())]
+    families = font_families(frozenset("".join(labels)))
     axis.set_yticks(range(len(labels)), labels, parse_math=False, fontfamily=families)
+
+
+@cache
+def font_families(characters: frozenset[str]) -> list[str]:
+    """Matplotlib's font family and, for characters that it lacks, installed ones; warns once if none has them."""
+    families = list(rcParams["font.family"])
+    missing = {ord(character) for character in characters} - get_font(findfont(FontProperties())).get_charmap().keys()
+    for font in fontManager.ttflist:
+        # The last resort has a box for every character; an older list names fonts that are no longer installed.
+        if missing and font.style == "normal" and not font.name.startswith("Last Resort") and isfile(font.fname):
+            found = missing & get_font(font.fname).get_charmap().keys()
+            families += [font.name] if found else []
+            missing -= found
+    if missing:
+        remedy = "install one, such as Noto Sans CJK, and delete %s, Matplotlib's list of fonts"
+        _warn_once(f"no font that Matplotlib knows has all characters of the words; {remedy}", get_cachedir())
+    return families
 
 
 def _mark_time(axis: Axes, duration: float, most: int) -> None:

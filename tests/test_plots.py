@@ -77,9 +77,18 @@ def test_words_are_not_read_as_formulas(word):
         assert not any(label.get_parse_math() for label in labels)
 
 
-def test_labels_use_installed_fonts_for_other_characters(monkeypatch):
-    monkeypatch.setattr(plots, "FONTS", ("no such font", "STIXGeneral"))  # which comes with Matplotlib
-    figure = draw_predictions(torch.rand(1, 1), torch.rand(1, 1), ["\u2900"])
+@pytest.mark.parametrize("installed", [True, False])
+def test_labels_use_installed_fonts_and_warn_once_without_one(monkeypatch, caplog, installed):
+    word = "\u2900"  # not in Matplotlib's own font, but in one that comes with it
+    plots.font_families.cache_clear()
+    plots._warn_once.cache_clear()
+    if not installed:
+        monkeypatch.setattr(plots.fontManager, "ttflist", [])
     with warnings.catch_warnings(record=True) as caught:
-        as_png(figure)
-    assert figure.axes[0].get_yticklabels()[0].get_fontfamily()[1:] == ["STIXGeneral"] and not caught
+        for words in ([word], [word, "a"]):
+            figure = draw_predictions(torch.rand(1, len(words)), torch.rand(1, len(words)), words)
+            as_png(figure)
+    families = figure.axes[0].get_yticklabels()[0].get_fontfamily()
+    assert (len(families) > 1) == installed
+    assert len([record for record in caplog.records if "no font" in record.message]) == (not installed)
+    assert not installed or not [warning for warning in caught if "missing from" in str(warning.message)]
