@@ -20,9 +20,8 @@ import torch
 from lightning_modules.mac import MAC
 from overlapped_words.threads import ThreadTuner, max_threads
 
-LOOP = "while True: pass"
 TORCH = "import torch; torch.set_num_threads(1); x = torch.randn(512, 512)\nwhile True: x @ x"
-PROGRAMS = {"nothing": None, "a loop in Python": LOOP, "PyTorch with one thread": TORCH}
+PROGRAMS = {"nothing": None, "a loop in Python": "while True: pass", "PyTorch with one thread": TORCH}
 
 
 def steps_per_second(threads: int, seconds: float) -> float:

@@ -1,6 +1,6 @@
 """Events per hour of audio without the words, and the share of spoken words that are found, by threshold and by word.
 
-python -m benchmarks.events WORDS english=DIR other_words=DIR noise=DIR [--model MODEL]
+python -m benchmarks.events WORDS english=DIR other_words=DIR noise=DIR [--model MODEL] [--plot curve.png]
 
 WORDS is a word folder; each of the other folders has recordings, of any length, that contain none of the words. Measure
 on speakers and recordings that MODEL was not trained with. Words are spoken alone, in noise 30 dB below them, and over
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from benchmarks.unseen_speakers import Words, print_table, read_words
 from datamodules.audio_files import walk_recordings
@@ -24,7 +25,7 @@ from overlapped_words.pretrained import PRETRAINED
 
 NUM_WORDS = 600
 EVERY = 2.5  # seconds from one word to the next
-THRESHOLDS = [0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99]
+THRESHOLDS = (0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99)
 
 
 def join(folder: Path) -> np.ndarray:
@@ -77,6 +78,7 @@ def main() -> None:
     parser.add_argument("words", type=Path, help="word folder")
     parser.add_argument("without", nargs="+", metavar="NAME=FOLDER", help="recordings without the words")
     parser.add_argument("--model", type=Path, default=PRETRAINED, help="what `load` takes")
+    parser.add_argument("--plot", type=Path, help="file of the curve (PNG)")
     arguments = parser.parse_args()
     model, words = load(arguments.model), read_words(arguments.words)
     sounds = {name: join(Path(folder)) for name, folder in (each.split("=") for each in arguments.without)}
@@ -86,10 +88,9 @@ def main() -> None:
     heard = {name: (presence(model, recording), truth) for name, (recording, truth) in spoken.items()}
 
     rates, shares = pd.DataFrame(columns=list(sounds)), pd.DataFrame(columns=list(spoken))
-    for given in (None, *THRESHOLDS):
+    for threshold, given in {"default": None, **{str(each): each for each in THRESHOLDS}}.items():
         alarms = {name: detect(model, windows, given) for name, (windows, _) in without.items()}
         hits = {name: found(detect(model, windows, given), truth) for name, (windows, truth) in heard.items()}
-        threshold = "default" if given is None else str(given)
         rates.loc[threshold] = [len(events) / without[name][1] for name, events in alarms.items()]
         shares.loc[threshold] = [hit.mean() for hit in hits.values()]
         if given is None:
@@ -97,6 +98,13 @@ def main() -> None:
             false = pd.Series([event.word for events in alarms.values() for event in events]).value_counts()
     hours = ", ".join(f"{name} {60 * hours:.1f} minutes" for name, (_, hours) in without.items())
     print(f"{NUM_WORDS} words of {len(words.waveforms)} recordings; without the words: {hours}; {model.rule()}")
+    if arguments.plot:
+        axes = (figure := Figure(figsize=(6, 4), layout="constrained")).subplots()
+        for name in sounds:
+            axes.plot(rates[name].iloc[1:], 1 - shares["alone"].iloc[1:], marker="o", label=name)
+        axes.set(xscale="symlog", xlabel="events per hour without the words", ylabel="words alone that are missed")
+        axes.legend()
+        figure.savefig(arguments.plot)
     rates = rates.map("{:.1f}".format).add_suffix(", events per hour")
     print_table("threshold", rates.join(shares.map("{:.1%}".format).add_prefix("found ")))
     false = by_word.index.map(lambda word: str(false.get(word, 0))).to_series(by_word.index, name="false events")

@@ -12,8 +12,8 @@ noise 10 dB below the speech.
 
 import argparse
 import shutil
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,8 +26,7 @@ from datamodules.recordings import read_clips
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE
 
 
-@dataclass(frozen=True)
-class MixtureSet:
+class MixtureSet(NamedTuple):
     """How to generate one set of mixtures."""
 
     size: int
@@ -97,7 +96,7 @@ def main() -> None:
     words.copy(out / "words")
     words.write(out / "train", out / "train_answer.csv", MixtureSet(arguments.train_size), False, [arguments.seed, 0])
     for i, (name, test_set) in enumerate(TEST_SETS.items(), start=1):
-        test_set = replace(test_set, size=test_set.size * arguments.test_size // 1000)
+        test_set = test_set._replace(size=test_set.size * arguments.test_size // 1000)
         words.write(out / "test_sets" / name, out / "test_sets" / f"{name}.csv", test_set, True, [arguments.seed, i])
     (out / "test").symlink_to("test_sets/test")
     submission = pd.read_csv(out / "test_sets" / "test.csv")

@@ -84,15 +84,10 @@ def batches(root: Path, num_workers: int, copies: int = 1, batch_size: int = 128
         folder.mkdir()
         build_cache(sorted((root / "train").iterdir()), folder)
     targets = torch.from_numpy(pd.read_csv(root / "train_answer.csv").iloc[:, 1:].to_numpy("float32"))
-    loader = DataLoader(
-        Files(sorted(folder.iterdir()) * copies, targets.repeat(copies, 1)),
-        batch_size=batch_size,
-        shuffle=True,
-        drop_last=True,
-        num_workers=num_workers,
-        pin_memory=DEVICE.type == "cuda",
-        persistent_workers=num_workers > 0,  # starting them would dominate epochs of so few clips
-    )
+    files = Files(sorted(folder.iterdir()) * copies, targets.repeat(copies, 1))
+    # Starting the workers would dominate epochs of so few clips.
+    workers: dict[str, Any] = {"num_workers": num_workers, "persistent_workers": num_workers > 0}
+    loader = DataLoader(files, batch_size, shuffle=True, drop_last=True, pin_memory=DEVICE.type == "cuda", **workers)
     while True:
         yield from loader
 
