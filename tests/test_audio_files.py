@@ -115,11 +115,11 @@ def test_a_folder_and_one_recording(tmp_path):
 
 
 def test_a_list_has_paths_relative_to_it_with_slashes_or_backslashes(tmp_path):
-    fill(tmp_path, "a/b.wav", "a/c d.wav", "e\\f.wav")
-    (tmp_path / "list.txt").write_text("a/b.wav\na\\c d.wav\ne\\f.wav\na\\none.wav\n")
+    fill(tmp_path, "a/b.wav", "a/c d.wav")
+    (tmp_path / "list.txt").write_text("a/b.wav\na\\c d.wav\na\\none.wav\n")
     inputs = find_inputs(tmp_path / "list.txt")
-    assert inputs.paths == [tmp_path / name for name in ("a/b.wav", "a/c d.wav", "e\\f.wav", "a\\none.wav")]
-    assert inputs.ids == ["a/b.wav", "a\\c d.wav", "e\\f.wav", "a\\none.wav"]
+    assert inputs.paths == [tmp_path / name for name in ("a/b.wav", "a/c d.wav", "a/none.wav")]
+    assert inputs.ids == ["a/b.wav", "a\\c d.wav", "a\\none.wav"]
     for content, message in ((b"", "the list is empty; write one path per line"), (b"\xff", "not in UTF-8; write")):
         (tmp_path / "list.txt").write_bytes(content)
         with pytest.raises(DataError, match=message):

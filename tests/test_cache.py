@@ -66,7 +66,7 @@ def test_an_error_while_building_is_raised_and_leaves_no_file(path):
 
 def test_a_file_in_place_of_the_folder(tmp_path):
     (tmp_path / "file").write_text("mine")
-    message = rf"^{tmp_path}/file: cannot write the cache \(Not a directory\); change its permissions or choose another"
+    message = rf"^{tmp_path}/file: cannot write the cache \(Not a directory\); free some space, or choose another"
     with pytest.raises(CacheError, match=message):
         ask(tmp_path / "file" / "array.npy", Build())
 

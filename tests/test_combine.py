@@ -31,9 +31,9 @@ def errors_of(sweep) -> dict[str, str]:
 def test_a_member_that_differs_from_the_first_is_left_out(tmp_path):
     for seed in range(3):
         fake.write_member(tmp_path, "avg", seed)
-    fake.write_csv(tmp_path / "avg_seed0" / "predictions.csv", fake.IDS[::-1], fake.probabilities(0, 3))
+    fake.write_csv(tmp_path / "avg_seed1" / "predictions.csv", fake.IDS[::-1], fake.probabilities(0, 3))
     (error,) = errors_of(tmp_path).values()
-    assert "avg_seed0: predictions.csv has ids in a different order (the first: 0002) than avg_seed1" in error
+    assert "avg_seed1: predictions.csv has ids in a different order than avg_seed0" in error
 
 
 def test_every_kind_of_error_at_once(tmp_path):
@@ -83,11 +83,11 @@ def test_members_of_a_fold_agree_in_its_clips_and_all_members_in_everything_else
     for seed in range(3):
         for fold in range(2):
             fake.write_member(tmp_path, "avg", seed, fold=fold)
-    odd = {name: tmp_path / f"avg_seed{name}" for name in ("0_fold0", "0_fold1", "1_fold1")}
-    fake.write_csv(odd["0_fold0"] / "val_answers.csv", fake.fold_ids(0), fake.VAL_ANSWERS[::-1])
-    fake.write_csv(odd["0_fold1"] / "predictions.csv", fake.IDS[::-1], fake.probabilities(0, 3))
+    odd = {name: tmp_path / f"avg_seed{name}" for name in ("1_fold0", "1_fold1", "2_fold1")}
+    fake.write_csv(odd["1_fold0"] / "val_answers.csv", fake.fold_ids(0), fake.VAL_ANSWERS[::-1])
+    fake.write_csv(odd["1_fold1"] / "predictions.csv", fake.IDS[::-1], fake.probabilities(0, 3))
     for name in ("val_predictions.csv", "val_answers.csv"):
-        fake.write_csv(odd["1_fold1"] / name, fake.fold_ids(1), fake.VAL_ANSWERS, words=fake.WORDS[::-1])
+        fake.write_csv(odd["2_fold1"] / name, fake.fold_ids(1), fake.VAL_ANSWERS, words=fake.WORDS[::-1])
     errors = errors_of(tmp_path)
     assert sorted(errors) == [folder.name for folder in odd.values()]
     assert "val_answers.csv has different targets (the first: v2 of fold 0) than avg_" in errors["avg_seed1_fold0"]
@@ -95,7 +95,7 @@ def test_members_of_a_fold_agree_in_its_clips_and_all_members_in_everything_else
     assert "val_predictions.csv has columns in a different order than" in errors["avg_seed2_fold1"]
 
 
-def test_folds_that_share_a_clip_and_members_without_a_fold_are_errors(tmp_path):
+def test_folds_that_share_a_clip_are_an_error(tmp_path):
     fake.write_folds(tmp_path)
     for name in ("val_predictions.csv", "val_answers.csv"):
         for pool in ("avg", "max"):
@@ -104,9 +104,4 @@ def test_folds_that_share_a_clip_and_members_without_a_fold_are_errors(tmp_path)
             )
     members = find_members(tmp_path)
     with pytest.raises(RunError, match=f"^{tmp_path}: the validation clip v1 of fold 0 is in two folds"):
-        combine(members, gather(members)[0])
-    fake.write_member(tmp_path, "avg", 3)
-    members = find_members(tmp_path)
-    message = f"^{tmp_path}: avg_seed3 trained without data.fold, avg_seed0_fold0, .* with data.fold; move"
-    with pytest.raises(RunError, match=message):
         combine(members, gather(members)[0])

@@ -126,19 +126,22 @@ TWO = ["1", "1", "0", "0"]  # a row that sums to 2
             "/train/train_004.wav: cannot be read as audio",
         ),
         (lambda root: link_to_nothing(root / "train/train_004.wav"), "/train/train_004.wav: broken symbolic link; "),
-        (lambda root: (root / "train/train_004.wav").unlink(), "/train_answer.csv, line 6: train_004 has no recording"),
-        (rewrite("submission.csv", lambda rows: rows.pop(3)), "/submission.csv for test_002; add the row"),
+        (lambda root: (root / "train/train_004.wav").unlink(), "/train_answer.csv: the row train_004 has no recording"),
+        (
+            rewrite("submission.csv", lambda rows: rows.pop(3)),
+            "/test: no row in submission.csv for test_002; add the row",
+        ),
         (
             lambda root: shutil.copy(root / "train/train_004.wav", root / "train/train_004.flac"),
-            "/train: train_004.flac and train_004.wav have the same id; keep one of them",
+            "/train: train_004.flac, train_004.wav have the same id; keep one of them",
         ),
         (
             rewrite("train_answer.csv", lambda rows: rows[3].__setitem__(slice(1, None), TWO)),
-            "/train_answer.csv, line 4 (train_002): sums to 2, not to 1 (1 such rows); divide each row by its sum",
+            "/train_answer.csv: the row train_002 does not sum to 1; divide each row by its sum (1 such rows)",
         ),
         (
             rewrite("submission.csv", lambda rows: rows[0].__setitem__(2, "lefft")),
-            "/submission.csv: columns differ from train_answer.csv: missing left; unknown lefft; use the same header",
+            "/submission.csv: its words differ from those of training (lefft, left); use the same",
         ),
     ],
 )
@@ -153,3 +156,15 @@ def test_a_bad_test_recording_keeps_the_cached_training_clips(competition, cache
         CompetitionFolder(competition).load(cache_dir, 0)
     (name,) = cached_files(cache_dir)
     assert np.load(cache_dir / name).shape == (12, RATE)
+
+
+@pytest.mark.parametrize("spelling", ["{}", "{}.wav", "train/{}.FLAC", "train\\{}.mp4"])
+def test_rows_are_matched_by_file_name(competition, cache_dir, spelling):
+    header, *rows = read_table(competition / "train_answer.csv")
+    ids = [spelling.format(row[0]) for row in rows]
+    write_table(competition / "train_answer.csv", [header, *([i, *row[1:]] for i, row in zip(ids, rows, strict=True))])
+    splits = CompetitionFolder(competition).load(cache_dir, 0)
+    assert {*splits.train.ids, *splits.val.ids} == set(ids)
+    write_table(competition / "train_answer.csv", [header, ["other/" + rows[0][0], *rows[0][1:]], *rows])
+    with pytest.raises(DataError, match="train_000 is the recording of another row, too; keep one"):
+        CompetitionFolder(competition).load(cache_dir, 0)

@@ -12,8 +12,7 @@ from overlapped_words import threads
 from overlapped_words.errors import SettingError
 from overlapped_words.threads import AGAIN, SLOW, TRIAL, WARM_UP, ThreadTuner
 from overlapped_words.training import device
-from overlapped_words.training.device import choose_devices, resolve_auto
-from overlapped_words.training.threads import TuneThreads, fixed_threads
+from overlapped_words.training.device import TuneThreads, choose_devices, fixed_threads, resolve_auto
 from tests.helpers.scripts import fresh
 
 
@@ -73,38 +72,19 @@ def test_an_absent_device_is_an_error(num_gpus) -> None:
 
 
 @pytest.mark.parametrize(
-    ("num_gpus", "chosen", "bfloat16", "warns"),
+    ("machine", "avx512", "amx", "instructions"),
     [
-        (0, ("auto", "bf16-mixed"), False, True),
-        (0, ("auto", "16-mixed"), False, True),
-        (1, ("cpu", "bf16-mixed"), False, True),
-        (0, ("auto", "bf16-mixed"), True, False),
-        (0, ("auto", "auto"), False, False),
-        (1, ("auto", "bf16-mixed"), False, False),
-    ],
-    indirect=["num_gpus"],
-)
-def test_bfloat16_without_instructions_is_a_warning(num_gpus, chosen, bfloat16, warns, monkeypatch, caplog) -> None:
-    monkeypatch.setattr(device, "has_bfloat16", lambda: bfloat16)
-    monkeypatch.setattr(device, "on_x86", lambda: True)
-    resolve(*chosen)
-    assert (f"trainer.precision is {chosen[1]}, but this CPU has neither AVX512_BF16" in caplog.text) == warns
-
-
-@pytest.mark.parametrize(
-    ("machine", "avx512", "amx", "instructions", "usable"),
-    [
-        ("x86_64", False, False, False, False),
-        ("x86_64", True, False, True, True),
-        ("AMD64", False, True, True, True),
-        ("arm64", False, False, False, True),
+        ("x86_64", False, False, False),
+        ("x86_64", True, False, True),
+        ("AMD64", False, True, True),
+        ("arm64", True, True, False),
     ],
 )
 def test_which_cpus_compute_bfloat16(machine, avx512, amx, instructions, monkeypatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: machine)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
-    assert (device.has_bfloat16(), device.computes_bfloat16()) == (instructions, usable)
+    assert device.has_bfloat16() == instructions
 
 
 MEASURED = 2 * (WARM_UP + TRIAL) + 1  # steps
@@ -159,13 +139,13 @@ def test_an_earlier_choice_is_kept_until_it_is_slow(steps):
     [("auto", "cpu", True, 1), ("auto", "cpu", False, None), ("auto", "cuda", True, None), (3, "cpu", True, 3)],
 )
 def test_one_thread_in_a_sweep_on_a_cpu(monkeypatch, threads, accelerator, sweep, expected):
-    monkeypatch.setattr("overlapped_words.training.threads.in_sweep", lambda: sweep)
+    monkeypatch.setattr("overlapped_words.training.device.in_sweep", lambda: sweep)
     cfg = SimpleNamespace(threads=threads, trainer={"accelerator": accelerator})
     assert fixed_threads(cfg) == expected
 
 
 def test_a_resumed_run_keeps_its_number(steps, monkeypatch):
-    monkeypatch.setattr("overlapped_words.training.threads.max_threads", lambda: 4)
+    monkeypatch.setattr("overlapped_words.training.device.max_threads", lambda: 4)
     callback = TuneThreads()
     callback.load_state_dict({"threads": 4})
     callback.on_train_start()

@@ -38,36 +38,17 @@ def test_a_run_without_a_folder_does_not_resume(caplog):
     assert caplog.messages == []
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_signal_whose_exception_is_lost_ends_the_run_after_the_batch():
-    class Finalized:
-        def __del__(self) -> None:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    with pytest.raises(SystemExit, match="130"), clear_end(None):
-        thing = Finalized()
-        del thing  # Python ignores the exception
-        RaiseAgain().on_train_batch_end()
-        pytest.fail("the signal is lost")
-
-
-def caused(error: Exception, cause: Exception) -> Exception:
-    error.__cause__ = cause
-    return error
-
-
 @pytest.mark.parametrize(
     ("error", "kind", "message"),
     [
         (SystemExit(7), SystemExit, "^7$"),
         (ValueError("a bug"), ValueError, "^a bug$"),
         (MisconfigurationException("No supported\n gpu found!"), SettingError, "^No supported gpu found!$"),
-        (FULL, RunError, "^/run: no space left .*, which resumes the run$"),
         (PermissionError(errno.EACCES, "Permission denied", "file"), PermissionError, "Permission denied"),
-        (caused(CacheError("no space left on the disk"), FULL), CacheError, "^no space left on the disk$"),
+        (CacheError("no space left on the disk"), CacheError, "^no space left on the disk$"),
     ],
 )
-def test_errors_of_lightning_and_of_a_full_disk_are_those_of_a_user_and_others_unchanged(error, kind, message):
+def test_errors_of_lightning_are_those_of_a_user_and_others_unchanged(error, kind, message):
     with pytest.raises(kind, match=message), clear_end("/run"):
         raise error
 
@@ -94,19 +75,6 @@ def test_a_launchers_signal_handler_is_kept(tmp_path):
         assert signal.getsignal(signal.SIGTERM) == handler
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def test_a_full_disk_in_a_thread_prints_no_traceback(tmp_path, capsys):
-    def write(error):
-        raise error
-
-    for error in (FULL, RuntimeError("a bug in a thread")):
-        with clear_end(str(tmp_path)):
-            thread = threading.Thread(target=write, args=(error,))
-            thread.start()
-            thread.join()
-    printed = capsys.readouterr().err
-    assert "a bug in a thread" in printed and "No space left" not in printed
 
 
 @pytest.mark.parametrize(

@@ -64,5 +64,5 @@ def test_without_a_terminal_a_line_per_minute_states_progress_and_time_left(monk
             now[0] += 1.0
             bar.update(100)
     assert len(caplog.messages) == 5
-    assert caplog.messages[0] == "features: 12% (12,000 of 100,000 clips), 14 min 40 s left"
-    assert caplog.messages[-1] == "features: 36% (36,000 of 100,000 clips), 10 min 40 s left"
+    assert caplog.messages[0] == "features: 12% (12,000 of 100,000 clips), 0:14:40 left"
+    assert caplog.messages[-1] == "features: 36% (36,000 of 100,000 clips), 0:10:40 left"

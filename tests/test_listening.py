@@ -11,7 +11,6 @@ from overlapped_words import DataError, Model, RunError, load
 from overlapped_words.inference.events import Event, EventRule
 from overlapped_words.inference.listening import detect, resample_blocks
 from overlapped_words.inference.prediction import PredictedSets, Prediction
-from overlapped_words.inference.windows import resample_blocks
 from overlapped_words.messages import clock, count
 from tests.helpers.composed import run_predict
 from tests.helpers.fake_recordings import RATE, speech, tone, write

@@ -26,7 +26,7 @@ from overlapped_words.inference.events import EventRule
 from overlapped_words.inference.predictor import Predictor, load_predictor
 from overlapped_words.settings.check import check
 from overlapped_words.settings.export import Export
-from tests.helpers.fake_recordings import write, write_word_folder
+from tests.helpers.fake_recordings import write
 from tests.helpers.networks import write_network
 from tests.helpers.runtime import CACHE
 from tests.helpers.scripts import ROOT, fresh, run
@@ -109,7 +109,7 @@ def test_a_file_replaces_an_older_one_only_if_it_has_the_probabilities_of_pytorc
 def test_the_example_runs_without_this_project(sweep: Path, tmp_path: Path) -> None:
     for package in ("torch", "datamodules", "overlapped_words", "lightning_modules"):
         (tmp_path / f"{package}.py").write_text("raise ImportError('not installed')")
-    clip = next(iter(probe_waveforms(16_000, 16_000, tmp_path).values()))
+    clip = next(iter(probe_waveforms(16_000, 16_000).values()))
     write(tmp_path / "clip.wav", clip)
     command = ROOT / "examples" / "onnx_words.py", sweep / "model.onnx", "clip.wav"
     done = fresh(*command, cwd=tmp_path, PYTHONPATH=str(tmp_path))

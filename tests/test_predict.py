@@ -87,7 +87,7 @@ def test_files_are_overwritten_only_with_overwrite(home, tmp_path, monkeypatch, 
     (tmp_path / existing).parent.mkdir(exist_ok=True)
     (tmp_path / existing).write_text("keep")
     options = [f"input={home / 'talks'}", *(override.format(home=home) for override in overrides)]
-    with pytest.raises(UserError, match=f"^{existing} exists; give another output=FILE, or overwrite=true"):
+    with pytest.raises(UserError, match=f"^{existing}: exists; give another output=FILE, or overwrite=true"):
         predicted(home, *options)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [Path(existing).name]
     assert (tmp_path / existing).read_text() == "keep"

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from pathlib import Path
 
 import pytest
@@ -54,11 +53,13 @@ def test_damaged_json_is_named_with_a_remedy(tmp_path, content, message):
 
 
 def test_metrics_of_a_wrong_type_or_missing_are_named(tmp_path):
-    wrong = [("seed", True), ("seed", 2**53 + 1), ("val_kl", float("nan")), ("error", "a" * 70000 + "\ud800")]
-    wrong += [("other", {"deep": [float("-inf")]}), ("other", json.loads("[" * 30 + "]" * 30)), ("\ud800", 1)]
-    for name, value in wrong:
+    wrong = [("seed", True), ("seed", 2**53 + 1), ("splits", {"train": {"recordings": "many"}})]
+    hostile = [("val_kl", float("nan")), ("error", "a" * 70000 + "\ud800"), ("other", {"deep": [float("-inf")]})]
+    hostile += [("other", json.loads("[" * 30 + "]" * 30)), ("\ud800", 1)]
+    for name, value in wrong + hostile:
         write(tmp_path / "metrics.json", json.dumps(METRICS | {name: value}))
-        with pytest.raises(RunError, match=rf"metrics.json: {re.escape(printable(name))}: Input should be .{{,60}}; t"):
+        fault = rf"{name}.*: Input should be .{{,60}}" if (name, value) in wrong else r"not plain JSON \(.*\)"
+        with pytest.raises(RunError, match=f"metrics.json: {fault}; t"):
             read_metrics(tmp_path)
     write(tmp_path / "metrics.json", '{"status": "complete", "pool": "avg"}')
     with pytest.raises(RunError, match=r"metrics.json: seed is missing"):
@@ -102,7 +103,7 @@ def test_a_damaged_or_hostile_configuration_is_named(tmp_path, content, message)
 )
 def test_a_damaged_or_hostile_table_of_epochs_is_named(tmp_path, content, message):
     path = write(tmp_path / "metrics.csv", content)
-    with pytest.raises(RunError, match=f"metrics.csv: {message}.*; restore or delete it$"):
+    with pytest.raises(RunError, match=f"metrics.csv: {message}"):
         read_epochs(path)
 
 

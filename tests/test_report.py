@@ -15,7 +15,7 @@ from tensorboard.plugin_util import markdown_to_safe_html
 from overlapped_words.ensembling.combined import combine_members
 from overlapped_words.messages import printable
 from overlapped_words.report import html_report, report_plots, summary
-from overlapped_words.report.examples import best_and_worst
+from overlapped_words.report.html_report import best_and_worst
 from overlapped_words.report.template import code, markdown
 from overlapped_words.runs.members import find_members
 from overlapped_words.training.dashboard import verbatim

@@ -6,7 +6,6 @@ import pytest
 from omegaconf import OmegaConf
 
 from overlapped_words.hydra_errors import as_message
-from overlapped_words.settings.check import warn_unused
 from overlapped_words.training.components import check_components
 from tests.helpers.composed import configuration, settings_of
 from tests.helpers.scripts import ROOT, fresh, run
@@ -63,9 +62,7 @@ def test_settings_in_conf_that_no_page_has_are_legal(finished: Path, monkeypatch
         ("~callbacks.last", "callbacks.last is null"),
         ("~callbacks", "callbacks.last is null"),
         ("callbacks.epoch_csv=null", "callbacks.epoch_csv is null"),
-        ("callbacks.teacher.weight=0.5", "callbacks.teacher was renamed; use teacher="),
         ("trainer.precision=16-true", "trainer.precision is 16-true; features are float32, choose auto, 16-mixed"),
-        ("model.name=mac", "model.name was renamed; use model._target_="),
     ],
 )
 def test_a_wrong_setting_is_named(finished: Path, monkeypatch: pytest.MonkeyPatch, line: str, message: str) -> None:
@@ -113,9 +110,7 @@ def test_a_wrong_setting_of_a_script_is_an_error_before_torch_is_imported(tmp_pa
         ("-m seed=0,1 --cfg job", "Only one of --run, --multirun, --cfg, --info and --shell_completion"),
         ("-m seed=range(0)", "seed=range(0): a sweep of no members"),
         ("data=5", "Config group override must be a string or a list. Got int"),
-        ("experiment=wynner", "experiment=wynner: there is no such option; choose one of best, best_words, demo"),
-        ("experiment=small", "experiment=small was removed; use experiment=best"),
-        ("-m augment=warp,light", "augment=light was removed; use augment=warp"),
+        ("experiment=wynner", "Could not find 'experiment/wynner'. Available options in 'experiment'. best. best_"),
         ("model.pool=[", "model.pool=[: not a setting"),
         ("model.poool=max", "model.poool: there is no such setting; did you mean model.pool?\n"),
         ("data=competition data.root=. data.val_size=3", "no such setting here, only with data=speech_commands or"),
@@ -128,30 +123,6 @@ def test_what_hydra_rejects_is_one_line(tmp_path: Path, line: str, message: str)
     printed = run("train.py", *line.split(), cwd=tmp_path, expect=1)
     assert message in printed and printed.count("\n") == 1
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("line", "warnings"),
-    [
-        ("train data.val_fraction=0 data.val_size=5", ["data.val_size has no effect: data.val_fraction is 0"]),
-        (
-            "train data=words data.root=data data.submission=data data.test_size=5 data.test_fraction=0.1",
-            [f"data.test_{name} has no effect: data.submission is the test split" for name in ("fraction", "size")],
-        ),
-        ("train teacher_weight=0.5", ["teacher_weight has no effect: teacher is null"]),
-        ("train ~logger callbacks.dashboard.num_clips=1", ["callbacks.dashboard.num_clips has no effect: there is"]),
-        ("train data.val_size=5 data.curriculum=0.5", []),
-        ("predict run_dir=data input=data output=a.csv top=3", ["top has no effect: it is for the words of one"]),
-        ("ensemble run_dir=data status=true html=false", ["html has no effect: status=true writes nothing"]),
-    ],
-)
-def test_a_setting_without_effect_is_a_warning(finished: Path, caplog, monkeypatch, line: str, warnings: list[str]):
-    monkeypatch.chdir(finished)
-    script, *overrides = line.split()
-    warn_unused(settings_of(script, *overrides), overrides)
-    found = [record.getMessage() for record in caplog.records]
-    assert len(found) == len(warnings)
-    assert all(message.startswith(warning) for message, warning in zip(found, warnings, strict=True))
 
 
 def test_interpolations_of_the_command_line_are_resolved(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,7 +118,7 @@ def test_a_part_of_another_recording_is_not_merged(home, clips, tmp_path):
     run_shards(home, clips, output)
     before, table = parts_of(output), output.read_bytes()
     shutil.copyfile(clips / "0.flac", clips / "4.flac")
-    with pytest.raises(SettingError, match=r"probs\.csv exists; give another output=FILE"):
+    with pytest.raises(SettingError, match=r"probs\.csv: exists; give another output=FILE"):
         predicted(home, clips, output, "shards=3", "shard=0")
     predicted(home, clips, output, "shards=3", "shard=0", "overwrite=true")
     assert output.read_bytes() == table  # another part is missing

