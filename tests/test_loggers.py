@@ -66,15 +66,3 @@ def test_mlflow_resumes_a_run_that_its_store_has(tmp_path: Path) -> None:
     first = logger("a").run_id
     assert logger("a").run_id == first
     assert logger("b").run_id != first
-
-
-@needs("mlflow")
-def test_members_that_start_together_share_the_mlflow_experiment(tmp_path: Path, monkeypatch) -> None:
-    store = {"tracking_uri": f"sqlite:///{tmp_path}/store.db", "experiment_name": "words"}
-    loggers = [MLFlowLogger(str(tmp_path / name), **store) for name in "ab"]
-    client = loggers[1]._mlflow_client
-    answers = iter([client.get_experiment_by_name("words")])  # None, as it was before the other member created it
-    find = client.get_experiment_by_name
-    monkeypatch.setattr(client, "get_experiment_by_name", lambda name: next(answers, find(name)))
-    assert loggers[0].experiment_id == loggers[1].experiment_id
-    assert loggers[0].run_id != loggers[1].run_id

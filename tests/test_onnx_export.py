@@ -57,7 +57,7 @@ def predictor(sweep: Path) -> Predictor:
 def test_the_file_gives_the_probabilities_of_pytorch_and_describes_itself(sweep: Path) -> None:
     session = onnxruntime.InferenceSession(sweep / "model.onnx")
     for batch_size in (1, 2, 5):
-        waveforms = np.stack(list(probe_waveforms(16_000, 16_000, sweep).values()))[:batch_size]
+        waveforms = np.stack(list(probe_waveforms(16_000, 16_000).values()))[:batch_size]
         probs = session.run(["probs"], {"waveforms": waveforms})[0]
         np.testing.assert_allclose(probs, predictor(sweep)(torch.from_numpy(waveforms)), atol=TOLERANCE)
     assert np.abs(probs[0] - probs[1]).max() > 0.01
