@@ -1,7 +1,7 @@
 """Build a simulated competition from a word folder: test speakers are unseen in training, test targets are known.
 
 python -m benchmarks.held_out WORDS OUT                          # holds out six speakers, 4,000 training mixtures
-python -m benchmarks.held_out WORDS OUT --speakers 4 --seed 1
+python -m benchmarks.held_out WORDS OUT --speakers 165 --train-size 100000 --test-size 10000   # the competition's size
 
 The output works with `train.py` as data=competition data.root=OUT (OUT/train/*, OUT/train_answer.csv, OUT/test/*,
 OUT/submission.csv) and as data=words data.root=OUT/words data.submission=OUT (single words by the training speakers).
