@@ -90,10 +90,10 @@ class CompetitionFolder:
         """The submission.csv, whose words must be `class_names`, in any order."""
         path = self.root / "submission.csv"
         submission = _read_answers(path, sums=False)
-        if wrong := sorted(set(class_names) ^ set(submission.columns)):
-            raise DataError(
-                f"{path}: its words differ from those of training ({first_names(wrong)}); use the same header"
-            )
+        missing, unknown = set(class_names) - set(submission.columns), set(submission.columns) - set(class_names)
+        if missing or unknown:
+            names = f"missing {first_names(sorted(missing))}; unknown {first_names(sorted(unknown))}"
+            raise DataError(f"{path}: its words differ from those of training: {names}; use the same header")
         return submission
 
     def _held_out(self, num_clips: int) -> np.ndarray:

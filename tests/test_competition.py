@@ -141,7 +141,7 @@ TWO = ["1", "1", "0", "0"]  # a row that sums to 2
         ),
         (
             rewrite("submission.csv", lambda rows: rows[0].__setitem__(2, "lefft")),
-            "/submission.csv: its words differ from those of training (lefft, left); use the same",
+            "/submission.csv: its words differ from those of training: missing left; unknown lefft; use the same",
         ),
     ],
 )

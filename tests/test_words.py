@@ -151,4 +151,4 @@ def test_a_pattern_that_matches_the_word_instead_of_the_speaker(words, cache_dir
 def test_a_competition_with_different_words(words, competition, cache_dir):
     (words / "up").rename(words / "upwards")
     error = load_error(WordFolder(words, k=2, submission=competition), cache_dir)
-    assert error.endswith("differ from the training recordings: missing upwards; unknown up; use the same header")
+    assert error.endswith("differ from those of training: missing upwards; unknown up; use the same header")
