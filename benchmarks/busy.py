@@ -3,8 +3,8 @@
 python -m benchmarks.busy
 
 The other program runs on one core, in a session of its own as if from another terminal: none, a loop in Python, or
-PyTorch with one thread. Prints a Markdown table of steps/s (MAC of width 16, batches of 32, features of 80 x 79), and of auto relative to
-one thread. Do not run anything else meanwhile.
+PyTorch with one thread. Prints a Markdown table of steps/s (MAC of width 16, batches of 32, features of 80 x 79), and
+of auto relative to one thread. Do not run anything else meanwhile.
 """
 
 import argparse
