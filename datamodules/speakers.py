@@ -13,6 +13,9 @@ from overlapped_words.errors import DataError
 from overlapped_words.messages import count, normalize_name
 
 MAX_DRAWS = 100  # random splits of the speakers to try
+# The constant answer of a network would be right about every clip.
+ONE_WORD = "so all clips have it and there is nothing to learn"
+ONE_OR_NONE = "learn whether a clip has it: data.k=[0,1] model.output=set"
 
 
 def find_speakers(paths: Sequence[Path], regex: str) -> np.ndarray:
@@ -80,11 +83,6 @@ def take_fold(order: np.ndarray, val_fraction: float, fold: int, noun: str) -> n
             "; choose a fold from 0 to their number less one, a fraction up to 0.5 (0.2 makes five), or data.fold=null"
         )
     return np.array_split(order, num_folds)[fold]
-
-
-# The constant answer of a network would be right about every clip.
-ONE_WORD = "so all clips have it and there is nothing to learn"
-ONE_OR_NONE = "learn whether a clip has it: data.k=[0,1] model.output=set"
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from overlapped_words.messages import count
 TRIAL = 8  # steps to measure, after as many as WARM_UP
 WARM_UP = 2
 SLOW = 2.0  # times as long as expected: measure again; as long as one thread takes: end the trial of more
-AGAIN = 500  # steps until both are tried again
+AGAIN = 500  # steps with one thread until both are tried again
 
 
 def max_threads() -> int:
@@ -49,8 +49,12 @@ class ThreadTuner:
         self.seconds.append(now - before)
         threads, recent = torch.get_num_threads(), median(self.seconds[-self.trial :])
         if not self.measuring:
-            slow = len(self.seconds) > self.trial and recent > SLOW * self.medians.setdefault(threads, recent)
-            if slow or len(self.seconds) == AGAIN:
+            if threads == 1:
+                again = len(self.seconds) == AGAIN
+            else:  # kept while they are not slow, so that a resumed run takes the same steps with them
+                del self.seconds[: -self.trial - 1]
+                again = len(self.seconds) > self.trial and recent > SLOW * self.medians.setdefault(threads, recent)
+            if again:
                 self._use(1, measuring=True)
             return
         slow = threads > 1 and len(self.seconds) > 1 and min(self.seconds) > SLOW * self.medians[1]

@@ -113,6 +113,8 @@ def test_the_faster_number_is_chosen(steps, seconds, best):
     tuner = ThreadTuner(4)
     assert steps(tuner, MEASURED, seconds)[0] == best
     assert steps(tuner, 100, seconds) == (best, 100 * seconds[best])
+    if best > 1:  # a resumed run would otherwise be in another step when it tries one thread
+        assert steps(tuner, 2 * AGAIN, seconds) == (best, 2 * AGAIN * seconds[best])
 
 
 def test_a_slow_trial_ends_early(steps):

@@ -14,7 +14,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from overlapped_words.errors import CacheError, RunError, SettingError
 from overlapped_words.runs.folder import RunFolder, Status
-from overlapped_words.training.ending import clear_end, final_status
+from overlapped_words.training.ending import RaiseAgain, clear_end, final_status
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -51,6 +51,19 @@ def test_a_run_without_a_folder_does_not_resume(caplog):
 def test_errors_of_lightning_are_those_of_a_user_and_others_unchanged(error, kind, message):
     with pytest.raises(kind, match=message), clear_end("/run"):
         raise error
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_signal_whose_exception_is_lost_ends_the_run_after_the_batch():
+    class Finalized:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(SystemExit, match="130"), clear_end(None):
+        thing = Finalized()
+        del thing  # Python ignores the exception
+        RaiseAgain().on_train_batch_end()
+        pytest.fail("the signal is lost")
 
 
 def work() -> None:

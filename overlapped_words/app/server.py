@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -56,6 +57,11 @@ def start(cfg: App, uploads: str) -> "gr.Blocks":
 
     path = Path(cfg.run_dir or PRETRAINED)
     checkpoints = find_checkpoints(path)
+    try:  # Gradio's error names settings of its own
+        socket.create_server((cfg.host, cfg.port)).close()
+    except OSError as error:
+        where = f"{cfg.host}:{cfg.port}"
+        raise SettingError(f"cannot serve at {where} ({error}); give another port=... or host=...") from error
     # Visitors are answered in parallel, and the threads of each would wait for those of the others.
     torch.set_num_threads(1)
     model = AppModel(Model(load_predictor(checkpoints, cfg.device)), cfg.max_seconds, cfg.hop)

@@ -24,6 +24,16 @@ from overlapped_words.runs.members import Member
 from overlapped_words.runs.reading import read_epochs
 
 NUM_PAIRS = 15  # of confused words
+NUM_EXAMPLES = 8  # best and worst clips each
+NUM_WORDS = 5  # shown per clip without targets
+
+
+class Clip(NamedTuple):
+    """A clip on the page."""
+
+    id: str
+    score: float  # its KL (nats) or, without targets, the entropy of its prediction
+    words: list[tuple[str, float | None, float]]  # (word, target or None, prediction), the most probable first
 
 
 def build(ensemble: CombinedMembers, metrics: pd.DataFrame) -> str:
@@ -109,18 +119,6 @@ def _errors(targets: pd.DataFrame, probs: pd.DataFrame) -> dict[str, go.Figure]:
     if names:
         plots["pairs"] = report_plots.bars(names, pairs["clips"], "clips", "%{x:.1f} clips")
     return plots
-
-
-NUM_EXAMPLES = 8  # best and worst clips each
-NUM_WORDS = 5  # shown per clip without targets
-
-
-class Clip(NamedTuple):
-    """A clip on the page."""
-
-    id: str
-    score: float  # its KL (nats) or, without targets, the entropy of its prediction
-    words: list[tuple[str, float | None, float]]  # (word, target or None, prediction), the most probable first
 
 
 def best_and_worst(probs: pd.DataFrame, targets: pd.DataFrame | None) -> tuple[list[Clip], list[Clip]]:

@@ -16,6 +16,8 @@ from overlapped_words.errors import SettingError
 from overlapped_words.settings.train import Train
 from overlapped_words.threads import ThreadTuner, max_threads
 
+log = logging.getLogger("train")
+
 
 def resolve_auto(cfg: Train) -> None:
     """Replace "auto" in trainer.accelerator, trainer.precision and data.cache by the choice for this machine.
@@ -58,9 +60,6 @@ def has_bfloat16() -> bool:
     """Whether this is an x86 CPU with instructions for bfloat16: AVX512_BF16 or AMX."""
     x86 = platform.machine() in ("x86_64", "AMD64")
     return x86 and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-
-
-log = logging.getLogger("train")
 
 
 def in_sweep() -> bool:

@@ -7,8 +7,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
-from lightning import Trainer
+from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
@@ -19,6 +20,19 @@ from overlapped_words.runs.folder import Status
 log = logging.getLogger(__name__)
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class RaiseAgain(Callback):
+    """Raise the exit of a signal at the end of a batch if it was lost.
+
+    Python ignores exceptions that a signal handler raises within a weakref callback or a finalizer.
+    """
+
+    received: SystemExit | None = None
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        if RaiseAgain.received:
+            raise RaiseAgain.received
 
 
 @contextmanager
@@ -34,6 +48,7 @@ def clear_end(run_dir: str | None) -> Iterator[None]:
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     # A launcher may have set its own handler.
     ours = threading.current_thread() is threading.main_thread() and handlers[signal.SIGTERM] == signal.SIG_DFL
+    RaiseAgain.received = None
     if ours:
         for number in SIGNALS:
             signal.signal(number, _exit)
@@ -69,4 +84,5 @@ def final_status(trainer: Trainer, epochs: int, max_epochs: int) -> Status:
 def _exit(number: int, frame: FrameType | None) -> None:
     if number == signal.SIGTERM:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second signal must not interrupt the shutdown
-    raise SystemExit(128 + number)
+    RaiseAgain.received = SystemExit(128 + number)
+    raise RaiseAgain.received

@@ -85,8 +85,9 @@ def _check_folders(members: Sequence[DictConfig]) -> list[Path]:
 
 def _check_devices(cfg: DictConfig) -> None:
     """Raise a SettingError if a member would start processes that repeat the command line, and so the sweep."""
+    one = cfg.trainer.devices in (1, "1") or (OmegaConf.is_list(cfg.trainer.devices) and len(cfg.trainer.devices) == 1)
     forks = str(cfg.trainer.strategy).endswith(("fork", "spawn", "notebook"))
-    if cfg.trainer.devices not in (1, "1", [0]) and not forks and "slurm" not in cfg.hydra.launcher._target_.lower():
+    if not one and not forks and "slurm" not in cfg.hydra.launcher._target_.lower():
         raise SettingError(
             f"trainer.devices={cfg.trainer.devices} with trainer.strategy={cfg.trainer.strategy} would repeat the "
             "sweep in every process; use trainer.strategy=ddp_spawn (ddp_fork on CPUs), or one device per member"

@@ -16,6 +16,7 @@ from overlapped_words.settings.component import build
 from overlapped_words.settings.fields import Group
 from overlapped_words.settings.train import Train
 from overlapped_words.training.device import TuneThreads, fixed_threads, in_sweep
+from overlapped_words.training.ending import RaiseAgain
 from overlapped_words.training.loggers import LogSettings
 
 
@@ -41,6 +42,7 @@ def build_trainer(cfg: Train, devices: Any, has_val: bool) -> Trainer:
         callbacks=[
             *build_all("callbacks", callbacks),
             LogSettings(asdict(cfg)),
+            RaiseAgain(),
             *([TuneThreads()] if cfg.trainer["accelerator"] == "cpu" and not fixed_threads(cfg) else []),
             *([Timer(limit, interval="epoch")] if (limit := cfg.trainer.get("max_time")) else []),
         ],
