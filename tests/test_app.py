@@ -155,7 +155,7 @@ def test_what_keeps_the_page_from_starting_is_named(home, tmp_path, monkeypatch)
         start(settings(f"run_dir={tmp_path}"), str(tmp_path))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(OSError, match=str(port)):
+        with pytest.raises(SettingError, match=f"cannot serve at 127.0.0.1:{port} .*; give another port="):
             start(settings(f"run_dir={home / 'sweep'}", f"port={port}"), str(home))
     monkeypatch.setitem(sys.modules, "gradio", None)
     with pytest.raises(SettingError, match=re.escape("pip install -e '.[app]'")):
