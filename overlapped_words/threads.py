@@ -12,7 +12,7 @@ from overlapped_words.messages import count
 
 TRIAL = 8  # steps to measure, after as many as WARM_UP
 WARM_UP = 2
-SLOW = 2.0  # times as long as expected: measure again; as long as one thread takes: end the trial of more
+SLOW = 2.0  # times as long as expected: measure again
 AGAIN = 500  # steps with one thread until both are tried again
 
 
@@ -57,8 +57,9 @@ class ThreadTuner:
             if again:
                 self._use(1, measuring=True)
             return
-        slow = threads > 1 and len(self.seconds) > 1 and min(self.seconds) > SLOW * self.medians[1]
-        if slow or len(self.seconds) == WARM_UP + self.trial:
+        # A trial of more threads takes no longer than the one of one thread: a step may take thirty times as long.
+        late = threads > 1 and sum(self.seconds) > (WARM_UP + self.trial) * self.medians[1]
+        if late or len(self.seconds) == WARM_UP + self.trial:
             self.medians[threads] = recent
             if threads == 1:
                 self._use(self.most, measuring=True)
