@@ -27,7 +27,7 @@ def marks(command: str) -> list[pytest.MarkDecorator]:
         return [pytest.mark.network]
     if command == "pytest -m gpu":
         return [pytest.mark.gpu]
-    if re.search(r"-m (benchmarks\.(speed|gpu|start)|pytest)", command):
+    if re.search(r"-m (benchmarks\.(busy|speed|gpu|start)|pytest)", command):
         return [pytest.mark.slow]
     if "format=web" in command or "http.server" in command:
         return [needs_runtime]
