@@ -53,7 +53,7 @@ class WordClassifier(LightningModule):
         # Convolutions on CPUs and on tensor cores are faster with contiguous channels.
         self.network.to(memory_format=torch.channels_last)
         self.teacher: Teacher | None = None
-        self.compiled: Callable[[Tensor], Tensor] | None = None
+        self.compiled: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
         self.validated = CatMetric(nan_strategy="disable")  # a row per validation clip, gathered over the devices
 
     def forward(self, features: Tensor) -> Tensor:
@@ -61,15 +61,19 @@ class WordClassifier(LightningModule):
 
     def logits(self, features: Tensor) -> Tensor:
         """Features `(B, C, F, T)` -> the network's logits."""
-        logits = self.compiled if self.compiled and self.training else self.network.logits
-        return logits(features.contiguous(memory_format=torch.channels_last))
+        return self.network.logits(features.contiguous(memory_format=torch.channels_last))
 
-    def compile_network(self, mode: str) -> None:
-        """Train through `torch.compile`, in one of its modes.
+    def logits_and_loss(self, features: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Features `(B, C, F, T)`, targets `(B, num_classes)` -> the network's logits, the output's loss `()`."""
+        logits = self.logits(features)
+        return logits, self.network.output.loss(logits, targets)
+
+    def compile_step(self, mode: str) -> None:
+        """Train through `torch.compile`, in one of its modes: network, loss and their gradients in one graph.
 
         Only training: all of its batches have one size, those of evaluation differ.
         """
-        self.compiled = torch.compile(self.network.logits, mode=mode, dynamic=False)
+        self.compiled = torch.compile(self.logits_and_loss, mode=mode, dynamic=False)
 
     def on_fit_start(self) -> None:
         if self.teacher:
@@ -77,8 +81,8 @@ class WordClassifier(LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         features, targets = batch
-        logits, output = self.logits(features), self.network.output
-        loss = output.loss(logits, targets)
+        logits, loss = (self.compiled or self.logits_and_loss)(features, targets)
+        output = self.network.output
         if self.teacher:
             distillation = kl_divergence(output(logits), self.teacher.probs(features))
             loss = loss.lerp(distillation, self.teacher.weight)

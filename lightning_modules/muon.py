@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
-from overlapped_words.settings.fields import NotNegative, Positive, Share
+from overlapped_words.settings.fields import NotNegative, Share
 
 # Coefficients of the polynomial a x + b x^3 + c x^5: five rounds move singular values to about 1 (0.7 to 1.2).
 A, B, C = 3.4445, -4.7750, 2.0315
@@ -84,7 +84,7 @@ class Muon(AdamW):
     def __init__(
         self,
         params: Iterable[nn.Parameter],
-        lr: Positive,
+        lr: NotNegative,
         weight_decay: NotNegative,
         momentum: Share,
         betas: tuple[float, float] = (0.9, 0.999),

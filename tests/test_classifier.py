@@ -117,20 +117,21 @@ def test_weights_are_channels_last() -> None:
     assert convolution.weight.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_only_training_uses_the_compiled_network(monkeypatch) -> None:
+def test_only_training_uses_the_compiled_step(monkeypatch) -> None:
     calls = []
 
     def compiler(function, mode, dynamic):
         assert (mode, dynamic) == ("default", False)
-        return lambda features: calls.append(len(features)) or function(features)
+        return lambda *batch: calls.append(len(batch[0])) or function(*batch)
 
     monkeypatch.setattr(torch, "compile", compiler)
-    model, features = learner(), torch.randn(2, 2, 64, 64)
-    names = list(model.state_dict())
-    model.compile_network("default")
-    model.eval()(features)
+    model, batch = learner().eval(), (torch.randn(2, 2, 64, 64), torch.full((2, 3), 1 / 3))
+    monkeypatch.setattr(model, "log", lambda *_, **__: None)
+    names, loss = list(model.state_dict()), model.training_step(batch, 0)
+    model.compile_step("default")
+    model(batch[0])
     assert not calls and list(model.state_dict()) == names
-    assert model.train()(features).shape == (2, 3) and calls == [2]
+    assert torch.equal(model.training_step(batch, 0), loss) and calls == [2]
 
 
 def test_the_dropout_of_a_step_repeats() -> None:

@@ -52,7 +52,7 @@ def test_settings_in_conf_that_no_page_has_are_legal(finished: Path, monkeypatch
         ("augment=winner augment.transforms.0.freq_masks=a", "augment.transforms.0.freq_masks is 'a'; it should be"),
         ("+augment.transforms=[{_target_:os.nix}]", "augment.transforms.0._target_ is 'os.nix'; "),
         ("optimizer.lr=inf", "optimizer.lr is inf; it should be a finite number"),
-        ("optimizer.lr=-1", "optimizer.lr is -1; it should be greater than 0"),
+        ("optimizer.lr=-1", "optimizer.lr is -1; it should be greater than or equal to 0"),
         ("optimizer=sgd optimizer.lr=-1", "optimizer: ValueError: Invalid learning rate: -1"),
         ("+optimizer.foo=1", "optimizer.foo: Muon has no such setting"),
         ("schedule.warmup=1", "schedule.warmup is 1; it should be less than 1"),

@@ -93,6 +93,18 @@ def test_all_weights_for_the_same_words_and_all_but_those_of_the_outputs_for_oth
     assert all((weight == 0.125).all() for name, weight in model.named_parameters() if name not in same)
 
 
+def test_the_mean_of_several_networks(trained, tmp_path):
+    model = learner()
+    for weight in model.parameters():
+        weight.data.fill_(0.375)
+    save(model, tmp_path / "other.ckpt")
+    load_initial_weights(model, [trained, str(tmp_path / "other.ckpt")])
+    assert all((weight == 0.25).all() for weight in model.parameters())
+    save(learner(class_names=[*"abcd"]), tmp_path / "other.ckpt")
+    with pytest.raises(RunError, match=r"other\.ckpt has other words or other settings than .*trained\.ckpt"):
+        load_initial_weights(model, [trained, str(tmp_path / "other.ckpt")])
+
+
 def test_other_features_are_an_error(trained):
     model = learner()
     model.hparams["features"] = {**model.hparams["features"], "n_mels": 81}

@@ -8,7 +8,7 @@ import os
 import re
 from typing import Annotated, Any
 
-from annotated_types import Ge, Gt, Le, Lt, Predicate
+from annotated_types import Ge, Le, Lt, Predicate
 
 
 def is_text(value: str) -> bool:
@@ -29,6 +29,12 @@ def is_folder(value: str) -> bool:
 def exists(value: str) -> bool:
     """no such file or folder"""
     return is_text(value) and os.path.exists(os.path.expanduser(value))
+
+
+def are_networks(value: str | list[str]) -> bool:
+    """no such file; give a checkpoint, several, or pretrained"""
+    files = [value] if isinstance(value, str) else value
+    return bool(files) and all(file == "pretrained" or is_file(file) for file in files)
 
 
 def is_regex(value: str) -> bool:
@@ -53,7 +59,6 @@ def is_pair(value: list[float]) -> bool:
 Count = Annotated[int, Ge(1)]
 Index = Annotated[int, Ge(0)]
 Seed = Annotated[int, Ge(0), Lt(2**32)]
-Positive = Annotated[float, Gt(0)]
 NotNegative = Annotated[float, Ge(0)]
 Share = Annotated[float, Ge(0), Lt(1)]
 Fraction = Annotated[float, Ge(0), Le(1)]
@@ -63,6 +68,7 @@ Path = Text
 ExistingFile = Annotated[str, Predicate(is_file)]
 ExistingFolder = Annotated[str, Predicate(is_folder)]
 ExistingPath = Annotated[str, Predicate(exists)]
+Networks = Annotated[str | list[str], Predicate(are_networks)]
 Regex = Annotated[str, Predicate(is_regex)]
 Device = Annotated[str, Predicate(is_device)]
 Hop = Annotated[float, Ge(0.01), Le(1)]  # seconds from one window to the next

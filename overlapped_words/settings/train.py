@@ -9,7 +9,7 @@ from pydantic_core import ArgsKwargs
 from typing_extensions import Self
 
 from overlapped_words.settings.check import STRICT
-from overlapped_words.settings.fields import Count, ExistingFile, ExistingFolder, Group, Path, Seed, Text
+from overlapped_words.settings.fields import Count, ExistingFile, ExistingFolder, Group, Networks, Path, Seed, Text
 from overlapped_words.settings.legacy import upgrade_config
 
 TIMELINE = 0.5  # share of the training clips
@@ -31,8 +31,9 @@ class Train:
     """Weight of the teacher in the targets; the data's own targets have the rest."""
     compile: Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"] | None
     """Train with the network through torch.compile, in this mode."""
-    initial_checkpoint: Literal["pretrained"] | ExistingFile | None
-    """A trained network whose weights to start from, as far as they fit; `pretrained`: that of the project."""
+    initial_checkpoint: Networks | None
+    """A trained network whose weights to start from, as far as they fit; `pretrained`: that of the project. Of several,
+    the mean."""
     threads: Literal["auto"] | Count
     """CPU threads of the run; `auto`: one in a sweep, otherwise one or all cores, whichever is faster."""
     ckpt_path: ExistingFile | None

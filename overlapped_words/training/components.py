@@ -70,7 +70,7 @@ def build_data(cfg: Train) -> OverlapDataModule:
 
 
 def build_learner(cfg: Train, splits: Splits) -> WordClassifier:
-    """The network with its optimizer and schedule, compiled and with a teacher if the settings ask for it.
+    """The network with its optimizer and schedule, its step compiled and with a teacher if the settings ask for it.
 
     Raises:
         DataError: model.output is set, and the words of a clip have unequal shares.
@@ -84,7 +84,7 @@ def build_learner(cfg: Train, splits: Splits) -> WordClassifier:
     if cfg.initial_checkpoint:
         load_initial_weights(learner, cfg.initial_checkpoint)
     if cfg.compile:
-        learner.compile_network(cfg.compile)
+        learner.compile_step(cfg.compile)
     if cfg.teacher:
         learner.teacher = load_teacher(Path(cfg.teacher), learner, cfg.teacher_weight)
     return learner

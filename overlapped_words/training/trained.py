@@ -1,7 +1,10 @@
 """Trained networks that a run begins with: an ensemble that teaches, or initial weights."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+
+import torch
 
 from lightning_modules.classifier import WordClassifier
 from lightning_modules.teacher import Teacher
@@ -34,25 +37,33 @@ def load_teacher(run_dir: Path, student: WordClassifier, weight: float) -> Teach
     return Teacher(networks, weight)
 
 
-def load_initial_weights(learner: WordClassifier, checkpoint: str) -> None:
+def load_initial_weights(learner: WordClassifier, checkpoint: str | Sequence[str]) -> None:
     """Copy the weights of a trained network that have the same name and shape; others, as of other words, stay random.
 
     Args:
         learner: the new network.
-        checkpoint: a checkpoint, a safetensors file, or "pretrained": the network that comes with the project.
+        checkpoint: a checkpoint, a safetensors file, or "pretrained": the network that comes with the project. Several:
+            the mean of their weights (a model soup, arXiv 2203.05482).
 
     Raises:
-        RunError: the file cannot be read, or was trained on other features.
+        RunError: a file cannot be read, was trained on other features, or is another network than the first.
     """
-    path = PRETRAINED if checkpoint == "pretrained" else Path(checkpoint)
-    trained = read_trained([path])[0][0]
-    if trained.features != learner.hparams["features"]:
-        raise RunError(f"{path} was trained on other features ({trained.features}); use the same, features.*=...")
-    own = learner.state_dict()
-    same = {name: weight for name, weight in trained.weights.items() if name in own and weight.shape == own[name].shape}
-    if trained.class_names != learner.class_names:  # equal shapes are no reason to take the outputs for other words
-        same = {
-            name: weight for name, weight in same.items() if weight.shape[:1] != (learner.network.output.num_logits,)
-        }
-    learner.load_state_dict(own | same)
-    log.info("starting from %s: %d of %d arrays of weights", path, len(same), len(own))
+    names = [checkpoint] if isinstance(checkpoint, str) else checkpoint
+    paths = [PRETRAINED if name == "pretrained" else Path(name) for name in names]
+    networks = [read_trained([path])[0][0] for path in paths]
+    first = networks[0]
+    for path, each in zip(paths, networks, strict=True):
+        if each.features != learner.hparams["features"]:
+            raise RunError(f"{path} was trained on other features ({each.features}); use the same, features.*=...")
+        if each[:3] != first[:3]:
+            raise RunError(f"{path} has other words or other settings than {paths[0]}; their weights have no mean")
+    own, new_words = learner.state_dict(), first.class_names != learner.class_names
+    weights = {}
+    for name in own.keys() & first.weights.keys():
+        mean = torch.stack([each.weights[name].double() for each in networks]).mean(dim=0)
+        # Equal shapes are no reason to take the outputs for other words.
+        of_words = new_words and mean.shape[:1] == (learner.network.output.num_logits,)
+        if mean.shape == own[name].shape and not of_words:
+            weights[name] = mean
+    learner.load_state_dict(own | weights)
+    log.info("starting from %s: %d of %d arrays of weights", ", ".join(map(str, paths)), len(weights), len(own))
