@@ -14,7 +14,6 @@ from hydra import compose, initialize_config_dir
 from omegaconf import read_write
 
 from overlapped_words.runs.folder import RunFolder, Status
-from overlapped_words.runs.members import REMEDIES
 from overlapped_words.settings.callback import compose_members, member_folder
 from overlapped_words.training import sweep as sweeps
 from tests.helpers.fake_members import write_member
@@ -60,11 +59,12 @@ def test_the_end_of_a_sweep_counts_its_own_members(tmp_path: Path, capsys: pytes
     folders = [write_member(tmp_path, "avg", i, status=name, **facts) for i, (name, facts) in enumerate(states.items())]
     write_member(tmp_path, "max", 0)  # of an earlier sweep
     sweeps._report_end(folders)
+    failed, stopped, interrupted, _ = folders
     assert capsys.readouterr().out.splitlines()[1:] == [
         "1 of 4 members complete",
-        f"  {folders[0]}: failed, a.wav: empty",
-        f"  {folders[1]}: stopped, {REMEDIES['stopped']}",
-        f"  {folders[2]}: interrupted, {REMEDIES['interrupted']}",
+        f"  {failed}: not complete, its training failed (a.wav: empty); fix the cause and repeat its train.py command",
+        f"  {stopped}: not complete, trainer.max_time stopped it; repeat its train.py command with a longer one",
+        f"  {interrupted}: not complete, it was interrupted; repeat its train.py command to resume it",
         "Repeat the command, after you have fixed errors: it skips complete members and resumes the others.",
     ]
 

@@ -17,7 +17,7 @@ from overlapped_words.hydra_errors import exit_on_error
 from overlapped_words.messages import count, printable
 from overlapped_words.paths import command
 from overlapped_words.runs.folder import RunFolder, Status
-from overlapped_words.runs.members import error_of, pool_of, read_member
+from overlapped_words.runs.members import pool_of, read_member
 from overlapped_words.runs.provenance import this_process
 from overlapped_words.settings.callback import CheckSettings, compose_members, hydra_config, member_folder
 from overlapped_words.settings.train import Train
@@ -112,8 +112,7 @@ def _report_end(folders: list[Path]) -> None:
     incomplete = [member for member in map(read_member, folders) if member.status != Status.COMPLETE]
     print(f"\n{len(folders) - len(incomplete)} of {count(len(folders), 'member')} complete", flush=True)
     for member in incomplete:
-        reason = error_of(member.metrics) if member.status == Status.FAILED else member.fault.partition(": ")[2]
-        print(printable(f"  {member.path}: {member.status}, {reason}"))
+        print(printable(f"  {member.fault}"))
     if incomplete:
         print("Repeat the command, after you have fixed errors: it skips complete members and resumes the others.")
     else:
