@@ -1,12 +1,33 @@
-"""Settings of predict.py."""
+"""Settings of predict.py and export.py, which use a trained network."""
+
+from typing import Literal
 
 from pydantic import model_validator
 from pydantic.dataclasses import dataclass
 from typing_extensions import Self
 
+from overlapped_words.pretrained import PRETRAINED
 from overlapped_words.settings.check import STRICT
-from overlapped_words.settings.fields import Count, Device, ExistingPath, Fraction, Hop, Index, Path
-from overlapped_words.settings.trained import Trained
+from overlapped_words.settings.fields import Count, Device, ExistingFile, ExistingPath, Fraction, Hop, Index, Path
+
+
+@dataclass(config=STRICT, kw_only=True)
+class Trained:
+    """Which trained network a script uses: either of two settings, or neither for the network that ships."""
+
+    run_dir: ExistingPath | None
+    ckpt_path: ExistingFile | None
+
+    @model_validator(mode="after")
+    def check_not_both(self) -> Self:
+        if self.run_dir is not None and self.ckpt_path is not None:
+            raise ValueError("give either run_dir=FOLDER (a run or a sweep) or ckpt_path=FILE")
+        return self
+
+    @property
+    def path(self) -> str:
+        """The one that is given, or the network that ships."""
+        return self.run_dir or self.ckpt_path or str(PRETRAINED)
 
 
 @dataclass(config=STRICT, kw_only=True)
@@ -16,29 +37,17 @@ class Predict(Trained):
     input: ExistingPath
     """A recording, a folder of recordings, or a list of them (.txt, one path per line)."""
     output: Path | None
-    """The table (CSV); null: predictions.csv, timeline.csv or events.csv; none for the words of one recording."""
     overwrite: bool
-    """Replace an output that exists, which is an error otherwise."""
     skip_unreadable: bool
-    """Leave out recordings that cannot be read, and name them, instead of an error."""
     top: Count
-    """Likely words shown for one recording."""
     hop: Hop | None
-    """Seconds from one window to the next in long recordings; null takes one second of each recording."""
     events: bool
-    """Find when which word was spoken."""
     threshold: Fraction | None
-    """Probability of an event; null takes that of the network's rule."""
     plot: bool
-    """Draw each timeline, with its events."""
     batch_size: Count
-    """Windows or clips per step."""
     device: Device
-    """`auto` takes a GPU where there is one."""
     shards: Count
-    """Parts to predict the input in."""
     shard: Index
-    """Which of the parts, from 0 on."""
 
     @model_validator(mode="after")
     def check_together(self) -> Self:
@@ -60,3 +69,14 @@ class Predict(Trained):
     def loudest(self) -> bool:
         """Whether only the loudest second of each recording is used."""
         return self.hop is None and not self.events
+
+
+@dataclass(config=STRICT, kw_only=True)
+class Export(Trained):
+    """Checkpoints to one file for other programs, or to a web page."""
+
+    format: Literal["onnx", "web", "safetensors"]
+    output: Path | None
+    threshold: Fraction | None
+    half: bool
+    cache_dir: Path

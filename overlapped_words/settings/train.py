@@ -20,28 +20,16 @@ class Train:
     """One run: the training of one member of an ensemble."""
 
     name: Text
-    """The folder outputs/<name>/ that the members of an ensemble share."""
     member: Text
-    """The member's folder in it."""
     seed: Seed
-    """Seed of the weights, the order of clips, mixtures, augmentation and dropout."""
     teacher: ExistingFolder | None
-    """Distillation: the folder of an ensemble's complete runs; train on its mean prediction."""
     teacher_weight: Annotated[float, Gt(0), Le(1)]
-    """Weight of the teacher in the targets; the data's own targets have the rest."""
     compile: Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"] | None
-    """Train with the network through torch.compile, in this mode."""
     initial_checkpoint: Networks | None
-    """A trained network whose weights to start from, as far as they fit; `pretrained`: that of the project. Of several,
-    the mean."""
     threads: Literal["auto"] | Count
-    """CPU threads of the run; `auto`: one in a sweep, otherwise one or all cores, whichever is faster."""
     ckpt_path: ExistingFile | None
-    """A checkpoint to resume from; null: the run's own last one, if any."""
     overwrite: bool
-    """Delete what an earlier run made in the folder."""
     run_dir: Path
-    """The run's folder."""
     data: Group
     features: Group
     augment: Group
