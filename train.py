@@ -1,13 +1,7 @@
 """Train one member of the ensemble, or a sweep of them.
 
-python train.py                                             # a member of the default recipe, on synthetic words
-python train.py experiment=demo                             # minutes on two CPU cores
-python train.py experiment=winner data.root=DIR             # the winning recipe on competition data
-python train.py data=words data.root=DIR data.k=3           # a folder of your own words
-python train.py -m model.pool=avg,max 'seed=range(8)'       # the sixteen members; then python ensemble.py run_dir=...
+python train.py experiment=demo    # --help has more examples and all settings
 """
-
-import warnings
 
 from overlapped_words.cli import run
 from overlapped_words.settings.train import Train
@@ -20,6 +14,4 @@ def main(settings: Train) -> float:
 
 
 if __name__ == "__main__":
-    # conf/hydra/launcher has files with the names of the launchers' own, which they extend. Hydra warns about that.
-    warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/")
     run(main, Train)

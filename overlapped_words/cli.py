@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from io import TextIOWrapper
@@ -37,6 +38,8 @@ def run(main: Callable[[Any], Any], schema: Any) -> None:
     sys.argv[1:] = as_overrides(sys.argv[1:], schema)
     debug = bool(os.environ.get("HYDRA_FULL_ERROR"))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises errors as they are; its own report shortens the traceback
+    # conf/hydra/launcher has files with the names of the launchers' own, which they extend. Hydra warns about that.
+    warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/")
     logging.raiseExceptions = False  # no traceback for a log line that a full disk or a closed pipe rejects
     started = []
 
