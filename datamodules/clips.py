@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from datamodules.mixer import Mixer
+from datamodules.mixer import Mixer, Mixtures
 from datamodules.mixing import mix, to_device
-from datamodules.mixtures import Mixtures
 from datamodules.waveforms import NUM_SAMPLES, from_int16
 from overlapped_words.errors import DataError
 
@@ -38,22 +37,17 @@ def as_waveforms(clips: Tensor) -> Tensor | None:
 
 @dataclass(frozen=True, eq=False)
 class Clips(Dataset[Batch]):
-    """Fixed clips, each with an id and, if known, a target.
+    """n fixed clips, each with an id and, if known, a target.
 
-    Args:
-        ids: the ids of the n clips.
-        array: `(N, T)` int16 waveforms or `(N, C, F, T)` float16 features: a memory map shared by splits, or a tensor
-            on a GPU.
-        rows: `(n,)` rows of the array that belong to this split.
-        targets: `(n, num_classes)` float32, rows that sum to 1; None if unknown.
-        key: cache key of the array's content.
+    The array has `(N, T)` int16 waveforms or `(N, C, F, T)` float16 features. It is a memory map shared by splits, or a
+    tensor on a GPU.
     """
 
     ids: Sequence[str]
     array: np.ndarray | Tensor
-    rows: np.ndarray
-    targets: np.ndarray | None
-    key: str
+    rows: np.ndarray  # `(n,)` rows of the array that belong to this split
+    targets: np.ndarray | None  # `(n, num_classes)` float32, rows that sum to 1; None if unknown
+    key: str  # cache key of the array's content
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -71,11 +65,7 @@ class Clips(Dataset[Batch]):
         return int(number.min()), int(number.max())
 
     def check_equal_shares(self) -> None:
-        """Check that each target gives its words equal shares.
-
-        Raises:
-            DataError: with the id of the first target that does not.
-        """
+        """Raise a DataError that names the first target whose words have unequal shares."""
         assert self.targets is not None  # of training clips
         unequal = (self.targets > 0) & (self.targets < 0.999 * self.targets.max(axis=1, keepdims=True))
         for i in np.flatnonzero(unequal.any(axis=1))[:1]:
@@ -95,22 +85,16 @@ class Clips(Dataset[Batch]):
 class OnTheFlyMixtures(Dataset[Batch]):
     """Mixtures of single words, new in every epoch; they depend on seed and epoch alone.
 
-    Args:
-        array: `(N, T)` int16 recordings, one row for each single word and consecutive rows for long ones: an array, or
-            a tensor on a GPU, which then mixes them.
-        mixer: samples the mixtures.
-        size: mixtures per epoch.
-        seed: seed of the mixtures.
-        key: cache key of the array.
-        curriculum: number of epochs over which the maximum number of words per mixture rises from 1 to the mixer's;
-            until then each mixture has any number of words up to that maximum.
+    The array has `(N, T)` int16 recordings, one row for each single word and consecutive rows for long ones. On a GPU,
+    it mixes them. For `curriculum` epochs, the maximum number of words per mixture rises from 1 to the mixer's; until
+    then each mixture has any number of words up to that maximum.
     """
 
     array: np.ndarray | Tensor
     mixer: Mixer
-    size: int
-    seed: int
-    key: str
+    size: int  # mixtures per epoch
+    seed: int  # of the mixtures
+    key: str  # cache key of the array
     curriculum: int = 0
     _epoch: int = field(default=-1, init=False)
 
@@ -137,9 +121,6 @@ class OnTheFlyMixtures(Dataset[Batch]):
         """The minimum and maximum number of words in a mixture, after the curriculum."""
         return self.mixer.k
 
-    def check_equal_shares(self) -> None:
-        """Nothing to check: mixtures give their words equal shares."""
-
     def _mixer(self) -> Mixer:
         """The mixer of the epoch: the curriculum starts with single words, which are easier, and adds words."""
         if self._epoch >= self.curriculum:
@@ -150,26 +131,20 @@ class OnTheFlyMixtures(Dataset[Batch]):
 
 @dataclass(frozen=True)
 class Splits:
-    """What a source loads.
+    """What a source loads; None for a split that does not exist.
 
-    Args:
-        class_names: the words, in the order of the targets' columns.
-        columns: header of the table of predictions, the id's column first.
-        train, val, test: the clips; None for a split that does not exist.
-        sizes: the number of "recordings" in each split and, if known, of "speakers".
-        no_words: clips of background and other speech by speakers of the test or else the validation split, if training
-            clips may have no words.
-        fingerprints: what each split is made of, as a hash; see `datamodules.cache.fingerprint`.
+    If training clips may have no words, `no_words` are clips of background and other speech by speakers of the test or
+    else the validation split.
     """
 
-    class_names: list[str]
-    columns: list[str]
+    class_names: list[str]  # the words, in the order of the targets' columns
+    columns: list[str]  # header of the table of predictions, the id's column first
     train: Clips | OnTheFlyMixtures
     val: Clips | None
     test: Clips | None
-    sizes: Mapping[str, dict[str, int]] = field(default_factory=dict)
+    sizes: Mapping[str, dict[str, int]] = field(default_factory=dict)  # of a split: "recordings", perhaps "speakers"
     no_words: Clips | None = None
-    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    fingerprints: Mapping[str, str] = field(default_factory=dict)  # what a split is made of, see `cache.fingerprint`
 
 
 def gather(array: np.ndarray | Tensor, rows: np.ndarray) -> Tensor:

@@ -15,7 +15,7 @@ import soundfile
 
 from datamodules import audio_files
 from datamodules.audio_files import FFMPEG_EXTENSIONS
-from datamodules.resampling import check_rate
+from datamodules.waveforms import check_rate
 from overlapped_words.errors import DataError
 
 MAX_VALUES = 1 << 23  # decoded at a time, over all channels (32 MB), if a second has no more

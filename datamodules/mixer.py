@@ -1,11 +1,11 @@
-"""Sample mixtures of words with other speech and background."""
+"""Sample the parameters of mixtures of words, other speech and background: which, at which level, time and speed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from datamodules.mixtures import Mixtures, concatenate
 from datamodules.spans import Spans
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE
 
@@ -14,34 +14,66 @@ BACKGROUND_DB = (0.0, 30.0)
 
 
 @dataclass(frozen=True)
+class Mixtures:
+    """The parameters of `n` mixtures of up to `k` recordings; row i describes mixture i."""
+
+    starts: np.ndarray  # `(n, k)` the first sample of each recording's window, in the array of recordings
+    gains: np.ndarray  # `(n, k)` amplitude factors; 0 leaves a recording out
+    offsets: np.ndarray  # `(n, k)` delays in samples; negative is earlier
+    speeds: np.ndarray  # `(n, k)` factors; above 1 a recording is shorter and higher, below 0 it is played backward
+    levels: np.ndarray  # `(n, k)` RMS that a recording is divided by; 0: that of its window
+    targets: np.ndarray  # `(n, num_classes)`, equal shares for the words of a mixture; zeros if it has none
+
+    def __getitem__(self, index: Any) -> "Mixtures":
+        """The mixtures at `index`, in that order; anything that NumPy takes as an index."""
+        return Mixtures(*(values[index] for values in vars(self).values()))
+
+    @property
+    def max_speed(self) -> float:
+        """The highest speed, in either direction."""
+        return float(np.abs(self.speeds).max())
+
+    def with_sounds(self, starts: np.ndarray, gains: np.ndarray, levels: np.ndarray) -> "Mixtures":
+        """The mixtures with one more recording each, `(n,)`, neither shifted nor at another speed."""
+        more = starts, gains, np.zeros_like(starts), np.ones(len(starts)), levels
+        *columns, targets = vars(self).values()
+        wider = (np.column_stack(pair) for pair in zip(columns, more, strict=True))
+        return Mixtures(*[*wider, targets])
+
+
+def concatenate(parts: Sequence[Mixtures]) -> Mixtures:
+    """All mixtures of the parts, which may have different numbers of recordings per mixture."""
+    width = max(part.gains.shape[1] for part in parts)
+    padded = []
+    for part in parts:
+        missing = (0, 0), (0, width - part.gains.shape[1])
+        *columns, targets = vars(part).values()
+        filled = [np.pad(values, missing, constant_values=int(values is part.speeds)) for values in columns]
+        padded.append([*filled, targets])
+    return Mixtures(*map(np.concatenate, zip(*padded, strict=True)))
+
+
+@dataclass(frozen=True)
 class Mixer:
     """Samples mixtures: different words with equal shares in the target.
 
-    Args:
-        words: for each class, the rows of its recordings in the array of recordings.
-        k: minimum and maximum number of words in a mixture, uniform between them.
-        gain_db: each word is attenuated by a level uniform in [0, gain_db] dB.
-        offset: each word is shifted by a time uniform in [-offset, offset] seconds.
-        speeds: one per class; its words are played at a speed log-uniform in [1 / (1 + speed), 1 + speed], rounded to
-            1/80. This changes pitch and tempo, so it simulates other speakers. Empty: all words at their own speed.
-        unknown_share: where a mixture has fewer words than the maximum, other speech takes each free slot with this
-            probability: a word played backward or, half of the time if there is any, a window of `unknown`.
-        unknown: other speech.
-        background: background sounds. BACKGROUND_SHARE of the mixtures have one, BACKGROUND_DB below a word.
-        sample_rate: in Hz.
+    Words of a class are played at a speed log-uniform in [1 / (1 + speed), 1 + speed], rounded to 1/80. This changes
+    pitch and tempo, so it simulates other speakers. Where a mixture has fewer words than the maximum, other speech
+    takes each free slot with the probability `unknown_share`: a word played backward or, half of the time if there is
+    any, a window of `unknown`.
 
     Source: speed perturbation, Ko et al., Interspeech 2015.
     """
 
-    words: Sequence[np.ndarray]
-    k: tuple[int, int] = (4, 4)
-    gain_db: float = 3.0
-    offset: float = 0.1
-    speeds: Sequence[float] = ()
+    words: Sequence[np.ndarray]  # for each class, the rows of its recordings in the array of recordings
+    k: tuple[int, int] = (4, 4)  # minimum and maximum number of words in a mixture, uniform between them
+    gain_db: float = 3.0  # each word is attenuated by a level uniform in [0, gain_db] dB
+    offset: float = 0.1  # each word is shifted by a time uniform in [-offset, offset] seconds
+    speeds: Sequence[float] = ()  # one per class; empty: all words at their own speed
     unknown_share: float = 0.0
-    unknown: Spans = field(default_factory=Spans)
-    background: Spans = field(default_factory=Spans)
-    sample_rate: int = SAMPLE_RATE
+    unknown: Spans = field(default_factory=Spans)  # other speech
+    background: Spans = field(default_factory=Spans)  # in BACKGROUND_SHARE of the mixtures, BACKGROUND_DB below a word
+    sample_rate: int = SAMPLE_RATE  # in Hz
 
     def draw(self, n: int, rng: np.random.Generator) -> Mixtures:
         """Sample the parameters of `n` mixtures, vectorized over all of them."""

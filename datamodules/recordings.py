@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.decoding import decode, read_header
-from datamodules.resampling import resample
-from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, to_int16
+from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, resample, to_int16
 from overlapped_words.errors import DataError
 from overlapped_words.messages import grouped, printable
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datamodules.mixer import Mixer
-from datamodules.mixtures import Mixtures, concatenate
+from datamodules.mixer import Mixer, Mixtures, concatenate
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE
 
 WORD_SHARE = 0.5  # of the windows
@@ -26,15 +25,10 @@ UNBROKEN_SHARE = 0.7  # windows without a word where speech has no pause
 
 @dataclass(frozen=True)
 class TimelineMixer(Mixer):
-    """A mixer of which a share of the mixtures are windows of a long recording.
+    """A mixer of which a share of the mixtures are windows of a long recording."""
 
-    Args:
-        timeline: that share.
-        extents: `(N, 2)` the first sample of the word in each row and the one after its last; only for windows.
-    """
-
-    timeline: float = 0.0
-    extents: np.ndarray | None = None
+    timeline: float = 0.0  # that share
+    extents: np.ndarray | None = None  # `(N, 2)` the first sample of the word in each row, the one after its last
 
     def draw_speech(self, n: int, rng: np.random.Generator) -> Mixtures:
         number = rng.binomial(n, self.timeline) if self.timeline else 0

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lightning_modules.outputs import Softmax, WordSets
 from overlapped_words.errors import SettingError
-from overlapped_words.settings.legacy import upgrade_network
+from overlapped_words.settings.saved import upgrade_network
 
 MAX_K = 64  # words per clip; memory and time of a distribution over sets grow with its square
 

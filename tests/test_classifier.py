@@ -12,7 +12,7 @@ from lightning_modules.classifier import WordClassifier
 from lightning_modules.outputs import kl_divergence
 from lightning_modules.schedules import WarmupCosine, warmup_cosine
 from overlapped_words.errors import SettingError
-from overlapped_words.settings.legacy import upgrade_config
+from overlapped_words.settings.saved import upgrade_config
 from tests.helpers.data_modules import fit_loop
 from tests.helpers.golden import GOLDEN
 from tests.helpers.networks import FEATURES, QUIET, TARGETS, learner, save

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from datamodules.waveforms import to_int16
+from datamodules.waveforms import resample, to_int16
 from overlapped_words import DataError, Model, RunError, load
 from overlapped_words.inference.events import Event, EventRule
 from overlapped_words.inference.listening import detect, resample_blocks
@@ -92,8 +92,6 @@ def test_invalid_blocks_are_errors(set_model):
 
 @pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 22_050])
 def test_resampled_blocks_are_those_of_the_whole(rate):
-    from datamodules.resampling import resample
-
     waveform = speech(1, 1.37, rate).astype(np.float32)
     for size in (50, 1013, rate):
         blocks = [waveform[start : start + size] for start in range(0, len(waveform), size)]

@@ -20,7 +20,7 @@ from overlapped_words.errors import RunError
 from overlapped_words.export.export import export
 from overlapped_words.inference.checkpoints import find_checkpoints
 from overlapped_words.inference.events import EventRule
-from overlapped_words.inference.member import load_member, read_checkpoint
+from overlapped_words.inference.member import build_member, read_checkpoint
 from overlapped_words.inference.predictor import load_predictor
 from overlapped_words.inference.safetensors_file import read_networks, read_trained, write_networks
 from tests.helpers.composed import settings_of
@@ -60,7 +60,7 @@ def reason(path: Path) -> str:
 
 
 def test_a_checkpoint_gives_its_network_but_not_a_compressed_archive(checkpoint, tmp_path):
-    member = load_member(checkpoint)
+    member = build_member(read_checkpoint(checkpoint), checkpoint)
     weights = torch.load(checkpoint, weights_only=True)["state_dict"]
     assert read_checkpoint(checkpoint).class_names == member.class_names == WORDS
     assert member.features.n_fft == 2048 and not member.training

@@ -5,9 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from datamodules.mixer import Mixer
+from datamodules.mixer import Mixer, Mixtures
 from datamodules.mixing import mix
-from datamodules.mixtures import Mixtures
 from tests.helpers.distributions import assert_uniform, assert_uniform_between
 from tests.helpers.fake_recordings import RATE, tone
 

@@ -10,8 +10,7 @@ from torch import Tensor
 from datamodules import recordings
 from datamodules.decoding import Header, read_header
 from datamodules.recordings import fit_length, log, mix_down, read_blocks, warn_if_narrowband, within_full_scale
-from datamodules.resampling import resample
-from datamodules.waveforms import to_int16
+from datamodules.waveforms import resample, to_int16
 from overlapped_words.errors import DataError
 from overlapped_words.messages import grouped, printable
 

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from datamodules.recordings import fit_length, within_full_scale
-from datamodules.resampling import check_rate, resample
-from datamodules.waveforms import to_int16
+from datamodules.waveforms import check_rate, resample, to_int16
 from overlapped_words.inference.events import Event, EventDetector, EventRule
 from overlapped_words.inference.prediction import Prediction
 from overlapped_words.inference.predictor import BATCH_SIZE, Predictor
@@ -46,10 +45,7 @@ def cut_windows(blocks: Iterable[np.ndarray], num_samples: int, hop: int) -> Ite
 def resample_blocks(blocks: Iterable[np.ndarray], rate: int, sample_rate: int) -> Iterator[np.ndarray]:
     """Blocks `(T,)` of one waveform at `rate` Hz -> the same at `sample_rate` Hz, 10 to 20 ms later.
 
-    They add up to what `datamodules.resampling.resample` returns for the whole waveform.
-
-    Raises:
-        DataError: as `check_rate`.
+    They add up to what `resample` returns for the whole waveform. Raises what `check_rate` raises.
     """
     check_rate(rate, sample_rate)
     if rate == sample_rate:
@@ -94,14 +90,10 @@ def predict_windows(
 
 
 def detect(predictor: Predictor, blocks: Iterable[np.ndarray], rule: EventRule) -> Iterator[Heard]:
-    """Find the events in blocks `(T,)` of a waveform.
+    """Find the events in blocks `(T,)` float32 of a waveform at the predictor's sample rate.
 
     It is padded with silence, so that its first and last words are in as many windows as all others: windows start
-    before it and end after it, but each has some of it.
-
-    Args:
-        predictor: predicts sets of words.
-        blocks: float32, at the predictor's sample rate.
+    before it and end after it, but each has some of it. The predictor predicts sets of words.
     """
     rate, num_samples, hop = predictor.sample_rate, predictor.num_samples, round(rule.hop * predictor.sample_rate)
     padding = (num_samples - 1) // hop * hop
@@ -118,11 +110,12 @@ def detect(predictor: Predictor, blocks: Iterable[np.ndarray], rule: EventRule) 
 
     detector = EventDetector(rule, predictor.class_names)
     for starts, ends, prediction in predict_windows(predictor, padded(), hop):
-        assert prediction.presence is not None
+        assert prediction.sets
+        presence = prediction.sets.presence
         starts, ends = starts - padding / rate, ends - padding / rate
         events = []
-        for window in zip(starts.tolist(), ends.tolist(), prediction.presence, strict=True):
+        for window in zip(starts.tolist(), ends.tolist(), presence, strict=True):
             for event in detector.push(*window):
                 start_s, end_s = max(0.0, event.start_s), min(length / rate, event.end_s)
                 events.append(event._replace(start_s=start_s, end_s=end_s))
-        yield Heard(starts.clip(min=0), ends.clip(max=length / rate), prediction.presence, events)
+        yield Heard(starts.clip(min=0), ends.clip(max=length / rate), presence, events)

@@ -58,17 +58,8 @@ class TrainedNetwork(nn.Module):
         self.network.to(memory_format=torch.channels_last)
 
 
-def load_member(path: Path) -> TrainedNetwork:
-    """Load a network from its checkpoint, on the CPU and in evaluation mode; raises what `read_checkpoint` raises."""
-    return build_member(read_checkpoint(path), path)
-
-
 def build_member(checkpoint: Checkpoint, path: Path) -> TrainedNetwork:
-    """Build a network on the CPU and in evaluation mode; `path` is the file for error messages.
-
-    Raises:
-        RunError: its settings and weights do not fit together.
-    """
+    """Build a network on the CPU, for evaluation; a RunError names the file `path` if settings and weights differ."""
     with file_errors(path, "checkpoint of train.py"):
         member = TrainedNetwork(checkpoint.class_names, checkpoint.network, checkpoint.features)
         member.load_state_dict(checkpoint.weights)
@@ -128,11 +119,7 @@ def check_size(name: str, value: Any, limit: int, least: int = 1) -> None:
 
 
 def check_member(member: Checkpoint, num_bytes: int) -> None:
-    """Check one member, read from a file of `num_bytes`.
-
-    Raises:
-        RunError: absurd sizes, or weights that are not those of its network or not finite numbers.
-    """
+    """Check a member of a file of `num_bytes`; a RunError if sizes are absurd, or weights foreign or not finite."""
     num_windows, *_ = feature_shape(member.features)
     check_size("the number of class names", len(member.class_names), MAX_CLASSES)
     for name, value in member.network.items():
@@ -155,11 +142,7 @@ def check_member(member: Checkpoint, num_bytes: int) -> None:
 
 
 def feature_shape(features: Mapping[str, Any]) -> tuple[int, int, int]:
-    """The shape `(C, F, T)` of a clip's features, from arguments of MultiResolutionMel.
-
-    Raises:
-        RunError: an absurd size, which is named.
-    """
+    """The shape `(C, F, T)` of a clip's features, by arguments of MultiResolutionMel; a RunError for an absurd size."""
     bound = signature(MultiResolutionMel).bind(**features)
     bound.apply_defaults()
     given = bound.arguments

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from overlapped_words.errors import DataError, RunError
@@ -23,9 +24,6 @@ from overlapped_words.inference.prediction import Prediction
 from overlapped_words.inference.predictor import BATCH_SIZE, Predictor, load_predictor
 from overlapped_words.messages import count, first_names
 from overlapped_words.pretrained import PRETRAINED
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 EVENT_TYPES = {"start_s": float, "end_s": float, "word": str, "probability": float}
 
@@ -57,7 +55,7 @@ class Model:
         words = f"{count(len(self.class_names), 'word')} ({first_names(self.class_names)})"
         return f"<Model: {self.predictor.summary}, {words}, {self.sample_rate} Hz>"
 
-    def __call__(self, waveform: AudioInput | AudioInputs, sample_rate: int | None = None) -> "pd.Series | Any":
+    def __call__(self, waveform: AudioInput | AudioInputs, sample_rate: int | None = None) -> pd.Series | Any:
         """Predict the probability of each word; the probabilities of a clip sum to 1.
 
         Clips are prepared as in training: average the channels, resample to the model's rate, pad a shorter clip, take
@@ -78,14 +76,10 @@ class Model:
             DataError: audio that cannot be used, or a waveform without a sample rate.
         """
         prediction, index, alone = self.predict(waveform, sample_rate)
-        import pandas as pd  # here: predict.py does not need it for one clip
-
         probs = pd.DataFrame(prediction.probs, index, self.class_names)
         return probs.iloc[0].rename("probability") if alone else probs
 
-    def presence(
-        self, waveform: AudioInput | AudioInputs, sample_rate: int | None = None
-    ) -> "pd.Series | pd.DataFrame":
+    def presence(self, waveform: AudioInput | AudioInputs, sample_rate: int | None = None) -> pd.Series | pd.DataFrame:
         """Predict the probability that a clip has each word; the arguments are those of a call.
 
         Returns:
@@ -95,14 +89,11 @@ class Model:
             DataError, RunError: as for `word_sets`.
         """
         prediction, index, alone = self.predict(waveform, sample_rate, sets=True)
-        import pandas as pd
-
-        presence = pd.DataFrame(prediction.presence, index, self.class_names)
+        assert prediction.sets
+        presence = pd.DataFrame(prediction.sets.presence, index, self.class_names)
         return presence.iloc[0].rename("presence") if alone else presence
 
-    def word_sets(
-        self, waveform: AudioInput | AudioInputs, sample_rate: int | None = None
-    ) -> "pd.Series | pd.DataFrame":
+    def word_sets(self, waveform: AudioInput | AudioInputs, sample_rate: int | None = None) -> pd.Series | pd.DataFrame:
         """Predict which set of words a clip contains; the arguments are those of a call.
 
         Returns:
@@ -115,14 +106,12 @@ class Model:
             RunError: a member was not trained with model.output=set, or on other numbers of words than another one.
         """
         prediction, index, alone = self.predict(waveform, sample_rate, sets=True)
-        import pandas as pd
-
         assert prediction.sets
         columns = {"words": prediction.likely_words(self.class_names), "probability": prediction.sets.probs}
         sets = pd.DataFrame(columns | prediction.num_words, index)
         return sets.iloc[0] if alone else sets
 
-    def timeline(self, waveform: AudioInput, sample_rate: int | None = None, hop: float = 0.25) -> "pd.DataFrame":
+    def timeline(self, waveform: AudioInput, sample_rate: int | None = None, hop: float = 0.25) -> pd.DataFrame:
         """Predict the probability of each word in one-second windows, one every `hop` seconds; the last ends with the
         audio.
 
@@ -138,16 +127,10 @@ class Model:
         Raises:
             DataError: audio that cannot be used, a batch, or a hop out of range.
         """
-        import pandas as pd
-
         return pd.concat(self.stream(waveform, sample_rate, hop))
 
-    def stream(
-        self, waveform: AudioInput, sample_rate: int | None = None, hop: float = 0.25
-    ) -> "Iterator[pd.DataFrame]":
+    def stream(self, waveform: AudioInput, sample_rate: int | None = None, hop: float = 0.25) -> Iterator[pd.DataFrame]:
         """Yield the rows of `timeline` in batches. Recordings are read block by block and may have any length."""
-        import pandas as pd
-
         if not 0.01 <= hop <= 1:
             raise DataError(f"hop is {hop!r}; give 0.01 to 1 seconds, for example hop=0.25")
         blocks = as_blocks(waveform, sample_rate, self.sample_rate)
@@ -157,7 +140,7 @@ class Model:
 
     def events(
         self, waveform: AudioInput, sample_rate: int | None = None, threshold: float | None = None
-    ) -> "pd.DataFrame":
+    ) -> pd.DataFrame:
         """Find which word was spoken when; the arguments are those of `timeline`, without a hop.
 
         Recordings are read block by block and may have any length. Windows also start before the recording and end
@@ -173,17 +156,13 @@ class Model:
             DataError: audio that cannot be used, or a batch.
             RunError: not a model that predicts sets of words, none of the words among them; or an invalid threshold.
         """
-        import pandas as pd
-
         parts = [events for events, _ in self.stream_events(waveform, sample_rate, threshold)]
         return pd.concat(parts, ignore_index=True)
 
     def stream_events(
         self, waveform: AudioInput, sample_rate: int | None = None, threshold: float | None = None
-    ) -> "Iterator[tuple[pd.DataFrame, pd.DataFrame]]":
+    ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
         """Yield the rows of `events` in batches, each with the presence of all words in its windows, as `timeline`."""
-        import pandas as pd
-
         blocks = as_blocks(waveform, sample_rate, self.sample_rate)
         for starts, ends, presence, events in detect(self.predictor, blocks, self.rule(threshold)):
             index = pd.MultiIndex.from_arrays([starts, ends], names=["start_s", "end_s"])

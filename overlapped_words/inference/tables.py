@@ -1,21 +1,29 @@
-"""Predict many recordings into one table, a DataFrame with the recordings' ids as its index."""
+"""Predict many recordings into one table, a DataFrame with the recordings' ids as its index; whole, or in shards.
 
-from collections.abc import Iterator, Mapping
+Processes or machines that share only the folder of the table each predict one shard.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from datamodules.cache import cache_key
 from datamodules.progress import Progress
 from datamodules.recordings import check_all_read, log
-from overlapped_words.errors import DataError
+from overlapped_words.errors import DataError, SettingError
 from overlapped_words.inference.audio_input import read_clips
+from overlapped_words.inference.checkpoints import find_fitted
 from overlapped_words.inference.events import Event
-from overlapped_words.inference.files import Inputs
+from overlapped_words.inference.files import Inputs, check_writable
 from overlapped_words.inference.model import Model
-from overlapped_words.messages import count, grouped, printable
-from overlapped_words.runs.files import write_text
+from overlapped_words.inference.predictor import Predictor, load_predictor
+from overlapped_words.messages import clock, count, grouped, printable
+from overlapped_words.runs.files import write_bytes, write_text
 from overlapped_words.settings.predict import Predict
 from overlapped_words.tables import format_table
 
@@ -28,6 +36,37 @@ class Timeline(NamedTuple):
 
 
 Timelines = dict[int, Timeline]  # by the position of the recording in the inputs
+
+
+def write_table(cfg: Predict, inputs: Inputs, predictor: Predictor, output: Path, plots: Sequence[Path]) -> None:
+    """Write the table of all recordings and the plot of each timeline; print the events of one recording."""
+    errors: dict[Path, str] = {}
+    table, timelines = predict_table(cfg, Model(predictor), inputs, errors)
+    if len(errors) == len(inputs.paths):
+        check_all_read(errors, len(inputs.paths))
+    if plots:
+        from overlapped_words.plots import as_png, draw_timeline  # Matplotlib takes half a second to import
+
+        for i, timeline in timelines.items():
+            plots[i].parent.mkdir(exist_ok=True)
+            write_bytes(plots[i], as_png(draw_timeline(timeline.windows, timeline.rows if cfg.events else None)))
+    write_predictions(output, table, errors)
+    recordings = count(sum(path not in errors for path in inputs.paths), "recording")
+    rows = f" in {count(len(table), 'window')}" if cfg.hop is not None else ""
+    if cfg.events:
+        rows = f", {count(len(table), 'event')}"
+        print_events(table if inputs.alone else table[:0])
+    print(f"{recordings}{rows}, {predictor.summary}: {printable(str(output))}")
+    if plots:
+        written = [printable(str(plots[i])) for i in timelines]
+        print(f"{count(len(written), 'plot')}: {written[0]}" + (f" to {written[-1]}" if len(written) > 1 else ""))
+
+
+def print_events(events: pd.DataFrame) -> None:
+    """Print events as `0:07.2  stop  93 %`."""
+    words, times = list(map(printable, events["word"])), list(map(clock, events["start_s"]))
+    for time, word, prob in zip(times, words, events["probability"], strict=True):
+        print(f"{time:>{max(map(len, times))}}  {word:<{max(map(len, words))}}  {100 * prob:3.0f} %")
 
 
 def predict_table(
@@ -102,3 +141,63 @@ def write_predictions(path: Path, table: pd.DataFrame, errors: Mapping[Path, str
         log.warning("%s skipped:", count(len(errors), "recording"))
         for message in sorted(errors.values()):
             log.warning("  %s", printable(message))
+
+
+def predict_shard(cfg: Predict, inputs: Inputs, checkpoints: list[Path], output: Path) -> None:
+    """Predict one part of the table `output` unless it exists; merge the parts once all of them exist.
+
+    The name of a part has a hash of everything that it depends on. Recordings and checkpoints count as unchanged while
+    their paths, sizes and modification times are.
+
+    Raises:
+        SettingError: `inputs` is one recording, or another table exists and must not be overwritten.
+        DataError: recordings cannot be read.
+    """
+    if inputs.alone:
+        raise SettingError(
+            f"{inputs.paths[0]}: one recording cannot be split into {cfg.shards} shards; leave out shards and shard"
+        )
+    batch_size = cfg.batch_size if cfg.loudest else 1  # a timeline's batches are windows of one recording
+    stacking, rule = find_fitted(checkpoints)
+    how = [cfg.hop, cfg.events, cfg.threshold, cfg.skip_unreadable]
+    settings = [batch_size, *how, stacking and asdict(stacking), asdict(rule)]
+    folder, parts = Path(f"{output}.shards"), []
+    blocks = [Inputs(inputs.ids[own], inputs.paths[own]) for own in cut(len(inputs.ids), batch_size, cfg.shards)]
+    for i, block in enumerate(blocks):
+        # A path that does not exist counts as text; the shard that reads it reports the error.
+        known = [path if path.exists() else str(path) for path in (*checkpoints, *block.paths)]
+        parts.append(folder / f"part-{i}-of-{cfg.shards}-{cache_key(settings, block.ids, known)}.csv")
+    own, part = blocks[cfg.shard], parts[cfg.shard]
+    check_writable(output, [], cfg.overwrite or all(path.exists() for path in parts))
+    folder.mkdir(parents=True, exist_ok=True)
+    if not part.exists():
+        errors: dict[Path, str] = {}
+        table, _ = predict_table(cfg, Model(load_predictor(checkpoints, cfg.device)), own, errors)
+        write_predictions(part, table, errors, header=cfg.shard == 0)
+    if missing := sum(not path.exists() for path in parts):
+        outcome = f"{missing} of {cfg.shards} parts missing, the others are in {printable(str(folder))}"
+    else:
+        merge(parts, output, cfg.overwrite)
+        outcome = f"merged all parts into {printable(str(output))}"
+    print(f"shard {cfg.shard} of {cfg.shards}, {count(len(own.ids), 'recording')}: {outcome}")
+
+
+def cut(num_recordings: int, batch_size: int, shards: int) -> list[slice]:
+    """Cut the recordings into one contiguous block per shard; their sizes differ by at most one batch.
+
+    Blocks are whole batches, the same as in one process: the last digits of a probability depend on its batch.
+    """
+    starts = [*range(0, num_recordings, batch_size), num_recordings]
+    batches = len(starts) - 1
+    bounds = [starts[-(-batches * i // shards)] for i in range(shards + 1)]  # rounded up: the first is never empty
+    return [slice(*pair) for pair in pairwise(bounds)]
+
+
+def merge(parts: Sequence[Path], output: Path, overwrite: bool) -> None:
+    """Write the table from all its parts, and delete the parts of other jobs."""
+    table = b"".join(part.read_bytes() for part in parts)
+    if not output.exists() or output.read_bytes() != table:
+        check_writable(output, [], overwrite)
+        write_bytes(output, table)
+    for stale in set(parts[0].parent.glob("part-*.csv")) - set(parts):
+        stale.unlink(missing_ok=True)  # another shard may be doing the same

@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 
 from overlapped_words.errors import RunError, user_message
-from overlapped_words.runs.differences import differences
 from overlapped_words.runs.files import TEMPORARY, write_text
 from overlapped_words.runs.provenance import is_running, this_process
 from overlapped_words.runs.reading import TABLES, Metrics, read_config, read_metrics
+from overlapped_words.settings.saved import differences
 
 # What overwrite=true deletes: files that a run writes, and then these folders if nothing else is in them.
 RUN_FOLDERS = (".hydra", "checkpoints", "tensorboard", "mlflow")

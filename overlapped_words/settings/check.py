@@ -18,11 +18,7 @@ SHOWN = 80  # characters of a wrong value in a message
 
 
 def check(schema: type[T], cfg: DictConfig) -> T:
-    """The settings in `cfg` as an instance of the dataclass `schema`.
-
-    Raises:
-        SettingError: with one line for each setting that is missing or wrong.
-    """
+    """The settings in `cfg` as a `schema`; a SettingError has one line for each that is missing or wrong."""
     try:
         missing = sorted(OmegaConf.missing_keys(cfg))
         values: Any = OmegaConf.to_container(cfg, resolve=True)

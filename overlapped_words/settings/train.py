@@ -10,7 +10,7 @@ from typing_extensions import Self
 
 from overlapped_words.settings.check import STRICT
 from overlapped_words.settings.fields import Count, ExistingFile, ExistingFolder, Group, Networks, Path, Seed, Text
-from overlapped_words.settings.legacy import upgrade_config
+from overlapped_words.settings.saved import upgrade_config
 
 TIMELINE = 0.5  # share of the training clips
 

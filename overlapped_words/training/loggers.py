@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lightning_modules.metrics import METRICS
-from overlapped_words.runs.differences import flatten
+from overlapped_words.settings.saved import flatten
 
 
 class WandbLogger(loggers.WandbLogger):

@@ -1,4 +1,4 @@
-// Turn recordings into the network's input, as predict.py does (datamodules/recordings.py, resampling.py).
+// Turn recordings into the network's input, as predict.py does (datamodules/recordings.py, waveforms.py).
 
 const CANCELED = 0.01; // two channels have opposite phase if their mean has less than this share of the louder's energy
 const ZERO_CROSSINGS = 6; // of the resampling filter, and its roll-off: the defaults of torchaudio
