@@ -8,7 +8,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -50,20 +49,33 @@ def speak_corpus(
     each one depend on its name and `seed` alone, so a larger corpus contains the smaller one of the same seed.
 
     Args:
-        words: what to say; None: WORDS.
+        words: what to say, from `clean_words`; None: WORDS.
         language: its code, such as `de`; each voice has one of its accents.
 
     Raises:
-        DataError: espeakng-loader does not work or has fewer voices, or a word is no folder name.
+        DataError: espeakng-loader does not work or has fewer voices, or says nothing.
         CacheError: the disk is full, or the folder is not writable.
     """
-    engine = find_engine()
-    words = clean_words(WORDS if words is None else words)
+    engine, spoken = find_engine(), WORDS if words is None else words
     voices = draw_voices(engine, num_voices, seed, language)
     version = importlib.metadata.version("espeakng-loader")
-    key = cache_key("synthetic", version, words, list(voices.items()), takes, seed, SAMPLE_RATE, PITCH, RATE)
+    key = cache_key("synthetic", version, spoken, list(voices.items()), takes, seed, SAMPLE_RATE, PITCH, RATE)
     folder = cache_dir / f"synthetic-{key}"
-    build = partial(_write, engine, words, takes, voices, seed)
+
+    def build(temporary: Path) -> None:
+        for word in spoken:
+            (temporary / word).mkdir(parents=True)
+        names = [(word, take) for word in spoken for take in range(takes)]
+
+        def texts(speaker: str) -> dict[str, str]:
+            return {f"{word}/{speaker}_{take}": word for word, take in names}
+
+        samples = np.array(write_utterances(temporary, engine, voices, texts, seed, "speaking words"))
+        if not samples.any():
+            raise DataError(f"eSpeak NG produced no audio for any of {len(voices)} voices; {REMEDY}")
+        if silent := int((samples == 0).sum()):
+            log.warning("skipped %d silent utterances of %d", silent, samples.size)
+
     return build_once(folder, lambda: folder if folder.is_dir() else None, build)
 
 
@@ -86,28 +98,6 @@ def clean_words(words: Sequence[str]) -> list[str]:
     return words
 
 
-def _write(
-    engine: Engine, words: Sequence[str], takes: int, voices: Mapping[str, str], seed: int, folder: Path
-) -> None:
-    """Write the recordings of all voices to `folder`, and warn of those that are silent."""
-    for word in words:
-        (folder / word).mkdir(parents=True)
-    names = [(word, take) for word in words for take in range(takes)]
-    lengths = write_utterances(
-        folder,
-        engine,
-        voices,
-        lambda who: {f"{word}/{who}_{take}": word for word, take in names},
-        seed,
-        "speaking words",
-    )
-    samples = np.array(lengths).reshape(len(voices), len(words), takes)
-    if not samples.any():
-        raise DataError(f"eSpeak NG produced no audio for any of {len(voices)} voices; {REMEDY}")
-    if silent := int((samples == 0).sum()):
-        log.warning("skipped %d silent utterances of %d", silent, samples.size)
-
-
 def write_utterances(
     folder: Path,
     engine: Engine,
@@ -118,9 +108,7 @@ def write_utterances(
 ) -> list[list[int]]:
     """Let each voice speak its texts, several voices in parallel; return the number of samples of each recording.
 
-    Args:
-        texts_of: of a speaker, the name of each file without .wav and what it says.
-        description: for the progress bar.
+    The `texts_of` a speaker are, by the name of each file without .wav, what it says.
     """
 
     def write_voice(speaker: str) -> list[int]:

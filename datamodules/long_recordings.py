@@ -92,19 +92,15 @@ def find_background(folders: Sequence[Path], root: Path, needed: bool) -> OtherS
         if not own.is_dir():
             return GeneratedNoise()
         folders = [own]
-    return _find(folders, "data.background", "noise and other sounds")
+    return find_sounds(folders, "data.background", "noise and other sounds")
 
 
-def find_unknown(folders: Sequence[Path], names: Sequence[str]) -> LongRecordings | None:
-    """The recordings in `folders`, but for those in a subfolder of one of the words `names`; errors as above."""
-    return _find(folders, "data.unknown", "other words and speech", names)
-
-
-def _find(folders: Sequence[Path], setting: str, what: str, excluded: Sequence[str] = ()) -> LongRecordings | None:
+def find_sounds(folders: Sequence[Path], setting: str, what: str, without: Sequence[str] = ()) -> LongRecordings | None:
+    """The recordings in the folders of a setting, but for those in a subfolder named in `without`; errors as above."""
     paths: dict[Path, None] = {}
     for folder in folders:
         existing_folder(folder, f"set {setting} to a folder with recordings of {what}")
-        found = [path for path in walk_recordings(folder) if normalize_name(path.parent.name) not in excluded]
+        found = [path for path in walk_recordings(folder) if normalize_name(path.parent.name) not in without]
         if not found:
             raise DataError(f"{folder}: contains no recordings of {what}; add some, or remove it from {setting}")
         paths |= dict.fromkeys(found)  # a folder and one in it may both be given

@@ -71,10 +71,6 @@ class OverlapDataModule(LightningDataModule):
         self.augments_waveforms = len(augment.waveforms) > 0
         self.first_epoch = 0
 
-    def prepare_data(self) -> None:
-        """Build the caches, once per machine."""
-        self.setup()
-
     def setup(self, stage: str | None = None) -> None:
         if hasattr(self, "splits"):
             return

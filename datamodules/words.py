@@ -13,7 +13,7 @@ from datamodules.audio_files import find_words
 from datamodules.cache import cache_key, cached_array, fingerprint
 from datamodules.clips import Clips, OnTheFlyMixtures, Splits, render
 from datamodules.competition import CompetitionFolder
-from datamodules.long_recordings import OtherSounds, cached_waveforms, find_background, find_unknown
+from datamodules.long_recordings import OtherSounds, cached_waveforms, find_background, find_sounds
 from datamodules.spans import Spans, find_extents, find_spans, split_recordings
 from datamodules.speakers import Recordings, check_k, find_speaker, find_speakers, split_speakers
 from datamodules.timeline import TimelineMixer
@@ -99,16 +99,13 @@ class WordFolder:
         self.sizes = {split: min(size, limit or size) for split, size in sizes.items()}
 
     def load(self, cache_dir: Path, seed: int) -> Splits:
-        """Load the splits; `seed` is that of the training mixtures.
-
-        Raises:
-            DataError: with the file or folder and what to do.
-        """
+        """Load the splits, with training mixtures by `seed`; a DataError names the file or folder and what to do."""
         names, paths, labels = self._recordings()
         self.num_words = min_k, _ = check_k(self.k, names, self.root)
         self._check_free_slots()
         recordings = Recordings(names, paths, labels, *self._split(paths, labels))
-        unknown, background = find_unknown(self.unknown, names), find_background(self.background, self.root, min_k == 0)
+        unknown: OtherSounds | None = find_sounds(self.unknown, "data.unknown", "other words and speech", names)
+        background = find_background(self.background, self.root, min_k == 0)
         folder: Path | None = cache_dir
         if self.limit:
             recordings, folder, unknown, background = recordings.one_of_each(), None, None, None

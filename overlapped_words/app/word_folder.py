@@ -24,11 +24,7 @@ MOST = 60  # characters of a name
 
 
 class WordRecorder:
-    """Saves recordings as `root/<word>/<speaker>_<n>.wav`; no file is overwritten.
-
-    Args:
-        root: the word folder; made with the first recording.
-    """
+    """Saves recordings as `root/<word>/<speaker>_<n>.wav`; no file is overwritten, `root` is made with the first."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser()
@@ -66,17 +62,12 @@ class WordRecorder:
     def commands(self) -> str:
         """The commands that train on the folder and then listen with the network, for a shell where the folder is."""
         words = sorted(folder.name for folder in self.root.glob("[!._]*") if folder.is_dir())
-        root = self.name
-        if not re.fullmatch(r"[\w./-]+", root, re.ASCII):
-            root = json.dumps(root, ensure_ascii=False)  # quotes for Hydra
-        data = [f"data.words=[{', '.join(words)}]", "data.language=en", f"data.root={root}"]
-        return "\n".join(
-            [
-                f"{command('train')} experiment=spotter {shlex.join(data)} name=my_words",
-                f"{command('app')} run_dir=outputs/my_words",
-                f"{command('predict')} run_dir=outputs/my_words input=talk.mp3 events=true",
-            ]
-        )
+        plain = re.fullmatch(r"[\w./-]+", self.name, re.ASCII)
+        root = self.name if plain else json.dumps(self.name, ensure_ascii=False)  # quotes for Hydra
+        data = shlex.join([f"data.words=[{', '.join(words)}]", "data.language=en", f"data.root={root}"])
+        train = f"{command('train')} experiment=spotter {data} name=my_words"
+        use = f"{command('predict')} run_dir=outputs/my_words input=talk.mp3 events=true"
+        return f"{train}\n{command('app')} run_dir=outputs/my_words\n{use}"
 
 
 def check_name(what: str, name: str, forbidden: str) -> str:

@@ -120,8 +120,8 @@ def compare(content: bytes, predictor: Predictor, waveforms: dict[str, np.ndarra
     inputs = np.stack(list(waveforms.values()))
     prediction = predictor.cpu().predict(torch.from_numpy(inputs))
     expected = np.column_stack([prediction.probs, *prediction.num_words.values()])
-    if prediction.presence is not None:
-        expected = np.hstack([expected, prediction.presence])
+    if prediction.sets:
+        expected = np.hstack([expected, prediction.sets.presence])
     largest = np.zeros(len(inputs))
     for size in BATCH_SIZES:
         batches = [inputs[start : start + size] for start in range(0, len(inputs), size)]

@@ -9,21 +9,13 @@ from overlapped_words.messages import printable
 
 
 class PredictedSets(NamedTuple):
-    """The number of words of each clip, its most likely set of words, and the probability that each word is in it.
+    """The number of words of each clip, its most likely set of words, and the probability that each word is in it."""
 
-    Args:
-        first: the smallest number of words.
-        num_words: `(B, K)`, the probabilities of the numbers of words `first`, `first + 1`, ...
-        words: `(B, num_classes)` bool, the most likely set.
-        probs: `(B,)`, the probabilities of these sets.
-        presence: `(B, num_classes)`, the probability that a word is in the clip, over all sets.
-    """
-
-    first: int
-    num_words: np.ndarray
-    words: np.ndarray
-    probs: np.ndarray
-    presence: np.ndarray
+    first: int  # the smallest number of words
+    num_words: np.ndarray  # `(B, K)`, the probabilities of the numbers of words `first`, `first + 1`, ...
+    words: np.ndarray  # `(B, num_classes)` bool, the most likely set
+    probs: np.ndarray  # `(B,)`, the probabilities of these sets
+    presence: np.ndarray  # `(B, num_classes)`, the probability that a word is in the clip, over all sets
 
     @property
     def any_word(self) -> np.ndarray:
@@ -36,11 +28,6 @@ class Prediction(NamedTuple):
 
     probs: np.ndarray
     sets: PredictedSets | None = None
-
-    @property
-    def presence(self) -> np.ndarray | None:
-        """The probability `(B, num_classes)` that each word is in the clip; None for a model without sets."""
-        return self.sets.presence if self.sets else None
 
     @property
     def shown(self) -> np.ndarray:

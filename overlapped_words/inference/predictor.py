@@ -1,6 +1,6 @@
 """Predict probabilities with one trained network or an ensemble."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -114,13 +114,15 @@ class Predictor(nn.Module):
 
     def to_num_words(self, logits: list[Tensor]) -> Tensor:
         """The result of `to_logits` -> probabilities `(B, K)` of each number of words; only if `k` is not None."""
-        pairs = zip(self.set_outputs, logits, strict=True)
-        return torch.stack([output.log_num_words(own).exp() for output, own in pairs]).mean(dim=0)
+        return self._mean(lambda output, own: output.log_num_words(own).exp(), logits)
 
     def to_presence(self, logits: list[Tensor]) -> Tensor:
         """The result of `to_logits` -> the probability `(B, num_classes)` of each word; only if `k` is not None."""
-        pairs = zip(self.set_outputs, logits, strict=True)
-        return torch.stack([output.presence(own) for output, own in pairs]).mean(dim=0)
+        return self._mean(WordSets.presence, logits)
+
+    def _mean(self, function: Callable[[WordSets, Tensor], Tensor], logits: list[Tensor]) -> Tensor:
+        """The mean over the members of a function of a member's output and its logits."""
+        return torch.stack(list(map(function, self.set_outputs, logits))).mean(dim=0)
 
     def to_sets(self, logits: list[Tensor], probs: Tensor) -> PredictedSets:
         """The members' mean distribution over sets of words, from `to_logits` and `to_probs`; not without `k`."""
@@ -128,11 +130,9 @@ class Predictor(nn.Module):
         # The candidates are the sets of the most probable words, one of each size.
         rank = probs.argsort(dim=1, descending=True).argsort(dim=1)
         candidates = torch.stack([rank < number for number in range(self.k[0], self.k[1] + 1)])  # (K, B, num_classes)
-        of_members = [
-            torch.stack([output.log_prob(own, words) for words in candidates]).exp()
-            for output, own in zip(self.set_outputs, logits, strict=True)
-        ]
-        set_probs = torch.stack(of_members).mean(dim=0)  # (K, B)
+        set_probs = self._mean(
+            lambda output, own: torch.stack([output.log_prob(own, words) for words in candidates]).exp(), logits
+        )  # (K, B)
         best = set_probs.argmax(dim=0)
         clips = torch.arange(len(best), device=best.device)
         best_sets = candidates[best, clips], set_probs[best, clips]

@@ -42,11 +42,9 @@ def train(cfg: Train) -> float:
     resolve_auto(cfg)
     overrides, number = hydra_job()
     devices = choose_devices(cfg.trainer, number)
-    if cfg.trainer["fast_dev_run"]:
-        with clear_end(None):
-            return fit(cfg, devices, None)["objective"]
-    folder = RunFolder(cfg.run_dir)
-    if rank_zero_only.rank > 0:  # type: ignore[attr-defined]  # on several devices, the first process keeps the folder
+    folder = None if cfg.trainer["fast_dev_run"] else RunFolder(cfg.run_dir)
+    # On several devices, the first process keeps the folder.
+    if folder is None or rank_zero_only.rank > 0:  # type: ignore[attr-defined]
         with clear_end(None):
             return fit(cfg, devices, folder)["objective"]
     member = {"pool": pool_of(cfg.model, cfg.member), "seed": cfg.seed, "fold": cfg.data.get("fold")}
@@ -109,11 +107,7 @@ def fit(cfg: Train, devices: Any, folder: RunFolder | None) -> dict[str, Any]:
 
 
 def find_checkpoint(ckpt_path: str | None, folder: RunFolder | None, class_names: list[str]) -> Path | None:
-    """The checkpoint to resume from: `ckpt_path`, or the run's own last one if it has one.
-
-    Raises:
-        RunError: it was trained on other words than those of the data.
-    """
+    """The checkpoint to resume from: `ckpt_path` or the run's own, if any; a RunError if it has other words."""
     if ckpt_path is None:
         checkpoint = folder.last_checkpoint if folder else None
         if checkpoint is None or not checkpoint.exists():
