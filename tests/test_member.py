@@ -63,8 +63,10 @@ def test_a_checkpoint_gives_its_network_but_not_a_compressed_archive(checkpoint,
     member = build_member(read_checkpoint(checkpoint), checkpoint)
     weights = torch.load(checkpoint, weights_only=True)["state_dict"]
     assert read_checkpoint(checkpoint).class_names == member.class_names == WORDS
-    assert member.features.n_fft == 2048 and not member.training
-    assert all(torch.equal(value, weights[name]) for name, value in member.state_dict().items())
+    assert member.features.n_fft == 2048 and not member.network.training
+    assert all(
+        torch.equal(value, weights[name]) for name, value in member.network.state_dict(prefix="network.").items()
+    )
     with zipfile.ZipFile(checkpoint) as old, zipfile.ZipFile(tmp_path / "a.ckpt", "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
             new.writestr(name, old.read(name))

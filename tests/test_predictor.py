@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from datamodules.features import MultiResolutionMel
+from lightning_modules.network import build_network
 from overlapped_words.ensembling.ensemble_file import StackingWeights
 from overlapped_words.ensembling.stacking import pool
 from overlapped_words.errors import RunError
@@ -22,10 +24,10 @@ NAMES = ["one", "two", "three"]
 def member(seed: int, **features) -> TrainedNetwork:
     """A tiny network of random weights, whose probs differ between clips."""
     torch.manual_seed(seed)
-    network = {"name": "mac", "pool": "avg", "width": 2}
-    trained = TrainedNetwork(["a", "b", "c"], network, {**SMALLER_FRONT_END, **features})
-    set_norms(trained.network, trained.features(noise(8)))
-    return trained.eval()
+    front_end = MultiResolutionMel(**(settings := {**SMALLER_FRONT_END, **features}))
+    network = build_network({"name": "mac", "width": 2}, num_classes=3, in_chans=len(front_end.win_lengths))
+    set_norms(network, front_end(noise(8)))
+    return TrainedNetwork(["a", "b", "c"], settings, front_end, network.eval())
 
 
 def noise(num_clips: int) -> Tensor:

@@ -5,19 +5,19 @@ amount of memory, so everything is checked before. The limits are several times 
 """
 
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from datamodules.audio_files import is_lfs_pointer
 from datamodules.features import MultiResolutionMel
 from datamodules.waveforms import NUM_SAMPLES
-from lightning_modules.network import build_network
+from lightning_modules.network import Network, build_network
 from overlapped_words.errors import RunError, UserError
 
 MAX_SETTINGS = 4 << 20  # bytes of everything but the weights
@@ -30,44 +30,35 @@ SMALL = 32  # mel bands or frames; some networks need more
 
 
 class Checkpoint(NamedTuple):
-    """The arguments of a `TrainedNetwork`, and its weights."""
+    """What a file says about a trained network."""
+
+    class_names: list[str]  # the words, in the order of the outputs
+    network: dict[str, Any]  # settings of `build_network`
+    features: dict[str, Any]  # arguments of MultiResolutionMel
+    weights: dict[str, Tensor]  # the state dict of WordClassifier
+
+
+class TrainedNetwork(NamedTuple):
+    """A network with its front end, in evaluation mode."""
 
     class_names: list[str]
-    network: dict[str, Any]
-    features: dict[str, Any]
-    weights: dict[str, Tensor]
-
-
-class TrainedNetwork(nn.Module):
-    """A network with its front end and its class names.
-
-    Its state dict has the keys of WordClassifier, which trains the same two modules. Predictor computes with them.
-
-    Args:
-        class_names: the words, in the order of the outputs.
-        network: settings of `build_network`.
-        features: arguments of MultiResolutionMel.
-    """
-
-    def __init__(self, class_names: Sequence[str], network: Mapping[str, Any], features: Mapping[str, Any]) -> None:
-        super().__init__()
-        self.class_names = list(class_names)
-        self.feature_settings = dict(features)
-        self.features = MultiResolutionMel(**features)
-        self.network = build_network(network, num_classes=len(class_names), in_chans=len(self.features.win_lengths))
-        self.network.to(memory_format=torch.channels_last)
+    feature_settings: dict[str, Any]
+    features: MultiResolutionMel
+    network: Network
 
 
 def build_member(checkpoint: Checkpoint, path: Path) -> TrainedNetwork:
-    """Build a network on the CPU, for evaluation; a RunError names the file `path` if settings and weights differ."""
+    """Build a network on the CPU; a RunError names the file `path` if settings and weights do not fit together."""
+    class_names, settings, features, weights = checkpoint
     with file_errors(path, "checkpoint of train.py"):
-        member = TrainedNetwork(checkpoint.class_names, checkpoint.network, checkpoint.features)
-        member.load_state_dict(checkpoint.weights)
-        member.eval()
-        num_channels, *size = feature_shape(checkpoint.features)
+        num_channels, *size = feature_shape(features)
+        front_end = MultiResolutionMel(**features)
+        network = build_network(settings, num_classes=len(class_names), in_chans=num_channels)
+        network.load_state_dict({name.removeprefix("network."): weight for name, weight in weights.items()})
+        network.eval().to(memory_format=torch.channels_last)
         if min(size) < SMALL:
-            member.network(torch.zeros(1, num_channels, *size))  # fails if it is too small for this network
-    return member
+            network(torch.zeros(1, num_channels, *size))  # fails if it is too small for this network
+    return TrainedNetwork(class_names, features, front_end, network)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
