@@ -69,13 +69,20 @@ def cached_array(
     if path is None:
         return np.concatenate([np.empty((0, *shape[1:]), dtype), *build()], dtype=dtype)
 
+    def find() -> np.ndarray | None:
+        try:
+            array = np.lib.format.open_memmap(path, mode="r")
+        except (FileNotFoundError, ValueError, TokenError):  # missing, truncated, or without a valid header
+            return None
+        return array if array.shape == tuple(shape) and array.dtype == dtype else None
+
     def write(temporary: Path) -> None:
         if path.exists():
             log.warning("%s is truncated or has a different layout; rebuilding", path)
         log.info("%s: %d clips to %s", description, shape[0], path)
         _write(temporary, shape, dtype, build(), description)
 
-    return build_once(path, lambda: _open(path, shape, dtype), write)
+    return build_once(path, find, write)
 
 
 def build_once(path: Path, find: Callable[[], T | None], build: Callable[[Path], None]) -> T:
@@ -110,15 +117,6 @@ def build_once(path: Path, find: Callable[[], T | None], build: Callable[[Path],
         raise CacheError(f"{fault}; free some space, or choose another folder with data.cache_dir") from error
     assert found is not None
     return found
-
-
-def _open(path: Path, shape: Sequence[int], dtype: type) -> np.ndarray | None:
-    """The array, or None if it is missing, damaged or has a different layout."""
-    try:
-        array = np.lib.format.open_memmap(path, mode="r")
-    except (FileNotFoundError, ValueError, TokenError):  # missing, truncated, or without a valid header
-        return None
-    return array if array.shape == tuple(shape) and array.dtype == dtype else None
 
 
 def _write(path: Path, shape: Sequence[int], dtype: type, chunks: Iterable[np.ndarray], description: str) -> None:

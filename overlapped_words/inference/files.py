@@ -30,20 +30,15 @@ def find_inputs(path: Path) -> Inputs:
     if path.suffix.lower() != ".txt":
         return Inputs(unique_ids([path]), [path], alone=True)
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: the list is not in UTF-8; write one path per line and save it as UTF-8") from error
-    ids = [line for line in lines if line]
+    ids = [name for line in lines if (name := line.strip())]
     if not ids:
         raise DataError(f"{path}: the list is empty; write one path per line")
-    paths = [_resolve(name, path.parent) for name in ids]
+    names = [Path(line.replace("\\", "/")) for line in ids]
+    paths = [name if name.exists() else path.parent / name for name in names]  # relative to the list or not
     return Inputs(list(map(normalize_name, ids)), paths, alone=len(paths) == 1)
-
-
-def _resolve(name: str, folder: Path) -> Path:
-    """The file of a list in `folder`: `name` may be relative to the list or not, with slashes or backslashes."""
-    name = name.replace("\\", "/")
-    return Path(name) if Path(name).exists() else folder / name
 
 
 def unique_ids(paths: Sequence[Path]) -> list[str]:
