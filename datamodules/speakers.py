@@ -40,11 +40,8 @@ def split_speakers(
 ) -> np.ndarray:
     """The speaker and the word of each recording -> the name of its split: train, val or test.
 
-    Speakers are split at random, again if a split lacks a word that few speakers recorded.
-
-    Args:
-        fractions: the shares of the speakers in val and test.
-        fold: which fold of the other speakers is val; None: a plain split.
+    Speakers are split at random by the `fractions` of val and test, again if a split lacks a word that few recorded.
+    With a `fold`, that one of the speakers outside of test is val.
 
     Raises:
         DataError: the fold is out of range.

@@ -59,11 +59,8 @@ class Network(nn.Module, ABC):
 def build_network(settings: Mapping[str, Any], **given: Any) -> Network:
     """The network that settings describe: `_target_`, a class in lightning_modules, and its arguments.
 
-    Settings may come from a stranger's checkpoint, so they can name no other class.
-
-    Args:
-        settings: `_target_` and arguments; `name: mac` in checkpoints of earlier versions.
-        given: num_classes, in_chans and k, which come from the data; passed on if the constructor takes them.
+    Settings may come from a stranger's checkpoint, so they can name no other class. Those of earlier versions have
+    `name: mac`. `given` are num_classes, in_chans and k, from the data; the constructor gets those that it takes.
 
     Raises:
         SettingError: another class.

@@ -1,12 +1,9 @@
-"""Predict which words are spoken in a recording. The public API.
+"""Predict which words are spoken in a recording. The public API, see docs/api.md.
 
 from overlapped_words import load
 
-model = load()                          # the network that comes with the project
-model = load("outputs/demo")            # the folder of a run or a sweep, or a checkpoint
-probs = model(waveform, sample_rate)    # or model("clip.wav"), or a list of either
-probs.nlargest(4)
-timeline = model.timeline(waveform, sample_rate, hop=0.25)
+model = load()    # or load("outputs/demo"), the folder of a run or a sweep
+model("clip.wav").nlargest(4)
 """
 
 from importlib import import_module

@@ -108,12 +108,9 @@ def fit(cfg: Train, devices: Any, folder: RunFolder | None) -> dict[str, Any]:
 
 def find_checkpoint(ckpt_path: str | None, folder: RunFolder | None, class_names: list[str]) -> Path | None:
     """The checkpoint to resume from: `ckpt_path` or the run's own, if any; a RunError if it has other words."""
-    if ckpt_path is None:
-        checkpoint = folder.last_checkpoint if folder else None
-        if checkpoint is None or not checkpoint.exists():
-            return None
-    else:
-        checkpoint = Path(ckpt_path)
+    checkpoint = Path(ckpt_path) if ckpt_path else folder.last_checkpoint if folder else None
+    if checkpoint is None or not checkpoint.exists():
+        return None
     words = read_checkpoint(checkpoint).class_names
     if words != class_names:
         raise RunError(
