@@ -8,7 +8,7 @@ import os
 import re
 from typing import Annotated, Any
 
-from annotated_types import Ge, Le, Lt, Predicate
+from annotated_types import Ge, Gt, Le, Lt, Predicate
 
 
 def is_text(value: str) -> bool:
@@ -59,6 +59,7 @@ def is_pair(value: list[float]) -> bool:
 Count = Annotated[int, Ge(1)]
 Index = Annotated[int, Ge(0)]
 Seed = Annotated[int, Ge(0), Lt(2**32)]
+Positive = Annotated[float, Gt(0)]  # for a learning rate, see docs/extend.md
 NotNegative = Annotated[float, Ge(0)]
 Share = Annotated[float, Ge(0), Lt(1)]
 Fraction = Annotated[float, Ge(0), Le(1)]
