@@ -1,6 +1,8 @@
 """Serve a web page for a network: record or upload audio, listen live, mix words, record words to train on.
 
-python app.py    # --help has more examples and all settings
+python app.py                                     # the network that comes with the project
+python app.py run_dir=outputs/demo                # the ensemble of a sweep
+python app.py run_dir=outputs/demo/avg_seed0      # one member
 
 The page is served to this computer only; recordings are kept in record_dir alone. Needs pip install -e '.[app]'.
 """

@@ -1,6 +1,11 @@
 """Combine the members of a sweep into a submission, and report metrics of members and ensembles.
 
-python ensemble.py run_dir=outputs/demo    # --help has more examples and all settings
+python ensemble.py run_dir=outputs/winner
+python ensemble.py run_dir=outputs/winner expect=16         # an error unless there are 16 members
+python ensemble.py run_dir=outputs/winner partial=true      # use only usable members
+python ensemble.py run_dir=outputs/winner combine=stacked   # weight the members, fitted on the validation clips
+python ensemble.py run_dir=outputs/winner status=true       # only show the status of each member
+python ensemble.py run_dir=outputs/winner html=false        # skip report.html, which needs plotly and the data
 """
 
 from overlapped_words.cli import run

@@ -1,6 +1,10 @@
 """Train one member of the ensemble, or a sweep of them.
 
-python train.py experiment=demo    # --help has more examples and all settings
+python train.py                                             # a member of the default recipe, on synthetic words
+python train.py experiment=demo                             # minutes on two CPU cores
+python train.py experiment=winner data.root=DIR             # the winning recipe on competition data
+python train.py data=words data.root=DIR data.k=3           # a folder of your own words
+python train.py -m model.pool=avg,max 'seed=range(8)'       # the sixteen members; then python ensemble.py run_dir=...
 """
 
 from overlapped_words.cli import run
