@@ -12,12 +12,9 @@ import pytest
 import soundfile
 import torch
 import yaml
-from matplotlib.image import imread
 
-from datamodules.features import MultiResolutionMel
 from datamodules.waveforms import NUM_SAMPLES
 from overlapped_words.report import report
-from overlapped_words.report.audio import encode
 from overlapped_words.runs.folder import RunFolder
 from overlapped_words.training.results import write_predictions
 from tests.helpers.composed import settings_of
@@ -28,7 +25,6 @@ KEY = "0123456789abcdef"
 
 
 def page_of(sweep: Path) -> str:
-    """Run ensemble.py -> report.html."""
     report.run(settings_of("ensemble", f"run_dir={sweep}"))
     return (sweep / "report.html").read_text(encoding="utf-8")
 
@@ -96,13 +92,13 @@ def test_the_sound_is_that_of_the_clips(tmp_path: Path, competition: Path, words
     ],
 )
 def test_without_the_array_there_is_no_sound(member: Path, damage, reason: str) -> None:
-    assert page_of(member.parent).count("flac;base64,") == 2
     damage(member)
     page = page_of(member.parent)
     assert page.count(reason) == 1 and "<audio" not in page
 
 
 def test_nothing_that_a_run_names_is_built_or_written(member: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert page_of(member.parent).count("flac;base64,") == 2
     monkeypatch.setattr(webbrowser, "open", lambda *_: pytest.fail("called"))
     elsewhere = member.parents[1] / "elsewhere"
     data = {"cache_dir": str(elsewhere / "cache"), "root": str(elsewhere), "val_size": 200_000}
@@ -110,15 +106,3 @@ def test_nothing_that_a_run_names_is_built_or_written(member: Path, monkeypatch:
         configure(member, source={"_target_": target}, speaker_regex="(a+)+$", **data)
         page = page_of(member.parent)
         assert "no longer contains the clips" in page and "<audio" not in page and not elsewhere.exists()
-
-
-def test_encoded_audio_keeps_the_samples_and_shows_the_shortest_and_longest_window() -> None:
-    waveform = (8000 * np.sin(np.arange(16_000) / 9)).astype(np.int16)
-    waveform[8000:] = 0
-    audio = encode(waveform, MultiResolutionMel(n_mels=48))
-    np.testing.assert_array_equal(decode(audio.flac.removeprefix("data:audio/flac;base64,")), waveform)
-    image = imread(BytesIO(b64decode(audio.features.removeprefix("data:image/webp;base64,"))), format="webp")
-    assert image.shape[:2] == (48, 2 * 160)
-    heights = [float(point.split(",")[1]) for point in audio.waveform.strip("MZ").split("L")]
-    assert len(heights) == 400 and min(heights) == 0 and max(heights) == 2  # the peak fills the box
-    assert heights[150:250] == [1.0] * 100  # silence is the center line

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lightning_modules.metrics.kl import kl
@@ -17,8 +16,7 @@ from tests.helpers.small_runs import TINY, WORDS, data, metrics_of, write_data
 
 @pytest.fixture(scope="module")
 def home(home: Path) -> Path:
-    """The folder with a complete sweep of four members."""
-    run("train.py", "-m", *TINY, *data(home), "model.pool=avg,max", "seed=range(2)", cwd=home)
+    run("train.py", "-m", *TINY, *data(home), "model.pool=avg,max", cwd=home)
     return home
 
 
@@ -28,12 +26,11 @@ def members(home: Path) -> Path:
 
 
 def test_a_sweep_writes_one_folder_per_member(home: Path, members: Path) -> None:
-    names = ["avg_seed0", "avg_seed1", "max_seed0", "max_seed1"]
-    assert sorted(path.name for path in members.iterdir() if path.is_dir()) == names
-    for name in names:
-        member = members / name
+    folders = sorted(path for path in members.iterdir() if path.is_dir())
+    assert [member.name for member in folders] == ["avg_seed0", "max_seed0"]
+    for member in folders:
         metrics = metrics_of(member)
-        assert metrics["status"] == "complete" and f"{metrics['pool']}_seed{metrics['seed']}" == name
+        assert metrics["status"] == "complete" and f"{metrics['pool']}_seed{metrics['seed']}" == member.name
         assert metrics["val_kl"] == metrics["objective"] and metrics["train_seconds"] > 0
         assert {"git_commit", "versions", "command", "peak_memory_gb", "clips_per_second"} <= set(metrics)
         assert (member / ".hydra" / "config.yaml").exists() and (member / "train.log").read_text()
@@ -44,24 +41,19 @@ def test_a_sweep_writes_one_folder_per_member(home: Path, members: Path) -> None
         assert list(predictions.columns) == list(wanted.columns) and list(predictions.id) == list(wanted.id)
         np.testing.assert_allclose(predictions[WORDS].sum(axis=1), 1, atol=1e-6)
         assert list(pd.read_csv(member / "val_predictions.csv").id) == list(pd.read_csv(member / "val_answers.csv").id)
-    weights = [torch.load(members / name / "checkpoints/last.ckpt", weights_only=True) for name in names[:2]]
-    assert not torch.equal(*(checkpoint["state_dict"]["network.stem.weight"] for checkpoint in weights))
-
-
-def test_val_kl_is_that_of_the_table(members: Path) -> None:
-    member = members / "max_seed1"
+    member = members / "max_seed0"
     probs, targets = (pd.read_csv(member / f"val_{name}.csv")[WORDS].to_numpy() for name in ("predictions", "answers"))
     assert metrics_of(member)["val_kl"] == pytest.approx(kl(targets, probs).mean(), abs=1e-5)
 
 
 def test_repeating_a_sweep_skips_complete_members_and_resumes_the_others(home: Path, members: Path) -> None:
-    interrupted = members / "avg_seed1"
+    interrupted = members / "max_seed0"
     before = {path: path.read_bytes() for path in members.glob("*/*predictions.csv")}
     (interrupted / "metrics.json").write_text(json.dumps(metrics_of(interrupted) | {"status": "running"}))
     (interrupted / "predictions.csv").unlink()
-    printed = run("train.py", "-m", *TINY, *data(home), "model.pool=avg,max", "seed=range(2)", cwd=home)
-    assert printed.count("is complete, nothing to do") == 3
-    assert printed.count("resuming from") == 1 and "avg_seed1/checkpoints/last.ckpt" in printed
+    printed = run("train.py", "-m", *TINY, *data(home), "model.pool=avg,max", cwd=home)
+    assert printed.count("is complete, nothing to do") == 1
+    assert printed.count("resuming from") == 1 and "max_seed0/checkpoints/last.ckpt" in printed
     assert metrics_of(interrupted)["status"] == "complete"
     assert {path: path.read_bytes() for path in members.glob("*/*predictions.csv")} == before
 
@@ -79,15 +71,22 @@ def test_a_run_stopped_by_its_time_limit_resumes_and_equals_the_member_of_a_swee
     assert (member / "predictions.csv").read_bytes() == (members / "avg_seed0" / "predictions.csv").read_bytes()
 
 
-def test_a_different_configuration_is_an_error_with_the_difference(home: Path, members: Path) -> None:
+def test_a_different_configuration_or_a_checkpoint_of_other_words_is_an_error(home: Path, members: Path) -> None:
     config = members / "avg_seed0" / ".hydra" / "config.yaml"
     before = config.read_bytes()
     printed = run("train.py", *TINY, *data(home), "optimizer.lr=0.007", cwd=home, expect=1)
     assert "optimizer.lr: saved 0.003, current 0.007" in printed and "name=" in printed and "overwrite=true" in printed
     assert "Traceback" not in printed and config.read_bytes() == before
+    write_data(home / "Other")
+    for name in ("train_answer.csv", "submission.csv"):
+        table = home / "Other" / name
+        table.write_text(table.read_text().replace("영", "zero"))
+    options = ["data.root=Other", f"ckpt_path={members / 'avg_seed0/checkpoints/last.ckpt'}", "name=other"]
+    printed = run("train.py", *TINY, *data(home), *options, cwd=home, expect=1)
+    assert "영" in printed and "zero" in printed and "last.ckpt" in printed and "Traceback" not in printed
 
 
-def test_optional_callbacks_and_loggers_can_be_off(home: Path, members: Path) -> None:
+def test_callbacks_loggers_and_validation_can_be_off(home: Path, members: Path) -> None:
     off = ["logger=null", *(f"callbacks.{name}=null" for name in ("best", "learning_rate", "progress"))]
     options = [option for option in TINY if not option.startswith("callbacks")]
     run("train.py", *options, *data(home), "name=off", *off, "callbacks.dashboard=null", cwd=home)
@@ -95,9 +94,6 @@ def test_optional_callbacks_and_loggers_can_be_off(home: Path, members: Path) ->
     assert {path.name for path in (member / "checkpoints").iterdir()} == {"last.ckpt"}
     assert not (member / "tensorboard").exists()
     assert (member / "predictions.csv").read_bytes() == (members / "avg_seed0" / "predictions.csv").read_bytes()
-
-
-def test_without_validation_training_uses_all_clips(home: Path) -> None:
     run("train.py", *TINY, *data(home), "name=all", "data.val_fraction=0", cwd=home)
     member = home / "outputs" / "all" / "avg_seed0"
     assert [path.name for path in (member / "checkpoints").iterdir()] == ["last.ckpt"]
@@ -129,8 +125,8 @@ def test_predictions_from_checkpoints_alone_equal_those_of_training(home: Path, 
     run("predict.py", f"run_dir={members}", "input=Data/test", "output=probs.csv", cwd=home)
     probs = pd.read_csv(home / "probs.csv").set_index("id")
     tables = [pd.read_csv(path).set_index("id") for path in sorted(members.glob("*/predictions.csv"))]
-    assert len(tables) == 4
-    np.testing.assert_allclose(probs, (sum(tables) / 4).loc[probs.index], atol=1e-4)  # features from a float16 cache
+    assert len(tables) == 2
+    np.testing.assert_allclose(probs, (sum(tables) / 2).loc[probs.index], atol=1e-4)  # features from a float16 cache
 
 
 def test_one_recording_gives_its_likely_words_and_a_list_keeps_its_order(home: Path) -> None:
@@ -143,16 +139,6 @@ def test_one_recording_gives_its_likely_words_and_a_list_keeps_its_order(home: P
     (home / "list.txt").write_text("Data/test/test_003.flac\nData/test/test_001.flac\n")
     run("predict.py", "run_dir=outputs/smoke/max_seed0", "input=list.txt", "output=listed.csv", cwd=home)
     assert list(pd.read_csv(home / "listed.csv").id) == ["Data/test/test_003.flac", "Data/test/test_001.flac"]
-
-
-def test_a_checkpoint_of_other_words_is_an_error(home: Path, members: Path) -> None:
-    write_data(home / "Other")
-    for name in ("train_answer.csv", "submission.csv"):
-        table = home / "Other" / name
-        table.write_text(table.read_text().replace("영", "zero"))
-    options = ["data.root=Other", f"ckpt_path={members / 'avg_seed0/checkpoints/last.ckpt'}", "name=other"]
-    printed = run("train.py", *TINY, *data(home), *options, cwd=home, expect=1)
-    assert "영" in printed and "zero" in printed and "last.ckpt" in printed and "Traceback" not in printed
 
 
 def test_a_run_that_never_trained_can_be_replaced(home: Path) -> None:

@@ -71,20 +71,12 @@ def test_an_absent_device_is_an_error(num_gpus) -> None:
             resolve(name)
 
 
-@pytest.mark.parametrize(
-    ("machine", "avx512", "amx", "instructions"),
-    [
-        ("x86_64", False, False, False),
-        ("x86_64", True, False, True),
-        ("AMD64", False, True, True),
-        ("arm64", True, True, False),
-    ],
-)
-def test_which_cpus_compute_bfloat16(machine, avx512, amx, instructions, monkeypatch) -> None:
-    monkeypatch.setattr(platform, "machine", lambda: machine)
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
-    assert device.has_bfloat16() == instructions
+def test_which_cpus_compute_bfloat16(monkeypatch) -> None:
+    for machine, avx512, amx in (("x86_64", 0, 0), ("x86_64", 1, 0), ("AMD64", 0, 1), ("arm64", 1, 1)):
+        monkeypatch.setattr(platform, "machine", lambda machine=machine: machine)
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda avx512=avx512: bool(avx512))
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda amx=amx: bool(amx))
+        assert device.has_bfloat16() == (machine != "arm64" and avx512 + amx > 0), machine
 
 
 MEASURED = 2 * (WARM_UP + TRIAL) + 1  # steps
@@ -157,5 +149,5 @@ def test_a_resumed_run_keeps_its_number(steps, monkeypatch):
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
 def test_freed_memory_is_reused() -> None:
-    kept, given_back = (int(fresh("-m", "tests.helpers.page_faults", *keep).stdout) for keep in (["--keep"], []))
-    assert kept < 1_000 < 100_000 < given_back
+    given_back, kept = map(int, fresh("-m", "tests.helpers.page_faults").stdout.split())
+    assert kept < 1_000 < 50_000 < given_back

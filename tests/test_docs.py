@@ -9,10 +9,9 @@ import shlex
 
 import pytest
 
-from tests.helpers.packages import needs
 from tests.helpers.pages import BLOCK, ORDER, TEXTS, commands, files
 from tests.helpers.project import Project
-from tests.helpers.runtime import needs_runtime
+from tests.helpers.runtime import needs, needs_runtime
 from tests.helpers.scripts import ROOT, run
 
 
@@ -22,12 +21,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def marks(command: str) -> list[pytest.MarkDecorator]:
-    """What a command needs that a test does not have."""
     if command.startswith(("pip ", "git clone ")):
         return [pytest.mark.network]
     if command == "pytest -m gpu":
         return [pytest.mark.gpu]
-    if re.search(r"-m (benchmarks\.(busy|speed|gpu|start)|pytest)", command):
+    # tests/test_onnx_export.py and tests/test_sweep.py have what the last two do.
+    if re.search(r"-m (benchmarks\.(busy|speed|gpu|start)|pytest)|output=words\.onnx|devices=2", command):
         return [pytest.mark.slow]
     if "format=web" in command or "http.server" in command:
         return [needs_runtime]
@@ -58,13 +57,14 @@ def test_tab_completion_of_groups(project: Project) -> None:
     assert {"experiment=winner", "experiment=best"} <= set(printed.split())
 
 
-def test_pyproject_lists_what_the_docs_install() -> None:
+def test_pyproject_lists_what_the_docs_install_and_the_index_every_page() -> None:
     pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     for words in (shlex.split(command) for _, command in commands() if command.startswith("pip install ")):
         for extra in re.findall(r"\[(\w+)\]", " ".join(words)):
             assert f"\n{extra} = [" in pyproject
         packages = [word for word in words[2:] if re.fullmatch(r"[\w-]+([<>=].*)?", word) and not word.startswith("-")]
         assert [name for name in packages if f'"{re.split("[<>=]", name)[0]}>=' not in pyproject] == []
+    assert {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")} <= set(ORDER)
 
 
 @pytest.mark.parametrize("page", TEXTS)
@@ -72,7 +72,3 @@ def test_paths_exist(page: str) -> None:
     folders = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and path.name != "outputs")
     paths = re.findall(rf"`((?:{folders})/[\w/.-]*)`(?! of commit)", BLOCK.sub("", TEXTS[page]))
     assert [path for path in paths if not (ROOT / path).exists() and path not in dict(files())] == []
-
-
-def test_the_index_lists_every_page() -> None:
-    assert {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")} <= set(ORDER)

@@ -52,7 +52,6 @@ def imports(module: str) -> set[str]:
 
 
 def layer(module: str) -> str:
-    """The longest name of a layer that a module belongs to."""
     return max((name for name in LAYER_OF if f"{module}.".startswith(f"{name}.")), key=len)
 
 
@@ -78,20 +77,17 @@ TRAINING = {"lightning", "pytorch_lightning", "lightning_fabric", "torchmetrics"
 REPORTS = {"plotly", "gradio", "onnx", "matplotlib"}
 
 
-@pytest.mark.parametrize(
-    ("line", "needed", "unneeded"),
-    [
-        ("predict.py ckpt_path={checkpoint} input={clip} device=cpu", {"torch"}, TRAINING | REPORTS | {"pandas"}),
-        ("{api} {checkpoint} {clip}", {"torch"}, TRAINING | REPORTS | {"hydra", "omegaconf", "pydantic"}),
-        ("ensemble.py run_dir={sweep} combine=stacked", {"plotly"}, {"torch", "lightning", "datamodules"}),
-        ("ensemble.py --help", {"hydra"}, {"torch", "pandas"}),
-    ],
-)
-def test_a_command_imports_only_what_it_needs(tmp_path: Path, line: str, needed: set[str], unneeded: set[str]) -> None:
+def test_a_command_imports_only_what_it_needs(tmp_path: Path) -> None:
     checkpoint = write_network(tmp_path / "networks", "avg", 0) / "checkpoints" / "last.ckpt"
     clip = write(tmp_path / "clip.wav", np.tile(speech(0), 2))
     write_unequal(tmp_path / "sweep")
     api = tmp_path / "api.py"
     api.write_text("import sys\nfrom overlapped_words import load\nload(sys.argv[1], 'cpu').timeline(sys.argv[2])\n")
-    used = imported(*line.format(api=api, checkpoint=checkpoint, clip=clip, sweep=tmp_path / "sweep").split())
-    assert needed <= used and not used & unneeded
+    for line, needed, unneeded in (
+        ("predict.py ckpt_path={checkpoint} input={clip} device=cpu", {"torch"}, TRAINING | REPORTS | {"pandas"}),
+        ("{api} {checkpoint} {clip}", {"torch"}, TRAINING | REPORTS | {"hydra", "omegaconf", "pydantic"}),
+        ("ensemble.py run_dir={sweep} combine=stacked", {"plotly"}, {"torch", "lightning", "datamodules"}),
+        ("ensemble.py --help", {"hydra"}, {"torch", "pandas"}),
+    ):
+        used = imported(*line.format(api=api, checkpoint=checkpoint, clip=clip, sweep=tmp_path / "sweep").split())
+        assert needed <= used and not used & unneeded

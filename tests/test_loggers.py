@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from overlapped_words.training.loggers import MLFlowLogger
-from tests.helpers.packages import needs
+from tests.helpers.runtime import needs
 from tests.helpers.scripts import run
 from tests.helpers.small_runs import TINY, crash, data, metrics_of
 

@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 from overlapped_words.errors import CacheError, UserError
 from overlapped_words.export import onnx_export, web_page
 from overlapped_words.export.export import export
-from overlapped_words.export.onnx_export import TOLERANCE, metadata, probe_waveforms, to_onnx, write_checked
+from overlapped_words.export.onnx_export import TOLERANCE, metadata, probe_waveforms, write_checked
 from overlapped_words.export.web_page import FILES, URL, digest, runtime_files
 from overlapped_words.inference.checkpoints import find_checkpoints
 from overlapped_words.inference.events import EventRule
@@ -38,14 +38,16 @@ DEFAULTS |= dict.fromkeys(("run_dir", "ckpt_path", "output", "threshold"))
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep's folder with two members and the model.onnx of both; an export takes many seconds."""
+    """A member of sets, and the model.onnx of its safetensors file; an export takes many seconds."""
     sweep = tmp_path_factory.mktemp("home") / "겨울 a=b"
-    for pool, residual in (("avg", False), ("max", True)):
-        folder = write_network(sweep, pool, 0, WORDS, residual=residual)
-        (folder / ".hydra" / "config.yaml").write_text("name: 겨울\n", encoding="utf-8")
-    printed = run("export.py", f"run_dir={sweep}", f"cache_dir={sweep.parent}", cwd=sweep.parent)
-    assert f"{sweep / 'model.onnx'}: 2 members, 3 words" in printed and len(printed.splitlines()) == 3
-    assert sorted(path.name for path in sweep.iterdir()) == ["avg_seed0", "max_seed0", "model.onnx"]
+    folder = write_network(sweep, "max", 0, WORDS, residual=True, output="set", k=[0, 2])
+    (folder / ".hydra" / "config.yaml").write_text("name: 겨울\n", encoding="utf-8")
+    run("export.py", f"run_dir={sweep}", "format=safetensors", cwd=sweep.parent)
+    arguments = f"ckpt_path={sweep / 'model.safetensors'}", f"output={sweep / 'model.onnx'}"
+    printed = run("export.py", *arguments, f"cache_dir={sweep.parent}", cwd=sweep.parent)
+    assert f"{sweep / 'model.onnx'}: 1 member, 3 words" in printed and len(printed.splitlines()) == 3
+    (sweep / "model.safetensors").unlink()
+    assert sorted(path.name for path in sweep.iterdir()) == ["max_seed0", "model.onnx"]
     assert list(sweep.parent.iterdir()) == [sweep]
     return sweep
 
@@ -58,40 +60,23 @@ def test_the_file_gives_the_probabilities_of_pytorch_and_describes_itself(sweep:
     session = onnxruntime.InferenceSession(sweep / "model.onnx")
     for batch_size in (1, 2, 5):
         waveforms = np.stack(list(probe_waveforms(16_000, 16_000).values()))[:batch_size]
-        probs = session.run(["probs"], {"waveforms": waveforms})[0]
-        np.testing.assert_allclose(probs, predictor(sweep)(torch.from_numpy(waveforms)), atol=TOLERANCE)
-    assert np.abs(probs[0] - probs[1]).max() > 0.01
-    metadata = session.get_modelmeta().custom_metadata_map
-    assert json.loads(metadata.pop("words")) == WORDS
-    release = f"overlapped-words {version('overlapped-words')}"
-    numbers = {"sample_rate": "16000", "num_samples": "16000", "members": "2"}
-    assert metadata == {**numbers, "recipe": "겨울", "version": release}
+        found = session.run(["probs", "num_words", "presence"], {"waveforms": waveforms})
+        expected = predictor(sweep).predict(torch.from_numpy(waveforms))
+        for ours, theirs in zip(found, (expected.probs, expected.sets.num_words, expected.sets.presence), strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=TOLERANCE)
+    assert np.abs(found[0][0] - found[0][1]).max() > 0.01
+    about = session.get_modelmeta().custom_metadata_map
+    assert json.loads(about["words"]) == WORDS and json.loads(about["k"]) == [0, 2]
     assert session.get_inputs()[0].shape == ["batch", 16_000] and session.get_outputs()[0].shape == ["batch", 3]
     assert str(ROOT).encode() not in (sweep / "model.onnx").read_bytes()
     assert not {"DFT", "STFT"} & {node.op_type for node in onnx.load(sweep / "model.onnx").graph.node}
-
-
-def test_a_network_of_sets_has_presence_numbers_of_words_and_a_rule(tmp_path: Path) -> None:
-    checkpoint = write_network(tmp_path, "avg", 0, output="set", k=[0, 2]) / "checkpoints" / "last.ckpt"
-    one, path = predictor(tmp_path), tmp_path / "model.onnx"
-    one.rule = EventRule(threshold=dict(zip(reversed(one.class_names), (0.1, 0.2, 0.3, 0.4), strict=True)))
-    waveforms = probe_waveforms(16_000, 16_000)
-    write_checked(to_onnx(one, metadata(one, [checkpoint])), path, one, waveforms)
-    inputs, session = np.stack(list(waveforms.values())), onnxruntime.InferenceSession(path)
-    num_words, presence = session.run(["num_words", "presence"], {"waveforms": inputs})
-    sets = one.predict(torch.from_numpy(inputs)).sets
-    np.testing.assert_allclose(num_words, sets.num_words, atol=TOLERANCE)
-    np.testing.assert_allclose(presence, sets.presence, atol=TOLERANCE)
-    rule = json.loads(session.get_modelmeta().custom_metadata_map["events"])
-    assert rule == {"hop": 0.125, "windows": 3, "threshold": [0.4, 0.3, 0.2, 0.1], "refractory": 1.0, "release": 0.5}
-
-
-def test_the_export_is_compared_on_waveforms_of_16_bits() -> None:
-    waveforms = probe_waveforms(16_000, 16_000)
-    assert list(waveforms) == ["noise", "chirp", "quiet noise", "quiet chirp", "silence"]
-    samples = np.stack(list(waveforms.values()))
-    assert np.abs(samples).max() < 1 and np.array_equal(samples * 32768, np.round(samples * 32768))
-    assert len(np.unique(samples, axis=0)) == len(samples) and not samples[-1].any()
+    one = predictor(sweep)
+    one.rule = EventRule(threshold=dict(zip(reversed(one.class_names), (0.1, 0.2, 0.3), strict=True)))
+    about = metadata(one, find_checkpoints(sweep))
+    rule = {"hop": 0.125, "windows": 3, "threshold": [0.3, 0.2, 0.1], "refractory": 1.0, "release": 0.5}
+    numbers = {"sample_rate": 16_000, "num_samples": 16_000, "members": 1, "k": (0, 2)}
+    release = f"overlapped-words {version('overlapped-words')}"
+    assert about == {"words": WORDS, **numbers, "events": rule, "recipe": "겨울", "version": release}
 
 
 def test_a_file_replaces_an_older_one_only_if_it_has_the_probabilities_of_pytorch(sweep: Path, tmp_path: Path) -> None:
@@ -114,26 +99,14 @@ def test_the_example_runs_without_this_project(sweep: Path, tmp_path: Path) -> N
     command = ROOT / "examples" / "onnx_words.py", sweep / "model.onnx", "clip.wav"
     done = fresh(*command, cwd=tmp_path, PYTHONPATH=str(tmp_path))
     assert done.returncode == 0, done.stderr
-    probs = predictor(sweep)(torch.from_numpy(clip)[None])[0]
-    expected = [f"{WORDS[i]}  {probs[i]:.1%}" for i in probs.argsort(descending=True)]
-    assert done.stdout.splitlines() == expected
+    presence = predictor(sweep).predict(torch.from_numpy(clip)[None]).sets.presence[0]
+    first, *others = done.stdout.splitlines()
+    assert first.startswith("most likely: ")
+    assert others == [f"{WORDS[i]}  {presence[i]:.1%}" for i in np.argsort(-presence)]
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"run_dir": "empty"}, "empty: no members in it; give a folder"),
-        ({"ckpt_path": "broken.ckpt"}, "broken.ckpt: not a checkpoint of train.py, or a damaged one"),
-        ({"run_dir": "sweep", "format": "web", "output": "broken.ckpt"}, "broken.ckpt, a file; give the name of a fol"),
-        ({"run_dir": "sweep", "format": "web", "output": "nix/web"}, "nix/web: cannot be written .*; create"),
-        ({"run_dir": "sweep", "format": "web"}, "onnxruntime-web cannot be downloaded .offline.; download https://"),
-        ({"run_dir": "sweep", "output": "broken.ckpt"}, "output is broken.ckpt; .* ends in .onnx"),
-        ({"run_dir": "sweep", "output": "pipe.onnx"}, "output is pipe.onnx; .* ends in .onnx"),
-        ({"format": "safetensors", "half": True}, "words.safetensors, the file to export; give another output=FILE"),
-    ],
-)
-def test_invalid_settings_are_errors_before_the_export(
-    sweep: Path, tmp_path: Path, monkeypatch, settings: dict[str, str], message: str
+def test_invalid_settings_and_missing_packages_are_errors_before_the_export(
+    sweep: Path, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sweep").symlink_to(sweep)
@@ -143,12 +116,19 @@ def test_invalid_settings_are_errors_before_the_export(
     before = sorted(tmp_path.rglob("*"))
     monkeypatch.setattr(onnx_export, "to_onnx", lambda *_: pytest.fail("exported"))
     monkeypatch.setattr(web_page, "urlopen", Mock(side_effect=URLError("offline")))
-    with pytest.raises(ValueError, match=message):
-        export(check(Export, OmegaConf.create({**DEFAULTS, **settings})))
-    assert sorted(tmp_path.rglob("*")) == before
-
-
-def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for settings, message in (
+        ({"run_dir": "empty"}, "empty: no members in it; give a folder"),
+        ({"ckpt_path": "broken.ckpt"}, "broken.ckpt: not a checkpoint of train.py, or a damaged one"),
+        ({"run_dir": "sweep", "format": "web", "output": "broken.ckpt"}, "broken.ckpt, a file; give the name of a fol"),
+        ({"run_dir": "sweep", "format": "web", "output": "nix/web"}, "nix/web: cannot be written .*; create"),
+        ({"run_dir": "sweep", "format": "web"}, "onnxruntime-web cannot be downloaded .offline.; download https://"),
+        ({"run_dir": "sweep", "output": "broken.ckpt"}, "output is broken.ckpt; .* ends in .onnx"),
+        ({"run_dir": "sweep", "output": "pipe.onnx"}, "output is pipe.onnx; .* ends in .onnx"),
+        ({"format": "safetensors", "half": True}, "words.safetensors, the file to export; give another output=FILE"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            export(check(Export, OmegaConf.create({**DEFAULTS, **settings})))
+        assert sorted(tmp_path.rglob("*")) == before
     monkeypatch.setattr("overlapped_words.export.export.find_spec", lambda name: None if name == "onnxscript" else name)
     with pytest.raises(ValueError, match=r"needs onnxscript; pip install -e '\.\[onnx\]'"):
         export(check(Export, OmegaConf.create({**DEFAULTS, "run_dir": "."})))
@@ -171,16 +151,7 @@ def package(monkeypatch: pytest.MonkeyPatch) -> bytes:
     return buffer.getvalue()
 
 
-def test_the_package_is_downloaded_once_and_again_if_it_is_damaged(tmp_path, package, monkeypatch) -> None:
-    archive, server = tmp_path / "cache" / NAME, Mock(side_effect=lambda *_, **__: io.BytesIO(package))
-    monkeypatch.setattr(web_page, "urlopen", server)
-    for _ in range(2):
-        assert runtime_files(tmp_path / "cache") == CONTENTS and server.call_count == 1
-    archive.write_bytes(package[:-1])
-    assert runtime_files(tmp_path / "cache") == CONTENTS and archive.read_bytes() == package
-
-
-def test_a_failed_download_says_what_to_do(tmp_path, package, monkeypatch) -> None:
+def test_the_package_is_downloaded_once_and_a_failure_says_what_to_do(tmp_path, package, monkeypatch) -> None:
     for answer, message in (
         (URLError("no service"), r"cannot be downloaded \(no service\)"),
         (TimeoutError("timed out"), r"cannot be downloaded \(timed out\)"),
@@ -190,6 +161,12 @@ def test_a_failed_download_says_what_to_do(tmp_path, package, monkeypatch) -> No
         with pytest.raises(CacheError, match=f"{message}; download https:.* save it as {tmp_path / NAME}$"):
             runtime_files(tmp_path)
     assert list(tmp_path.iterdir()) == []
+    archive, server = tmp_path / "cache" / NAME, Mock(side_effect=lambda *_, **__: io.BytesIO(package))
+    monkeypatch.setattr(web_page, "urlopen", server)
+    for _ in range(2):
+        assert runtime_files(tmp_path / "cache") == CONTENTS and server.call_count == 1
+    archive.write_bytes(package[:-1])
+    assert runtime_files(tmp_path / "cache") == CONTENTS and archive.read_bytes() == package
 
 
 @pytest.mark.network

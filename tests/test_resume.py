@@ -1,14 +1,13 @@
 """Runs that were interrupted, killed or stopped resume with the result of an uninterrupted one."""
 
+import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pandas as pd
 
-from tests.helpers.scripts import ENVIRONMENT, ROOT, run
+from tests.helpers.scripts import run, start
 from tests.helpers.small_runs import TINY, crash, data, metrics_of
 
 
@@ -42,14 +41,14 @@ def test_an_interrupted_and_resumed_run_equals_a_whole_one(home: Path) -> None:
     run("train.py", *options, "name=whole", cwd=home)
     options.append("name=ended")
     whole, member = (home / "outputs" / name / "avg_seed0" for name in ("whole", "ended"))
-    with (home / "ended.txt").open("w") as output:
-        command = [sys.executable, ROOT / "train.py", *options]
-        process = subprocess.Popen(command, cwd=home, env=ENVIRONMENT, stdout=output, stderr=output)
-        while not (member / "checkpoints" / "last.ckpt").exists():  # somewhere after the first of eight epochs
-            assert process.poll() is None
-            time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        assert process.wait() == 128 + signal.SIGINT
+    (home / "ended.txt").touch()
+    process = start("train.py", *options, cwd=home, output=str(home / "ended.txt"))
+    while not (member / "checkpoints" / "last.ckpt").exists():  # somewhere after the first of eight epochs
+        assert process.is_alive()
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGINT)
+    process.join()
+    assert process.exitcode == 128 + signal.SIGINT
     ended = "ended by SIGINT; repeat the command to resume from the last completed epoch\n"
     assert (home / "ended.txt").read_text().endswith(ended)
     assert metrics_of(member)["status"] == "interrupted"

@@ -2,8 +2,6 @@
 
 import os
 import random
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,19 +15,15 @@ from overlapped_words.runs.folder import RunFolder, Status
 from overlapped_words.settings.callback import compose_members, member_folder
 from overlapped_words.training import sweep as sweeps
 from tests.helpers.fake_members import write_member
-from tests.helpers.scripts import ENVIRONMENT, ROOT, run
+from tests.helpers.scripts import ROOT, run, start
 from tests.helpers.small_runs import TINY, data, metrics_of
 
-SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 SWEEP = ["model.pool=avg,max", "trainer.max_epochs=3", "data.val_fraction=0.28"]  # 9 validation clips
 
 
 @pytest.fixture(scope="module")
 def home(home: Path) -> Path:
-    """The folder with a complete sweep of two members and its submission."""
-    start = time.perf_counter()
     printed = run("train.py", "-m", *TINY, *data(home), *SWEEP, "name=whole", cwd=home)
-    (home / "duration.txt").write_text(str(time.perf_counter() - start))
     assert "2 of 2 members complete" in printed
     run("ensemble.py", "run_dir=outputs/whole", "html=false", cwd=home)
     return home
@@ -37,17 +31,17 @@ def home(home: Path) -> Path:
 
 def test_a_sweep_killed_at_random_times_equals_an_uninterrupted_one(home: Path) -> None:
     cold = [f"data.root={home / 'Data'}", f"data.cache_dir={home / 'cold'}", "name=killed"]
-    command = [sys.executable, str(ROOT / "train.py"), "-m", *TINY, *SWEEP, *cold]
-    duration = float((home / "duration.txt").read_text())
+    command = ["train.py", "-m", *TINY, *SWEEP, *cold]
+    duration = sum(metrics_of(member)["train_seconds"] for member in (home / "outputs/whole").glob("*_seed0"))
     seed = int(os.environ.get("KILL_SEED", time.time_ns()))
     print(f"KILL_SEED={seed} repeats these times")  # pytest shows it if the test fails
     times = random.Random(seed)
     for _ in range(2):
-        process = subprocess.Popen(command, cwd=home, env=ENVIRONMENT, **SILENT)
-        time.sleep(times.uniform(0.3, 1.0) * duration)
+        process = start(*command, cwd=home)
+        time.sleep(times.uniform(0.3, 1.3) * duration)
         process.kill()
-        process.wait()
-    run("train.py", "-m", *TINY, *SWEEP, *cold, cwd=home)
+        process.join()
+    run(*command, cwd=home)
     run("ensemble.py", "run_dir=outputs/killed", "expect=2", "html=false", cwd=home)
     for file in ("submission.csv", "avg_seed0/predictions.csv", "max_seed0/val_predictions.csv"):
         assert (home / "outputs/killed" / file).read_bytes() == (home / "outputs/whole" / file).read_bytes()
@@ -71,24 +65,22 @@ def test_the_end_of_a_sweep_counts_its_own_members(tmp_path: Path, capsys: pytes
 
 def test_members_that_a_sweep_has_not_started_are_waiting(home: Path) -> None:
     sweep = ["model.pool=avg,max", "seed=range(2)", "trainer.max_epochs=500", "name=long"]
-    command = [sys.executable, str(ROOT / "train.py"), "-m", *TINY, *data(home), *sweep]
-    process = subprocess.Popen(command, cwd=home, env=ENVIRONMENT, **SILENT)
+    process = start("train.py", "-m", *TINY, *data(home), *sweep, cwd=home)
     folder = home / "outputs/long/avg_seed0"
     while not (folder / "metrics.csv").exists():
-        assert process.poll() is None
+        assert process.is_alive()
         time.sleep(0.05)
     during = run("ensemble.py", "run_dir=outputs/long", "status=true", cwd=home)
     printed = run("train.py", *TINY, *data(home), "trainer.max_epochs=500", "name=long", cwd=home, expect=1)
     process.kill()
-    process.wait()
+    process.join()
     assert "avg_seed0  running" in during and "4 members: 3 waiting, 1 running" in during
     assert f"is being trained by process {process.pid}" in printed and "Traceback" not in printed
     assert RunFolder(folder).status == Status.INTERRUPTED
 
 
-@pytest.mark.parametrize(
-    ("sweep", "folders"),
-    [
+def test_every_member_writes_to_the_folder_of_its_name() -> None:
+    for sweep, folders in (
         (["experiment=smoke,winner"], ["smoke/avg_seed0", "winner/avg_seed0"]),
         (
             ["data=competition,words", "data.root=${hydra:runtime.choices.data}"],
@@ -98,20 +90,18 @@ def test_members_that_a_sweep_has_not_started_are_waiting(home: Path) -> None:
             ["model.width=2,3", "data.fold=0,1", "name=w${model.width}"],
             [f"w{width}/avg_seed0_fold{fold}" for width in (2, 3) for fold in (0, 1)],
         ),
-    ],
-)
-def test_every_member_writes_to_the_folder_of_its_name(sweep: list[str], folders: list[str]) -> None:
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = compose("train", ["data=competition", "data.root=competition"], return_hydra_config=True)
-        with read_write(config.hydra):
-            config.hydra.overrides.task += sweep
-        members = compose_members(config, "train")
-    assert [str(member_folder(member).relative_to("outputs")) for member in members] == folders
+    ):
+        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+            config = compose("train", ["data=competition", "data.root=competition"], return_hydra_config=True)
+            with read_write(config.hydra):
+                config.hydra.overrides.task += sweep
+            members = compose_members(config, "train")
+        assert [str(member_folder(member).relative_to("outputs")) for member in members] == folders
 
 
-@pytest.mark.parametrize(
-    ("sweep", "message"),
-    [
+def test_a_sweep_that_cannot_work_is_an_error_before_it_starts(home: Path) -> None:
+    before = sorted(home.rglob("*"))
+    for sweep, message in (
         (["seed=0,0"], "avg_seed0; give each its own folder"),
         (["data.root=Data,."], "avg_seed0; give each its own folder"),
         (["seed=0,1", "trainer.devices=2"], "would repeat the sweep in every process; use trainer.strategy=ddp_spawn"),
@@ -120,14 +110,11 @@ def test_every_member_writes_to_the_folder_of_its_name(sweep: list[str], folders
             ["model.pool=avg,median", "model.width=2,wide"],
             "model.pool is 'median'; it should be 'avg' or 'max'\nmodel.width is 'wide'; it should be a valid integer",
         ),
-    ],
-)
-def test_a_sweep_that_cannot_work_is_an_error_before_it_starts(home: Path, sweep: list[str], message: str) -> None:
-    before = sorted(home.rglob("*"))
-    printed = run("train.py", "-m", *TINY, *data(home), "name=never", *sweep, cwd=home, expect=1)
-    assert all(line in printed for line in message.splitlines())
-    assert "Traceback" not in printed and "Warning" not in printed
-    assert sorted(home.rglob("*")) == before
+    ):
+        printed = run("train.py", "-m", *TINY, *data(home), "name=never", *sweep, cwd=home, expect=1)
+        assert all(line in printed for line in message.splitlines())
+        assert "Traceback" not in printed and "Warning" not in printed
+        assert sorted(home.rglob("*")) == before
 
 
 def test_a_fast_dev_run_of_a_sweep_leaves_nothing(home: Path, tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ SMALL = [
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which pip installed the wheel."""
     site = tmp_path_factory.mktemp("site")
     source = copy_project(tmp_path_factory.mktemp("source"), "pyproject.toml", "README.md", "LICENSE")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
@@ -56,15 +55,19 @@ def test_the_installed_names_and_the_api(site: Path, home: Path) -> None:
 
 
 def test_the_commands(site: Path, home: Path) -> None:
-    command = site / "bin" / "overlapped-words"
-    assert "overlapped-words train experiment=demo" in call(site, home, command, "train", "--help")
-    printed = call(site, home, command, "train", "-m", *SMALL, "seed=0,1", "name=own")
+    def command(*arguments: str) -> str:
+        environment = {**ENVIRONMENT, "PYTHONPATH": str(site)}
+        return run("-m", "overlapped_words", *arguments, cwd=home, root=site, environment=environment)
+
+    printed = command("train", "-m", *SMALL, "seed=0,1", "name=own")
     assert "2 of 2 members complete" in printed and "overlapped-words ensemble run_dir=outputs/own" in printed
-    call(site, home, command, "ensemble", "run_dir=outputs/own", "html=false")
+    command("ensemble", "run_dir=outputs/own", "html=false")
     assert (home / "outputs" / "own" / "submission.csv").exists()
-    call(site, home, command, "export", "format=safetensors", "run_dir=outputs/own")
+    command("export", "format=safetensors", "run_dir=outputs/own")
+    assert "port" in command("app", "--help")
+    script = site / "bin" / "overlapped-words"
+    assert "overlapped-words train experiment=demo" in call(site, home, script, "train", "--help")
     assert "1 member" in call(site, home, "-m", "overlapped_words", "predict", "input=clip.wav")
-    assert "port" in call(site, home, command, "app", "--help")
 
 
 @pytest.fixture(scope="module")
@@ -76,16 +79,13 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy(itertools.chain.from_iterable(found.values()), tmp_path_factory.mktemp("image") / "app")
 
 
-def test_the_image_predicts_a_recording(image: Path, tmp_path: Path) -> None:
+def test_the_image_predicts_a_recording_has_the_page_and_runs_as_a_user(image: Path, tmp_path: Path) -> None:
     shutil.copy(ROOT / "examples/two_words.flac", tmp_path)
     environment = {**ENVIRONMENT, "PYTHONPATH": str(image)}
     printed = run("predict.py", "input=two_words.flac", cwd=tmp_path, root=image, environment=environment)
     assert "most likely: left, dog" in printed
-
-
-def test_the_image_has_the_modules_of_the_page_and_runs_as_a_user(image: Path) -> None:
-    printed = fresh(ROOT / "tests/helpers/page_modules.py", cwd=image.parent, PYTHONPATH=str(image)).stdout
-    names = ("app/server.py", "inference/model.py", "app/page.py")
-    assert printed.split() == [str(image / "overlapped_words" / name) for name in names]
+    program = "from overlapped_words.app import page, server; print(page.__file__, server.__file__)"
+    printed = fresh("-c", program, cwd=image.parent, PYTHONPATH=str(image)).stdout
+    assert printed.split() == [str(image / f"overlapped_words/app/{name}.py") for name in ("page", "server")]
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     assert lines.index("USER user") < lines.index('ENTRYPOINT ["python"]')

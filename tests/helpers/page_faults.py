@@ -1,23 +1,22 @@
-"""Print the page faults of ten steps that allocate and free large tensors, after thirty others.
-
-python -m tests.helpers.page_faults
-python -m tests.helpers.page_faults --keep   # with keep_freed_memory()
-"""
+"""Print the page faults of five steps that allocate and free large tensors, without and with keep_freed_memory()."""
 
 import resource
-import sys
 
 import torch
 
 from overlapped_words.allocator import keep_freed_memory
 
+
+def faults(steps: int) -> int:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(steps):
+        tensor = torch.ones(9_000_000)  # 36 MB
+        torch.relu(2 * tensor)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
 if __name__ == "__main__":
-    if "--keep" in sys.argv:
-        keep_freed_memory()
-    faults = []
-    for _ in range(40):  # after thirty, the free blocks fit
-        tensor = torch.ones(12_000_000)  # 48 MB
-        other = torch.relu(2 * tensor)
-        del tensor, other
-        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
-    print(faults[-1] - faults[-11])
+    print(faults(5))
+    keep_freed_memory()
+    faults(10)  # until the free blocks fit
+    print(faults(5))

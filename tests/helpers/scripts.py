@@ -73,7 +73,12 @@ def fresh(*command: object, cwd: Path = ROOT, **variables: str) -> subprocess.Co
 
 
 def start(
-    script: str, *arguments: str, cwd: Path, output: str, root: Path, environment: Mapping[str, str]
+    script: str,
+    *arguments: str,
+    cwd: Path,
+    output: str = os.devnull,
+    root: Path = ROOT,
+    environment: Mapping[str, str] = ENVIRONMENT,
 ) -> BaseProcess:
     """Start what `run` runs, with its output in the file `output`."""
     process = SERVER.Process(target=_run, args=(script, arguments, cwd, output, root, environment))
@@ -108,7 +113,9 @@ def combine(
 
 def imported(*command: str) -> set[str]:
     """Run a script in a new process and return the top-level packages that it imported."""
-    done = fresh("-m", "tests.helpers.imported", *command)
+    listing = "import atexit, sys; atexit.register(lambda: print(*{name.partition('.')[0] for name in sys.modules}))"
+    program = f"{listing}; import runpy; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    done = fresh("-c", program, *command)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.splitlines()[-1].split())
 
