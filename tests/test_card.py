@@ -63,17 +63,6 @@ def test_licenses_and_speakers_are_those_of_the_source(tmp_path, source):
     assert ("It does not state the speakers" in text) == (source == "CompetitionFolder")
 
 
-@pytest.mark.parametrize(
-    ("k", "words", "input"),
-    [(1, "1", "a recording of a single word."), ([2, 4], "2 to 4", "several words"), ([3, 3], "3", "several words")],
-)
-def test_the_sentences_follow_the_words_per_clip(tmp_path, k, words, input):
-    configure(write_member(tmp_path, "avg", 0), "Synthetic", k)
-    text = build(tmp_path)
-    assert input in text and f"- words per clip: {words}\n" in text
-    assert ("at\nonce" in text) == ("mixed" in text) == ("k most probable" in text) == (words != "1")
-
-
 def test_a_split_that_is_clips_is_counted_once_and_folds_have_no_common_one(tmp_path):
     for fold in (0, 1):
         splits = {"train": {"recordings": 20 + fold}, "test": {"recordings": 3}}

@@ -28,14 +28,6 @@ def errors_of(sweep) -> dict[str, str]:
     return errors
 
 
-def test_a_member_that_differs_from_the_first_is_left_out(tmp_path):
-    for seed in range(3):
-        fake.write_member(tmp_path, "avg", seed)
-    fake.write_csv(tmp_path / "avg_seed1" / "predictions.csv", fake.IDS[::-1], fake.probabilities(0, 3))
-    (error,) = errors_of(tmp_path).values()
-    assert "avg_seed1: predictions.csv has ids in a different order than avg_seed0" in error
-
-
 def test_every_kind_of_error_at_once(tmp_path):
     for seed in range(7):
         fake.write_member(tmp_path, "avg", seed, val=seed != 3, test=seed != 4)

@@ -21,7 +21,7 @@ from lightning_modules.muon import Muon
 from overlapped_words.inference.predictor import load_predictor
 from overlapped_words.training.run import train
 from tests.helpers.composed import settings_of
-from tests.helpers.data_modules import attend, on_competition, on_words
+from tests.helpers.data_modules import attend, on_competition
 from tests.helpers.fake_recordings import speech, write_competition
 from tests.helpers.golden import GOLDEN, chirp, max_error
 from tests.helpers.small_runs import crash
@@ -52,15 +52,12 @@ def no_waiting(device: torch.device) -> Iterator[None]:
         torch.cuda.set_sync_debug_mode("default")
 
 
-def test_features_equal_the_notebooks_and_the_cpus(device: torch.device) -> None:
+def test_features_mixtures_and_steps_of_muon_equal_the_cpus(device: torch.device) -> None:
     waveforms = torch.from_numpy(np.stack([chirp(), *map(speech, range(8))])).float()
     features = MultiResolutionMel().to(device)(waveforms.to(device))
     assert features.device.type == device.type and features.dtype == torch.float32
     assert max_error(features[0, :, :, ::8].cpu(), torch.from_numpy(GOLDEN["features_chirp"])) < 1e-3
     assert max(map(max_error, features.cpu(), MultiResolutionMel()(waveforms))) < 1e-3
-
-
-def test_mixtures_equal_the_cpus(device: torch.device) -> None:
     words = np.stack([np.round(speech(seed) * 32768) for seed in range(6)]).astype(np.int16)
     for speed in (0.0, 0.2):
         mixer = Mixer([np.array([2 * i, 2 * i + 1]) for i in range(3)], k=(2, 3), speeds=[speed] * 3)
@@ -70,34 +67,6 @@ def test_mixtures_equal_the_cpus(device: torch.device) -> None:
             mixed = render(there, mixtures, index)
         torch.testing.assert_close(mixed.cpu(), render(words, mixtures, index), rtol=1e-4, atol=1e-4)
 
-
-@pytest.mark.parametrize("kind", ["competition", "words"])
-@pytest.mark.parametrize("choice", ["waveforms", "features"])
-def test_batches_in_the_devices_memory_equal_the_hosts(device, kind: str, choice: str, tmp_path: Path, request) -> None:
-    root, make = request.getfixturevalue(kind), {"competition": on_competition, "words": on_words}[kind]
-
-    def first_batch(device_cache: str) -> tuple[Tensor, Tensor]:
-        data = attend(make(root, tmp_path / "cache", device_cache=device_cache), training=False)
-        data.trainer.strategy = SimpleNamespace(root_device=device)
-        clips, targets = next(iter(data.train_dataloader()))
-        return data.on_after_batch_transfer((clips.to(device), targets.to(device)), 0)
-
-    for part, wanted in zip(first_batch(choice), first_batch("none"), strict=True):
-        torch.testing.assert_close(part, wanted, rtol=2**-10, atol=4e-3)
-
-
-def test_a_step_of_data_never_waits(device: torch.device, competition: Path, tmp_path: Path) -> None:
-    data = attend(on_competition(competition, tmp_path / "cache", device_cache="waveforms"))
-    data.trainer.strategy = SimpleNamespace(root_device=device)
-    batches = iter(data.train_dataloader())
-    data.on_after_batch_transfer(next(batches), 0)  # moves the windows and filters there
-    with no_waiting(device):
-        features, targets = data.on_after_batch_transfer(next(batches), 0)
-    assert features.shape == (4, 4, 160, 160) and features.isfinite().all()
-    assert features.device.type == targets.device.type == device.type
-
-
-def test_muon_steps_as_on_the_cpu(device: torch.device) -> None:
     def stepped(place: torch.device | str) -> list[Tensor]:
         torch.manual_seed(0)
         params = []
@@ -111,6 +80,17 @@ def test_muon_steps_as_on_the_cpu(device: torch.device) -> None:
 
     for param, wanted in zip(stepped(device), stepped("cpu"), strict=True):
         torch.testing.assert_close(param, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_step_of_data_never_waits(device: torch.device, competition: Path, tmp_path: Path) -> None:
+    data = attend(on_competition(competition, tmp_path / "cache", device_cache="waveforms"))
+    data.trainer.strategy = SimpleNamespace(root_device=device)
+    batches = iter(data.train_dataloader())
+    data.on_after_batch_transfer(next(batches), 0)  # moves the windows and filters there
+    with no_waiting(device):
+        features, targets = data.on_after_batch_transfer(next(batches), 0)
+    assert features.shape == (4, 4, 160, 160) and features.isfinite().all()
+    assert features.device.type == targets.device.type == device.type
 
 
 def fit(device: torch.device, root: Path, *overrides: str) -> pd.DataFrame:
@@ -143,15 +123,12 @@ def run_dir(device: torch.device, tmp_path_factory: pytest.TempPathFactory) -> P
     return root / "run"
 
 
-def test_the_winners_recipe_is_finite_and_resumes(run_dir: Path) -> None:
+def test_the_winners_recipe_is_finite_resumes_and_predicts_as_on_the_cpu(run_dir: Path, device: torch.device) -> None:
     table = pd.read_csv(run_dir / "metrics.csv")
     assert np.isfinite(table["train/loss"]).all()
     assert table["train/loss"].iloc[-1] < table["train/loss"].iloc[0]
     weights = torch.load(run_dir / "checkpoints" / "last.ckpt", weights_only=True, map_location="cpu")["state_dict"]
     assert all(weight.isfinite().all() for weight in weights.values())
-
-
-def test_predictions_equal_the_cpus(device: torch.device, run_dir: Path) -> None:
     clips = np.stack([np.round(speech(seed) * 32768) for seed in range(5)]).astype(np.int16)
     checkpoint = [run_dir / "checkpoints" / "last.ckpt"]
     reference = load_predictor(checkpoint, "cpu").predict_clips(clips).probs

@@ -5,25 +5,15 @@ import pytest
 import torch
 
 from datamodules.augment import AddNoise, Augment
-from datamodules.clips import Clips, OnTheFlyMixtures, render
+from datamodules.clips import OnTheFlyMixtures, render
 from datamodules.loading import cache_on_device
 from datamodules.mixer import Mixer
 from datamodules.overlap import OverlapDataModule
-from datamodules.sources import CompetitionFolder, WordFolder
+from datamodules.sources import CompetitionFolder
 from overlapped_words.errors import DataError
 from tests.helpers.data_modules import attend, on_competition, on_words, winner
 from tests.helpers.fake_recordings import cached_files, tone
 from tests.helpers.recipe import of_recipe
-
-
-def test_a_subset_keeps_ids_rows_and_targets_together():
-    array, targets = np.arange(12, dtype=np.int16).reshape(6, 2), np.eye(4, dtype=np.float32)
-    clips = Clips(["d", "a", "c", "b"], array, np.array([5, 0, 3, 1]), targets, "key")
-    subset = clips.subset(np.array([3, 1]))
-    assert subset.ids == ["b", "a"] and subset.array is clips.array and subset.key == "key"
-    batch, targets = subset.__getitems__([0, 1])
-    assert batch.tolist() == [[2, 3], [0, 1]]
-    assert targets.tolist() == [[0, 0, 0, 1], [0, 1, 0, 0]]
 
 
 def on_the_fly(seed: int = 0, size: int = 20, curriculum: int = 0) -> OnTheFlyMixtures:
@@ -100,21 +90,9 @@ def test_fewer_clips_than_a_batch_are_an_error_and_without_validation_all_are_fo
     assert loader.dataset is datamodule.test
 
 
-def test_examples_are_the_first_clips(competition, words, cache_dir):
-    datamodule = attend(on_competition(competition, cache_dir))
-    waveforms, targets = datamodule.examples(2)
-    assert torch.equal(waveforms * 32768, torch.from_numpy(datamodule.val.array[datamodule.val.rows[:2]]).float())
-    assert torch.equal(targets, torch.from_numpy(datamodule.val.targets[:2]))
-    assert len(datamodule.examples(99)[0]) == len(datamodule.val) == 3
-    source = WordFolder(words, k=2, train_size=12, val_fraction=0, test_fraction=0)
-    datamodule = attend(OverlapDataModule(source, {}, winner(), 4, cache_dir=cache_dir))
-    mixtures = zip(datamodule.examples(3), datamodule.train.batch(range(3)), strict=True)
-    assert all(torch.equal(one, other) for one, other in mixtures)
-
-
-def batches(datamodule, training: bool = True) -> list:
+def batches(datamodule, training: bool = True, device: str = "cpu") -> list:
     """The batches that the network gets: two training epochs, or the validation."""
-    attend(datamodule, training=training)
+    attend(datamodule, training=training).trainer.strategy.root_device = torch.device(device)
     loader = datamodule.train_dataloader() if training else datamodule.val_dataloader()
     result = []
     for epoch in range(2 if training else 1):
@@ -122,7 +100,7 @@ def batches(datamodule, training: bool = True) -> list:
             loader.sampler.set_epoch(epoch)
         for batch in loader:
             datamodule.trainer.fit_loop.epoch_loop.batch_progress.total.completed = len(result)
-            result.append(datamodule.on_after_batch_transfer(batch, 0))
+            result.append(datamodule.on_after_batch_transfer(tuple(part.to(device) for part in batch), 0))
     return result
 
 
@@ -133,11 +111,12 @@ def assert_same(batches: list, reference: list, **tolerance: float) -> None:
             torch.testing.assert_close(part, expected, **(tolerance or {"rtol": 0, "atol": 0}))
 
 
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize(("choice", "tolerance"), [("waveforms", {}), ("features", {"rtol": 2**-10, "atol": 4e-3})])
-def test_clips_on_the_device_give_the_same_batches(competition, cache_dir, training, choice, tolerance):
-    host, device = (on_competition(competition, cache_dir, device_cache=name) for name in ("none", choice))
-    assert_same(batches(device, training), batches(host, training), **tolerance)
+def test_clips_on_the_device_give_the_same_batches(competition, cache_dir, training, choice, tolerance, device):
+    host, there = (on_competition(competition, cache_dir, device_cache=name) for name in ("none", choice))
+    assert_same(batches(there, training, device), batches(host, training, device), **tolerance)
 
 
 def test_mixtures_and_augmented_waveforms_are_computed_on_the_device(words, cache_dir, competition):

@@ -49,23 +49,6 @@ def test_all_words_with_events_are_drawn_and_marked():
     assert len(shown) == 4 and {"word 15", "word 18"} < {label.get_text() for label in shown}
 
 
-@pytest.mark.parametrize(
-    ("seconds", "width", "label", "ticks"),
-    [
-        (3, 10, "time (s)", ["0.0", "0.5", "1.0"]),
-        (200, 10, "time (min:s)", ["0:00", "0:30", "1:00"]),
-        (5000, 10, "time (min:s)", ["0:00", "10:00", "20:00"]),
-        (100_000, 10, "time (min:s)", ["0:00", "180:00", "360:00"]),
-    ],
-)
-def test_ticks_of_long_timelines_are_round(seconds, width, label, ticks):
-    figure = draw_timeline(make_timeline(np.ones((50, 1)), hop=(seconds - 1) / 49), width=width)
-    as_png(figure)
-    axis = figure.axes[0]
-    shown = [tick.get_text() for tick, x in zip(axis.get_xticklabels(), axis.get_xticks(), strict=True) if x >= 0]
-    assert (axis.get_xlabel(), shown[:3]) == (label, ticks)
-
-
 @pytest.mark.parametrize("word", ["$x^2$", "$unclosed"])
 def test_words_are_not_read_as_formulas(word):
     words = [word, "one\ntwo\x07"]

@@ -1,6 +1,5 @@
 """Metrics of members and ensembles, and how they are shown."""
 
-import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 from overlapped_words.ensembling.combined import combine_members
 from overlapped_words.ensembling.ensemble_file import format_ensemble
 from overlapped_words.report import summary
-from overlapped_words.runs.members import find_members
 from tests.helpers import fake_members as fake
 
 
@@ -53,9 +51,6 @@ def test_metrics_of_members_pools_ensemble_and_uniform_prediction(sweep):
     best = min(table.index[:3], key=expected.__getitem__)
     headline = f"Validation KL of the ensemble: {expected['ensemble (3)']:.4f} (best member {best} {expected[best]:.4f}"
     assert summary.headline(table.reset_index()).startswith(headline)
-
-
-def test_known_test_targets_are_scored(sweep):
     for folder in sweep.iterdir():
         fake.write_csv(folder / "test_answers.csv", fake.IDS, fake.TEST_ANSWERS)
     table = metrics_of(sweep).set_index("member")
@@ -86,17 +81,6 @@ def test_markdown_shows_every_row_and_why_members_were_left_out_with_names_escap
     assert page.startswith("# \\*demo\\*: ensemble of 3 members\n") and r"- \_d\_: not \`complete\`" in page
     assert r"| a\|b\\n\<c\> | avg |" in page
     assert "Left out" not in summary.as_markdown(ensemble, summary.metrics_table(ensemble))
-
-
-def test_json_lists_members_and_metrics(sweep):
-    content = json.loads(format_ensemble(find_members(sweep), metrics_of(sweep), {"max_seed1": "not complete"}))
-    expected = {"name": "avg_seed1", "pool": "avg", "seed": 1, "fold": None}
-    for kind in ("predictions", "val_predictions"):
-        expected[f"{kind}_sha256"] = hashlib.sha256((sweep / "avg_seed1" / f"{kind}.csv").read_bytes()).hexdigest()
-    assert content["members"][1] == expected and content["stacking"] is None
-    assert content["left_out"] == {"max_seed1": "not complete"}
-    assert content["metrics"][0]["val_kl"] == pytest.approx(kl(fake.VAL_ANSWERS, fake.probabilities(500, 2)))
-    assert content["metrics"][-1]["seed"] is None and content["metrics"][0]["test_kl"] is None
 
 
 def test_stacking_has_a_row_and_weights_and_is_saved_in_the_json(tmp_path):
