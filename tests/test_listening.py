@@ -1,15 +1,17 @@
 """Events of recordings and of streams of any blocks, in the API and from predict.py."""
 
 import re
+from itertools import chain
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from datamodules.waveforms import resample, to_int16
+from datamodules.recordings import read_blocks, read_recording
+from datamodules.waveforms import to_int16
 from overlapped_words import DataError, Model, RunError, load
 from overlapped_words.inference.events import Event, EventRule
-from overlapped_words.inference.listening import detect, resample_blocks
+from overlapped_words.inference.listening import cut_windows, detect
 from overlapped_words.inference.prediction import PredictedSets, Prediction
 from overlapped_words.messages import clock, count
 from tests.helpers.composed import run_predict
@@ -90,16 +92,6 @@ def test_invalid_blocks_are_errors(set_model):
     assert none.dtypes.tolist() == pd.DataFrame([Event(0.0, 0.0, "", 0.0)]).dtypes.tolist()
 
 
-@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 22_050])
-def test_resampled_blocks_are_those_of_the_whole(rate):
-    waveform = speech(1, 1.37, rate).astype(np.float32)
-    for size in (50, 1013, rate):
-        blocks = [waveform[start : start + size] for start in range(0, len(waveform), size)]
-        np.testing.assert_allclose(
-            np.concatenate(list(resample_blocks(blocks, rate, RATE))), resample(waveform, rate, RATE), atol=1e-6
-        )
-
-
 def predict_table(sweep, folder, *overrides):
     run_predict(sweep, f"output={folder / 'a.csv'}", *overrides)
     return pd.read_csv(folder / "a.csv")
@@ -135,3 +127,31 @@ def test_predict_prints_and_plots_the_events_of_a_recording(set_sweep, set_model
     assert [tuple(re.split("  +", line)) for line in lines] == expected and len(lines) > 0
     assert total.startswith(f"1 recording, {count(len(lines), 'event')}, 2 members")
     assert plot == f"1 plot: {tmp_path}/a.png" and (tmp_path / "a.png").exists()
+
+
+def blocks_of(waveform: np.ndarray, size: int) -> list[np.ndarray]:
+    return [waveform[start : start + size] for start in range(0, len(waveform), size)]
+
+
+def test_at_most_one_block_is_kept():
+    read = []
+
+    def blocks():
+        for i in range(10):
+            read.append(i)
+            yield np.zeros(1000, np.float32)
+
+    for start, _, window in chain.from_iterable(cut_windows(blocks(), 100, 25)):
+        assert len(read) <= start // 1000 + 2
+        assert len(window) == 100 and len(window.base) <= 1100
+
+
+@pytest.mark.parametrize("rate", [RATE, 11_025, 48_000])
+@pytest.mark.parametrize("seconds", [0.4, 2, 4.7])
+def test_blocks_add_up_to_the_recording(tmp_path, rate, seconds):
+    path = write(tmp_path / "a.wav", np.stack([speech(i, seconds, rate) for i in range(2)], axis=1), rate)
+    whole = read_recording(path)
+    blocks = list(read_blocks(path, seconds=2))
+    assert [len(block) for block in blocks[:-1]] == [2 * RATE] * (len(blocks) - 1)
+    assert len(blocks) == -(-len(whole) // (2 * RATE))
+    np.testing.assert_allclose(np.concatenate(blocks), whole, atol=1e-6)

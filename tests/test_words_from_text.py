@@ -1,14 +1,17 @@
-"""data=synthetic with words of the user's own, and with recordings by people."""
+"""data=synthetic with words of the user's own, in any language, and with recordings by people."""
 
 import re
 
 import numpy as np
 import pytest
 
+from datamodules import voices
+from datamodules.corpus import clean_words
 from datamodules.synthetic import Synthetic
 from datamodules.timeline import TimelineMixer
 from overlapped_words.cli import as_overrides
 from overlapped_words.errors import DataError
+from overlapped_words.messages import printable
 from overlapped_words.settings.check import check
 from overlapped_words.settings.train import Train
 from tests.helpers.composed import configuration
@@ -95,32 +98,43 @@ def test_other_speech_is_synthetic_and_noise_that_of_the_people_if_no_recordings
     assert given.unknown == [folder] and not caplog.text
 
 
-@pytest.mark.parametrize(
-    ("given", "k", "timeline", "output"),
-    [
+def test_own_words_are_to_be_found_in_other_speech():
+    for given, k, timeline, output in (
         (["data.words=[a,b,c]"], [0, 2], 0.5, "set"),
         (["data.words=[a]", "experiment=spotter"], [0, 1], 0.5, "set"),
         (["data.words=[a,b]", "data.k=1"], 1, 0.0, "softmax"),
         ([], None, 0.0, "softmax"),
         (["data=words", "data.root=.", "data.k=[0,2]"], [0, 2], 0.0, "set"),
-    ],
-)
-def test_own_words_are_to_be_found_in_other_speech(given, k, timeline, output):
-    settings = check(Train, configuration("train", "name=fruit", "member=one", "run_dir=.", *given))
-    assert (settings.data["k"], settings.data["timeline"], settings.model["output"]) == (k, timeline, output)
+    ):
+        settings = check(Train, configuration("train", "name=fruit", "member=one", "run_dir=.", *given))
+        assert (settings.data["k"], settings.data["timeline"], settings.model["output"]) == (k, timeline, output)
 
 
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
+def test_words_of_a_command_line():
+    for given, words in (
         ("[no, on, thank you]", ["no", "on", "thank you"]),
         ("[null, 1, äpfel, 사과, don't]", ["null", "1", "äpfel", "사과", "don't"]),
         ("['yes, please',no]", ["yes, please", "no"]),
         ("null", None),
-    ],
-)
-def test_words_of_a_command_line(given, words):
-    arguments = ["name=fruit", "member=one", "run_dir=.", f"data.words={given}", "data.language=no"]
-    overrides = as_overrides(arguments, Train)
-    data = check(Train, configuration("train", *overrides)).data
-    assert (data["words"], data["language"]) == (words, "no")
+    ):
+        arguments = ["name=fruit", "member=one", "run_dir=.", f"data.words={given}", "data.language=no"]
+        overrides = as_overrides(arguments, Train)
+        data = check(Train, configuration("train", *overrides)).data
+        assert (data["words"], data["language"]) == (words, "no")
+
+
+@pytest.mark.parametrize("word", ["", " yes", "_yes", "..", "yes/no", "yes\tno", "yes" * 40])
+def test_a_word_that_is_no_folder_name_is_an_error(word):
+    with pytest.raises(DataError, match=rf"^data\.words: '{re.escape(printable(word))}' is no folder name; give"):
+        clean_words(["no", word])
+
+
+def test_a_language_has_the_accents_of_its_code_an_unknown_one_or_a_word_given_twice_is_an_error():
+    engine = voices.find_engine()
+    assert len(voices.find_accents(engine, "en")) == 9
+    found = [voices.find_accents(engine, language) for language in ("de", "ko", "es", "EN-us")]
+    assert found == [["gmw/de"], ["ko"], ["roa/es", "roa/es-419"], ["gmw/en-US", "gmw/en-US-nyc"]]
+    with pytest.raises(DataError, match=r"^data\.words is no, ä, ä; give each word once"):
+        clean_words(["\u00e4", "no", "a\u0308"])
+    with pytest.raises(DataError, match=r"^data\.language is german, .* choose a code that this command lists: python"):
+        voices.find_accents(voices.find_engine(), "german")
