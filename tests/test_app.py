@@ -17,7 +17,6 @@ from gradio_client import Client, handle_file
 from overlapped_words import load
 from overlapped_words.app import model as app_model
 from overlapped_words.app.model import AppModel
-from overlapped_words.app.page import training_data
 from overlapped_words.app.recording import results
 from overlapped_words.app.server import start
 from overlapped_words.errors import DataError, RunError, SettingError
@@ -112,7 +111,7 @@ def test_errors_are_shown_on_the_page_without_paths_of_the_server(home, client, 
     assert error["value"].startswith("record or upload at least")
 
 
-def test_a_recording_is_saved(home, url, client):
+def test_a_recording_is_saved_and_a_large_upload_is_an_error(home, url, client):
     assert str(home) not in httpx.get(url).text and "In WORDS" in httpx.get(url).text
     upload = handle_file(home / "other.flac")
     audio, status, error = client.predict("up", "ann", upload, api_name="/save")
@@ -121,9 +120,6 @@ def test_a_recording_is_saved(home, url, client):
     *_, error = client.predict("../up", "ann", upload, api_name="/save")
     assert error["visible"] and error["value"].startswith("word '../up': use letters")
     assert [path.name for path in home.rglob("*.wav") if "WORDS" in path.parts] == ["ann_0.wav"]
-
-
-def test_a_large_upload_is_an_error(home, client):
     with pytest.raises(ValueError, match="exceeds the maximum file size of 1048576 bytes"):
         client.predict(handle_file(home / "big.wav"), api_name="/predict")
 
@@ -139,15 +135,6 @@ def test_decoding_stops_at_the_limits(home, monkeypatch, seconds, message):
     with pytest.raises(DataError, match=message):
         AppModel(load(home / "sweep", "cpu"), 2, 0.25).read(str(home / "clip.wav"))
     assert len(list(blocks)) >= 997
-
-
-@pytest.mark.parametrize(
-    ("source", "text"),
-    [("WordFolder", "recordings of single words in WORDS"), ("Synthetic", "eSpeak NG"), ("Own", "Own"), ("", "")],
-)
-def test_the_page_states_the_training_data(source, text):
-    data = {"source": {"_target_": f"datamodules.sources.{source}"}, "root": "/home/ann/WORDS"}
-    assert training_data({"data": data}).endswith(text) and training_data({}) == ""
 
 
 def test_what_keeps_the_page_from_starting_is_named(home, tmp_path, monkeypatch):

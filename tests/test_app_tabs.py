@@ -49,24 +49,18 @@ def test_a_recording_is_saved_under_its_word_and_speaker(tmp_path: Path) -> None
     assert (data["words"], data["root"], data["k"]) == (["up", "사과"], "my words", [0, 2])
 
 
-@pytest.mark.parametrize(
-    ("word", "speaker", "message"),
-    [
+def test_names_that_lead_elsewhere_and_what_cannot_be_saved_are_errors_with_a_remedy(tmp_path: Path) -> None:
+    for word, speaker, message in (
         ("up", "  ", "give the speaker, up to 60 characters"),
         ("w" * 61, "ann", "give the word, up to 60 characters"),
         ("../up", "ann", "word '../up': use letters"),
         ("up", "../ann", "speaker '../ann': use letters"),
         ("up", "ann_lee", "speaker 'ann_lee': use letters"),
         *((word, "ann", "use letters") for word in ("a\\b", "~", ".hidden", "up\0", "a, b", "_background_noise_")),
-    ],
-)
-def test_names_that_lead_elsewhere_are_errors(tmp_path: Path, word: str, speaker: str, message: str) -> None:
-    with pytest.raises(DataError, match=re.escape(message)):
-        WordRecorder(tmp_path / "WORDS").save(word, speaker, WAVEFORM, RATE)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_what_cannot_be_saved_is_an_error(tmp_path: Path) -> None:
+    ):
+        with pytest.raises(DataError, match=re.escape(message)):
+            WordRecorder(tmp_path / "WORDS").save(word, speaker, WAVEFORM, RATE)
+        assert list(tmp_path.iterdir()) == []
     for name in ("WORDS", "elsewhere"):
         (tmp_path / name).mkdir()
     (tmp_path / "WORDS" / "up").symlink_to(tmp_path / "elsewhere")
@@ -79,9 +73,6 @@ def test_what_cannot_be_saved_is_an_error(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=message):
             WordRecorder(tmp_path / folder).save("up", "ann", waveform, RATE)
     assert list((tmp_path / "elsewhere").iterdir()) == []
-
-
-def test_without_a_folder_the_page_says_which_setting_to_give() -> None:
     with gr.Blocks() as page:
         build_tab(None, None)  # type: ignore[arg-type]
     assert "start `app.py` with `record_dir=WORDS`" in str(page.config)

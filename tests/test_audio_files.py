@@ -55,10 +55,7 @@ def test_what_is_not_read_is_counted_and_named(tmp_path, caplog):
     [
         ([], "contains no recordings; add some"),
         (["yes/a.wav", "no/a.wav", "c.txt"], "contains no recordings, only c.txt, no/, yes/; add some"),
-        (
-            ["a.m4a", "b.txt"],
-            "contains no recordings, only a.m4a, b.txt; install ffmpeg .* a.m4a, or convert it$",
-        ),
+        (["a.m4a", "b.txt"], "contains no recordings, only a.m4a, b.txt; install ffmpeg .* a.m4a, or convert it$"),
     ],
 )
 def test_a_folder_without_recordings_is_an_error_that_names_its_content(tmp_path, names, message):
@@ -95,13 +92,10 @@ def test_training_names_the_recordings_that_it_does_not_read(words, competition,
         assert text in caplog.text
 
 
-def test_ids_are_stems_unless_two_are_equal():
+def test_ids_and_paths_of_a_folder_one_recording_and_a_list(tmp_path):
     names = ["a.flac", "a.mp3", "a.flac.wav", "b.wav", "B.wav", "c.tar.wav"]
     ids = unique_ids([Path("folder") / name for name in names])
     assert ids == ["a.flac", "a.mp3", "a.flac.wav", "b", "B", "c.tar"]
-
-
-def test_a_folder_and_one_recording(tmp_path):
     fill(tmp_path, "b c.wav", "a.flac", "notes.txt", "old/d.wav", f"{unicodedata.normalize('NFD', '말')}.wav")
     inputs = find_inputs(tmp_path)
     assert inputs.ids == ["a", "b c", "말"] and not inputs.alone
@@ -112,9 +106,6 @@ def test_a_folder_and_one_recording(tmp_path):
     (tmp_path / "list.txt").write_text("\n a.wav \n")
     assert find_inputs(tmp_path / "a.wav") == (["a"], [tmp_path / "a.wav"], True)
     assert find_inputs(tmp_path / "list.txt") == (["a.wav"], [tmp_path / "a.wav"], True)
-
-
-def test_a_list_has_paths_relative_to_it_with_slashes_or_backslashes(tmp_path):
     fill(tmp_path, "a/b.wav", "a/c d.wav")
     (tmp_path / "list.txt").write_text("a/b.wav\na\\c d.wav\na\\none.wav\n")
     inputs = find_inputs(tmp_path / "list.txt")

@@ -64,14 +64,12 @@ def test_an_error_while_building_is_raised_and_leaves_no_file(path):
     assert np.array_equal(ask(path, Build()), VALUES)
 
 
-def test_a_file_in_place_of_the_folder(tmp_path):
+def test_a_cache_that_cannot_be_written_is_an_error_before_building(tmp_path, path, monkeypatch):
     (tmp_path / "file").write_text("mine")
     message = rf"^{tmp_path}/file: cannot write the cache \(Not a directory\); free some space, or choose another"
     with pytest.raises(CacheError, match=message):
         ask(tmp_path / "file" / "array.npy", Build())
 
-
-def test_disk_space_is_allocated_before_building(path, monkeypatch):
     def full(descriptor: int, offset: int, size: int) -> None:
         assert (offset, size) == (0, 128 + VALUES.nbytes)
         raise OSError(28, "No space left on device")

@@ -18,28 +18,22 @@ from tests.helpers.golden import GOLDEN
 from tests.helpers.networks import FEATURES, QUIET, TARGETS, learner, save
 
 
-def test_kl_by_hand() -> None:
+def test_kl_by_hand_and_in_float32() -> None:
     targets = torch.tensor([[0.5, 0.5, 0.0], [0.0, 1.0, 0.0]])
     probs = torch.tensor([[0.25, 0.5, 0.25], [0.1, 0.8, 0.1]])
     expected = np.mean([0.5 * np.log(0.5 / 0.25), np.log(1 / 0.8)])
     assert float(kl_divergence(probs.log(), targets)) == pytest.approx(expected, rel=1e-6)
-
-
-def test_kl_is_computed_in_float32() -> None:
     torch.manual_seed(0)
     log_probs = torch.randn(64, 30).log_softmax(dim=1)
     assert kl_divergence(log_probs.bfloat16(), torch.full((64, 30), 1 / 30)).dtype == torch.float32
 
 
-def test_learning_rate_equals_the_notebook_within_a_step() -> None:
+def test_learning_rate_equals_the_notebook_within_a_step_and_a_warmup_rises() -> None:
     epochs, steps = 200, 781
     total, peak = epochs * steps, 0.2
     largest_step = peak * np.pi / 2 / total  # the cosine's steepest fall in one step
     rates = [peak * warmup_cosine(epoch * steps / total, 0.0, 1 / 40) for epoch in range(epochs)]
     np.testing.assert_allclose(rates, GOLDEN["learning_rate"], atol=1.01 * largest_step)
-
-
-def test_warmup_rises_to_the_peak_and_falls_to_the_final_fraction() -> None:
     rates = [warmup_cosine(step / 100, 0.2, 0.1) for step in range(101)]
     assert rates[0] == 0 and rates[20] == 1 and rates[100] == pytest.approx(0.1)
     assert all(np.diff(rates[:21]) > 0) and all(np.diff(rates[20:]) < 0)
@@ -112,12 +106,9 @@ def test_an_optimizer_of_earlier_versions_is_upgraded() -> None:
     assert upgrade_config({"optimizer": {"name": "NAdam"}})["optimizer"] == {"_target_": "torch.optim.NAdam"}
 
 
-def test_weights_are_channels_last() -> None:
+def test_weights_are_channels_last_and_only_training_uses_the_compiled_step(monkeypatch) -> None:
     convolution = learner().network.stem
     assert convolution.weight.is_contiguous(memory_format=torch.channels_last)
-
-
-def test_only_training_uses_the_compiled_step(monkeypatch) -> None:
     calls = []
 
     def compiler(function, mode, dynamic):

@@ -22,7 +22,7 @@ def waveforms(clips: Clips) -> dict[str, np.ndarray]:
     return dict(zip(clips.ids, clips.array[clips.rows], strict=True))
 
 
-def test_targets_are_matched_to_recordings_by_id(competition, cache_dir):
+def test_targets_are_matched_by_id_and_test_clips_in_the_order_of_the_submission_file(competition, cache_dir):
     header, *rows = read_table(competition / "train_answer.csv")
     order = np.random.default_rng(3).permutation(len(rows))
     write_table(competition / "train_answer.csv", [header, *(rows[i] for i in order)])
@@ -38,9 +38,6 @@ def test_targets_are_matched_to_recordings_by_id(competition, cache_dir):
     for clip_id, waveform in loaded.items():
         assert np.array_equal(waveform, to_int16(speech(int(clip_id[-3:]))))
     assert splits.train.array.dtype == np.int16
-
-
-def test_test_clips_are_in_the_order_of_the_submission_file(competition, cache_dir):
     _, *rows = read_table(competition / "submission.csv")
     write_table(competition / "submission.csv", [["name", *reversed(WORDS)], *reversed(rows)])
     splits = CompetitionFolder(competition).load(cache_dir, 0)

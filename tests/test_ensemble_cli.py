@@ -17,7 +17,6 @@ FILES = {"submission.csv", *VALIDATION, "members.csv", "report.md", "model_card.
 
 @pytest.fixture
 def sweep(tmp_path: Path) -> Path:
-    """The members of two pools and two seeds."""
     for pool in ("avg", "max"):
         for seed in (0, 1):
             fake.write_member(tmp_path / "demo", pool, seed)
@@ -116,7 +115,7 @@ def test_no_usable_member_or_an_unexpected_number_of_members(tmp_path):
     assert fake.files_in(tmp_path) == set()
 
 
-def test_the_submission_is_stacked(tmp_path, capsys):
+def test_the_submission_is_stacked_if_that_is_better_than_the_mean(tmp_path, capsys):
     probs = fake.write_unequal(tmp_path)
     combine(tmp_path, combine="stacked")
     assert fake.files_in(tmp_path) == FILES
@@ -125,10 +124,6 @@ def test_the_submission_is_stacked(tmp_path, capsys):
     scores = sum(numbers["weights"][name] * np.log(values) for name, values in probs.items())
     odds = np.exp(scores + list(numbers["offsets"].values()))
     np.testing.assert_allclose(read(tmp_path / "submission.csv"), odds / odds.sum(axis=1, keepdims=True), rtol=1e-6)
-
-
-def test_stacking_that_is_not_better_leaves_the_mean(tmp_path, capsys):
-    probs = fake.write_unequal(tmp_path)
     for name, rows in zip(probs, (fake.probabilities(1, 60), fake.probabilities(2, 60)), strict=True):
         fake.write_csv(tmp_path / name / "val_predictions.csv", [f"v{i}" for i in range(60)], rows)
         mean = (fake.probabilities(1, 60) + fake.probabilities(2, 60)) / 2

@@ -98,7 +98,7 @@ def test_waveforms_are_augmented_before_their_features_are_computed(competition,
     assert datamodule.test.array.ndim == 4
 
 
-def test_every_step_has_its_own_augmentation_that_repeats(competition, cache_dir):
+def test_every_step_has_its_own_augmentation_that_repeats_and_devices_share_it(competition, cache_dir):
     def draw(seed: int = 0, **state: int) -> bytes:
         return transfer(on_competition(competition, cache_dir, seed=seed), **state)[0].numpy().tobytes()
 
@@ -108,9 +108,6 @@ def test_every_step_has_its_own_augmentation_that_repeats(competition, cache_dir
     assert torch.equal(torch.get_rng_state(), state)  # the network's dropout does not depend on augmentation
     torch.rand(7)  # other random numbers in between change nothing
     assert draw(step=2) == others[2]
-
-
-def test_devices_share_a_step(competition, cache_dir):
     datamodule = attend(on_competition(competition, cache_dir))
     datamodule.trainer.world_size = 2
     assert [len(targets) for _, targets in datamodule.train_dataloader()] == [2] * (len(datamodule.train) // 2 // 2)

@@ -8,37 +8,28 @@ import torch
 from lightning_modules.metrics import METRICS, mean_metrics, uniform
 from lightning_modules.metrics.kl import PROB_FLOOR, kl
 from lightning_modules.metrics.recall import recall
-from overlapped_words.ensembling.combine import combine, gather, member_probs
 from overlapped_words.ensembling.error_analysis import by_word, confusions, false_alarms, kl_by_number, reliability
 from overlapped_words.report import report_plots
-from overlapped_words.runs.members import find_members
-from tests.helpers.fake_members import probabilities, write_folds
+from tests.helpers.fake_members import probabilities
 
 
 def sparse(targets: np.ndarray, least: float) -> np.ndarray:
-    """Targets without the words below `least`."""
     kept = np.where(targets < least, 0, targets)
     return kept / kept.sum(axis=1, keepdims=True)
 
 
-def test_kl_by_hand_and_with_torch() -> None:
+def test_kl_and_recall_by_hand_and_of_the_uniform_prediction() -> None:
     targets = np.array([[0.5, 0.5, 0.0], [0.0, 1.0, 0.0], [0.2, 0.3, 0.5], [1.0, 0.0, 0.0]])
     probs = np.array([[0.25, 0.5, 0.25], [0.0, 0.125, 0.875], [0.2, 0.3, 0.5], [0.0, 1.0, 0.0]])
     assert kl(targets, probs) == pytest.approx([0.5 * np.log(2), np.log(8), 0, -np.log(PROB_FLOOR)])
     targets, probs = sparse(probabilities(0, 50, 30), 0.02), probabilities(1, 50, 30)
     expected = torch.nn.functional.kl_div(torch.from_numpy(probs).log(), torch.from_numpy(targets), reduction="none")
     np.testing.assert_allclose(kl(targets, probs), expected.sum(dim=1).numpy(), rtol=1e-12)
-
-
-def test_recall_uses_the_clips_own_number_of_words() -> None:
     targets = np.array([[0.5, 0.5, 0, 0], [0.9, 0.1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 0], [0.25] * 4])
     probs = np.array([[4, 3, 2, 1], [1, 4, 3, 2], [1, 2, 4, 3], [4, 2, 3, 1], [7, 1, 1, 1]]) / 10
     assert recall(targets, probs).tolist() == [1, 0.5, 1, 0, 1]
     ties = np.array([[0.4, 0.2, 0.2, 0.2], [0.4, 0.2, 0.2, 0.2]])  # one place for three words
     assert recall(targets[[0, 2]], ties) == pytest.approx([(1 + 1 / 3) / 2, 0])
-
-
-def test_the_uniform_prediction_is_the_baseline() -> None:
     targets = np.zeros((2, 30), np.float32)
     targets[0, :4] = 0.25
     targets[1, 7] = 1
@@ -52,7 +43,7 @@ TARGETS = pd.DataFrame([[0.5, 0.5, 0, 0], [0.5, 0.5, 0, 0], [0, 0, 1, 0]], colum
 PROBS = pd.DataFrame([[0.4, 0.5, 0.1, 0], [0.5, 0.1, 0.4, 0], [0.5, 0.25, 0.25, 0]], columns=list("abcd"))
 
 
-def test_metrics_per_word_add_up_to_the_total():
+def test_metrics_per_word_confused_pairs_and_reliability_by_hand():
     table = by_word(TARGETS, PROBS)
     assert table["word"].tolist() == ["c", "b", "a"]  # the lowest recall first; d is in no clip
     assert table["clips"].tolist() == [1, 2, 2]
@@ -63,9 +54,6 @@ def test_metrics_per_word_add_up_to_the_total():
     assert (table["clips"] * table["kl"]).sum() / 50 == pytest.approx(kl(targets, probs).mean())
     words = (targets > 0).sum(axis=1)
     assert (table["clips"] * table["recall"]).sum() == pytest.approx((recall(targets, probs) * words).sum())
-
-
-def test_pairs_of_a_missed_and_a_predicted_word():
     assert confusions(TARGETS, PROBS).to_numpy().tolist() == [["b", "c", 1], ["c", "a", 1]]
     assert confusions(TARGETS, TARGETS).empty
     # Two words predicted instead of two: each missed word is split equally.
@@ -73,9 +61,6 @@ def test_pairs_of_a_missed_and_a_predicted_word():
     probs = pd.DataFrame([[0, 0.1, 0.5, 0.4], [0.1, 0, 0.9, 0]], columns=list("abcd"))
     table = confusions(targets, probs).set_index(["missed", "predicted"])["clips"]
     assert table.to_dict() == {("a", "c"): 1.5, ("a", "d"): 0.5, ("b", "c"): 0.5, ("b", "d"): 0.5}
-
-
-def test_reliability_compares_means_per_bin():
     targets = pd.DataFrame([[0.5, 0.5, 0], [1, 0, 0]], columns=list("abc"))
     probs = pd.DataFrame([[0.8, 0.1, 0.1], [0.6, 0.4, 0]], columns=list("abc"))
     table = reliability(targets, probs, num_bins=2)  # [0, 0.4) and [0.4, 0.8]
@@ -83,19 +68,6 @@ def test_reliability_compares_means_per_bin():
     assert table["true"].tolist() == pytest.approx([0.5 / 3, 0.5])
     assert table["pairs"].tolist() == [3, 3]
     assert table["error"].tolist() == pytest.approx([np.std([0.5, 0, 0]) / 3**0.5, np.std([0.5, 1, 0]) / 3**0.5])
-
-
-def test_the_first_members_of_all_folds_are_joined(tmp_path):
-    means = write_folds(tmp_path)
-    members = find_members(tmp_path)
-    tables, _ = gather(members)
-    predictions = member_probs(members, tables, "val_predictions")
-    assert predictions.shape == (2, 4, 4)  # avg and max, each of the folds 0 and 1
-    np.testing.assert_allclose(predictions.mean(axis=0), means)
-    np.testing.assert_allclose(combine(members, tables)["val_predictions"], means)
-    del tables["max_seed0_fold1"]
-    members = [member for member in members if member.name in tables]
-    assert member_probs(members, tables, "val_predictions").shape == (1, 4, 4)
 
 
 def test_kl_by_number_from_one_member_to_the_mean_of_all():

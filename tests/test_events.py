@@ -25,7 +25,6 @@ from tests.helpers.scripts import combine
 
 
 def found(scores, **rule):
-    """The events of one word with these presences in windows that start every 0.125 s."""
     detector = EventDetector(EventRule(**{"windows": 1, "threshold": 0.5, "refractory": 0.0, **rule}), ["a"])
     pushed = [detector.push(i / 8, i / 8 + 1, np.array([score])) for i, score in enumerate(scores)]
     return [(i, event) for i, events in enumerate(pushed) for event in events]
@@ -40,9 +39,6 @@ def test_an_utterance_is_one_event_when_it_reaches_the_threshold_in_enough_windo
     assert [i for i, _ in found([0.6, 0.2, 0.6, 0.2, 0.4, 0.6])] == [0, 2, 5]
     assert [i for i, _ in found([0.6, 0.2, 0.6, 0.2, 0.6], refractory=0.3)] == [0, 4]
     assert [i for i, _ in found([0.6, 0.2, 0.2, 0.6, 0.2, 0.6], refractory=0.25)] == [0, 3]
-
-
-def test_words_have_their_own_thresholds_and_states():
     rule = EventRule(windows=1, threshold={"a": 0.9, "b": 0.2})
     detector = EventDetector(rule, ["b", "a"])
     pushed = [detector.push(i / 8, i / 8 + 1, np.array([0.5, score])) for i, score in enumerate([0.5, 0.95, 0.95])]

@@ -46,18 +46,16 @@ def test_the_example_prepares_recordings_as_predict_does(tmp_path, monkeypatch, 
     assert capsys.readouterr().out == f"{long}a  100.0%\n"
 
 
-@pytest.mark.parametrize(
-    ("k", "num_words", "expected"),
-    [
+def test_the_example_prints_the_most_likely_set(tmp_path, monkeypatch, capsys) -> None:
+    for k, num_words, expected in (
         ([0, 2], [0.9, 0.05, 0.05], "most likely: none of the words (0 of the words: 90.0%)"),
         ([0, 2], [0.1, 0.2, 0.7], "most likely: six, two (2 of the words: 70.0%)"),
         ([2, 2], None, "most likely: six, two (2 of the words: 100.0%)"),
-    ],
-)
-def test_the_example_prints_the_most_likely_set(tmp_path, monkeypatch, capsys, k, num_words, expected) -> None:
-    outputs = {"probs": [0.1, 0.3, 0.6], "presence": [0.2, 0.8, 0.9]} | ({"num_words": num_words} if num_words else {})
-    run_onnx(monkeypatch, write(tmp_path / "clip.wav", tone(900)), outputs, words=["one", "two", "six"], k=k)
-    assert capsys.readouterr().out.splitlines() == [expected, "six  90.0%", "two  80.0%", "one  20.0%"]
+    ):
+        outputs = {"probs": [0.1, 0.3, 0.6], "presence": [0.2, 0.8, 0.9]}
+        outputs |= {"num_words": num_words} if num_words else {}
+        run_onnx(monkeypatch, write(tmp_path / "clip.wav", tone(900)), outputs, words=["one", "two", "six"], k=k)
+        assert capsys.readouterr().out.splitlines() == [expected, "six  90.0%", "two  80.0%", "one  20.0%"]
     with pytest.raises(SystemExit, match=r"empty\.wav: contains no samples"):
         run_onnx(monkeypatch, write(tmp_path / "empty.wav", np.zeros(0)), outputs, words=["one", "two", "six"])
 
@@ -86,7 +84,6 @@ class Microphone(ModuleType):
 
 
 def listen(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> str:
-    """Run the example -> why it ended."""
     monkeypatch.setattr(sys, "argv", ["microphone.py", *map(str, arguments)])
     with pytest.raises(SystemExit) as ending:
         runpy.run_path(str(ROOT / "examples" / "microphone.py"))

@@ -21,7 +21,6 @@ SHORT = [*SMALL, "trainer.max_epochs=1", "callbacks.dashboard=null"]
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project with the files of the page."""
     root = copy_project(tmp_path_factory.mktemp("copy"))
     for path, text in FILES.items():
         assert not (root / path).exists(), f"{path} exists: the page says that no existing file changes"
@@ -55,15 +54,12 @@ def test_all_of_them_in_one_sweep(copy: Path) -> None:
     assert "%" in call(copy, "predict.py", "run_dir=outputs/own", f"input={clip}")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
+def test_their_annotations_are_checked(copy: Path) -> None:
+    for arguments, message in (
         (["optimizer=sign_sgd", "optimizer.lr=0"], "optimizer.lr is 0; it should be greater than 0"),
         (["model=recurrent", "model.width=-1"], "model.width is -1; it should be greater than or equal to 1"),
         (["augment=loudness", "augment.transforms.0.decibel=a"], "augment.transforms.0.decibel is 'a'; it should be"),
         (["data=listed", "data.table=nix"], "data.table is 'nix'; no such file"),
-    ],
-)
-def test_their_annotations_are_checked(copy: Path, arguments: list[str], message: str) -> None:
-    printed = call(copy, "train.py", *arguments, expect=1)
-    assert message in printed and "Traceback" not in printed
+    ):
+        printed = call(copy, "train.py", *arguments, expect=1)
+        assert message in printed and "Traceback" not in printed

@@ -80,20 +80,17 @@ def test_plain_splits_do_not_change_between_versions(competition, words, cache_d
 
 
 @pytest.mark.parametrize("kind", [CompetitionFolder, WordFolder])
-@pytest.mark.parametrize(
-    ("val_fraction", "fold", "message"),
-    [
+def test_invalid_folds_and_fractions(competition, words, cache_dir, kind):
+    root, sizes = (competition, {}) if kind is CompetitionFolder else (words, {"k": 2, **SIZES})
+    for val_fraction, fold, message in (
         (0.2, 5, r"^data\.fold is 5, but data\.val_fraction=0\.2 makes 5 folds of"),
         (0, 0, r"^data\.fold is 0, but data\.val_fraction=0 makes 0 folds of"),
         (0.7, 0, r"val_fraction=0\.7 makes 1 folds of"),
         (0.01, 0, r"val_fraction=0\.01 makes 100 folds of \d+ (train|speak)"),
-    ],
-)
-def test_invalid_folds_and_fractions(competition, words, cache_dir, kind, val_fraction, fold, message):
-    root, sizes = (competition, {}) if kind is CompetitionFolder else (words, {"k": 2, **SIZES})
-    with pytest.raises(DataError, match=message):
-        kind(root, **sizes, val_fraction=val_fraction, fold=fold).load(cache_dir, 0)
-    assert not cache_dir.exists()  # the error comes before the recordings are read
+    ):
+        with pytest.raises(DataError, match=message):
+            kind(root, **sizes, val_fraction=val_fraction, fold=fold).load(cache_dir, 0)
+        assert not cache_dir.exists()  # the error comes before the recordings are read
 
 
 def test_a_sweep_over_folds_predicts_every_training_clip(tmp_path):

@@ -32,7 +32,7 @@ def draw(n=6000, **options):
     return Mixer(ROWS, **{"k": (0, 3), **options}).draw(n, np.random.default_rng(0))
 
 
-def test_other_speech_takes_a_share_of_the_free_places():
+def test_other_speech_and_background_have_their_shares():
     mixtures = draw(unknown_share=0.25, unknown=SPANS)
     free = np.arange(3) >= (mixtures.targets > 0).sum(axis=1, keepdims=True)
     other, backward = mixtures.starts >= 160_000, mixtures.speeds < 0
@@ -44,6 +44,12 @@ def test_other_speech_takes_a_share_of_the_free_places():
     assert windows.tolist() == [160_000, 160_001, 160_002, 320_000]
     assert_uniform(index, 4)  # all windows are equally likely, so long recordings are drawn more often
     assert np.array_equal(mixtures.levels, np.where(mixtures.starts >= 320_000, 200, np.where(other, 100, 0)))
+    mixtures = draw(background=SPANS, gain_db=0)
+    gains = mixtures.gains[:, -1]
+    assert (mixtures.starts[:, -1] >= 160_000).all()
+    assert_share(gains > 0, BACKGROUND_SHARE)
+    assert_uniform_between(-20 * np.log10(gains[gains > 0]), *BACKGROUND_DB)
+    assert (mixtures.offsets[:, -1] == 0).all() and (mixtures.speeds[:, -1] == 1).all()
 
 
 def test_a_word_played_backward():
@@ -53,15 +59,6 @@ def test_a_word_played_backward():
     torch.testing.assert_close(backward, mix(words, gains, offsets, torch.ones(1, 2)).flip(-1))
     slower = mix(words, gains, offsets, torch.tensor([[-0.8, 1.0]]))
     torch.testing.assert_close(slower, mix(words.flip(-1), gains, offsets, torch.tensor([[0.8, 1.0]])))
-
-
-def test_half_of_the_mixtures_have_background_below_the_words():
-    mixtures = draw(background=SPANS, gain_db=0)
-    gains = mixtures.gains[:, -1]
-    assert (mixtures.starts[:, -1] >= 160_000).all()
-    assert_share(gains > 0, BACKGROUND_SHARE)
-    assert_uniform_between(-20 * np.log10(gains[gains > 0]), *BACKGROUND_DB)
-    assert (mixtures.offsets[:, -1] == 0).all() and (mixtures.speeds[:, -1] == 1).all()
 
 
 def test_only_training_clips_have_no_words_but_noise_other_speech_or_silence(words, cache_dir):
@@ -146,17 +143,14 @@ def test_other_speech_in_several_folders_has_speakers_of_their_split(words, cach
     assert splits.train.mixer.unknown.lengths.max() > 10 * RATE
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
+def test_bad_folders(words, cache_dir, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "given").mkdir()
+    for options, message in (
         ({"unknown": "given"}, "data.unknown needs clips with fewer than 2 words; give a range, such as data.k=[0,2]"),
         ({"unknown": "given", "k": (0, 2)}, "given: contains no recordings of other words and speech; add some, or"),
         ({"background": "given"}, "given: contains no recordings of noise and other sounds; add some, or remove it"),
         ({"background": ["none"]}, "none: no such folder; set data.background to a folder with recordings of noise"),
         ({"timeline": 0.5}, "data.timeline needs clips without words; set data.k=[0,2], or data.timeline=0"),
-    ],
-)
-def test_bad_folders(words, cache_dir, tmp_path, monkeypatch, options, message):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "given").mkdir()
-    assert load_error(WordFolder(words, **{"k": 2, **options}), cache_dir).startswith(message)
+    ):
+        assert load_error(WordFolder(words, **{"k": 2, **options}), cache_dir).startswith(message)

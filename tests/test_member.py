@@ -73,9 +73,8 @@ def test_a_checkpoint_gives_its_network_but_not_a_compressed_archive(checkpoint,
     assert "is compressed" in reason(tmp_path / "a.ckpt")
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
+def test_absurd_settings_are_named(checkpoint, tmp_path):
+    for changes, message in (
         ({"features.n_mels": 10**9}, "features.n_mels is 1000000000, not a whole number from 1 to 16384"),
         ({"features.n_fft": float("nan")}, "features.n_fft is nan, not"),
         ({"features.n_fft": 65_536, "features.hop_length": 1}, "features.n_fft is 65536, not"),
@@ -90,25 +89,20 @@ def test_a_checkpoint_gives_its_network_but_not_a_compressed_archive(checkpoint,
         ({"class_names": ["no"] * 20_000}, "the number of class names is 20000, not a whole number from 1 to 10000"),
         ({"class_names": ["a", "b"]}, "its settings and weights disagree (network.dense.4.weight)"),
         ({"class_names": [f"word {i}" for i in range(1_000_000)]}, "the number of bytes in its class names and other"),
-    ],
-)
-def test_absurd_settings_are_named(checkpoint, tmp_path, changes, message):
-    assert reason(change(checkpoint, tmp_path / "a.ckpt", changes)).startswith(message)
+    ):
+        assert reason(change(checkpoint, tmp_path / "a.ckpt", changes)).startswith(message)
 
 
-@pytest.mark.parametrize(
-    ("weight", "message"),
-    [
+def test_weights_that_are_not_finite_or_not_in_the_file_are_an_error(checkpoint, tmp_path):
+    for weight, message in (
         (torch.full((4, 2, 6, 6), torch.nan), "its weights are not all finite numbers (network.stem.weight); give a"),
         (torch.zeros(1).expand(120_000, 2, 6, 6), "it names more weights than it contains"),
-    ],
-)
-def test_weights_that_are_not_finite_or_not_in_the_file_are_an_error(checkpoint, tmp_path, weight, message):
-    content = torch.load(checkpoint, weights_only=True)
-    content["hyper_parameters"]["network"]["width"] = len(weight) // 2
-    content["state_dict"]["network.stem.weight"] = weight
-    torch.save(content, tmp_path / "a.ckpt")
-    assert reason(tmp_path / "a.ckpt").startswith(message)
+    ):
+        content = torch.load(checkpoint, weights_only=True)
+        content["hyper_parameters"]["network"]["width"] = len(weight) // 2
+        content["state_dict"]["network.stem.weight"] = weight
+        torch.save(content, tmp_path / "a.ckpt")
+        assert reason(tmp_path / "a.ckpt").startswith(message)
 
 
 def pickled(content: object) -> bytes:
@@ -123,6 +117,11 @@ def test_other_files_are_rejected(checkpoint, tmp_path):
     for content in others:
         path.write_bytes(content)
         assert reason(path) == DAMAGED
+    path = tmp_path / "a.safetensors"
+    write_networks(path, *read_trained([checkpoint]), half=False)
+    for content in (path.read_bytes()[:-100], pickled({"state_dict": {}}), save({"0.a": torch.zeros(1)})):
+        path.write_bytes(content)
+        assert reason(path) == NOT_SAFETENSORS
 
 
 @pytest.mark.parametrize("name", ["a.ckpt", "a.safetensors"])
@@ -134,34 +133,23 @@ def test_a_file_that_git_did_not_fetch_is_named(tmp_path, name):
 NOT_SAFETENSORS = "not a safetensors file of export.py, or a damaged one; give another"
 
 
-def test_other_files_are_no_safetensors_files(checkpoint, tmp_path):
-    path = tmp_path / "a.safetensors"
-    write_networks(path, *read_trained([checkpoint]), half=False)
-    for content in (path.read_bytes()[:-100], pickled({"state_dict": {}}), save({"0.a": torch.zeros(1)})):
-        path.write_bytes(content)
-        assert reason(path) == NOT_SAFETENSORS
-
-
-@pytest.mark.parametrize(
-    ("number", "changes", "message"),
-    [
+def test_absurd_settings_of_a_safetensors_file_are_named(checkpoint, tmp_path):
+    for number, changes, message in (
         (0, {}, "the number of members is 0, not"),
         (300, {}, "the number of members is 300, not"),
         (2, {}, "its settings and weights disagree"),
         (1, {"more": 1}, NOT_SAFETENSORS),
         (1, {"network": {"name": "mac", "width": 3}}, "its settings and weights disagree"),
         (1, {"features": {"hop_length": 1}}, "the number of values in the features of a clip is 7"),
-    ],
-)
-def test_absurd_settings_of_a_safetensors_file_are_named(checkpoint, tmp_path, number, changes, message):
-    path, (members, *fitted) = tmp_path / "a.safetensors", read_trained([checkpoint])
-    write_networks(path, members, *fitted, half=False)
-    settings = {**members[0]._replace(weights={})._asdict(), **changes}
-    with safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        metadata = {**file.metadata(), "members": json.dumps([settings] * number)}
-    save_file(tensors, path, metadata)
-    assert reason(path).startswith(message)
+    ):
+        path, (members, *fitted) = tmp_path / "a.safetensors", read_trained([checkpoint])
+        write_networks(path, members, *fitted, half=False)
+        settings = {**members[0]._replace(weights={})._asdict(), **changes}
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = {**file.metadata(), "members": json.dumps([settings] * number)}
+        save_file(tensors, path, metadata)
+        assert reason(path).startswith(message)
 
 
 CLIPS = np.stack([speech(i) for i in range(3)])
@@ -169,7 +157,6 @@ CLIPS = np.stack([speech(i) for i in range(3)])
 
 @pytest.fixture
 def sweep(tmp_path: Path) -> Path:
-    """Two members of different outputs."""
     write_network(tmp_path / "sweep", "avg", 0, output="set", k=[0, 2])
     return write_network(tmp_path / "sweep", "max", 0).parent
 

@@ -20,13 +20,11 @@ from tests.helpers.scripts import ROOT
 
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `cli.run` changes is put back."""
     monkeypatch.setattr(sys, "argv", ["ensemble.py", "run_dir=."])
     monkeypatch.setenv("HYDRA_FULL_ERROR", "")
 
 
 def raising(error: BaseException) -> None:
-    """Run a script whose call into the package raises."""
 
     def main(settings: object) -> None:
         raise error
@@ -41,21 +39,19 @@ def wrapped(error: Exception) -> InstantiationException:
     return outer
 
 
-@pytest.mark.parametrize(
-    ("error", "message"),
-    [
+def test_a_user_error_is_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    for error, message in (
         (DataError("a.wav: empty; remove it"), "a.wav: empty; remove it"),
         (wrapped(DataError("data.root is 3; give a path")), "data.root is 3; give a path"),
         (FileNotFoundError(2, "No such file or directory", "b.wav"), "b.wav: No such file or directory"),
         (OSError("device is gone"), "device is gone"),
         (InstantiationException("Error locating target 'a.b'"), "Error locating target 'a.b'"),
         (DataError("a\x1b[2J.wav: empty\ntwo lines"), "a\\x1b[2J.wav: empty\ntwo lines"),
-    ],
-)
-def test_a_user_error_is_its_message(error: Exception, message: str) -> None:
-    with pytest.raises(SystemExit) as end:
-        raising(error)
-    assert end.value.code == message  # printed on stderr, with status 1
+    ):
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "")  # which cli.run sets
+        with pytest.raises(SystemExit) as end:
+            raising(error)
+        assert end.value.code == message  # printed on stderr, with status 1
 
 
 @pytest.mark.parametrize("error", [ValueError("shapes do not match"), wrapped(TypeError("an int")), KeyError("x")])
@@ -64,19 +60,16 @@ def test_a_bug_is_a_traceback(error: Exception) -> None:
         raising(error)
 
 
-@pytest.mark.parametrize(
-    ("argument", "override"),
-    [
+def test_arguments_as_hydra_reads_them() -> None:
+    for argument, override in (
         ("logger=null", "~logger"),
         ("callbacks=null", "~callbacks"),
         ("logger.tensorboard=null", "logger.tensorboard=null"),
         ("teacher=null", "teacher=null"),
         ("ckpt_path=null", "ckpt_path=null"),
         ("ckpt_path=a=b.ckpt", "ckpt_path='a=b.ckpt'"),
-    ],
-)
-def test_arguments_as_hydra_reads_them(argument: str, override: str) -> None:
-    assert cli.as_overrides([argument], Ensemble) == [override]
+    ):
+        assert cli.as_overrides([argument], Ensemble) == [override]
 
 
 def test_a_first_argument_that_is_a_file_is_the_input(tmp_path: Path) -> None:
@@ -86,16 +79,13 @@ def test_a_first_argument_that_is_a_file_is_the_input(tmp_path: Path) -> None:
     assert cli.as_overrides(["-m", "--cfg", "job"], Predict) == ["-m", "--cfg", "job"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
+def test_an_argument_that_is_no_setting() -> None:
+    for arguments, message in (
         (["nosuch.wav"], "nosuch.wav: no such file or folder; give a recording"),
         ([".", ".."], "..: a second input; give one recording"),
-    ],
-)
-def test_an_argument_that_is_no_setting(arguments: list[str], message: str) -> None:
-    with pytest.raises(SystemExit, match=f"^{re.escape(message)}"):
-        cli.as_overrides(arguments, Predict)
+    ):
+        with pytest.raises(SystemExit, match=f"^{re.escape(message)}"):
+            cli.as_overrides(arguments, Predict)
 
 
 def test_ctrl_c_and_a_closed_pipe_end_with_the_status_that_a_shell_expects(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,13 +107,10 @@ def test_a_pipe_that_closes_is_silent(tmp_path: Path) -> None:
     assert process.communicate()[1] == b""
 
 
-def test_lists_show_three_names_and_counts_agree_with_their_noun():
+def test_lists_counts_and_points_in_time():
     assert first_names([]) == "none" and first_names("ab") == "a, b"
     assert first_names("abcde") == "a, b, c and 2 more"
     assert [count(number, "file") for number in (0, 1, 2, 1000)] == ["0 files", "1 file", "2 files", "1,000 files"]
-
-
-def test_points_in_time_have_tenths_of_seconds():
     times = [clock(seconds) for seconds in (0, 7.24, 59.96, 754.5, 3599.94, 3727.2)]
     assert times == ["0:00.0", "0:07.2", "1:00.0", "12:34.5", "59:59.9", "1:02:07.2"]
 

@@ -41,7 +41,6 @@ def test_levels_offsets_and_speeds_are_uniform_and_independent():
 
 
 def plain(words: Tensor, gains: Tensor, offsets: Tensor) -> Tensor:
-    """Mixtures without speed perturbation."""
     return mix(words, gains, offsets, torch.ones(gains.shape))
 
 

@@ -19,7 +19,6 @@ CLIP = speech(0)
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """Two members."""
     sweep = tmp_path_factory.mktemp("sweep")
     for pool in ("avg", "max"):
         write_network(sweep, pool, 0)
@@ -65,7 +64,7 @@ def test_the_loudest_second_of_a_longer_waveform_is_used(model, tmp_path, caplog
     assert message.startswith(f"only the loudest second of {both} is used; add hop=0.25")
 
 
-def test_a_batch_gives_a_table_and_channels_are_averaged(model):
+def test_a_batch_or_a_list_gives_a_table_and_channels_are_averaged(model, tmp_path):
     clips = np.stack([speech(i, 1.5) for i in range(70)])  # more than one batch
     probs = model(clips, RATE)
     assert isinstance(probs, pd.DataFrame) and probs.shape == (70, len(WORDS)) and list(probs) == WORDS
@@ -77,11 +76,20 @@ def test_a_batch_gives_a_table_and_channels_are_averaged(model):
     pd.testing.assert_frame_equal(model(clips, RATE), probs)
     for dtype in (torch.float16, torch.bfloat16):
         np.testing.assert_allclose(model(clips.to(dtype), RATE), probs, atol=0.02)
+    waveforms = [speech(0), speech(1, 0.6), speech(2, 1.7)]
+    paths = [write(tmp_path / f"{i}.flac", waveforms[i], subtype="PCM_24") for i in range(3)]
+    table = model([paths[0], str(paths[1]), paths[2]])
+    assert list(table.index) == list(map(str, paths)) and list(table.columns) == WORDS
+    for path in paths:
+        np.testing.assert_allclose(table.loc[str(path)], model(path), atol=1e-5)
+    arrays = model([waveforms[0], torch.from_numpy(waveforms[1]), waveforms[2]], RATE)
+    assert list(arrays.index) == [0, 1, 2]
+    np.testing.assert_allclose(arrays, table, atol=1e-3)
+    assert model([]).shape == (0, len(WORDS))
 
 
-@pytest.mark.parametrize(
-    ("waveform", "sample_rate", "message"),
-    [
+def test_invalid_audio_is_an_error(model):
+    for waveform, sample_rate, message in (
         (CLIP, None, "sample_rate is None; give the waveform's sample rate"),
         (CLIP, float("nan"), "sample_rate is nan"),
         (CLIP, 44_101, "cannot resample from 44101 Hz to 16000 Hz; convert"),
@@ -94,24 +102,9 @@ def test_a_batch_gives_a_table_and_channels_are_averaged(model):
         ("nix.wav", None, "nix.wav: file not found"),
         (__file__, RATE, "do not pass sample_rate with a path"),
         (__file__, None, "cannot be read as audio"),
-    ],
-)
-def test_invalid_audio_is_an_error(model, waveform, sample_rate, message):
-    with pytest.raises(DataError, match=re.escape(message)):
-        model(waveform, sample_rate)
-
-
-def test_a_list_gives_one_row_per_path_or_waveform(model, tmp_path):
-    waveforms = [speech(0), speech(1, 0.6), speech(2, 1.7)]
-    paths = [write(tmp_path / f"{i}.flac", waveforms[i], subtype="PCM_24") for i in range(3)]
-    table = model([paths[0], str(paths[1]), paths[2]])
-    assert list(table.index) == list(map(str, paths)) and list(table.columns) == WORDS
-    for path in paths:
-        np.testing.assert_allclose(table.loc[str(path)], model(path), atol=1e-5)
-    arrays = model([waveforms[0], torch.from_numpy(waveforms[1]), waveforms[2]], RATE)
-    assert list(arrays.index) == [0, 1, 2]
-    np.testing.assert_allclose(arrays, table, atol=1e-3)
-    assert model([]).shape == (0, len(WORDS))
+    ):
+        with pytest.raises(DataError, match=re.escape(message)):
+            model(waveform, sample_rate)
 
 
 def test_a_timeline_has_the_probabilities_of_every_window(model, tmp_path):

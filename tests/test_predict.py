@@ -19,7 +19,6 @@ from tests.helpers.scripts import ROOT, fresh
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a member, `sweep`, and `talks`: a long recording and a short one."""
     home = tmp_path_factory.mktemp("home")
     write_network(home / "sweep", "avg", 0)
     (home / "talks").mkdir()
@@ -52,9 +51,9 @@ def test_a_folder_gives_one_table_of_windows_and_one_plot_per_recording(home, tm
     assert parts.read_bytes() == table.read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("overrides", "message"),
-    [
+def test_invalid_settings_are_errors(home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for overrides, message in (
         (["plot=true"], "plot is true; add events=true or hop=0.25"),
         (["hop=0.5", "events=true"], "events is true and hop is 0.5; leave out hop"),
         (["events=true"], "events need members that predict sets of words and know silence; train them with"),
@@ -64,13 +63,10 @@ def test_a_folder_gives_one_table_of_windows_and_one_plot_per_recording(home, tm
         (["top=0"], "top is 0; it should be greater than or equal to 1"),
         (["device=cuda"], "device is cuda, but PyTorch finds"),
         ([f"ckpt_path={__file__}"], "give either run_dir=FOLDER"),
-    ],
-)
-def test_invalid_settings_are_errors(home, tmp_path, monkeypatch, overrides, message):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=re.escape(message)):
-        predicted(home, f"input={home / 'talks'}", "output=probs.csv", *overrides)
-    assert not list(tmp_path.iterdir())
+    ):
+        with pytest.raises(UserError, match=re.escape(message)):
+            predicted(home, f"input={home / 'talks'}", "output=probs.csv", *overrides)
+        assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -129,13 +125,10 @@ def test_telephone_and_long_recordings_get_one_warning_each(home, tmp_path, capl
     assert messages[1:] == ([] if hop else [long])
 
 
-def test_a_console_that_cannot_encode_a_word_shows_its_escape(home):
+def test_what_a_console_cannot_show_is_escaped(home, tmp_path, capsys):
     options = [f"run_dir={home / 'sweep'}", f"input={home}/talks/short.wav"]
     done = fresh(ROOT / "predict.py", *options, PYTHONIOENCODING="cp1252")
     assert (done.returncode, done.stderr) == (0, "") and r"\ud558\ub098  " in done.stdout
-
-
-def test_control_characters_in_words_and_names_are_escaped(tmp_path, capsys):
     write_network(tmp_path / "odd", "avg", 0, ["\x1b[2Jyes", "한\tno"])
     write(tmp_path / "a\x1b]0;b\x07.wav", speech(0))
     run_predict(tmp_path / "odd", f"input='{tmp_path}/a\x1b]0;b\x07.wav'")

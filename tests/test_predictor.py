@@ -43,7 +43,9 @@ def members() -> list[TrainedNetwork]:
     return [member(0), member(1), member(2, n_mels=40)]
 
 
-def test_the_predictor_pools_as_the_ensemble_does(members: list[TrainedNetwork]) -> None:
+def test_the_predictor_pools_as_the_ensemble_does_and_one_member_is_bitwise_its_network(
+    members: list[TrainedNetwork],
+) -> None:
     alone = np.stack([Predictor([one], ["one"])(noise(3)).numpy() for one in members])
     weights, offsets = {"one": 1.5, "two": -0.25, "three": 0.5}, {"c": 0.5, "a": 0.0, "b": -1.0}
     stacking = StackingWeights(weights, offsets, 1e-10, val_kl=0.1, mean_kl=0.2)
@@ -52,9 +54,6 @@ def test_the_predictor_pools_as_the_ensemble_does(members: list[TrainedNetwork])
     expected = pool(alone.astype(float), np.array([1.5, -0.25, 0.5]), np.array([0.0, -1.0, 0.5]))
     np.testing.assert_allclose(stacked(noise(3)).numpy(), expected, rtol=1e-4)
     np.testing.assert_allclose(Predictor(members, NAMES)(noise(3)).numpy(), alone.mean(axis=0), rtol=1e-5)
-
-
-def test_one_member_is_bitwise_its_network_and_its_probabilities_are_finite(members: list[TrainedNetwork]) -> None:
     features = members[0].features(noise(3)).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
         assert torch.equal(Predictor(members[:1], ["one"])(noise(3)), members[0].network.folded()(features).exp())

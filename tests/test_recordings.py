@@ -95,7 +95,7 @@ def test_shorter_clips_are_padded_on_both_sides_and_longer_ones_cut_to_the_loude
     assert 0 < start < 500 and np.array_equal(fit_length(clip, 200), clip[start : start + 200])
 
 
-def test_a_warning_about_many_recordings_is_logged_once(tmp_path, caplog):
+def test_warnings_about_many_recordings_are_one_and_bad_ones_are_counted_or_collected(tmp_path, caplog):
     both = np.stack([CLIP, -CLIP], axis=1)
     paths = [write(tmp_path / f"{i}.wav", both if i != 2 else CLIP) for i in range(6)]
     list(read_clips(paths, RATE, RATE, chunk_size=2))
@@ -104,6 +104,18 @@ def test_a_warning_about_many_recordings_is_logged_once(tmp_path, caplog):
     caplog.clear()
     read_recording(paths[0])
     assert caplog.text.count("opposite phase") == 1  # grouping has ended
+    paths = [write(tmp_path / f"{i}.wav", CLIP) for i in range(9)]
+    for path in paths[2:]:
+        path.write_text("no sound")
+    with pytest.raises(DataError) as caught:
+        list(read_clips(paths, RATE, RATE, chunk_size=4))
+    first, *lines, last = str(caught.value).splitlines()
+    assert (first, last) == ("7 of 9 recordings cannot be used:", "... and 2 more")
+    assert [line.split(": ")[0] for line in lines] == [str(path) for path in paths[2:7]]
+    unreadable = {}
+    (clips,) = read_clips(paths[:3], RATE, RATE, unreadable=unreadable)
+    assert list(unreadable) == [paths[2]] and "cannot be read as audio" in unreadable[paths[2]]
+    assert [clip.any() for clip in clips] == [True, True, False]
 
 
 CLIP = speech(0)
@@ -145,7 +157,7 @@ def test_files_that_are_not_audio(tmp_path, extension):
         assert re.search("cannot be read as audio|contains no samples", read_error(path))
 
 
-def test_what_a_file_is_instead_of_a_recording(tmp_path):
+def test_what_a_file_is_instead_of_a_recording(tmp_path, monkeypatch):
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 32044\n"
     (tmp_path / "folder.wav").mkdir()
     write(tmp_path / "empty.wav", CLIP[:0])
@@ -159,30 +171,9 @@ def test_what_a_file_is_instead_of_a_recording(tmp_path):
         if content:
             (tmp_path / name).write_bytes(content)
         assert f"{name}: {fault}" in read_error(tmp_path / name)
-
-
-def test_without_ffmpeg_the_error_says_what_reads_the_format(tmp_path, monkeypatch):
     monkeypatch.setattr(audio_files, "FFMPEG", None)
     (tmp_path / "a.M4A").touch()
     assert read_error(tmp_path / "a.M4A").endswith("; install ffmpeg to read audio such as a.M4A, or convert it")
-
-
-def test_a_sample_that_is_not_finite_is_an_error_with_its_index(tmp_path):
     clip = np.stack([CLIP, CLIP], axis=1)
     clip[1234, 1] = np.nan
     assert "sample 1234 is not a finite number" in read_error(write(tmp_path / "a.wav", clip, subtype="FLOAT"))
-
-
-def test_all_bad_recordings_are_counted_and_five_named_or_they_are_collected(tmp_path):
-    paths = [write(tmp_path / f"{i}.wav", CLIP) for i in range(9)]
-    for path in paths[2:]:
-        path.write_text("no sound")
-    with pytest.raises(DataError) as caught:
-        list(read_clips(paths, RATE, RATE, chunk_size=4))
-    first, *lines, last = str(caught.value).splitlines()
-    assert (first, last) == ("7 of 9 recordings cannot be used:", "... and 2 more")
-    assert [line.split(": ")[0] for line in lines] == [str(path) for path in paths[2:7]]
-    unreadable = {}
-    (clips,) = read_clips(paths[:3], RATE, RATE, unreadable=unreadable)
-    assert list(unreadable) == [paths[2]] and "cannot be read as audio" in unreadable[paths[2]]
-    assert [clip.any() for clip in clips] == [True, True, False]

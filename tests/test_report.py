@@ -78,15 +78,12 @@ def test_the_page_covers_the_test_clips_or_the_validation_clips_if_only_they_hav
     assert "cover the 3 test clips." in Page(build(tmp_path)).text
 
 
-def test_the_page_without_targets(tmp_path):
+def test_the_page_without_targets_of_one_member_and_of_a_cross_validation(tmp_path):
     for seed in (0, 1):
         write_epochs(write_member(tmp_path, "avg", seed, val=False))
     shown = Page(build(tmp_path))
     assert shown.ids == {"loss", "val_kl", "mean_probs"}
     assert "No targets are available" in shown.text and "Highest entropy" in shown.text and "entropy" in shown.text
-
-
-def test_the_page_of_one_member_and_of_a_cross_validation(tmp_path):
     shown = Page(build(write_member(tmp_path / "one", "avg", 0).parent))
     assert shown.ids == ERRORS
     assert "There is only one member" in shown.text and "contain no metrics.csv" in shown.text
@@ -145,7 +142,7 @@ def table(values, ids) -> pd.DataFrame:
     return pd.DataFrame(values, index=ids, columns=["a", "b", "c"])
 
 
-def test_worst_and_best_clips_are_sorted_by_kl():
+def test_worst_and_best_clips_are_sorted_by_kl_or_without_targets_by_entropy():
     targets = table([[1.0, 0, 0]] * 5, list("vwxyz"))
     probs = table([[p, 1 - p, 0] for p in (0.5, 0.25, 0.75, 0.125, 1.0)], list("vwxyz"))
     best, worst = best_and_worst(probs, targets)
@@ -153,9 +150,6 @@ def test_worst_and_best_clips_are_sorted_by_kl():
     assert worst[0].score == pytest.approx(np.log(8)) and best[0].score == 0
     assert worst[0].words == [("b", 0.0, 0.875), ("a", 1.0, 0.125)]  # the predicted and the true word
     assert best[0].words == [("a", 1.0, 1.0)]
-
-
-def test_without_targets_clips_are_sorted_by_entropy():
     probs = table([[0.5, 0.25, 0.25], [1, 0, 0], [1 / 3, 1 / 3, 1 / 3], [0.9, 0.1, 0]], list("wxyz"))
     best, worst = best_and_worst(probs, None)
     assert [clip.id for clip in best] == ["x", "z"] and [clip.id for clip in worst] == ["y", "w"]
@@ -167,7 +161,7 @@ def test_without_targets_clips_are_sorted_by_entropy():
 NAMES = ["a|b", "<b>", "&lt;", "*a*", "_a_", "snake_case", "[a](b)", "`a`", "``", "~~a~~", "a\\b", "\\|", "$x$", "하나"]
 
 
-def test_a_name_is_shown_unchanged_in_one_cell():
+def test_a_name_is_shown_unchanged_in_one_cell_and_in_tensorboard():
     in_code = [name for name in NAMES if "|" not in name]
     spans = [*map(markdown, NAMES), *map(code, in_code)]
     table = f"|{'a|' * len(spans)}\n|{'---|' * len(spans)}\n| {' | '.join(spans)} |\n"
@@ -175,9 +169,6 @@ def test_a_name_is_shown_unchanged_in_one_cell():
     cells = [token.children for token in tokens if token.type == "inline"][len(spans) :]
     assert ["".join(part.content for part in cell) for cell in cells] == NAMES + in_code
     assert {part.type for cell in cells for part in cell} == {"text", "code_inline"}
-
-
-def test_control_characters_are_escaped_and_words_unchanged_in_tensorboard():
     assert markdown("a\n# b\x1b[31m") == r"a\\n# b\\x1b\[31m" and code("a\nb") == r"`a\nb`"
     shown = html.unescape(markdown_to_safe_html(verbatim("*a*, <b>, $x$\x1b[2J|`_c_`")))
     assert shown.startswith("<pre><code>") and r"*a*, <b>, $x$\x1b[2J|`_c_`" in shown

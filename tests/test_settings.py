@@ -16,28 +16,26 @@ COMPETITION = "data=competition data.root=data"
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a competition in data/ and a complete run of train.py."""
     return write_finished(tmp_path_factory.mktemp("home"))
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
+def test_settings_in_conf_that_no_page_has_are_legal_and_interpolations_resolved(finished: Path, monkeypatch) -> None:
+    monkeypatch.chdir(finished)
+    for line in (
         "data=speech_commands",
         "augment=noise optimizer=adamw ~logger",
         f"experiment=distill {COMPETITION} teacher=data",
-    ],
-)
-def test_settings_in_conf_that_no_page_has_are_legal(finished: Path, monkeypatch, line: str) -> None:
+    ):
+        check_components(settings_of("train", *line.split()))
     monkeypatch.chdir(finished)
-    check_components(settings_of("train", *line.split()))
+    settings = settings_of("train", "name=w${model.width}", "model.width=7")
+    assert settings.name == "w7" and OmegaConf.is_missing(configuration("train", "data=words").data, "root")
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
         ("overwrite=no", "overwrite is 'no'; it should be true or false"),
-        ("overwrite=5", "overwrite is 5; it should be true or false"),
         ("seed=-1", "seed is -1; it should be greater than or equal to 0"),
         ("teacher=nix", "teacher is 'nix'; no such folder"),
         ("ckpt_path=nix", "ckpt_path is 'nix'; no such file"),
@@ -46,21 +44,17 @@ def test_settings_in_conf_that_no_page_has_are_legal(finished: Path, monkeypatch
         ("data.batch_size=0", "data.batch_size is 0; it should be greater than or equal to 1"),
         ("data.val_fraction=1", "data.val_fraction is 1; it should be less than 1"),
         ("features.f_max=nan", "features.f_max is nan; it should be a finite number"),
-        ("model.residual=no", "model.residual is 'no'; it should be true or false"),
         ("model.pool=median", "model.pool is 'median'; it should be 'avg' or 'max'"),
         ("model._target_=torch.nn.Linear", "give a subclass of Network in lightning_modules"),
         ("augment=winner augment.transforms.0.freq_masks=a", "augment.transforms.0.freq_masks is 'a'; it should be"),
         ("+augment.transforms=[{_target_:os.nix}]", "augment.transforms.0._target_ is 'os.nix'; "),
-        ("optimizer.lr=inf", "optimizer.lr is inf; it should be a finite number"),
         ("optimizer.lr=-1", "optimizer.lr is -1; it should be greater than or equal to 0"),
         ("optimizer=sgd optimizer.lr=-1", "optimizer: ValueError: Invalid learning rate: -1"),
         ("+optimizer.foo=1", "optimizer.foo: Muon has no such setting"),
-        ("schedule.warmup=1", "schedule.warmup is 1; it should be less than 1"),
         ("trainer.max_epochs=many", "trainer.max_epochs is 'many'; it should be a valid integer"),
         ("+trainer.max_epoch=1", "trainer.max_epoch: Trainer has no such setting; did you mean trainer.max_epochs?"),
         ("callbacks.dashboard.num_clips=null", "callbacks.dashboard.num_clips is null; it should be a valid integer"),
         ("~callbacks.last", "callbacks.last is null"),
-        ("~callbacks", "callbacks.last is null"),
         ("callbacks.epoch_csv=null", "callbacks.epoch_csv is null"),
         ("trainer.precision=16-true", "trainer.precision is 16-true; features are float32, choose auto, 16-mixed"),
     ],
@@ -123,9 +117,3 @@ def test_what_hydra_rejects_is_one_line(tmp_path: Path, line: str, message: str)
     printed = run("train.py", *line.split(), cwd=tmp_path, expect=1)
     assert message in printed and printed.count("\n") == 1
     assert not list(tmp_path.iterdir())
-
-
-def test_interpolations_of_the_command_line_are_resolved(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(finished)
-    settings = settings_of("train", "name=w${model.width}", "model.width=7")
-    assert settings.name == "w7" and OmegaConf.is_missing(configuration("train", "data=words").data, "root")

@@ -91,22 +91,19 @@ def test_a_trial_run_reads_a_few_clips_and_writes_nothing(kind, request, cache_d
     assert not cache_dir.exists()
 
 
-@pytest.mark.parametrize(
-    ("source", "wrong"),
-    [
+def test_an_argument_of_a_wrong_type_or_out_of_range_is_an_error():
+    for source, wrong in (
         ("sources.WordFolder", {"k": [1], "speaker_regex": "([", "curriculum": 1.5, "train_size": True}),
         ("sources.CompetitionFolder", {"val_fraction": "1/5", "fold": "all"}),
         ("sources.SpeechCommands", {"test_fraction": math.nan}),
         ("synthetic.Synthetic", {"words": [True], "gain_db": -1}),  # gain_db is of the base class
-    ],
-)
-def test_an_argument_of_a_wrong_type_or_out_of_range_is_an_error(source, wrong):
-    valid = {"num_voices": 5, "takes": 1} if source == "synthetic.Synthetic" else {"root": "folder"}
-    valid["_target_"] = f"datamodules.{source}"
-    check_component("data", valid)
-    for setting, value in wrong.items():
-        with pytest.raises(SettingError, match=rf"^data\.{setting}(\.\d)? is "):
-            check_component("data", valid | {setting: value})
+    ):
+        valid = {"num_voices": 5, "takes": 1} if source == "synthetic.Synthetic" else {"root": "folder"}
+        valid["_target_"] = f"datamodules.{source}"
+        check_component("data", valid)
+        for setting, value in wrong.items():
+            with pytest.raises(SettingError, match=rf"^data\.{setting}(\.\d)? is "):
+                check_component("data", valid | {setting: value})
 
 
 def test_one_word_reports_misses_and_false_alarms(tmp_path: Path) -> None:

@@ -29,28 +29,22 @@ def probs_and_targets(num_members: int, num_clips: int) -> tuple[np.ndarray, np.
     return probs, probabilities(99, num_clips, 5)
 
 
-def test_weights_give_a_geometric_mean_and_offsets_multiply_the_odds():
+def test_fit_recovers_the_weights_of_a_geometric_mean_and_offsets():
     probs = probs_and_targets(3, 4)[0]
     mean = probs.prod(axis=0) ** (1 / 3)
     np.testing.assert_allclose(pool(probs, np.full(3, 1 / 3), np.zeros(5)), mean / mean.sum(axis=1, keepdims=True))
     np.testing.assert_allclose(pool(np.array([[[0.5, 0.25, 0.25]]]), np.ones(1), np.log([1, 2, 1])), [[0.4, 0.4, 0.2]])
-
-
-def test_fit_recovers_the_weights_that_generated_the_targets():
     probs = probs_and_targets(3, 4000)[0]
     weights, offsets = np.array([1.2, 0, 0.4]), np.array([0.5, -0.5, 0.25, -0.25, 0])
     found = fit(probs, pool(probs, weights, offsets))
     np.testing.assert_allclose(found[0], weights, atol=0.02)
     np.testing.assert_allclose(found[1], offsets, atol=0.02)
-
-
-def test_a_confident_and_wrong_member_does_no_harm():
     targets = np.eye(5)[np.random.default_rng(0).integers(0, 5, 50)]
     probs = np.stack([np.roll(targets, 1, axis=1), 0.5 * targets + 0.1])
     assert kl(targets, pool(probs, *fit(probs, targets))).mean() < 0.1
 
 
-def test_unequal_members_are_weighted_and_beat_their_mean_and_the_better_one(tmp_path):
+def test_unequal_members_beat_their_mean_and_a_clip_is_predicted_by_weights_fitted_without_it(tmp_path):
     test_probs = write_unequal(tmp_path)
     stacking = stacking_of(tmp_path)
     assert stacking.better_than_mean and stacking.val_kl < 0.8 * stacking.mean_kl
@@ -61,10 +55,6 @@ def test_unequal_members_are_weighted_and_beat_their_mean_and_the_better_one(tmp
     weights, offsets = (np.array([*values.values()]) for values in (stacking.weights, stacking.offsets))
     by_hand = pool(np.stack(list(test_probs.values())), weights, offsets)
     np.testing.assert_allclose(stacking.tables["predictions"].to_numpy(), by_hand, rtol=1e-6)
-
-
-def test_a_validation_clip_is_predicted_by_weights_fitted_without_it(tmp_path):
-    write_unequal(tmp_path)
     before = stacking_of(tmp_path).tables["val_predictions"]
     for folder in tmp_path.iterdir():
         lines = (folder / "val_answers.csv").read_text(encoding="utf-8").splitlines()
@@ -121,14 +111,13 @@ def checkpoints(sweep: Path, name: str = "last.ckpt") -> list[Path]:
     return [sweep / member / "checkpoints" / name for member in ("avg_seed0", "max_seed0")]
 
 
-def test_weights_are_those_of_the_file_in_the_order_of_the_checkpoints(sweep: Path) -> None:
+def test_weights_are_those_of_the_file_in_the_order_of_the_checkpoints(
+    sweep: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     numbers = json.loads((sweep / "ensemble.json").read_text(encoding="utf-8"))["stacking"]
     stacking = find_fitted(checkpoints(sweep)[::-1])[0]
     assert list(stacking.weights) == ["max_seed0", "avg_seed0"] and stacking.weights == numbers["weights"]
     assert list(stacking.offsets) == WORDS and stacking.offsets == numbers["offsets"] and stacking.floor == 1e-10
-
-
-def test_members_in_the_working_folder(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(sweep)
     assert find_fitted(checkpoints(Path()))[0] is not None
     scripts.combine(sweep / "max_seed0", combine="stacked")

@@ -46,9 +46,6 @@ def test_every_voice_speaks_every_word_in_the_middle_of_a_second(tmp_path):
         assert np.abs(samples).max() > 0.05
         assert loud[-1] - loud[0] > 2_205
         assert loud[0] > 2_205 and loud[-1] < 22_050 - 2_205  # room for the shift by 0.1 s when words are mixed
-
-
-def test_same_seed_same_bytes_other_seed_other_bytes(tmp_path):
     first, again, other = (speak_corpus(tmp_path / part, 3, 1, seed) for part, seed in (("a", 5), ("b", 5), ("c", 6)))
     assert content(first) == content(again)
     assert first.name == again.name != other.name
@@ -133,15 +130,12 @@ def test_other_speech_says_much_but_none_of_the_words(engine, accent, words, say
     assert not any(word in phrase for phrase in sounds(phrases) for word in unsaid)
 
 
-def test_all_voices_speak_other_words(tmp_path):
+def test_all_voices_speak_other_words_and_it_is_an_error_if_there_are_none(tmp_path, engine, monkeypatch):
     folder = speak_other(tmp_path, 3, ["no", "on"], "en")
     assert speakers(folder) == set(draw_voices(find_engine(), 3, seed=0)) and len(content(folder)) == 18
     seconds = [soundfile.info(path).duration for path in folder.iterdir()]
     assert min(seconds) >= 1 and sum(seconds) > 40
     assert speak_other(tmp_path, 3, ["on", "no"], "en") == folder != speak_other(tmp_path, 3, ["no"], "en")
-
-
-def test_words_without_which_nothing_can_be_said_are_an_error(engine, monkeypatch):
     monkeypatch.setattr("datamodules.other_speech.transcribe", lambda engine, accent, texts: ["'a b"] * len(texts))
     with pytest.raises(DataError, match=r"^data\.words: .* set data\.unknown to a folder of speech$"):
         find_phrases(engine, ["ab"], "roa/es", seed=0)

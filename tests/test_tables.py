@@ -50,9 +50,8 @@ def test_variants_of_one_table_give_the_same_values(tmp_path, text):
     assert table.index.tolist() == ["007", "0010"] and table.to_numpy().tolist() == [[0.25, 0.75], [1, 0]]
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
+def test_an_invalid_table_is_an_error_with_file_and_row(tmp_path):
+    for text, message in (
         (HEADER + "x,.5,.5\ny,1.5,-0.5\n", "the row y has a negative probability; correct it (1 such rows)"),
         *(
             (f'{HEADER}x,1,0\ny,1,"{value}"\n', "the row y has a value that is not a")
@@ -67,13 +66,11 @@ def test_variants_of_one_table_give_the_same_values(tmp_path, text):
         ("id,a,a\nx,.5,.5\n", "its first line must name an id and the words, each once"),
         ("id;a;b\nx;.5;.5\n", "its first line must name an id and the words, each once"),
         ("id,하나\nx,1\n".encode("cp949"), "not a table in UTF-8 ("),
-    ],
-)
-def test_an_invalid_table_is_an_error_with_file_and_row(tmp_path, text, message):
-    (tmp_path / "t.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(DataError) as caught:
-        read_table(tmp_path / "t.csv", DataError)
-    assert str(caught.value).startswith(f"{tmp_path / 't.csv'}: {message}") and "\n" not in str(caught.value)
+    ):
+        (tmp_path / "t.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+        with pytest.raises(DataError) as caught:
+            read_table(tmp_path / "t.csv", DataError)
+        assert str(caught.value).startswith(f"{tmp_path / 't.csv'}: {message}") and "\n" not in str(caught.value)
 
 
 def test_a_table_of_a_stranger_has_limits(tmp_path):
@@ -93,7 +90,13 @@ def test_difference_names_what_is_missing_unknown_or_moved():
     assert difference(table.rename_axis("file"), table) == "different columns (missing id; unknown file)"
 
 
-def test_a_written_table_keeps_small_probabilities_and_sums(tmp_path):
+def test_a_failed_write_leaves_the_old_files_and_a_table_keeps_small_probabilities(tmp_path):
+    (tmp_path / "a.csv").write_text("old")
+    absent = tmp_path / "folder" / "b.csv"
+    with pytest.raises(RunError, match=rf"^{absent}: cannot be written \(No such file or directory\); check"):
+        write_files({tmp_path / "a.csv": b"new", absent: b"its folder does not exist"})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+    assert (tmp_path / "a.csv").read_text() == "old"
     values = np.array([[1e-9, 1 - 1e-9], [1 / 3, 2 / 3]])
     table = pd.DataFrame(values, index=pd.Index(["01", "02"], name="id"), columns=["가", "b,c"])
     write_text(tmp_path / "t.csv", format_table(table))
@@ -102,15 +105,6 @@ def test_a_written_table_keeps_small_probabilities_and_sums(tmp_path):
     np.testing.assert_allclose(back.to_numpy(), values, rtol=1e-9)
     assert np.abs(back.to_numpy().sum(axis=1) - 1).max() < 1e-9
     assert (tmp_path / "t.csv").read_bytes().startswith('id,가,"b,c"\n01,1e-09,'.encode())
-
-
-def test_a_failed_write_leaves_the_old_files_and_no_new_ones(tmp_path):
-    (tmp_path / "a.csv").write_text("old")
-    absent = tmp_path / "folder" / "b.csv"
-    with pytest.raises(RunError, match=rf"^{absent}: cannot be written \(No such file or directory\); check"):
-        write_files({tmp_path / "a.csv": b"new", absent: b"its folder does not exist"})
-    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
-    assert (tmp_path / "a.csv").read_text() == "old"
 
 
 def test_a_full_disk_leaves_the_old_checkpoint(tmp_path, monkeypatch):

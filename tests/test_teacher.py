@@ -22,7 +22,6 @@ def sweep(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def members(sweep: Path) -> list[WordClassifier]:
-    """Two members in the folder `sweep`."""
     torch.manual_seed(0)
     learners = [learner().eval() for _ in range(2)]
     for i, member in enumerate(learners):
@@ -60,7 +59,7 @@ def test_the_teacher_is_not_part_of_the_student(members, sweep, tmp_path):
     assert all(map(torch.equal, before, after))
 
 
-def test_a_teacher_that_does_not_fit_is_an_error(members, sweep, tmp_path):
+def test_a_teacher_or_weights_that_do_not_fit_are_an_error(members, sweep, tmp_path, trained):
     with pytest.raises(RunError, match=r"avg_seed0/checkpoints/last\.ckpt has different words than the data"):
         load_teacher(sweep, learner(class_names=["no", "on", "up"]), 1.0)
     other = {**members[0].hparams["features"], "hop_length": 200}
@@ -68,11 +67,14 @@ def test_a_teacher_that_does_not_fit_is_an_error(members, sweep, tmp_path):
         load_teacher(sweep, learner(features=other), 1.0)
     with pytest.raises(RunError, match=r"nobody: no such file or folder"):
         load_teacher(tmp_path / "nobody", learner(), 1.0)
+    model = learner()
+    model.hparams["features"] = {**model.hparams["features"], "n_mels": 81}
+    with pytest.raises(RunError, match=r"trained\.ckpt was trained on other features .*; use the same, features\."):
+        load_initial_weights(model, trained)
 
 
 @pytest.fixture
 def trained(tmp_path: Path) -> str:
-    """A checkpoint whose weights are all 1/8."""
     model = learner()
     for weight in model.parameters():
         weight.data.fill_(0.125)
@@ -103,10 +105,3 @@ def test_the_mean_of_several_networks(trained, tmp_path):
     save(learner(class_names=[*"abcd"]), tmp_path / "other.ckpt")
     with pytest.raises(RunError, match=r"other\.ckpt has other words or other settings than .*trained\.ckpt"):
         load_initial_weights(model, [trained, str(tmp_path / "other.ckpt")])
-
-
-def test_other_features_are_an_error(trained):
-    model = learner()
-    model.hparams["features"] = {**model.hparams["features"], "n_mels": 81}
-    with pytest.raises(RunError, match=r"trained\.ckpt was trained on other features .*; use the same, features\."):
-        load_initial_weights(model, trained)

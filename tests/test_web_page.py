@@ -68,7 +68,6 @@ class PlainServer(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def url(home: Path) -> Iterator[str]:
-    """The URL of the page."""
     handler = functools.partial(PlainServer, directory=home / "site")
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -95,7 +94,6 @@ def page(home: Path, url: str, console: list[str]) -> Iterator["Page"]:
 
 
 def shown(page: "Page") -> list[tuple[str, str, float]]:
-    """The rows on the page: time, word, probability."""
     cells = "all => all.map(li => [0, 1, 3].map(i => li.children[i].value ?? li.children[i].textContent))"
     rows = page.locator("li").evaluate_all(cells)
     return [(time, word, float(value)) for time, word, value in rows]

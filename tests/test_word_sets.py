@@ -33,7 +33,7 @@ def set_probs(folder: Path) -> np.ndarray:
     return total.numpy()
 
 
-def test_members_are_averaged(set_sweep, set_model):
+def test_members_are_averaged_and_one_predicts_its_most_likely_set(set_sweep, set_model):
     probs, sets, shares = set_probs(set_sweep), set_model.word_sets(CLIPS, RATE), set_model(CLIPS, RATE)
     assert list(sets) == ["words", "probability", "num_words_0", "num_words_1", "num_words_2"]
     for k in range(3):
@@ -43,24 +43,18 @@ def test_members_are_averaged(set_sweep, set_model):
     np.testing.assert_allclose(sets["probability"], probs[range(len(CLIPS)), chosen], atol=1e-5)
     for i, words in enumerate(sets["words"]):
         assert words == sorted(words, key=lambda word: -shares.loc[i, word])  # the most probable word first
-
-
-def test_one_member_predicts_its_most_likely_set(set_sweep):
     probs = set_probs(set_sweep / "avg_seed0")
     sets = load(set_sweep / "avg_seed0", "cpu").word_sets(CLIPS, RATE)
     assert sets["words"].map(sorted).tolist() == [sorted(WORDS[i] for i in SETS[best]) for best in probs.argmax(axis=1)]
     assert len(set(map(tuple, sets["words"]))) > 1
 
 
-def test_one_clip_gives_one_set(set_model, tmp_path):
+def test_one_clip_gives_one_set_and_a_timeline_sums_to_the_probability_of_any_word(set_model, tmp_path):
     clip = write(tmp_path / "clip.wav", CLIPS[0])
     one = set_model.word_sets(clip)
     assert isinstance(one, pd.Series) and one["words"] == set_model.word_sets(CLIPS[:1], RATE)["words"][0]
     assert set_model.word_sets([clip]).index.tolist() == [str(clip)]
     assert set_model([]).shape == (0, len(WORDS)) and set_model.word_sets([]).shape == (0, 5)
-
-
-def test_a_timeline_sums_to_the_probability_of_any_word(set_model):
     timeline = set_model.timeline(np.concatenate(CLIPS[:3]), RATE, hop=1)
     expected = 1 - set_model.word_sets(CLIPS[:3], RATE)["num_words_0"]
     np.testing.assert_allclose(timeline.sum(axis=1), expected, atol=1e-4)
@@ -76,7 +70,7 @@ def test_members_that_predict_different_sets_predict_none(tmp_path, network):
         mixed.word_sets(CLIPS[0], RATE)
 
 
-def test_predict_prints_that_there_are_no_words(tmp_path, capsys):
+def test_predict_prints_that_there_are_no_words_or_their_presence(tmp_path, capsys, set_sweep, set_model):
     file = write_network(tmp_path, "avg", 0, output="set", k=[0, 2]) / "checkpoints" / "last.ckpt"
     checkpoint = torch.load(file, weights_only=True)
     biases = [key for key in checkpoint["state_dict"] if key.endswith("bias")][-1]
@@ -85,9 +79,6 @@ def test_predict_prints_that_there_are_no_words(tmp_path, capsys):
     clip = write(tmp_path / "clip.wav", CLIPS[0])
     run_predict(tmp_path, f"input={clip}")
     assert capsys.readouterr().out.splitlines()[1] == "  most likely: none of the words (100.0%)"
-
-
-def test_predict_prints_the_presence_of_words(set_sweep, set_model, tmp_path, capsys):
     run_predict(set_sweep, f"input={write(tmp_path / 'clip.wav', CLIPS[0])}", "top=2")
     likely = set_model.presence(CLIPS[0], RATE).nlargest(2)
     lines = capsys.readouterr().out.splitlines()[2:]

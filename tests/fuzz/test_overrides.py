@@ -36,7 +36,6 @@ VALUES = st.sampled_from(WORDS) | NUMBERS.map(str) | NAMES | st.text(max_size=8)
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory):
-    """A working directory with data; Hydra reads conf/."""
     folder = tmp_path_factory.mktemp("overrides")
     write_word_folder(folder / "words")
     write_competition(folder / "competition")

@@ -90,7 +90,6 @@ def test_a_run_folder_is_used_or_an_error(sweep: Path, data: st.DataObject, html
 
 
 def used(function, *arguments):
-    """Return what the function returns, or None after a user error."""
     try:
         return function(*arguments)
     except (UserError, OSError) as error:
