@@ -37,7 +37,7 @@ def metadata(predictor: Predictor, checkpoints: Sequence[Path]) -> dict[str, Any
         "words": predictor.class_names,
         "sample_rate": predictor.sample_rate,
         "num_samples": predictor.num_samples,
-        "members": len(checkpoints),
+        "members": len(predictor.networks),
         **({"k": predictor.k} if predictor.k else {}),
         **({"events": events} if predictor.has_events else {}),  # thresholds in the order of the words
         "recipe": config.get("name", "unknown"),
