@@ -103,5 +103,5 @@ def test_the_mean_of_several_networks(trained, tmp_path):
     load_initial_weights(model, [trained, str(tmp_path / "other.ckpt")])
     assert all((weight == 0.25).all() for weight in model.parameters())
     save(learner(class_names=[*"abcd"]), tmp_path / "other.ckpt")
-    with pytest.raises(RunError, match=r"other\.ckpt has other words or other settings than .*trained\.ckpt"):
+    with pytest.raises(RunError, match=r"other\.ckpt has other words or weights of other sizes than .*trained\.ckpt"):
         load_initial_weights(model, [trained, str(tmp_path / "other.ckpt")])

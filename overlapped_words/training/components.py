@@ -131,8 +131,9 @@ def load_initial_weights(learner: WordClassifier, checkpoint: str | Sequence[str
     for path, each in zip(paths, networks, strict=True):
         if each.features != learner.hparams["features"]:
             raise RunError(f"{path} was trained on other features ({each.features}); use the same, features.*=...")
-        if each[:3] != first[:3]:
-            raise RunError(f"{path} has other words or other settings than {paths[0]}; their weights have no mean")
+        sizes = [{name: weight.shape for name, weight in network.weights.items()} for network in (each, first)]
+        if each.class_names != first.class_names or sizes[0] != sizes[1]:
+            raise RunError(f"{path} has other words or weights of other sizes than {paths[0]}; they have no mean")
     own, new_words = learner.state_dict(), first.class_names != learner.class_names
     weights = {}
     for name in own.keys() & first.weights.keys():
