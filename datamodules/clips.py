@@ -85,9 +85,9 @@ class Clips(Dataset[Batch]):
 class OnTheFlyMixtures(Dataset[Batch]):
     """Mixtures of single words, new in every epoch; they depend on seed and epoch alone.
 
-    The array has `(N, T)` int16 recordings, one row for each single word and consecutive rows for long ones. On a GPU,
-    it mixes them. For `curriculum` epochs, the maximum number of words per mixture rises from 1 to the mixer's; until
-    then each mixture has any number of words up to that maximum.
+    The array has `(N, T)` int16 recordings, one row for each single word and consecutive rows for long ones; recordings
+    are mixed on its device. Over the first `curriculum` epochs, the maximum number of words per mixture rises from 1 to
+    that of the mixer, and mixtures have any number of words up to it.
     """
 
     array: np.ndarray | Tensor
@@ -120,6 +120,9 @@ class OnTheFlyMixtures(Dataset[Batch]):
     def k(self) -> tuple[int, int]:
         """The minimum and maximum number of words in a mixture, after the curriculum."""
         return self.mixer.k
+
+    def check_equal_shares(self) -> None:
+        """Nothing to check: mixtures give their words equal shares."""
 
     def _mixer(self) -> Mixer:
         """The mixer of the epoch: the curriculum starts with single words, which are easier, and adds words."""

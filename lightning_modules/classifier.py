@@ -1,4 +1,4 @@
-"""WordClassifier: a network with its loss, metrics, optimizer and schedule, and perhaps a teacher to learn from."""
+"""WordClassifier: a network with its loss, metrics, optimizer and schedule."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,45 +7,19 @@ from typing import Any
 import torch
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
+from torch import Tensor
 from torchmetrics import CatMetric
 
 from datamodules.seeding import step_seed
 from lightning_modules.metrics import mean_metrics
 from lightning_modules.network import build_network
 from lightning_modules.outputs import WordSets, kl_divergence
+from lightning_modules.teacher import Teacher
 from overlapped_words.errors import RunError
 from overlapped_words.settings.component import build
 
 # What torch's schedulers call the number of steps of a training run.
 NUM_STEPS = ("total_steps", "T_max", "total_iters")
-
-
-class Teacher:
-    """Predicts the mean probabilities of an ensemble for each training batch, after augmentation.
-
-    Not a module: its weights belong to neither the student's checkpoint nor its optimizer.
-
-    Args:
-        networks: features `(B, C, F, T)` -> log-probabilities `(B, num_classes)`, in evaluation mode.
-        weight: of the ensemble's predictions in the loss; the data's targets have the rest.
-
-    Source: Hinton et al., arXiv 1503.02531. Teacher and student should see the same augmented input, and the student
-    should train for long: Beyer et al., arXiv 2106.05237.
-    """
-
-    def __init__(self, networks: Sequence[nn.Module], weight: float) -> None:
-        self.networks, self.weight = list(networks), weight
-
-    def to(self, device: torch.device) -> None:
-        for network in self.networks:
-            network.to(device)
-
-    @torch.no_grad()
-    def probs(self, features: Tensor) -> Tensor:
-        """Features `(B, C, F, T)` -> mean probabilities `(B, num_classes)`, float32."""
-        features = features.contiguous(memory_format=torch.channels_last)
-        return torch.stack([network(features).exp() for network in self.networks]).mean(dim=0)
 
 
 class WordClassifier(LightningModule):

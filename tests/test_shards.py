@@ -102,7 +102,7 @@ def test_parts_of_other_stacking_weights_are_not_reused(home, tmp_path, monkeypa
     stacking = StackingWeights({"avg_seed0": 0.5}, dict.fromkeys(WORDS, 0.0), floor=1e-10, val_kl=0.1, mean_kl=0.2)
     tables = []
     for weights in (stacking, None):
-        for module in ("safetensors_file", "tables"):
+        for module in ("safetensors_file", "shards"):
             name = f"overlapped_words.inference.{module}.find_fitted"
             monkeypatch.setattr(name, lambda _, weights=weights: (weights, EventRule()))
         predicted(home, home / "clips", tmp_path / "whole.csv", "overwrite=true")

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from lightning_modules.classifier import WordClassifier
 from lightning_modules.outputs import kl_divergence
 from overlapped_words.errors import RunError
-from overlapped_words.training.components import load_initial_weights, load_teacher
+from overlapped_words.training.trained import load_initial_weights, load_teacher
 from tests.helpers.fake_members import write_member
 from tests.helpers.networks import FEATURES, QUIET, TARGETS, learner, save
 

@@ -39,7 +39,8 @@ def predict(cfg: Predict) -> None:
         torch.set_num_threads(1)  # milliseconds of work: on a busy machine, threads wait longer for each other
         print_words(inputs.paths[0], load_predictor(checkpoints, cfg.device), cfg.top)
         return
-    from overlapped_words.inference.tables import predict_shard, write_table  # pandas takes a quarter of a second
+    from overlapped_words.inference.shards import predict_shard  # pandas takes a quarter of a second to import
+    from overlapped_words.inference.tables import write_table
 
     if cfg.shards > 1:
         predict_shard(cfg, inputs, checkpoints, output)

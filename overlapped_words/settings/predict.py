@@ -1,33 +1,12 @@
-"""Settings of predict.py and export.py, which use a trained network."""
-
-from typing import Literal
+"""Settings of predict.py."""
 
 from pydantic import model_validator
 from pydantic.dataclasses import dataclass
 from typing_extensions import Self
 
-from overlapped_words.pretrained import PRETRAINED
 from overlapped_words.settings.check import STRICT
-from overlapped_words.settings.fields import Count, Device, ExistingFile, ExistingPath, Fraction, Hop, Index, Path
-
-
-@dataclass(config=STRICT, kw_only=True)
-class Trained:
-    """Which trained network a script uses: either of two settings, or neither for the network that ships."""
-
-    run_dir: ExistingPath | None
-    ckpt_path: ExistingFile | None
-
-    @model_validator(mode="after")
-    def check_not_both(self) -> Self:
-        if self.run_dir is not None and self.ckpt_path is not None:
-            raise ValueError("give either run_dir=FOLDER (a run or a sweep) or ckpt_path=FILE")
-        return self
-
-    @property
-    def path(self) -> str:
-        """The one that is given, or the network that ships."""
-        return self.run_dir or self.ckpt_path or str(PRETRAINED)
+from overlapped_words.settings.fields import Count, Device, ExistingPath, Fraction, Hop, Index, Path
+from overlapped_words.settings.trained import Trained
 
 
 @dataclass(config=STRICT, kw_only=True)
@@ -69,14 +48,3 @@ class Predict(Trained):
     def loudest(self) -> bool:
         """Whether only the loudest second of each recording is used."""
         return self.hop is None and not self.events
-
-
-@dataclass(config=STRICT, kw_only=True)
-class Export(Trained):
-    """Checkpoints to one file for other programs, or to a web page."""
-
-    format: Literal["onnx", "web", "safetensors"]
-    output: Path | None
-    threshold: Fraction | None
-    half: bool
-    cache_dir: Path

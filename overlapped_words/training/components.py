@@ -1,29 +1,21 @@
 """The components of a run, from the settings of its groups: check them, and build the data and the learner."""
 
 import inspect
-import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from datamodules.clips import Clips, Splits
+from datamodules.clips import Splits
 from datamodules.features import MultiResolutionMel
 from datamodules.overlap import OverlapDataModule
-from lightning_modules.classifier import NUM_STEPS, Teacher, WordClassifier
+from lightning_modules.classifier import NUM_STEPS, WordClassifier
 from lightning_modules.network import find_network
-from overlapped_words.errors import RunError
-from overlapped_words.inference.checkpoints import find_checkpoints
-from overlapped_words.inference.member import build_member, read_checkpoint
-from overlapped_words.inference.safetensors_file import read_trained
-from overlapped_words.pretrained import PRETRAINED
 from overlapped_words.settings.component import build, check_arguments, check_component, naming
 from overlapped_words.settings.train import Train
 from overlapped_words.training.device import resolve_auto
-
-log = logging.getLogger("train")
+from overlapped_words.training.trained import load_initial_weights, load_teacher
 
 # What the learner, the data module and the trainer give to a component beside its settings; the values are not checked.
 GIVEN: dict[str, dict[str, Any]] = {
@@ -85,8 +77,7 @@ def build_learner(cfg: Train, splits: Splits) -> WordClassifier:
     """
     network = dict(cfg.model)
     if network.get("output") == "set":
-        if isinstance(splits.train, Clips):  # words of other mixtures have equal shares
-            splits.train.check_equal_shares()
+        splits.train.check_equal_shares()
         network["k"] = list(splits.train.k)
     with naming("model"):
         learner = WordClassifier(splits.class_names, network, cfg.features, cfg.optimizer, cfg.schedule)
@@ -97,50 +88,3 @@ def build_learner(cfg: Train, splits: Splits) -> WordClassifier:
     if cfg.teacher:
         learner.teacher = load_teacher(Path(cfg.teacher), learner, cfg.teacher_weight)
     return learner
-
-
-def load_teacher(run_dir: Path, student: WordClassifier, weight: float) -> Teacher:
-    """The members in `run_dir` as a teacher; a RunError if none is complete, or words or features differ."""
-    networks = []
-    for path in find_checkpoints(run_dir):
-        member = build_member(read_checkpoint(path), path)
-        if member.class_names != student.class_names:
-            raise RunError(f"{path} has different words than the data; train a teacher on the data's words")
-        if member.feature_settings != student.hparams["features"]:
-            raise RunError(
-                f"{path} was trained on different features than the student ({member.feature_settings}); "
-                "use the same for the student, features.*=..."
-            )
-        networks.append(member.network.folded())
-    return Teacher(networks, weight)
-
-
-def load_initial_weights(learner: WordClassifier, checkpoint: str | Sequence[str]) -> None:
-    """Copy the weights of a trained network that have the same name and shape; others, as of other words, stay random.
-
-    It may be a safetensors file, or "pretrained": the network that comes with the project. Of several, it is the mean
-    (a model soup, arXiv 2203.05482).
-
-    Raises:
-        RunError: a file cannot be read, was trained on other features, or is another network than the first.
-    """
-    names = [checkpoint] if isinstance(checkpoint, str) else checkpoint
-    paths = [PRETRAINED if name == "pretrained" else Path(name) for name in names]
-    networks = [read_trained([path])[0][0] for path in paths]
-    first = networks[0]
-    for path, each in zip(paths, networks, strict=True):
-        if each.features != learner.hparams["features"]:
-            raise RunError(f"{path} was trained on other features ({each.features}); use the same, features.*=...")
-        sizes = [{name: weight.shape for name, weight in network.weights.items()} for network in (each, first)]
-        if each.class_names != first.class_names or sizes[0] != sizes[1]:
-            raise RunError(f"{path} has other words or weights of other sizes than {paths[0]}; they have no mean")
-    own, new_words = learner.state_dict(), first.class_names != learner.class_names
-    weights = {}
-    for name in own.keys() & first.weights.keys():
-        mean = torch.stack([each.weights[name].double() for each in networks]).mean(dim=0)
-        # Equal shapes are no reason to take the outputs for other words.
-        of_words = new_words and mean.shape[:1] == (learner.network.output.num_logits,)
-        if mean.shape == own[name].shape and not of_words:
-            weights[name] = mean
-    learner.load_state_dict(own | weights)
-    log.info("starting from %s: %d of %d arrays of weights", ", ".join(map(str, paths)), len(weights), len(own))

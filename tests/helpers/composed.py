@@ -21,8 +21,7 @@ def configuration(script: str, *overrides: str, hydra: bool = False) -> DictConf
 
 
 def schema(script: str) -> Any:
-    module = "predict" if script == "export" else script
-    return getattr(import_module(f"overlapped_words.settings.{module}"), script.title())
+    return getattr(import_module(f"overlapped_words.settings.{script}"), script.title())
 
 
 def run_predict(run_dir: Path, *overrides: str) -> None:
