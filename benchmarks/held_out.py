@@ -23,7 +23,7 @@ from datamodules.audio_files import list_recordings
 from datamodules.clips import render
 from datamodules.mixer import Mixer
 from datamodules.recordings import read_clips
-from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE
+from datamodules.waveforms import SAMPLE_RATE
 
 
 class MixtureSet(NamedTuple):
@@ -52,7 +52,7 @@ class Words:
     def __init__(self, root: Path, num_held_out: int, seed: int) -> None:
         self.names = sorted(folder.name for folder in root.iterdir() if folder.is_dir())
         self.paths = paths = [path for name in self.names for path in list_recordings(root / name)]
-        self.waveforms = np.concatenate(list(read_clips(paths, SAMPLE_RATE, NUM_SAMPLES)))
+        self.waveforms = np.concatenate(list(read_clips(paths)))
         self.labels = np.array([self.names.index(path.parent.name) for path in paths])
         speakers = np.array([path.name.split("_")[0] for path in paths])
         held_out = np.random.default_rng(seed).permutation(np.unique(speakers))[:num_held_out]

@@ -36,7 +36,7 @@ class Words(NamedTuple):
 
 def read_words(root: Path) -> Words:
     names, paths, labels = find_words(root, "give a folder with one subfolder of recordings per word")
-    waveforms = np.concatenate(list(read_clips(paths, SAMPLE_RATE, NUM_SAMPLES)))
+    waveforms = np.concatenate(list(read_clips(paths)))
     return Words(names, waveforms, [np.flatnonzero(labels == i) for i in range(len(names))])
 
 

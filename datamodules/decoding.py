@@ -53,7 +53,7 @@ def read_header(path: Path) -> Header | None:
         return None
 
 
-def decode(path: Path, sample_rate: int, seconds: int) -> Iterator[tuple[np.ndarray, int]]:
+def decode(path: Path, seconds: int) -> Iterator[tuple[np.ndarray, int]]:
     """Yield blocks `(T, channels)` float32 of up to `seconds` whole seconds, each with the recording's sample rate.
 
     Raises:
@@ -62,7 +62,7 @@ def decode(path: Path, sample_rate: int, seconds: int) -> Iterator[tuple[np.ndar
     decoder = _decode_with_ffmpeg if audio_files.FFMPEG and path.suffix.lower() in FFMPEG_EXTENSIONS else _decode
     empty = True
     try:
-        for block, rate in decoder(path, sample_rate, seconds):
+        for block, rate in decoder(path, seconds):
             empty = False
             yield block, rate
         if empty:
@@ -74,11 +74,11 @@ def decode(path: Path, sample_rate: int, seconds: int) -> Iterator[tuple[np.ndar
         raise DataError(f"{path}: {audio_files.diagnose(path, reason)}") from error
 
 
-def _decode(path: Path, sample_rate: int, seconds: int) -> Iterator[tuple[np.ndarray, int]]:
+def _decode(path: Path, seconds: int) -> Iterator[tuple[np.ndarray, int]]:
     done = 0
     with _open(path) as file:
         header_log, frames, rate = file.extra_info, file.frames, file.samplerate
-        length = _block_length(rate, file.channels, sample_rate, seconds)
+        length = _block_length(rate, file.channels, seconds)
         while done < frames and len(block := file.read(min(length, frames - done), dtype="float32", always_2d=True)):
             done += len(block)
             yield block, rate
@@ -88,9 +88,9 @@ def _decode(path: Path, sample_rate: int, seconds: int) -> Iterator[tuple[np.nda
         raise DataError("truncated, shorter than its header says; copy it again or remove it")
 
 
-def _block_length(rate: int, channels: int, sample_rate: int, seconds: int) -> int:
+def _block_length(rate: int, channels: int, seconds: int) -> int:
     """The number of frames to decode at a time: whole seconds."""
-    check_rate(rate, sample_rate)
+    check_rate(rate)
     if rate * channels > MAX_SECOND:
         raise DataError(f"has {channels} channels at {rate} Hz; convert it to mono at 48000 Hz or less")
     return max(1, min(seconds, MAX_VALUES // (rate * channels))) * rate
@@ -173,14 +173,14 @@ def _unfinished_data(file: BinaryIO) -> int:
     return 0
 
 
-def _decode_with_ffmpeg(path: Path, sample_rate: int, seconds: int) -> Iterator[tuple[np.ndarray, int]]:
+def _decode_with_ffmpeg(path: Path, seconds: int) -> Iterator[tuple[np.ndarray, int]]:
     options = [*FFMPEG_OPTIONS.split(), "-i", f"file:{path}", "-map", "0:a:0", "-f", "au", "-c:a", "pcm_f32be", "-"]
     command = [str(audio_files.FFMPEG), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout
         if len(header := process.stdout.read(24)) == 24:
             _, start, _, _, rate, channels = struct.unpack(">6I", header)
-            length = _block_length(rate, channels, sample_rate, seconds)
+            length = _block_length(rate, channels, seconds)
             process.stdout.read(start - len(header))
             while samples := process.stdout.read(4 * channels * length):
                 yield np.frombuffer(samples, ">f4").astype(np.float32).reshape(-1, channels), rate

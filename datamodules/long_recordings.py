@@ -123,7 +123,7 @@ def cached_waveforms(
         cache_dir and cache_dir / f"waveforms-{key}.npy",
         (num_rows, NUM_SAMPLES),
         np.int16,
-        lambda: chain(read_clips(paths, SAMPLE_RATE, NUM_SAMPLES), *(other.rows() for other in others)),
+        lambda: chain(read_clips(paths), *(other.rows() for other in others)),
         description,
     )
     return array, key

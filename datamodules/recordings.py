@@ -1,4 +1,4 @@
-"""Read recordings as mono waveforms at one sample rate, or raise DataError with the reason."""
+"""Read recordings as mono waveforms at SAMPLE_RATE, or raise DataError with the reason."""
 
 import logging
 import math
@@ -28,42 +28,44 @@ def within_full_scale(waveform: np.ndarray) -> np.ndarray:
     return waveform / max(1.0, float(np.abs(waveform).max()))
 
 
-def read_recording(path: Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """Any file that libsndfile or an installed ffmpeg reads -> `(T,)` float32 in [-1, 1] at `sample_rate` Hz.
+def read_recording(path: Path) -> np.ndarray:
+    """Any file that libsndfile or an installed ffmpeg reads -> `(T,)` float32 in [-1, 1] at SAMPLE_RATE.
 
     Channels are averaged.
 
     Raises:
         DataError: the file is not audio, is truncated or empty, or contains samples that are not finite.
     """
-    return within_full_scale(np.concatenate(list(read_blocks(path, sample_rate))))
+    return within_full_scale(np.concatenate(list(read_blocks(path))))
 
 
-def read_blocks(path: Path, sample_rate: int = SAMPLE_RATE, seconds: int = BLOCK) -> Iterator[np.ndarray]:
+def read_blocks(path: Path, seconds: int = BLOCK) -> Iterator[np.ndarray]:
     """Yield the samples of `read_recording` in blocks `(T,)` of up to `seconds`, so that memory stays constant.
 
     Blocks are not scaled to [-1, 1], because the level of later blocks is unknown. Raises what `read_recording` raises;
     for a truncated recording only after its last block.
     """
-    before, done = np.zeros(0, np.float32), 0
-    for (block, rate), (following, _) in pairwise(chain(_decode_mono(path, sample_rate, seconds), [(before, 0)])):
-        if not np.isfinite(block).all():
-            first = done + int(np.flatnonzero(~np.isfinite(block))[0])
-            raise DataError(f"{path}: sample {first} is not a finite number; export it again or remove it")
+    before = np.zeros(0, np.float32)
+    for (block, rate), (following, _) in pairwise(chain(decode_mono(path, seconds), [(before, 0)])):
         # The resampling filter extends beyond the block, by less than a second: resample with a second of context.
-        resampled = resample(np.concatenate([before, block, following[:rate]]), rate, sample_rate)
-        start = len(before) // rate * sample_rate
-        yield resampled[start : start + math.ceil(len(block) * sample_rate / rate)]
-        before, done = block[-rate:], done + len(block)
+        resampled = resample(np.concatenate([before, block, following[:rate]]), rate)
+        start = len(before) // rate * SAMPLE_RATE
+        yield resampled[start : start + math.ceil(len(block) * SAMPLE_RATE / rate)]
+        before = block[-rate:]
 
 
-def _decode_mono(path: Path, sample_rate: int, seconds: int) -> Iterator[tuple[np.ndarray, int]]:
-    """The blocks of `decode`, mixed down to `(T,)`."""
-    louder = None
-    for block, rate in decode(path, sample_rate, seconds):
+def decode_mono(path: Path, seconds: int) -> Iterator[tuple[np.ndarray, int]]:
+    """The blocks of `decode`, mixed down to `(T,)`; raises what `read_recording` raises."""
+    louder, done = None, 0
+    for channels, rate in decode(path, seconds):
         if louder is None:
-            louder = _louder_channel(block, printable(str(path)))
-        yield block.mean(axis=1) if louder is None else block[:, louder], rate
+            louder = _louder_channel(channels, printable(str(path)))
+        block = channels.mean(axis=1) if louder is None else channels[:, louder]
+        if not np.isfinite(block).all():
+            first = done + int(np.isfinite(block).argmin())
+            raise DataError(f"{path}: sample {first} is not a finite number; export it again or remove it")
+        yield block, rate
+        done += len(block)
 
 
 def _louder_channel(channels: np.ndarray, name: str) -> int | None:
@@ -87,39 +89,37 @@ def read_seconds(path: Path) -> float:
     return header.seconds if header and header.seconds else sum(map(len, read_blocks(path))) / SAMPLE_RATE
 
 
-def warn_if_narrowband(name: str, rate: int, sample_rate: int) -> None:
-    """Warn if a recording at `rate` Hz, such as telephone audio, is for a model at a higher sample rate."""
-    if rate < sample_rate:
+def warn_if_narrowband(name: str, rate: int) -> None:
+    """Warn if a recording at `rate` Hz, such as telephone audio, has fewer samples than the model's."""
+    if rate < SAMPLE_RATE:
         log.warning(NARROWBAND, printable(name))
 
 
-def fit_length(waveform: np.ndarray, num_samples: int = NUM_SAMPLES) -> np.ndarray:
-    """`(T,)` -> `(num_samples,)`: pad a shorter clip with zeros on both sides, take the loudest window of a longer one.
+def fit_length(waveform: np.ndarray) -> np.ndarray:
+    """`(T,)` -> `(NUM_SAMPLES,)`: pad a shorter clip with zeros on both sides, take the loudest window of a longer one.
 
     The loudest window has the most energy.
     """
-    excess = len(waveform) - num_samples
+    excess = len(waveform) - NUM_SAMPLES
     if excess <= 0:
         return np.pad(waveform, (-excess // 2, -(excess // 2)))
     energy = np.concatenate([[0.0], np.cumsum(np.square(waveform, dtype=np.float64))])
-    start = int(np.argmax(energy[num_samples:] - energy[:-num_samples]))
-    return waveform[start : start + num_samples]
+    start = int(np.argmax(energy[NUM_SAMPLES:] - energy[:-NUM_SAMPLES]))
+    return waveform[start : start + NUM_SAMPLES]
 
 
 def read_clips(
     paths: Sequence[Path],
-    sample_rate: int,
-    num_samples: int,
     chunk_size: int = 256,
     inspect: Callable[[Path, np.ndarray], None] | None = None,
     unreadable: dict[Path, str] | None = None,
 ) -> Iterator[np.ndarray]:
-    """Recordings -> chunks `(chunk_size, num_samples)` int16, in order; threads decode, libsndfile releases the GIL.
+    """Recordings -> chunks `(chunk_size, NUM_SAMPLES)` int16, in order; threads decode, libsndfile releases the GIL.
 
     The threads decode the next chunk while the caller uses one.
 
     Args:
-        inspect: called with each path and its clip `(num_samples,)` float32, in one of the threads.
+        inspect: called with each path and its clip `(NUM_SAMPLES,)` float32, in one of the threads.
         unreadable: filled with the reason for each recording that cannot be used; its clip is zeros.
 
     Raises:
@@ -129,10 +129,10 @@ def read_clips(
 
     def read(path: Path) -> np.ndarray:
         try:
-            clip = fit_length(read_recording(path, sample_rate), num_samples)
+            clip = fit_length(read_recording(path))
         except DataError as error:
             errors[path] = str(error)
-            return np.zeros(num_samples, np.int16)
+            return np.zeros(NUM_SAMPLES, np.int16)
         if inspect:
             inspect(path, clip)
         return to_int16(clip)

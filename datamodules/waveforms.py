@@ -1,7 +1,6 @@
 """The size of a clip; conversion between float and 16-bit samples, and between sample rates."""
 
 import math
-from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +10,7 @@ from overlapped_words.errors import DataError
 
 if TYPE_CHECKING:  # torch takes seconds to import, and recordings are read without it
     from torch import Tensor
+    from torchaudio.transforms import Resample
 
     Samples = TypeVar("Samples", np.ndarray, Tensor)
 
@@ -35,25 +35,25 @@ def from_int16(samples: "Samples") -> "Samples":
 
 
 @lru_cache(maxsize=8)
-def _resampler(rate: int, sample_rate: int) -> Callable[[np.ndarray], np.ndarray]:
-    import torch
+def _resampler(rate: int) -> "Resample":
     from torchaudio.transforms import Resample
 
-    transform = Resample(rate, sample_rate)
-    return lambda waveform: transform(torch.from_numpy(waveform)).numpy()
+    return Resample(rate, SAMPLE_RATE)
 
 
-def check_rate(rate: int, sample_rate: int) -> None:
-    """Raise a DataError if `rate` is out of range, or the filter to `sample_rate` would take too much memory."""
-    if rate not in RATES or rate * sample_rate // math.gcd(rate, sample_rate) ** 2 > MAX_TAPS:
+def check_rate(rate: int) -> None:
+    """Raise a DataError if `rate` is out of range, or the filter to SAMPLE_RATE would take too much memory."""
+    if rate not in RATES or rate * SAMPLE_RATE // math.gcd(rate, SAMPLE_RATE) ** 2 > MAX_TAPS:
         raise DataError(
-            f"cannot resample from {rate} Hz to {sample_rate} Hz; convert to a common rate first, such as 48000 Hz"
+            f"cannot resample from {rate} Hz to {SAMPLE_RATE} Hz; convert to a common rate first, such as 48000 Hz"
         )
 
 
-def resample(waveform: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
-    """`(..., T)` float32 at `rate` Hz -> the same at `sample_rate` Hz; raises what `check_rate` raises."""
-    check_rate(rate, sample_rate)
-    if rate == sample_rate:
+def resample(waveform: np.ndarray, rate: int) -> np.ndarray:
+    """`(..., T)` float32 at `rate` Hz -> the same at SAMPLE_RATE; raises what `check_rate` raises."""
+    check_rate(rate)
+    if rate == SAMPLE_RATE:
         return waveform
-    return _resampler(rate, sample_rate)(waveform)
+    import torch
+
+    return _resampler(rate)(torch.from_numpy(waveform)).numpy()

@@ -33,12 +33,12 @@ def test_a_recording_is_saved_under_its_word_and_speaker(tmp_path: Path) -> None
     recorder, older = WordRecorder(tmp_path / "my words"), tmp_path / "my words" / "사과" / "ann lee_0.wav"
     older.parent.mkdir(parents=True)
     older.write_text("is not overwritten")
-    path = recorder.save(" 사과 ", "ann lee", WAVEFORM, RATE)
+    path = recorder.save(" 사과 ", "ann lee", WAVEFORM)
     assert path == older.with_name("ann lee_1.wav") and older.read_text() == "is not overwritten"
     samples, rate = soundfile.read(path)
     assert rate == RATE and soundfile.info(path).subtype == "PCM_16"
     np.testing.assert_allclose(samples, WAVEFORM, atol=1e-4)
-    recorder.save("up", "bob", WAVEFORM, RATE)
+    recorder.save("up", "bob", WAVEFORM)
     assert recorder.counts() == "3 recordings of 2 words by 2 speakers"
     train, *listen = recorder.commands.splitlines()
     assert listen[0] == "python app.py run_dir=outputs/my_words" and len(listen) == 2
@@ -59,7 +59,7 @@ def test_names_that_lead_elsewhere_and_what_cannot_be_saved_are_errors_with_a_re
         *((word, "ann", "use letters") for word in ("a\\b", "~", ".hidden", "up\0", "a, b", "_background_noise_")),
     ):
         with pytest.raises(DataError, match=re.escape(message)):
-            WordRecorder(tmp_path / "WORDS").save(word, speaker, WAVEFORM, RATE)
+            WordRecorder(tmp_path / "WORDS").save(word, speaker, WAVEFORM)
         assert list(tmp_path.iterdir()) == []
     for name in ("WORDS", "elsewhere"):
         (tmp_path / name).mkdir()
@@ -71,7 +71,7 @@ def test_names_that_lead_elsewhere_and_what_cannot_be_saved_are_errors_with_a_re
         ("file", WAVEFORM, r"up: cannot be saved \(.*\); check record_dir on the server"),
     ):
         with pytest.raises(DataError, match=message):
-            WordRecorder(tmp_path / folder).save("up", "ann", waveform, RATE)
+            WordRecorder(tmp_path / folder).save("up", "ann", waveform)
     assert list((tmp_path / "elsewhere").iterdir()) == []
     with gr.Blocks() as page:
         build_tab(None, None)  # type: ignore[arg-type]
@@ -119,7 +119,7 @@ def test_a_network_without_events_shows_its_shares(tmp_path: Path) -> None:
 def test_the_picture_shows_the_likely_words_of_the_last_seconds() -> None:
     class Page:
         class model:
-            class_names, sample_rate = ["up", WORD, "go"], RATE
+            class_names = "up", WORD, "go"
 
         has_events = True
 

@@ -31,7 +31,7 @@ def test_models_that_do_not_know_silence_have_no_events(tmp_path, network):
 class Level:
     """A predictor of one word, present where a window has samples above 0.5."""
 
-    class_names, sample_rate, num_samples, k = ["loud"], RATE, RATE, (0, 1)
+    class_names, k = ["loud"], (0, 1)
     rule, has_events = EventRule(), True
 
     def eval(self):
@@ -139,11 +139,11 @@ def test_at_most_one_block_is_kept():
     def blocks():
         for i in range(10):
             read.append(i)
-            yield np.zeros(1000, np.float32)
+            yield np.zeros(10 * RATE, np.float32)
 
-    for start, _, window in chain.from_iterable(cut_windows(blocks(), 100, 25)):
-        assert len(read) <= start // 1000 + 2
-        assert len(window) == 100 and len(window.base) <= 1100
+    for start, _, window in chain.from_iterable(cut_windows(blocks(), RATE // 4)):
+        assert len(read) <= start // (10 * RATE) + 2
+        assert len(window) == RATE and len(window.base) <= 11 * RATE
 
 
 @pytest.mark.parametrize("rate", [RATE, 11_025, 48_000])

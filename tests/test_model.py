@@ -44,7 +44,7 @@ def test_one_waveform_gives_a_probability_for_each_word(model, tmp_path):
 def test_arrays_tensors_and_the_recording_get_equal_probabilities(model, tmp_path, seconds, rate):
     samples = to_int16(speech(1, seconds, rate))
     path = write(tmp_path / "clip.wav", samples, rate)
-    expected = model.predictor.predict_clips(next(read_clips([path], RATE, RATE))).probs[0]
+    expected = model.predictor.predict_clips(next(read_clips([path]))).probs[0]
     floats, wide = samples / 32768, samples.astype(np.int32) << 16
     for waveform in (samples, wide, floats, floats.astype(np.float32), torch.tensor(floats), torch.tensor(samples)):
         assert np.array_equal(model(waveform, float(rate)), expected)

@@ -59,7 +59,7 @@ def predictor(sweep: Path) -> Predictor:
 def test_the_file_gives_the_probabilities_of_pytorch_and_describes_itself(sweep: Path) -> None:
     session = onnxruntime.InferenceSession(sweep / "model.onnx")
     for batch_size in (1, 2, 5):
-        waveforms = np.stack(list(probe_waveforms(16_000, 16_000).values()))[:batch_size]
+        waveforms = np.stack(list(probe_waveforms().values()))[:batch_size]
         found = session.run(["probs", "num_words", "presence"], {"waveforms": waveforms})
         expected = predictor(sweep).predict(torch.from_numpy(waveforms))
         for ours, theirs in zip(found, (expected.probs, expected.sets.num_words, expected.sets.presence), strict=True):
@@ -80,7 +80,7 @@ def test_the_file_gives_the_probabilities_of_pytorch_and_describes_itself(sweep:
 
 
 def test_a_file_replaces_an_older_one_only_if_it_has_the_probabilities_of_pytorch(sweep: Path, tmp_path: Path) -> None:
-    changed, output, waveforms = predictor(sweep), tmp_path / "words.onnx", probe_waveforms(16_000, 16_000)
+    changed, output, waveforms = predictor(sweep), tmp_path / "words.onnx", probe_waveforms()
     program = Mock(**{"model_proto.SerializeToString.return_value": (sweep / "model.onnx").read_bytes()})
     changed.networks[0].dense[-1].bias.data[0] += 0.1
     output.write_text("older")
@@ -94,7 +94,7 @@ def test_a_file_replaces_an_older_one_only_if_it_has_the_probabilities_of_pytorc
 def test_the_example_runs_without_this_project(sweep: Path, tmp_path: Path) -> None:
     for package in ("torch", "datamodules", "overlapped_words", "lightning_modules"):
         (tmp_path / f"{package}.py").write_text("raise ImportError('not installed')")
-    clip = next(iter(probe_waveforms(16_000, 16_000).values()))
+    clip = next(iter(probe_waveforms().values()))
     write(tmp_path / "clip.wav", clip)
     command = ROOT / "examples" / "onnx_words.py", sweep / "model.onnx", "clip.wav"
     done = fresh(*command, cwd=tmp_path, PYTHONPATH=str(tmp_path))

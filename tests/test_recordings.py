@@ -90,15 +90,15 @@ def test_shorter_clips_are_padded_on_both_sides_and_longer_ones_cut_to_the_loude
         fitted = fit_length(CLIP[:length])
         assert np.array_equal(fitted, np.pad(CLIP[:length], (before, RATE - length - before)))
     rng = np.random.default_rng(0)
-    clip = (rng.normal(0, 0.1, 700) * rng.uniform(0, 1, 700)).astype(np.float32)
-    start = int(np.argmax([np.square(clip[i : i + 200], dtype=np.float64).sum() for i in range(501)]))
-    assert 0 < start < 500 and np.array_equal(fit_length(clip, 200), clip[start : start + 200])
+    clip = (rng.normal(0, 0.1, RATE + 500) * rng.uniform(0, 1, RATE + 500)).astype(np.float32)
+    start = int(np.argmax([np.square(clip[i : i + RATE], dtype=np.float64).sum() for i in range(501)]))
+    assert 0 < start < 500 and np.array_equal(fit_length(clip), clip[start : start + RATE])
 
 
 def test_warnings_about_many_recordings_are_one_and_bad_ones_are_counted_or_collected(tmp_path, caplog):
     both = np.stack([CLIP, -CLIP], axis=1)
     paths = [write(tmp_path / f"{i}.wav", both if i != 2 else CLIP) for i in range(6)]
-    list(read_clips(paths, RATE, RATE, chunk_size=2))
+    list(read_clips(paths, chunk_size=2))
     (record,) = caplog.records
     assert re.fullmatch(r"\S+, \S+, \S+ and 2 more: the two channels have opposite phase .*", record.getMessage())
     caplog.clear()
@@ -108,12 +108,12 @@ def test_warnings_about_many_recordings_are_one_and_bad_ones_are_counted_or_coll
     for path in paths[2:]:
         path.write_text("no sound")
     with pytest.raises(DataError) as caught:
-        list(read_clips(paths, RATE, RATE, chunk_size=4))
+        list(read_clips(paths, chunk_size=4))
     first, *lines, last = str(caught.value).splitlines()
     assert (first, last) == ("7 of 9 recordings cannot be used:", "... and 2 more")
     assert [line.split(": ")[0] for line in lines] == [str(path) for path in paths[2:7]]
     unreadable = {}
-    (clips,) = read_clips(paths[:3], RATE, RATE, unreadable=unreadable)
+    (clips,) = read_clips(paths[:3], unreadable=unreadable)
     assert list(unreadable) == [paths[2]] and "cannot be read as audio" in unreadable[paths[2]]
     assert [clip.any() for clip in clips] == [True, True, False]
 

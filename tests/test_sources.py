@@ -78,7 +78,7 @@ def test_one_word_is_an_error_with_a_remedy(tmp_path, cache_dir):
 def test_a_trial_run_reads_a_few_clips_and_writes_nothing(kind, request, cache_dir, monkeypatch):
     root, read = request.getfixturevalue(kind), []
 
-    def read_recording(path: Path, sample_rate: int) -> np.ndarray:
+    def read_recording(path: Path) -> np.ndarray:
         read.append(path)
         return speech(len(read))
 

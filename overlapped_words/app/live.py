@@ -13,7 +13,8 @@ import gradio as gr
 import numpy as np
 import pandas as pd
 
-from datamodules.recordings import NARROWBAND, read_blocks, read_header
+from datamodules.recordings import NARROWBAND, decode_mono, read_header
+from datamodules.waveforms import SAMPLE_RATE
 from overlapped_words.app.model import AppModel
 from overlapped_words.app.recording import event_table
 from overlapped_words.errors import DataError
@@ -56,7 +57,7 @@ class Stream:
         if header is None or header.seconds > MAX_CHUNK:
             raise DataError(f"a chunk of live sound is a WAV file of up to {MAX_CHUNK} seconds")
         self.rate = header.sample_rate
-        self._put(next(read_blocks(Path(path), header.sample_rate, MAX_CHUNK)))
+        self._put(next(decode_mono(Path(path), MAX_CHUNK))[0])
 
     def stop(self) -> None:
         """End `listen` after the chunks that have been added."""
@@ -70,7 +71,7 @@ class Stream:
         """Update windows and events while sound arrives; raises DataError for a sample rate that cannot be used."""
         chunks = self._get()
         blocks = chain([next(chunks, np.zeros(0, np.float32))], chunks)  # the first one has the rate
-        for heard in model.listen(resample_blocks(blocks, self.rate, model.model.sample_rate)):
+        for heard in model.listen(resample_blocks(blocks, self.rate)):
             self.windows.extend(zip(heard.ends.tolist(), heard.presence, strict=True))
             while self.windows[0][0] <= self.windows[-1][0] - SHOWN:
                 self.windows.popleft()
@@ -96,7 +97,7 @@ def draw(model: AppModel, stream: Stream | None) -> str:
         latest = f"Now: {names[probs[-1].argmax()]} ({probs[-1].max():.0%})"
         if model.has_events:
             latest = f"{events[0].word} at {clock(events[0].start_s)}" if events else "No word yet"
-        if stream.rate < model.model.sample_rate:
+        if stream.rate < SAMPLE_RATE:
             note = f"<p>{escape(NARROWBAND % 'microphone')}</p>"
     return f'<p class="now">{escape(printable(latest))}</p>{picture(table, events, now)}{note}{event_table(events)}'
 

@@ -12,7 +12,7 @@ import torch
 from datamodules.features import MultiResolutionMel
 from datamodules.mixing import mix
 from datamodules.recordings import NARROWBAND, fit_length, read_blocks, read_header, within_full_scale
-from datamodules.waveforms import to_int16
+from datamodules.waveforms import SAMPLE_RATE, to_int16
 from overlapped_words.errors import DataError
 from overlapped_words.inference.events import Event
 from overlapped_words.inference.listening import Heard, detect, predict_windows
@@ -27,7 +27,7 @@ BLOCK = 5  # seconds of audio decoded between two checks of the time
 class Recording(NamedTuple):
     """An upload."""
 
-    waveform: np.ndarray  # `(T,)` float32 in [-1, 1] at the model's sample rate
+    waveform: np.ndarray  # `(T,)` float32 in [-1, 1] at SAMPLE_RATE
     note: str  # for its user; may be empty
 
 
@@ -51,49 +51,49 @@ class AppModel:
             DataError: it cannot be used, is too long or takes too long; names the file without the server's folder.
         """
         name, start = Path(path).name, time.monotonic()
-        header, sample_rate = read_header(Path(path)), self.model.sample_rate
+        header = read_header(Path(path))
         blocks: list[np.ndarray] = []
         try:
-            for block in read_blocks(Path(path), sample_rate, BLOCK):
+            for block in read_blocks(Path(path), BLOCK):
                 blocks.append(block)
-                if sum(map(len, blocks)) > self.max_seconds * sample_rate:
+                if sum(map(len, blocks)) > self.max_seconds * SAMPLE_RATE:
                     raise DataError(f"{name}: longer than {self.max_seconds:g} seconds; use a shorter part")
                 if time.monotonic() - start > MAX_DECODING:
                     raise DataError(f"{name}: takes over {MAX_DECODING:g} seconds to decode; convert it to 16 kHz mono")
         except DataError as error:
             raise DataError(str(error).replace(path, name)) from error
         waveform = within_full_scale(np.concatenate(blocks))
-        narrow = header is not None and header.sample_rate < sample_rate
+        narrow = header is not None and header.sample_rate < SAMPLE_RATE
         return Recording(waveform, NARROWBAND % printable(name) if narrow else "")
 
     def predict(self, waveform: np.ndarray) -> Prediction:
-        """Predict the loudest second of a waveform `(T,)` at the model's sample rate."""
-        return self.model.predictor.predict_clips(to_int16(fit_length(waveform, self.model.num_samples))[None])
+        """Predict the loudest second of a waveform `(T,)` at SAMPLE_RATE."""
+        return self.model.predictor.predict_clips(to_int16(fit_length(waveform))[None])
 
     def features(self, waveform: np.ndarray) -> tuple[torch.Tensor, MultiResolutionMel]:
         """The features of the loudest second `(C, F, T)`, and the front end that computes them."""
         front_end = self.model.predictor.front_ends[0]
         assert isinstance(front_end, MultiResolutionMel)
-        clip = torch.from_numpy(fit_length(waveform, self.model.num_samples))[None]
+        clip = torch.from_numpy(fit_length(waveform))[None]
         return front_end(clip.to(next(front_end.buffers()).device))[0].cpu(), front_end
 
     def mix(self, paths: list[str]) -> Recording:
-        """Mix uploads of two or more single words at equal loudness, `(num_samples,)`; raises what `read` raises."""
+        """Mix uploads of two or more single words at equal loudness, `(NUM_SAMPLES,)`; raises what `read` raises."""
         if len(paths) < 2:
             raise DataError("record or upload at least two words")
         recordings = [self.read(path) for path in paths]
-        words = np.stack([fit_length(recording.waveform, self.model.num_samples) for recording in recordings])
+        words = np.stack([fit_length(recording.waveform) for recording in recordings])
         ones = torch.ones(1, len(paths))
         mixture = mix(torch.from_numpy(words)[None], gains=ones, offsets=0 * ones.long(), speeds=ones)[0].numpy()
         return Recording(mixture, "\n".join(recording.note for recording in recordings if recording.note))
 
     def listen(self, blocks: Iterable[np.ndarray]) -> Iterator[Heard]:
-        """Find the events in blocks `(T,)` at the model's sample rate; a model without a rule has only windows."""
+        """Find the events in blocks `(T,)` at SAMPLE_RATE; a model without a rule has only windows."""
         predictor = self.model.predictor
         if self.has_events:
             yield from detect(predictor, blocks, predictor.rule)
             return
-        for starts, ends, prediction in predict_windows(predictor, blocks, round(self.hop * predictor.sample_rate)):
+        for starts, ends, prediction in predict_windows(predictor, blocks, round(self.hop * SAMPLE_RATE)):
             yield Heard(starts, ends, prediction.shown, [])
 
     def timeline(self, waveform: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:

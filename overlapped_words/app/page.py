@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from datamodules.waveforms import SAMPLE_RATE
 from overlapped_words.app import live, recording, word_folder
 from overlapped_words.app.model import AppModel
 from overlapped_words.messages import count, printable
@@ -84,7 +85,7 @@ def about(model: AppModel, name: str, data: str, limits: str) -> str:
         "Other words": "The network mistakes other words for similar ones"
         + (", unless it answers that none of its words is spoken." if model.has_events else "."),
         "Network": f"{name}: {model.model.predictor.summary}, "
-        f"{count(len(model.model.class_names), 'word')}, {model.model.sample_rate} Hz",
+        f"{count(len(model.model.class_names), 'word')}, {SAMPLE_RATE} Hz",
         "Trained on": data,
     }
     rows = [f"<dt><b>{item}</b></dt><dd>{escape(printable(text))}</dd>" for item, text in items.items() if text]

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 from matplotlib import rc_context
 
-from datamodules.waveforms import to_int16
+from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, to_int16
 from overlapped_words.app.model import AppModel, Recording
 from overlapped_words.errors import DataError
 from overlapped_words.inference.audio_input import LONG
@@ -67,13 +67,13 @@ def results(model: AppModel, read: Callable[[], Recording | None]) -> tuple:
     table, timeline = gr.HTML(visible=False), gr.Plot(visible=False)
     if recording is None:
         return None, show(""), show(""), gr.Label(None, visible=not error), table, timeline, None, show(error)
-    waveform, rate, num_samples = recording.waveform, model.model.sample_rate, model.model.num_samples
-    is_long = model.has_events and len(waveform) > LONG * rate
+    waveform = recording.waveform
+    is_long = model.has_events and len(waveform) > LONG * SAMPLE_RATE
     features, front_end = model.features(waveform)
     with rc_context(STYLE):
-        features_plot = draw_features(features, front_end.win_lengths, num_samples / rate)
+        features_plot = draw_features(features, front_end.win_lengths, NUM_SAMPLES / SAMPLE_RATE)
         features_plot.suptitle("Features of the loudest second")
-        if len(waveform) > num_samples:
+        if len(waveform) > NUM_SAMPLES:
             windows, events = model.timeline(waveform)
             timeline_plot = draw_timeline(windows, events, width=WIDTH)
             timeline_plot.suptitle("Words over time")
@@ -86,7 +86,7 @@ def results(model: AppModel, read: Callable[[], Recording | None]) -> tuple:
         likely = prediction.answer(class_names)
         words = gr.Label(dict(zip(class_names, prediction.shown[0].tolist(), strict=True)), visible=True)
     answer = show(likely), show(recording.note), words
-    return (rate, to_int16(waveform)), *answer, table, timeline, features_plot, show("")
+    return (SAMPLE_RATE, to_int16(waveform)), *answer, table, timeline, features_plot, show("")
 
 
 def build_recording_tab(model: AppModel, limits: str, top: int) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 
 from datamodules.audio_files import list_recordings
-from datamodules.waveforms import to_int16
+from datamodules.waveforms import SAMPLE_RATE, to_int16
 from overlapped_words.app.model import AppModel
 from overlapped_words.app.recording import show, text_box
 from overlapped_words.errors import DataError
@@ -30,8 +30,8 @@ class WordRecorder:
         self.root = root.expanduser()
         self.name = self.root.resolve().name  # visitors need not know the path
 
-    def save(self, word: str, speaker: str, waveform: np.ndarray, sample_rate: int) -> Path:
-        """Write a waveform `(T,)` in [-1, 1] as 16-bit WAV. Return the file.
+    def save(self, word: str, speaker: str, waveform: np.ndarray) -> Path:
+        """Write a waveform `(T,)` in [-1, 1] at SAMPLE_RATE as 16-bit WAV. Return the file.
 
         Raises:
             DataError: a name that cannot be one of a folder or file, silence, or a folder that cannot be written.
@@ -40,7 +40,7 @@ class WordRecorder:
         if np.abs(waveform).max() < 1e-3:
             raise DataError("the recording is silent; check the microphone and record again")
         folder, content = self.root / word, BytesIO()
-        soundfile.write(content, to_int16(waveform), sample_rate, format="WAV")
+        soundfile.write(content, to_int16(waveform), SAMPLE_RATE, format="WAV")
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if not folder.resolve().is_relative_to(self.root.resolve()):
@@ -100,7 +100,7 @@ def build_tab(model: AppModel, record_dir: str | None) -> None:
                 if path is None:
                     raise DataError("record the word first")
                 recording = model.read(path)
-                saved = recorder.save(word, speaker, recording.waveform, model.model.sample_rate)
+                saved = recorder.save(word, speaker, recording.waveform)
             except DataError as error:
                 return gr.Audio(), recorder.counts(), show(error)
             status = f"Saved {saved.parent.name}/{saved.name}. {recorder.counts()}. {recording.note}".rstrip()

@@ -39,7 +39,7 @@ def export_onnx(cfg: Export, output: Path) -> dict[str, Any]:
     predictor = load_predictor(checkpoints)
     predictor.rule = predictor.rule.with_threshold(cfg.threshold)
     print(f"Exporting {predictor.summary}; an ensemble takes minutes", flush=True)
-    waveforms = probe_waveforms(predictor.sample_rate, predictor.num_samples)
+    waveforms = probe_waveforms()
     about = metadata(predictor, checkpoints)
     program = to_onnx(predictor, about)
     output.parent.mkdir(exist_ok=True)

@@ -16,7 +16,7 @@ import torch
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from torch import Tensor, nn
 
-from datamodules.waveforms import from_int16, to_int16
+from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, from_int16, to_int16
 from overlapped_words.errors import UserError
 from overlapped_words.export.portable_features import PortableMel
 from overlapped_words.inference.events import RELEASE
@@ -35,8 +35,8 @@ def metadata(predictor: Predictor, checkpoints: Sequence[Path]) -> dict[str, Any
     events = asdict(rule) | {"threshold": rule.thresholds(predictor.class_names).tolist(), "release": RELEASE}
     return {
         "words": predictor.class_names,
-        "sample_rate": predictor.sample_rate,
-        "num_samples": predictor.num_samples,
+        "sample_rate": SAMPLE_RATE,
+        "num_samples": NUM_SAMPLES,
         "members": len(predictor.networks),
         **({"k": predictor.k} if predictor.k else {}),
         **({"events": events} if predictor.has_events else {}),  # thresholds in the order of the words
@@ -66,7 +66,7 @@ class Exported(nn.Module):
 
 
 def to_onnx(predictor: Predictor, metadata: dict[str, Any]) -> torch.onnx.ONNXProgram:
-    """Export `waveforms` (batch, num_samples) -> `probs` (batch, num_classes), float32, for batches of any size.
+    """Export `waveforms` (batch, NUM_SAMPLES) -> `probs` (batch, num_classes), float32, for batches of any size.
 
     If the number of words varies, another output is `num_words` (batch, max_k - min_k + 1), its distribution. For a
     predictor of sets, `presence` (batch, num_classes) is the probability of each word.
@@ -78,7 +78,7 @@ def to_onnx(predictor: Predictor, metadata: dict[str, Any]) -> torch.onnx.ONNXPr
         exported = Exported(predictor).eval()
         program = torch.onnx.export(
             exported,
-            (torch.zeros(2, predictor.num_samples),),  # a batch of one would fix the batch size in the graph
+            (torch.zeros(2, NUM_SAMPLES),),  # a batch of one would fix the batch size in the graph
             input_names=["waveforms"],
             output_names=exported.names,
             dynamic_shapes=({0: torch.export.Dim("batch")},),
@@ -130,19 +130,19 @@ def compare(content: bytes, predictor: Predictor, waveforms: dict[str, np.ndarra
     return dict(zip(waveforms, largest.tolist(), strict=True))
 
 
-def probe_waveforms(sample_rate: int, num_samples: int) -> dict[str, np.ndarray]:
-    """Names -> `(num_samples,)` float32 in [-1, 1]: noise, a chirp and silence.
+def probe_waveforms() -> dict[str, np.ndarray]:
+    """Names -> `(NUM_SAMPLES,)` float32 in [-1, 1]: noise, a chirp and silence.
 
     Noise and chirp are loud and quiet, with the faint noise of a microphone: float32 cannot resolve what lies 120 dB
     below a pure tone, and two correct implementations differ there.
     """
     rng = np.random.default_rng(0)
-    t = np.arange(num_samples) / sample_rate
+    t = np.arange(NUM_SAMPLES) / SAMPLE_RATE
     waveforms = {
-        "noise": 0.1 * rng.standard_normal(num_samples),
-        "chirp": 0.5 * np.sin(2 * np.pi * (100 * t + 0.2 * sample_rate * t**2)) * np.hanning(num_samples),
+        "noise": 0.1 * rng.standard_normal(NUM_SAMPLES),
+        "chirp": 0.5 * np.sin(2 * np.pi * (100 * t + 0.2 * SAMPLE_RATE * t**2)) * np.hanning(NUM_SAMPLES),
     }
     waveforms |= {f"quiet {name}": 0.01 * waveform for name, waveform in waveforms.items()}
-    waveforms = {name: waveform + 1e-3 * rng.standard_normal(num_samples) for name, waveform in waveforms.items()}
-    waveforms["silence"] = np.zeros(num_samples)
+    waveforms = {name: waveform + 1e-3 * rng.standard_normal(NUM_SAMPLES) for name, waveform in waveforms.items()}
+    waveforms["silence"] = np.zeros(NUM_SAMPLES)
     return {name: from_int16(to_int16(waveform)) for name, waveform in waveforms.items()}

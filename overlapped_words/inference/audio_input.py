@@ -10,7 +10,7 @@ from torch import Tensor
 from datamodules import recordings
 from datamodules.decoding import Header, read_header
 from datamodules.recordings import fit_length, log, mix_down, read_blocks, warn_if_narrowband, within_full_scale
-from datamodules.waveforms import resample, to_int16
+from datamodules.waveforms import SAMPLE_RATE, resample, to_int16
 from overlapped_words.errors import DataError
 from overlapped_words.messages import grouped, printable
 
@@ -80,66 +80,66 @@ def as_mono_blocks(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         yield as_mono(block, first=i)[0]
 
 
-def as_blocks(waveform: AudioInput, sample_rate: int | None, model_rate: int) -> Iterator[np.ndarray]:
-    """One recording or waveform -> its blocks `(T,)`, float32, mono, at `model_rate` Hz, in order."""
+def as_blocks(waveform: AudioInput, sample_rate: int | None) -> Iterator[np.ndarray]:
+    """One recording or waveform -> its blocks `(T,)`, float32, mono, at SAMPLE_RATE, in order."""
     if isinstance(waveform, str | Path):
         path = as_path(waveform, sample_rate)
-        header = read_header(path) or Header(0, model_rate)
+        header = read_header(path) or Header(0, SAMPLE_RATE)
         name, rate = str(path), header.sample_rate
-        blocks = read_blocks(path, model_rate)
+        blocks = read_blocks(path)
     else:
         name, rate = "the waveform", as_rate(sample_rate)
-        waveforms = resample(as_mono(waveform), rate, model_rate)
+        waveforms = resample(as_mono(waveform), rate)
         if len(waveforms) > 1:
             shape = tuple(waveform.shape)
             raise DataError(f"the waveform has shape {shape}, a batch; a timeline needs one waveform; {SHAPES}")
         blocks = iter(waveforms)
-    warn_if_narrowband(name, rate, model_rate)
+    warn_if_narrowband(name, rate)
     yield from blocks
 
 
 def read_clips(
-    paths: Sequence[Path], rate: int, num_samples: int, batch_size: int, unreadable: dict[Path, str] | None = None
+    paths: Sequence[Path], batch_size: int, unreadable: dict[Path, str] | None = None
 ) -> Iterator[np.ndarray]:
     """`datamodules.recordings.read_clips`, with a warning for a recording that is narrowband or long."""
 
     def inspect(path: Path, clip: np.ndarray) -> None:
-        header = read_header(path) or Header(0, rate)
-        warn_if_narrowband(str(path), header.sample_rate, rate)
+        header = read_header(path) or Header(0, SAMPLE_RATE)
+        warn_if_narrowband(str(path), header.sample_rate)
         if header.seconds > LONG:
             log.warning(LOUDEST, f"{header.seconds:,.0f} s ({printable(str(path))})")
 
-    return recordings.read_clips(paths, rate, num_samples, batch_size, inspect=inspect, unreadable=unreadable)
+    return recordings.read_clips(paths, batch_size, inspect=inspect, unreadable=unreadable)
 
 
-def as_clips(waveform: Any, sample_rate: int | None, model_rate: int, num_samples: int, first: int = 0) -> np.ndarray:
-    """One waveform or a batch -> `(B, num_samples)` int16 at `model_rate` Hz; messages number them from `first`."""
+def as_clips(waveform: Any, sample_rate: int | None, first: int = 0) -> np.ndarray:
+    """One waveform or a batch -> `(B, NUM_SAMPLES)` int16 at SAMPLE_RATE; messages number them from `first`."""
     rate = as_rate(sample_rate)
-    waveforms = resample(as_mono(waveform, first), rate, model_rate)
-    clips = np.stack([fit_length(within_full_scale(samples), num_samples) for samples in waveforms])
+    waveforms = resample(as_mono(waveform, first), rate)
+    clips = np.stack([fit_length(within_full_scale(samples)) for samples in waveforms])
     with grouped(log):
         for i in range(first, first + len(clips)):
-            warn_if_narrowband(f"waveform {i}", rate, model_rate)
+            warn_if_narrowband(f"waveform {i}", rate)
     return to_int16(clips)
 
 
 def as_chunks(
-    waveform: AudioInput | AudioInputs, sample_rate: int | None, rate: int, num_samples: int, batch_size: int
+    waveform: AudioInput | AudioInputs, sample_rate: int | None, batch_size: int
 ) -> tuple[Iterable[np.ndarray], list[str] | None, bool]:
-    """What a caller passes -> chunks of clips `(B, num_samples)` int16 at `rate` Hz.
+    """What a caller passes -> chunks of clips `(B, NUM_SAMPLES)` int16 at SAMPLE_RATE.
 
     Also the index of the clips, if they are paths in a list, and whether it is one clip, not in a batch or a list.
     """
     if isinstance(waveform, str | Path):
-        return read_clips([as_path(waveform, sample_rate)], rate, num_samples, batch_size), None, True
+        return read_clips([as_path(waveform, sample_rate)], batch_size), None, True
     if not isinstance(waveform, list | tuple):
-        return [as_clips(waveform, sample_rate, rate, num_samples)], None, waveform.ndim == 1
+        return [as_clips(waveform, sample_rate)], None, waveform.ndim == 1
     if waveform and all(isinstance(item, str | Path) for item in waveform):
         paths = [as_path(item, sample_rate) for item in waveform]
-        return read_clips(paths, rate, num_samples, batch_size), list(map(str, paths)), False
+        return read_clips(paths, batch_size), list(map(str, paths)), False
     for i, item in enumerate(waveform):
         if not isinstance(item, np.ndarray | Tensor) or item.ndim != 1:
             what = f"has shape {tuple(item.shape)}" if hasattr(item, "shape") else f"is {item!r:.40}"
             raise DataError(f"item {i} of the list {what}; give only waveforms (T,), or only paths")
     with grouped(log):
-        return [as_clips(item, sample_rate, rate, num_samples, i) for i, item in enumerate(waveform)], None, False
+        return [as_clips(item, sample_rate, i) for i, item in enumerate(waveform)], None, False

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from datamodules.audio_files import is_lfs_pointer
 from datamodules.features import MultiResolutionMel
-from datamodules.waveforms import NUM_SAMPLES
+from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE
 from lightning_modules.network import Network, build_network
 from overlapped_words.errors import RunError, UserError
 
 MAX_SETTINGS = 4 << 20  # bytes of everything but the weights
 MAX_CLASSES = 10_000
-MAX_FEATURE = 1 << 14  # of the front end: sample rate, FFT size, hop length, padding, mel bands
+MAX_FEATURE = 1 << 14  # of the front end: FFT size, hop length, padding, mel bands
 MAX_WINDOWS = 16
 MAX_VALUES = 1 << 22  # per clip and member; a million with the default features
 MAX_OPTION = 1 << 16  # of the network, such as its width
@@ -137,7 +137,8 @@ def feature_shape(features: Mapping[str, Any]) -> tuple[int, int, int]:
     bound = signature(MultiResolutionMel).bind(**features)
     bound.apply_defaults()
     given = bound.arguments
-    for name in ("sample_rate", "n_fft", "hop_length", "pad", "n_mels"):
+    check_size("features.sample_rate", given["sample_rate"], SAMPLE_RATE, least=SAMPLE_RATE)
+    for name in ("n_fft", "hop_length", "pad", "n_mels"):
         check_size(f"features.{name}", given[name], MAX_FEATURE, least=int(name != "pad"))
     win_lengths, n_mels, n_fft = given["win_lengths"], given["n_mels"], given["n_fft"]
     check_size("the number of features.win_lengths", len(win_lengths), MAX_WINDOWS)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE
 from overlapped_words.errors import DataError, RunError
 from overlapped_words.inference.audio_input import (
     AudioInput,
@@ -45,15 +46,16 @@ def load(path: str | Path = PRETRAINED, device: str | torch.device = "auto") -> 
 class Model:
     """Predict the probability of each of `class_names`; made by `load`."""
 
+    sample_rate = SAMPLE_RATE  # in Hz
+    num_samples = NUM_SAMPLES  # of a clip, at `sample_rate`: one second
+
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor.eval()
         self.class_names = predictor.class_names
-        self.sample_rate = predictor.sample_rate
-        self.num_samples = predictor.num_samples  # of a clip, at `sample_rate`: one second
 
     def __repr__(self) -> str:
         words = f"{count(len(self.class_names), 'word')} ({first_names(self.class_names)})"
-        return f"<Model: {self.predictor.summary}, {words}, {self.sample_rate} Hz>"
+        return f"<Model: {self.predictor.summary}, {words}, {SAMPLE_RATE} Hz>"
 
     def __call__(self, waveform: AudioInput | AudioInputs, sample_rate: int | None = None) -> pd.Series | Any:
         """Predict the probability of each word; the probabilities of a clip sum to 1.
@@ -133,8 +135,8 @@ class Model:
         """Yield the rows of `timeline` in batches. Recordings are read block by block and may have any length."""
         if not 0.01 <= hop <= 1:
             raise DataError(f"hop is {hop!r}; give 0.01 to 1 seconds, for example hop=0.25")
-        blocks = as_blocks(waveform, sample_rate, self.sample_rate)
-        for starts, ends, (probs, sets) in predict_windows(self.predictor, blocks, round(hop * self.sample_rate)):
+        blocks = as_blocks(waveform, sample_rate)
+        for starts, ends, (probs, sets) in predict_windows(self.predictor, blocks, round(hop * SAMPLE_RATE)):
             index = pd.MultiIndex.from_arrays([starts, ends], names=["start_s", "end_s"])
             yield pd.DataFrame(probs * sets.any_word[:, None] if sets else probs, index, self.class_names)
 
@@ -163,7 +165,7 @@ class Model:
         self, waveform: AudioInput, sample_rate: int | None = None, threshold: float | None = None
     ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
         """Yield the rows of `events` in batches, each with the presence of all words in its windows, as `timeline`."""
-        blocks = as_blocks(waveform, sample_rate, self.sample_rate)
+        blocks = as_blocks(waveform, sample_rate)
         for starts, ends, presence, events in detect(self.predictor, blocks, self.rule(threshold)):
             index = pd.MultiIndex.from_arrays([starts, ends], names=["start_s", "end_s"])
             windows = pd.DataFrame(presence, index, self.class_names)
@@ -184,8 +186,8 @@ class Model:
         Raises:
             DataError, RunError: as for `events`.
         """
-        rate = self.sample_rate if sample_rate is None else as_rate(sample_rate)
-        waveforms = resample_blocks(as_mono_blocks(blocks), rate, self.sample_rate)
+        rate = SAMPLE_RATE if sample_rate is None else as_rate(sample_rate)
+        waveforms = resample_blocks(as_mono_blocks(blocks), rate)
         found = detect(self.predictor, waveforms, self.rule(threshold))
         return (event for heard in found for event in heard.events)
 
@@ -211,5 +213,5 @@ class Model:
                 "only members that were all trained with model.output=set, on equal numbers of words, predict sets of "
                 "words; call the model itself for the probability of each word"
             )
-        chunks, index, alone = as_chunks(waveform, sample_rate, self.sample_rate, self.num_samples, BATCH_SIZE)
+        chunks, index, alone = as_chunks(waveform, sample_rate, BATCH_SIZE)
         return self.predictor.predict_chunks(chunks), index, alone

@@ -54,8 +54,7 @@ def print_words(path: Path, predictor: "Predictor", top: int) -> None:
     """Print the `top` words of one recording: with the most likely set and their presence, or with their shares."""
     from overlapped_words.inference.audio_input import read_clips
 
-    clips = read_clips([path], predictor.sample_rate, predictor.num_samples, batch_size=1)
-    prediction = predictor.predict_chunks(clips)
+    prediction = predictor.predict_chunks(read_clips([path], batch_size=1))
     print(f"{printable(str(path))}, {predictor.summary}")
     if prediction.sets:
         print(f"  most likely: {prediction.answer(predictor.class_names)}")

@@ -26,7 +26,7 @@ BATCH_SIZE = 64
 class Predictor(nn.Module):
     """Average the members' probabilities, or stack them.
 
-    Waveforms `(B, T)` in [-1, 1] at `sample_rate` Hz, `num_samples` long -> probabilities `(B, num_classes)`, float32.
+    Waveforms `(B, NUM_SAMPLES)` in [-1, 1] at SAMPLE_RATE -> probabilities `(B, num_classes)`, float32.
 
     Args:
         members: trained networks with the same class names.
@@ -38,7 +38,6 @@ class Predictor(nn.Module):
         RunError: members, stacking weights, or thresholds of the rule for different words.
     """
 
-    num_samples = NUM_SAMPLES  # the length of training clips
     tuner: ThreadTuner | None = None  # of the number of CPU threads
     k: tuple[int, int] | None  # fewest and most words of a clip; None unless all members predict sets of such words
     k_varies: bool
@@ -55,7 +54,6 @@ class Predictor(nn.Module):
         super().__init__()
         self.names, self.stacking, self.rule = names, stacking, rule or EventRule()
         self.class_names = members[0].class_names
-        self.sample_rate = members[0].features.sample_rate
         for member, name in zip(members, names, strict=True):
             if member.class_names != self.class_names:
                 raise RunError(
@@ -155,7 +153,7 @@ class Predictor(nn.Module):
         return Prediction(probs.cpu().numpy(), self.to_sets(logits, probs) if self.k else None)
 
     def predict_clips(self, clips: np.ndarray, batch_size: int = BATCH_SIZE) -> Prediction:
-        """Predict clips `(B, num_samples)` int16, as in training; B may be 0."""
+        """Predict clips `(B, NUM_SAMPLES)` int16, as in training; B may be 0."""
         return self.predict_chunks([clips], batch_size)
 
     def predict_chunks(self, chunks: Iterable[np.ndarray], batch_size: int = BATCH_SIZE) -> Prediction:
@@ -164,7 +162,7 @@ class Predictor(nn.Module):
         batches = (batch for chunk in chunks for batch in torch.from_numpy(chunk).split(batch_size) if len(batch))
         predictions = [self.predict(from_int16(batch.to(device))) for batch in batches]
         if not predictions:  # the front end takes no empty batch
-            return self.predict(torch.zeros(1, self.num_samples, device=device)).rows(slice(0))
+            return self.predict(torch.zeros(1, NUM_SAMPLES, device=device)).rows(slice(0))
         return concatenate(predictions)
 
 

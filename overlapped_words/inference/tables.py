@@ -96,7 +96,7 @@ def predict_clips(model: Model, inputs: Inputs, batch_size: int, errors: dict[Pa
     with Progress(len(inputs.paths), "predicting", "recording") as progress:
 
         def chunks() -> Iterator[np.ndarray]:
-            for chunk in read_clips(inputs.paths, model.sample_rate, model.num_samples, batch_size, errors):
+            for chunk in read_clips(inputs.paths, batch_size, errors):
                 yield chunk
                 progress.update(len(chunk))
 
