@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -16,7 +17,7 @@ import soundfile
 from datamodules.audio_files import check_words
 from datamodules.cache import build_once, cache_key
 from datamodules.progress import Progress
-from datamodules.voices import REMEDY, Engine, draw_voices, find_engine, speak
+from datamodules.voices import REMEDY, SEED, draw_voices, speak
 from overlapped_words.errors import DataError
 from overlapped_words.messages import printable
 
@@ -35,47 +36,47 @@ RATE = (120, 190)  # words per minute
 MIN_SAMPLES, MIN_PEAK = 2_205, 655  # 0.1 s and 2 % of full scale: anything less counts as silent
 
 
-def speak_corpus(
-    cache_dir: Path,
-    num_voices: int,
-    takes: int,
-    seed: int = 0,
-    words: Sequence[str] | None = None,
-    language: str = "en",
-) -> Path:
+def speak_corpus(cache_dir: Path, words: Sequence[str], language: str, num_voices: int, takes: int) -> Path:
     """Return the folder `cache_dir/synthetic-<key>` with `<word>/<speaker>_<take>.wav`; the first call builds it.
 
     Recordings are 16-bit mono at 22,050 Hz, at least one second long with the word in the middle. The pitch and rate of
-    each one depend on its name and `seed` alone, so a larger corpus contains the smaller one of the same seed.
+    each one depend on its name alone, so a larger corpus contains the smaller one.
 
     Args:
-        words: what to say, from `clean_words`; None: WORDS.
+        words: what to say, from `clean_words`.
         language: its code, such as `de`; each voice has one of its accents.
 
     Raises:
         DataError: espeakng-loader does not work or has fewer voices, or says nothing.
         CacheError: the disk is full, or the folder is not writable.
     """
-    engine, spoken = find_engine(), WORDS if words is None else words
-    voices = draw_voices(engine, num_voices, seed, language)
-    version = importlib.metadata.version("espeakng-loader")
-    key = cache_key("synthetic", version, spoken, list(voices.items()), takes, seed, SAMPLE_RATE, PITCH, RATE)
-    folder = cache_dir / f"synthetic-{key}"
+    voices = draw_voices(num_voices, language)
 
-    def build(temporary: Path) -> None:
-        for word in spoken:
-            (temporary / word).mkdir(parents=True)
-        names = [(word, take) for word in spoken for take in range(takes)]
+    def build(folder: Path) -> None:
+        for word in words:
+            (folder / word).mkdir(parents=True)
+        names = [(word, take) for word in words for take in range(takes)]
 
         def texts(speaker: str) -> dict[str, str]:
             return {f"{word}/{speaker}_{take}": word for word, take in names}
 
-        samples = np.array(write_utterances(temporary, engine, voices, texts, seed, "speaking words"))
+        samples = np.array(write_utterances(folder, voices, texts, "speaking words"))
         if not samples.any():
             raise DataError(f"eSpeak NG produced no audio for any of {len(voices)} voices; {REMEDY}")
         if silent := int((samples == 0).sum()):
             log.warning("skipped %d silent utterances of %d", silent, samples.size)
 
+    parts = [words, list(voices.items()), takes, SEED, SAMPLE_RATE, PITCH, RATE]
+    return cached_folder(cache_dir, "synthetic", parts, build)
+
+
+def cached_folder(cache_dir: Path, kind: str, parts: Sequence[Any], build: Callable[[Path], None]) -> Path:
+    """Return the folder `cache_dir/<kind>-<key>`, which `build` fills if it does not exist.
+
+    The key is a hash of the `parts` that the content depends on, and of the engine's version.
+    """
+    key = cache_key(kind, importlib.metadata.version("espeakng-loader"), *parts)
+    folder = cache_dir / f"{kind}-{key}"
     return build_once(folder, lambda: folder if folder.is_dir() else None, build)
 
 
@@ -99,12 +100,7 @@ def clean_words(words: Sequence[str]) -> list[str]:
 
 
 def write_utterances(
-    folder: Path,
-    engine: Engine,
-    voices: Mapping[str, str],
-    texts_of: Callable[[str], Mapping[str, str]],
-    seed: int,
-    description: str,
+    folder: Path, voices: Mapping[str, str], texts_of: Callable[[str], Mapping[str, str]], description: str
 ) -> list[list[int]]:
     """Let each voice speak its texts, several voices in parallel; return the number of samples of each recording.
 
@@ -114,10 +110,10 @@ def write_utterances(
     def write_voice(speaker: str) -> list[int]:
         texts, utterances = texts_of(speaker), []
         for file, text in texts.items():
-            rng = np.random.default_rng([seed, *file.encode()])  # so a larger corpus contains the smaller one
+            rng = np.random.default_rng([SEED, *file.encode()])  # so a larger corpus contains the smaller one
             pitch = int(rng.integers(*PITCH, endpoint=True))
             utterances.append((text, pitch, int(rng.integers(*RATE, endpoint=True))))
-        waveforms = speak(engine, voices[speaker], utterances)
+        waveforms = speak(voices[speaker], utterances)
         return [_write_clip(folder / f"{file}.wav", clip) for file, clip in zip(texts, waveforms, strict=True)]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool, Progress(len(voices), description, "voice") as progress:

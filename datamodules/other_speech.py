@@ -4,7 +4,6 @@ There is no text in all of the engine's languages, but it says emojis by their n
 of them, numbers in all, the beginning of one word with the end of another, and letters of the words in any order.
 """
 
-import importlib.metadata
 import re
 from collections.abc import Sequence
 from itertools import permutations
@@ -12,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from datamodules.cache import build_once, cache_key
-from datamodules.corpus import write_utterances
-from datamodules.voices import Engine, draw_voices, find_accents, find_engine, transcribe
+from datamodules.corpus import cached_folder, write_utterances
+from datamodules.voices import SEED, draw_voices, find_accents, transcribe
 from overlapped_words.errors import DataError
 
 EMOJIS = [chr(code) for code in range(0x1F300, 0x1F650)]
@@ -24,7 +22,7 @@ SENTENCES = 6  # by each voice; 25 minutes by 48 voices
 PHRASES = (3, 9)  # in a sentence
 
 
-def speak_other(cache_dir: Path, num_voices: int, words: Sequence[str], language: str, seed: int = 0) -> Path:
+def speak_other(cache_dir: Path, words: Sequence[str], language: str, num_voices: int) -> Path:
     """Return the folder `cache_dir/speech-<key>` with `<speaker>_<n>.wav`, speech in which no word occurs.
 
     The voices are those of `speak_corpus`. The first call builds the folder.
@@ -32,34 +30,30 @@ def speak_other(cache_dir: Path, num_voices: int, words: Sequence[str], language
     Raises:
         DataError, CacheError: as `speak_corpus`; a DataError if there is nothing else to say.
     """
-    engine = find_engine()
-    voices = draw_voices(engine, num_voices, seed, language)
-    version = importlib.metadata.version("espeakng-loader")
-    key = cache_key("speech", version, sorted(words), list(voices.items()), seed)
-    folder = cache_dir / f"speech-{key}"
+    voices = draw_voices(num_voices, language)
 
-    def build(temporary: Path) -> None:
-        phrases = find_phrases(engine, words, find_accents(engine, language)[0], seed)
-        temporary.mkdir(parents=True)
+    def build(folder: Path) -> None:
+        phrases = find_phrases(words, find_accents(language)[0])
+        folder.mkdir(parents=True)
 
         def sentences(speaker: str) -> dict[str, str]:
-            rng = np.random.default_rng([seed, *speaker.encode()])
+            rng = np.random.default_rng([SEED, *speaker.encode()])
             numbers = rng.integers(*PHRASES, SENTENCES, endpoint=True)
             return {f"{speaker}_{i}": " ".join(rng.choice(phrases, number)) for i, number in enumerate(numbers)}
 
-        write_utterances(temporary, engine, voices, sentences, seed, "speaking other words")
+        write_utterances(folder, voices, sentences, "speaking other words")
 
-    return build_once(folder, lambda: folder if folder.is_dir() else None, build)
+    return cached_folder(cache_dir, "speech", [sorted(words), list(voices.items()), SEED], build)
 
 
-def find_phrases(engine: Engine, words: Sequence[str], accent: str, seed: int) -> list[str]:
+def find_phrases(words: Sequence[str], accent: str) -> list[str]:
     """What the voices say: phrases that the accent pronounces in its language and that contain none of the words."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(SEED)
     numbers = [str(number) for number in rng.integers(1, 1_000, size=MOST)]
     blends = [one[: (len(one) + 1) // 2] + other[len(other) // 2 :] for one, other in permutations(words, 2)]
     letters = ["".join(rng.choice(list("".join(words)), size)) for size in rng.integers(2, 6, size=MOST)]
     phrases = [*EMOJIS, *numbers, *rng.permutation(blends)[:MOST].tolist(), *map(str.strip, letters)]
-    lines = transcribe(engine, accent, [*words, *phrases])
+    lines = transcribe(accent, [*words, *phrases])
     sounds = [" ".join(["", *find_sounds(line), ""]) for line in lines]
     spoken = zip(phrases, lines[len(words) :], sounds[len(words) :], strict=True)
     found = [

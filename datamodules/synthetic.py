@@ -61,10 +61,10 @@ class Synthetic(WordFolder):
 
     def load(self, cache_dir: Path, seed: int) -> Splits:
         min_k, _ = check_k(self.k, self.words, "data.words")  # before they are spoken
-        self.root = speak_corpus(cache_dir, self.num_voices, self.takes, words=self.words, language=self.language)
+        self.root = speak_corpus(cache_dir, self.words, self.language, self.num_voices, self.takes)
         if min_k == 0 and not (self.unknown or self.limit):
             log.warning(NO_SPEECH)
-            self.unknown = [speak_other(cache_dir, self.num_voices, self.words, self.language)]
+            self.unknown = [speak_other(cache_dir, self.words, self.language, self.num_voices)]
         if self.people and min_k == 0 and (noise := self.people / "_background_noise_").is_dir():
             self.background = self.background or [noise]
         return super().load(cache_dir, seed)

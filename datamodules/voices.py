@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import espeakng_loader
 import numpy as np
@@ -17,27 +17,18 @@ import numpy as np
 from datamodules import espeak
 from overlapped_words.errors import DataError
 
+LIBRARY, DATA = espeakng_loader.get_library_path(), Path(espeakng_loader.get_data_path())
+SEED = 0  # of all that is drawn
 REMEDY = "reinstall espeakng-loader, or mix your own recordings (data=words)"
 NAME = re.compile(r"^name\s+(.+)", re.MULTILINE)  # in the file of an accent, in English
 
 
-class Engine(NamedTuple):
-    """library: the shared library; data: the folder of its languages and voices."""
-
-    library: Path
-    data: Path
-
-
-def find_engine() -> Engine:
-    return Engine(Path(espeakng_loader.get_library_path()), Path(espeakng_loader.get_data_path()))
-
-
-def list_accents(engine: Engine) -> list[Path]:
+def list_accents() -> list[Path]:
     """The files of all accents of all languages; the name of a file is the accent's code."""
-    return sorted(path for path in (engine.data / "lang").rglob("*") if path.is_file())
+    return sorted(path for path in (DATA / "lang").rglob("*") if path.is_file())
 
 
-def find_accents(engine: Engine, language: str) -> list[str]:
+def find_accents(language: str) -> list[str]:
     """The identifiers of the accents of a language, such as `gmw/en-US`, sorted; the standard accent is the first.
 
     They are the files whose name is the language's code or begins with it: `en`, `en-US`.
@@ -45,14 +36,14 @@ def find_accents(engine: Engine, language: str) -> list[str]:
     Raises:
         DataError: the engine does not have the language.
     """
-    accents = [path for path in list_accents(engine) if f"{path.name}-".lower().startswith(f"{language}-".lower())]
+    accents = [path for path in list_accents() if f"{path.name}-".lower().startswith(f"{language}-".lower())]
     if not accents:
         remedy = "choose a code that this command lists: python -m datamodules.voices"
         raise DataError(f"data.language is {language}, which eSpeak NG does not have; {remedy}")
-    return sorted(path.relative_to(engine.data / "lang").as_posix() for path in accents)
+    return sorted(path.relative_to(DATA / "lang").as_posix() for path in accents)
 
 
-def draw_voices(engine: Engine, num_voices: int, seed: int, language: str = "en") -> dict[str, str]:
+def draw_voices(num_voices: int, language: str = "en") -> dict[str, str]:
     """Draw `num_voices` voices: the name of each in file names, without underscores -> an accent and a variant.
 
     The first voices do not depend on `num_voices`.
@@ -61,43 +52,43 @@ def draw_voices(engine: Engine, num_voices: int, seed: int, language: str = "en"
         DataError: the engine has fewer voices, or does not have the language.
     """
     # Take the names from the engine's folders: it silently ignores a variant that it does not have.
-    accents = find_accents(engine, language)
-    names = {path.name for path in (engine.data / "voices" / "!v").iterdir()}
+    accents = find_accents(language)
+    names = {path.name for path in (DATA / "voices" / "!v").iterdir()}
     # klatt2 is almost klatt: in two splits, both would have the same speaker. (m2 stays, because there is no m.)
     variants = sorted(name for name in names if (stem := name.rstrip("0123456789")) == name or stem not in names)
     if not 1 <= num_voices <= len(variants):
         raise DataError(f"data.num_voices is {num_voices}; choose 1 to {len(variants)}")
     voices = {}
-    for variant in np.random.default_rng(seed).permutation(variants)[:num_voices]:
-        accent = np.random.default_rng([seed, *variant.encode()]).choice(accents)
+    for variant in np.random.default_rng(SEED).permutation(variants)[:num_voices]:
+        accent = np.random.default_rng([SEED, *variant.encode()]).choice(accents)
         voices[re.sub(r"[\s_]+", "-", variant)] = f"{accent}+{variant}"
     return voices
 
 
-def speak(engine: Engine, voice: str, utterances: Sequence[tuple[str, int, int]]) -> list[np.ndarray]:
+def speak(voice: str, utterances: Sequence[tuple[str, int, int]]) -> list[np.ndarray]:
     """(word, pitch, rate) of each utterance -> its waveform `(T,)` int16 at 22,050 Hz; T is 0 if it is silent.
 
     Raises:
         DataError: the engine does not start, does not have the voice, or fails.
     """
-    return [np.frombuffer(bytes.fromhex(line), np.int16) for line in _run(engine, voice, "waveforms", utterances)]
+    return [np.frombuffer(bytes.fromhex(line), np.int16) for line in _run(voice, "waveforms", utterances)]
 
 
-def transcribe(engine: Engine, accent: str, texts: Sequence[str]) -> list[str]:
+def transcribe(accent: str, texts: Sequence[str]) -> list[str]:
     """Texts -> the engine's phonemes of each, separated by spaces, such as `s 'E v @ n`; see `other_speech`.
 
     Raises:
         DataError: as in `speak`.
     """
-    return _run(engine, accent, "phonemes", texts)
+    return _run(accent, "phonemes", texts)
 
 
-def _run(engine: Engine, voice: str, output: str, inputs: Sequence[Any]) -> list[str]:
+def _run(voice: str, output: str, inputs: Sequence[Any]) -> list[str]:
     """The lines that espeak.py prints, one for each input."""
     result = subprocess.run(
-        [sys.executable, "-I", "-S", espeak.__file__, engine.library, voice, output],  # see there why it is a process
+        [sys.executable, "-I", "-S", espeak.__file__, LIBRARY, voice, output],  # see there why it is a process
         input=json.dumps(inputs),
-        cwd=engine.data,
+        cwd=DATA,
         capture_output=True,
         text=True,
     )
@@ -108,5 +99,5 @@ def _run(engine: Engine, voice: str, output: str, inputs: Sequence[Any]) -> list
 
 
 if __name__ == "__main__":
-    for path in sorted(list_accents(find_engine()), key=lambda path: path.name):
+    for path in sorted(list_accents(), key=lambda path: path.name):
         print(f"{path.name:20}{NAME.findall(path.read_text(encoding='utf-8'))[0]}")

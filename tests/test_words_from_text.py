@@ -130,11 +130,10 @@ def test_a_word_that_is_no_folder_name_is_an_error(word):
 
 
 def test_a_language_has_the_accents_of_its_code_an_unknown_one_or_a_word_given_twice_is_an_error():
-    engine = voices.find_engine()
-    assert len(voices.find_accents(engine, "en")) == 9
-    found = [voices.find_accents(engine, language) for language in ("de", "ko", "es", "EN-us")]
+    assert len(voices.find_accents("en")) == 9
+    found = [voices.find_accents(language) for language in ("de", "ko", "es", "EN-us")]
     assert found == [["gmw/de"], ["ko"], ["roa/es", "roa/es-419"], ["gmw/en-US", "gmw/en-US-nyc"]]
     with pytest.raises(DataError, match=r"^data\.words is no, ä, ä; give each word once"):
         clean_words(["\u00e4", "no", "a\u0308"])
     with pytest.raises(DataError, match=r"^data\.language is german, .* choose a code that this command lists: python"):
-        voices.find_accents(voices.find_engine(), "german")
+        voices.find_accents("german")
