@@ -38,7 +38,7 @@ class GeneratedNoise:
 
 
 class LongRecordings:
-    """Recordings that are stored whole, each in consecutive rows of one second.
+    """Recordings that are stored whole, each in consecutive rows of one second; there may be none.
 
     Attributes:
         key: identifies the content, for the cache.
@@ -81,7 +81,7 @@ class LongRecordings:
 OtherSounds = GeneratedNoise | LongRecordings
 
 
-def find_background(folders: Sequence[Path], root: Path, needed: bool) -> OtherSounds | None:
+def find_background(folders: Sequence[Path], root: Path, needed: bool) -> OtherSounds:
     """The recordings in `folders`; without any, if background is needed, those in `root/_background_noise_` or noise.
 
     Raises:
@@ -95,7 +95,7 @@ def find_background(folders: Sequence[Path], root: Path, needed: bool) -> OtherS
     return find_sounds(folders, "data.background", "noise and other sounds")
 
 
-def find_sounds(folders: Sequence[Path], setting: str, what: str, without: Sequence[str] = ()) -> LongRecordings | None:
+def find_sounds(folders: Sequence[Path], setting: str, what: str, without: Sequence[str] = ()) -> LongRecordings:
     """The recordings in the folders of a setting, but for those in a subfolder named in `without`; errors as above."""
     paths: dict[Path, None] = {}
     for folder in folders:
@@ -104,7 +104,7 @@ def find_sounds(folders: Sequence[Path], setting: str, what: str, without: Seque
         if not found:
             raise DataError(f"{folder}: contains no recordings of {what}; add some, or remove it from {setting}")
         paths |= dict.fromkeys(found)  # a folder and one in it may both be given
-    return LongRecordings(list(paths)) if paths else None
+    return LongRecordings(list(paths))
 
 
 def cached_waveforms(
@@ -115,8 +115,9 @@ def cached_waveforms(
     Without `cache_dir`, they are read into memory.
     """
     num_rows = len(paths) + sum(int(other.num_rows.sum()) for other in others)
+    keys = [other.key for other in others if other.key]
     try:
-        key = cache_key("waveforms", SAMPLE_RATE, NUM_SAMPLES, list(paths), *(other.key for other in others))
+        key = cache_key("waveforms", SAMPLE_RATE, NUM_SAMPLES, list(paths), *keys)
     except FileNotFoundError as error:
         raise DataError(f"{error.filename}: broken symbolic link; restore its target or remove it") from error
     array = cached_array(

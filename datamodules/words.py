@@ -13,7 +13,7 @@ from datamodules.audio_files import find_words
 from datamodules.cache import cache_key, cached_array, fingerprint
 from datamodules.clips import Clips, OnTheFlyMixtures, Splits, render
 from datamodules.competition import CompetitionFolder
-from datamodules.long_recordings import OtherSounds, cached_waveforms, find_background, find_sounds
+from datamodules.long_recordings import LongRecordings, OtherSounds, cached_waveforms, find_background, find_sounds
 from datamodules.spans import Spans, find_extents, find_spans, split_recordings
 from datamodules.speakers import Recordings, check_k, find_speaker, find_speakers, split_speakers
 from datamodules.timeline import TimelineMixer
@@ -25,7 +25,7 @@ from overlapped_words.settings.fields import Count, Fraction, Index, Regex, Seed
 UNKNOWN_SHARE = 0.25  # of the slots that a clip with fewer words leaves free
 NumWords = Count | Annotated[Sequence[Index], Len(2, 2)]
 Folders = Text | Sequence[Text]
-NO_SAMPLES = np.zeros(0, np.int64)
+NO_SOUNDS = LongRecordings([])
 
 
 class WordFolder:
@@ -104,31 +104,30 @@ class WordFolder:
         self.num_words = min_k, _ = check_k(self.k, names, self.root)
         self._check_free_slots()
         recordings = Recordings(names, paths, labels, *self._split(paths, labels))
-        unknown: OtherSounds | None = find_sounds(self.unknown, "data.unknown", "other words and speech", names)
+        unknown: OtherSounds = find_sounds(self.unknown, "data.unknown", "other words and speech", names)
         background = find_background(self.background, self.root, min_k == 0)
         folder: Path | None = cache_dir
         if self.limit:
-            recordings, folder, unknown, background = recordings.one_of_each(), None, None, None
+            recordings, folder, unknown, background = recordings.one_of_each(), None, NO_SOUNDS, NO_SOUNDS
         splits = ["train", *(split for split, share in self.fractions.items() if share)]
         for split in splits:
             self._check_speakers(split, recordings)
         submission = self.submission.load_test(cache_dir, names) if self.submission else None
         # One array `(N, 16000)` for all splits: a row for each word, then other speech and background in rows of one
         # second. Each split mixes its own part of it.
-        others = [sounds for sounds in (unknown, background) if sounds]
-        array, key = cached_waveforms(recordings.paths, folder, "reading words", others)
+        array, key = cached_waveforms(recordings.paths, folder, "reading words", [unknown, background])
         unknown_of, background_of = self._split_sounds(recordings, unknown, background, array)
         extents = find_extents(array[: len(recordings.paths)]) if self.timeline else None
         mixers = {
             split: self._mixer(split, recordings, unknown_of[split], background_of[split], extents) for split in splits
         }
 
-        def fixed(split: str, words: bool = True) -> Clips:
-            return self._fixed_mixtures(split, array, key, mixers[split], folder, words)
-
         train = OnTheFlyMixtures(array, mixers["train"], self.sizes["train"], seed, key, self.ramp)
-        held_out = {split: fixed(split) for split in splits[1:]}
-        no_words = fixed(splits[-1], words=False) if held_out and min_k == 0 else None  # of the test, if there is one
+        held_out = {split: self._fixed_mixtures(split, array, key, mixers[split], folder) for split in splits[1:]}
+        no_words = None
+        if held_out and min_k == 0:
+            last = splits[-1]  # the test, if there is one
+            no_words = self._fixed_mixtures(last, array, key, mixers[last], folder, words=False)
         columns, sizes = ["id", *names], {split: recordings.size(split) for split in splits}
         fingerprints = {
             split: fingerprint([*recordings.content(split, array), *unknown_of[split].content(array)])
@@ -172,7 +171,7 @@ class WordFolder:
                 )
 
     def _split_sounds(
-        self, recordings: Recordings, unknown: OtherSounds | None, background: OtherSounds | None, array: np.ndarray
+        self, recordings: Recordings, unknown: OtherSounds, background: OtherSounds, array: np.ndarray
     ) -> list[dict[str, Spans]]:
         """The parts of other speech and of background in each split.
 
@@ -181,12 +180,11 @@ class WordFolder:
         split_of = dict(zip(recordings.speakers.tolist(), recordings.split_of.tolist(), strict=True))
         row, parts = len(recordings.paths), []
         for sounds, regex in ((unknown, self.speaker_regex), (background, None)):
-            groups = [(regex and find_speaker(name, regex)) or name for name in sounds.names] if sounds else []
-            lengths, num_rows = (sounds.lengths, sounds.num_rows) if sounds else (NO_SAMPLES, NO_SAMPLES)
-            first = NUM_SAMPLES * (row + num_rows.cumsum() - num_rows)
-            cuts = split_recordings(lengths, groups, split_of, self.fractions, self.split_seed)
+            groups = [(regex and find_speaker(name, regex)) or name for name in sounds.names]
+            first = NUM_SAMPLES * (row + sounds.num_rows.cumsum() - sounds.num_rows)
+            cuts = split_recordings(sounds.lengths, groups, split_of, self.fractions, self.split_seed)
             parts.append({split: find_spans(first[:, None] + cut, array) for split, cut in cuts.items()})
-            row += int(num_rows.sum())
+            row += int(sounds.num_rows.sum())
         return parts
 
     def _mixer(
