@@ -15,7 +15,7 @@ import soundfile
 
 from datamodules import audio_files
 from datamodules.audio_files import FFMPEG_EXTENSIONS
-from datamodules.waveforms import check_rate
+from datamodules.waveforms import SAMPLE_RATE, check_rate
 from overlapped_words.errors import DataError
 
 MAX_VALUES = 1 << 23  # decoded at a time, over all channels (32 MB), if a second has no more
@@ -38,19 +38,19 @@ FFMPEG_OPTIONS = "-v error -xerror -nostdin -protocol_whitelist file -format_whi
 class Header(NamedTuple):
     """What a recording's header says; it may be wrong."""
 
-    seconds: float  # 0 if the header does not state the length
-    sample_rate: int
+    seconds: float = 0  # if the header does not state the length
+    sample_rate: int = SAMPLE_RATE
 
 
-def read_header(path: Path) -> Header | None:
-    """The header of a recording, or None if libsndfile cannot read it or it is a pipe."""
+def read_header(path: Path) -> Header:
+    """The header of a recording; the defaults if libsndfile cannot read it or it is a pipe."""
     try:
         if path.is_fifo():
-            return None
+            return Header()
         with _open(path) as file:
             return Header(file.frames / file.samplerate if file.frames < UNKNOWN_LENGTH else 0, file.samplerate)
     except (soundfile.LibsndfileError, OSError, TypeError, ValueError):
-        return None
+        return Header()
 
 
 def decode(path: Path, seconds: int) -> Iterator[tuple[np.ndarray, int]]:

@@ -85,8 +85,7 @@ def mix_down(channels: np.ndarray, name: str) -> np.ndarray:
 
 def read_seconds(path: Path) -> float:
     """The length of a recording; decodes it if its header does not state the length. Raises what `read_blocks` does."""
-    header = read_header(path)
-    return header.seconds if header and header.seconds else sum(map(len, read_blocks(path))) / SAMPLE_RATE
+    return read_header(path).seconds or sum(map(len, read_blocks(path))) / SAMPLE_RATE
 
 
 def warn_if_narrowband(name: str, rate: int) -> None:

@@ -54,7 +54,7 @@ class Stream:
             DataError: it is longer than a chunk, or cannot be read. Nothing more than a chunk is decoded.
         """
         header = read_header(Path(path))
-        if header is None or header.seconds > MAX_CHUNK:
+        if not 0 < header.seconds <= MAX_CHUNK:
             raise DataError(f"a chunk of live sound is a WAV file of up to {MAX_CHUNK} seconds")
         self.rate = header.sample_rate
         self._put(next(decode_mono(Path(path), MAX_CHUNK))[0])

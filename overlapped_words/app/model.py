@@ -63,8 +63,7 @@ class AppModel:
         except DataError as error:
             raise DataError(str(error).replace(path, name)) from error
         waveform = within_full_scale(np.concatenate(blocks))
-        narrow = header is not None and header.sample_rate < SAMPLE_RATE
-        return Recording(waveform, NARROWBAND % printable(name) if narrow else "")
+        return Recording(waveform, NARROWBAND % printable(name) if header.sample_rate < SAMPLE_RATE else "")
 
     def predict(self, waveform: np.ndarray) -> Prediction:
         """Predict the loudest second of a waveform `(T,)` at SAMPLE_RATE."""

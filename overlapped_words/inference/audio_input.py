@@ -8,9 +8,9 @@ import numpy as np
 from torch import Tensor
 
 from datamodules import recordings
-from datamodules.decoding import Header, read_header
+from datamodules.decoding import read_header
 from datamodules.recordings import fit_length, log, mix_down, read_blocks, warn_if_narrowband, within_full_scale
-from datamodules.waveforms import SAMPLE_RATE, resample, to_int16
+from datamodules.waveforms import resample, to_int16
 from overlapped_words.errors import DataError
 from overlapped_words.messages import grouped, printable
 
@@ -84,9 +84,7 @@ def as_blocks(waveform: AudioInput, sample_rate: int | None) -> Iterator[np.ndar
     """One recording or waveform -> its blocks `(T,)`, float32, mono, at SAMPLE_RATE, in order."""
     if isinstance(waveform, str | Path):
         path = as_path(waveform, sample_rate)
-        header = read_header(path) or Header(0, SAMPLE_RATE)
-        name, rate = str(path), header.sample_rate
-        blocks = read_blocks(path)
+        name, rate, blocks = str(path), read_header(path).sample_rate, read_blocks(path)
     else:
         name, rate = "the waveform", as_rate(sample_rate)
         waveforms = resample(as_mono(waveform), rate)
@@ -104,7 +102,7 @@ def read_clips(
     """`datamodules.recordings.read_clips`, with a warning for a recording that is narrowband or long."""
 
     def inspect(path: Path, clip: np.ndarray) -> None:
-        header = read_header(path) or Header(0, SAMPLE_RATE)
+        header = read_header(path)
         warn_if_narrowband(str(path), header.sample_rate)
         if header.seconds > LONG:
             log.warning(LOUDEST, f"{header.seconds:,.0f} s ({printable(str(path))})")
