@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from lightning_modules.metrics.kl import kl
-from overlapped_words.ensembling.combine import combine, gather, member_probs
-from overlapped_words.ensembling.stacking import FittedStacking, fit, fit_stacking, pool
+from overlapped_words.ensembling.combine import Tables, combine, gather, member_probs
+from overlapped_words.ensembling.ensemble_file import StackingWeights
+from overlapped_words.ensembling.stacking import fit, fit_stacking, pool
 from overlapped_words.errors import RunError
 from overlapped_words.inference.checkpoints import find_fitted
 from overlapped_words.runs.members import find_members
@@ -18,7 +19,7 @@ from tests.helpers import scripts
 from tests.helpers.fake_members import WORDS, fold_ids, probabilities, write_csv, write_folds, write_unequal
 
 
-def stacking_of(sweep) -> FittedStacking:
+def stacking_of(sweep) -> tuple[StackingWeights, Tables]:
     members = find_members(sweep)
     tables, _ = gather(members)
     return fit_stacking(members, tables, combine(members, tables))
@@ -46,7 +47,7 @@ def test_fit_recovers_the_weights_of_a_geometric_mean_and_offsets():
 
 def test_unequal_members_beat_their_mean_and_a_clip_is_predicted_by_weights_fitted_without_it(tmp_path):
     test_probs = write_unequal(tmp_path)
-    stacking = stacking_of(tmp_path)
+    stacking, stacked = stacking_of(tmp_path)
     assert stacking.better_than_mean and stacking.val_kl < 0.8 * stacking.mean_kl
     assert list(stacking.weights) == ["avg_seed0", "max_seed0"] and list(stacking.offsets) == WORDS
     assert abs(stacking.weights["max_seed0"]) < 0.3 < stacking.weights["avg_seed0"]
@@ -54,13 +55,13 @@ def test_unequal_members_beat_their_mean_and_a_clip_is_predicted_by_weights_fitt
     assert stacking.val_kl < kl(tables["val_answers"].to_numpy(), tables["val_predictions"].to_numpy()).mean()
     weights, offsets = (np.array([*values.values()]) for values in (stacking.weights, stacking.offsets))
     by_hand = pool(np.stack(list(test_probs.values())), weights, offsets)
-    np.testing.assert_allclose(stacking.tables["predictions"].to_numpy(), by_hand, rtol=1e-6)
-    before = stacking_of(tmp_path).tables["val_predictions"]
+    np.testing.assert_allclose(stacked["predictions"].to_numpy(), by_hand, rtol=1e-6)
     for folder in tmp_path.iterdir():
         lines = (folder / "val_answers.csv").read_text(encoding="utf-8").splitlines()
         lines[18] = "v17," + ("1.0,0,0,0" if lines[18].split(",")[1] == "0.0" else "0,0,0,1.0")
         (folder / "val_answers.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    same = np.isclose(stacking_of(tmp_path).tables["val_predictions"], before, rtol=0, atol=1e-12).all(axis=1)
+    before, after = stacked["val_predictions"], stacking_of(tmp_path)[1]["val_predictions"]
+    same = np.isclose(after, before, rtol=0, atol=1e-12).all(axis=1)
     assert same[17] and not same.all()
 
 
@@ -80,11 +81,11 @@ def write_long_folds(sweep) -> None:
 
 def test_members_that_differ_only_in_their_fold_share_a_weight(tmp_path):
     write_long_folds(tmp_path)
-    stacking = stacking_of(tmp_path)
+    stacking, stacked = stacking_of(tmp_path)
     assert list(stacking.weights) == ["avg_seed0_fold0", "avg_seed0_fold1", "max_seed0_fold0", "max_seed0_fold1"]
     members = find_members(tmp_path)
     probs = member_probs(members, gather(members)[0], "val_predictions")
-    weights, offsets = fit(probs, stacking.tables["val_answers"].to_numpy())
+    weights, offsets = fit(probs, stacked["val_answers"].to_numpy())
     assert list(stacking.weights.values()) == pytest.approx(np.repeat(weights / 2, 2))
     assert list(stacking.offsets.values()) == pytest.approx(offsets)
 

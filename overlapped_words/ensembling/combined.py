@@ -1,10 +1,11 @@
 """Load the members of a sweep and combine their predictions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from overlapped_words.ensembling.combine import Tables, combine, gather
-from overlapped_words.ensembling.stacking import FittedStacking, fit_stacking
+from overlapped_words.ensembling.ensemble_file import StackingWeights
+from overlapped_words.ensembling.stacking import fit_stacking
 from overlapped_words.errors import RunError
 from overlapped_words.messages import count
 from overlapped_words.runs.folder import Status
@@ -21,21 +22,22 @@ class CombinedMembers:
     errors: dict[str, str]  # why other members cannot be used, by name
     not_started: list[str]  # members that the sweep did not start
     mean: Tables  # the mean of the members' tables, with the targets
-    stacking: FittedStacking | None = None  # None unless requested
+    stacking: StackingWeights | None = None  # None unless requested
+    stacked: Tables = field(default_factory=dict)  # as `mean`, with stacked predictions
 
     @property
     def title(self) -> str:
         return f"{folder_name(self.run_dir)}: ensemble of {count(len(self.members), 'member')}"
 
     @property
-    def used_stacking(self) -> FittedStacking | None:
+    def used_stacking(self) -> StackingWeights | None:
         """The stacking weights if they are better than the mean on held-out clips."""
         return self.stacking if self.stacking and self.stacking.better_than_mean else None
 
     @property
     def combined(self) -> Tables:
         """The tables of the submission: stacked if that is better than the mean."""
-        return self.used_stacking.tables if self.used_stacking else self.mean
+        return self.stacked if self.used_stacking else self.mean
 
 
 def combine_members(
@@ -66,6 +68,6 @@ def combine_members(
         remedy = f"\nFix this, or add partial=true to combine the {count(len(members), 'usable member')}."
         raise RunError("\n  ".join(reasons) + (remedy if members else ""))
     mean = combine(members, tables)
-    stacking = fit_stacking(members, tables, mean) if stacked else None
     not_started = [member.name for member in everyone if member not in started]
-    return CombinedMembers(run_dir, members, tables, errors, not_started, mean, stacking)
+    fitted = fit_stacking(members, tables, mean) if stacked else ()
+    return CombinedMembers(run_dir, members, tables, errors, not_started, mean, *fitted)

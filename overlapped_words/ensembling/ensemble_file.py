@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,9 +36,6 @@ class StackingWeights:
     @property
     def better_than_mean(self) -> bool:
         return self.val_kl < self.mean_kl
-
-
-WEIGHTS = [field.name for field in fields(StackingWeights)]
 
 
 class _Member(TypedDict):
@@ -80,7 +77,8 @@ def read_ensemble(path: Path) -> tuple[dict[str, str | None], StackingWeights | 
         return fingerprints, None, events
     if not 0 < stacking["floor"] < 1:
         raise RunError(f"{path}: the floor of stacking is {stacking['floor']}, not between 0 and 1; {RENEW}")
-    return fingerprints, StackingWeights(**{name: stacking[name] for name in WEIGHTS}), events
+    weights = StackingWeights(**{field.name: stacking[field.name] for field in fields(StackingWeights)})
+    return fingerprints, weights, events
 
 
 def format_ensemble(
@@ -105,9 +103,7 @@ def format_ensemble(
             for member in members
         ],
         "left_out": dict(left_out),
-        # Not dataclasses.asdict: fitted weights come with tables.
-        "stacking": stacking
-        and {"used": stacking.better_than_mean, **{name: getattr(stacking, name) for name in WEIGHTS}},
+        "stacking": stacking and {"used": stacking.better_than_mean, **asdict(stacking)},
         "events": events,
         "metrics": json.loads(table.to_json(orient="records", double_precision=10)),
     }

@@ -6,7 +6,6 @@ The sum of the weights acts as an inverse temperature (Guo et al., ICML 2017), s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -21,18 +20,12 @@ PRIOR = 5.0  # strength of the prior in clips; 3 to 10 work equally well, see do
 NUM_PARTS = 5  # parts of the validation clips for held-out predictions
 
 
-@dataclass(frozen=True)
-class FittedStacking(StackingWeights):
-    """Stacking weights and the tables of `combine` with stacked predictions.
+def fit_stacking(
+    members: Sequence[Member], tables: dict[str, Tables], combined: Tables
+) -> tuple[StackingWeights, Tables]:
+    """Fit stacking weights on the validation tables of `members`. Return them, and `combined` with stacked predictions.
 
     Each validation clip is predicted with weights fitted on other clips, so `val_kl` is what to expect on new clips.
-    """
-
-    tables: Tables
-
-
-def fit_stacking(members: Sequence[Member], tables: dict[str, Tables], combined: Tables) -> FittedStacking:
-    """Fit stacking weights on the validation tables of `members`.
 
     In a cross-validation (`data.fold`), members that differ only in their fold share one weight, fitted on the
     out-of-fold predictions of all clips. For the test clips it is divided equally among them.
@@ -67,14 +60,14 @@ def fit_stacking(members: Sequence[Member], tables: dict[str, Tables], combined:
     frames = {
         kind: pd.DataFrame(values, combined[kind].index, combined[kind].columns) for kind, values in stacked.items()
     }
-    return FittedStacking(
+    stacking = StackingWeights(
         weights=weights,
         offsets=dict(zip(combined["val_answers"].columns, offsets.tolist(), strict=True)),
         floor=PROB_FLOOR,
         val_kl=float(kl(targets, stacked["val_predictions"]).mean()),
         mean_kl=float(kl(targets, combined["val_predictions"].to_numpy()).mean()),
-        tables=combined | frames,
     )
+    return stacking, combined | frames
 
 
 def _cross_validate(probs: np.ndarray, targets: np.ndarray) -> np.ndarray:

@@ -11,8 +11,9 @@ import pandas as pd
 from lightning_modules.metrics import METRICS, format_metric, mean_metrics, uniform
 from overlapped_words.ensembling.combine import Tables, combine
 from overlapped_words.ensembling.combined import CombinedMembers
+from overlapped_words.ensembling.ensemble_file import StackingWeights
 from overlapped_words.ensembling.error_analysis import EVENTS_PER_HOUR
-from overlapped_words.ensembling.stacking import NUM_PARTS, StackingWeights
+from overlapped_words.ensembling.stacking import NUM_PARTS
 from overlapped_words.messages import printable
 from overlapped_words.report.template import render
 from overlapped_words.runs.members import Member
@@ -45,7 +46,7 @@ def metrics_table(ensemble: CombinedMembers) -> pd.DataFrame:
         rows.append(_row(f"{pool} ensemble ({len(own)})", POOL, own, combine(own, tables)))
     rows.append(_row(f"{MEAN} ({len(members)})", MEAN, members, ensemble.mean))
     if stacking:
-        rows.append(_row(f"{STACKED} ({len(members)})", STACKED, members, stacking.tables))
+        rows.append(_row(f"{STACKED} ({len(members)})", STACKED, members, ensemble.stacked))
     baseline = {kind: uniform(ensemble.mean[kind]) for kind, _ in SPLITS.values() if kind in ensemble.mean}
     rows.append({"member": UNIFORM, "kind": UNIFORM, **_scores(ensemble.mean | baseline)})
     table = pd.DataFrame(rows, columns=["member", "kind", "pool", "seed", "fold", "members", *SCORES, *NUMBERS])
