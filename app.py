@@ -9,7 +9,7 @@ The page is served to this computer only; recordings are kept in record_dir alon
 
 from overlapped_words.app.server import serve
 from overlapped_words.cli import run
-from overlapped_words.settings.app import App
+from overlapped_words.settings.scripts import App
 
 if __name__ == "__main__":
     run(serve, App)

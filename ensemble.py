@@ -9,7 +9,7 @@ python ensemble.py run_dir=outputs/winner html=false        # skip report.html, 
 """
 
 from overlapped_words.cli import run
-from overlapped_words.settings.ensemble import Ensemble
+from overlapped_words.settings.scripts import Ensemble
 
 
 def main(settings: Ensemble) -> None:

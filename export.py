@@ -11,7 +11,7 @@ examples/onnx_words.py is a program that uses the ONNX file. `load` and the scri
 
 from overlapped_words.cli import run
 from overlapped_words.export.export import export
-from overlapped_words.settings.export import Export
+from overlapped_words.settings.scripts import Export
 
 if __name__ == "__main__":
     run(export, Export)

@@ -12,8 +12,8 @@ python predict.py -m shards=8 'shard=range(8)' run_dir=outputs/demo input=folder
 """
 
 from overlapped_words.cli import run
-from overlapped_words.inference.predictions import predict
-from overlapped_words.settings.predict import Predict
+from overlapped_words.inference.predict import predict
+from overlapped_words.settings.scripts import Predict
 
 if __name__ == "__main__":
     run(predict, Predict)

@@ -13,8 +13,7 @@ from hydra.errors import InstantiationException
 from overlapped_words import cli
 from overlapped_words.errors import DataError
 from overlapped_words.messages import clock, count, first_names, grouped, printable
-from overlapped_words.settings.ensemble import Ensemble
-from overlapped_words.settings.predict import Predict
+from overlapped_words.settings.scripts import Ensemble, Predict
 from tests.helpers.scripts import ROOT
 
 

@@ -25,7 +25,7 @@ from overlapped_words.inference.checkpoints import find_checkpoints
 from overlapped_words.inference.events import EventRule
 from overlapped_words.inference.predictor import Predictor, load_predictor
 from overlapped_words.settings.check import check
-from overlapped_words.settings.export import Export
+from overlapped_words.settings.scripts import Export
 from tests.helpers.fake_recordings import write
 from tests.helpers.networks import write_network
 from tests.helpers.runtime import CACHE

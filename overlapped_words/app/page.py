@@ -11,7 +11,7 @@ from datamodules.waveforms import SAMPLE_RATE
 from overlapped_words.app import live, recording, word_folder
 from overlapped_words.app.model import AppModel
 from overlapped_words.messages import count, printable
-from overlapped_words.settings.app import App
+from overlapped_words.settings.scripts import App
 
 TEXTS = {"common.complete": "Complete"}  # that Gradio shows or reads out, but has no translation of
 STYLE = """

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from overlapped_words.errors import SettingError
 from overlapped_words.paths import install
 from overlapped_words.pretrained import PRETRAINED
-from overlapped_words.settings.app import App
+from overlapped_words.settings.scripts import App
 
 if TYPE_CHECKING:
     import gradio as gr

@@ -11,7 +11,7 @@ from overlapped_words.errors import SettingError
 from overlapped_words.inference.checkpoints import find_checkpoints
 from overlapped_words.messages import count, printable
 from overlapped_words.paths import install
-from overlapped_words.settings.export import Export
+from overlapped_words.settings.scripts import Export
 
 
 def export(cfg: Export) -> Path:

@@ -14,7 +14,7 @@ from overlapped_words.inference.predictor import load_predictor
 from overlapped_words.inference.tables import predict_table, write_predictions
 from overlapped_words.messages import count, printable
 from overlapped_words.runs.files import write_bytes
-from overlapped_words.settings.predict import Predict
+from overlapped_words.settings.scripts import Predict
 
 
 def predict_shard(cfg: Predict, inputs: Inputs, checkpoints: list[Path], output: Path) -> None:

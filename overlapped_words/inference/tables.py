@@ -17,7 +17,7 @@ from overlapped_words.inference.model import Model
 from overlapped_words.inference.predictor import Predictor
 from overlapped_words.messages import clock, count, grouped, printable
 from overlapped_words.runs.files import write_bytes, write_text
-from overlapped_words.settings.predict import Predict
+from overlapped_words.settings.scripts import Predict
 from overlapped_words.tables import format_table
 
 
@@ -48,7 +48,8 @@ def write_table(cfg: Predict, inputs: Inputs, predictor: Predictor, output: Path
     rows = f" in {count(len(table), 'window')}" if cfg.hop is not None else ""
     if cfg.events:
         rows = f", {count(len(table), 'event')}"
-        print_events(table if inputs.alone else table[:0])
+        if inputs.alone:
+            print_events(table)
     print(f"{recordings}{rows}, {predictor.summary}: {printable(str(output))}")
     if plots:
         written = [printable(str(plots[i])) for i in timelines]

@@ -15,10 +15,10 @@ from overlapped_words.messages import count, first_names, printable
 from overlapped_words.report import card, summary
 from overlapped_words.report.summary import align
 from overlapped_words.runs.files import write_files
-from overlapped_words.runs.folder import Status
+from overlapped_words.runs.folder import RunFolder, Status
 from overlapped_words.runs.members import REMEDIES, Member, error_of, find_members
 from overlapped_words.runs.reading import read_epochs
-from overlapped_words.settings.ensemble import Ensemble as Settings
+from overlapped_words.settings.scripts import Ensemble as Settings
 from overlapped_words.tables import format_table
 
 FILES = {
@@ -32,7 +32,7 @@ def run(settings: Settings) -> pd.DataFrame:
     """Combine the members in `run_dir` and write the results there; with `status`, only print their status.
 
     Returns:
-        The metrics, see `report.summary.metrics_table`; with `status` the table of `print_status`.
+        The metrics, see `summary.metrics_table`; with `status` the table of `print_status`.
 
     Raises:
         RunError: see `combine_members`; nothing is written then.
@@ -123,8 +123,9 @@ def _row(member: Member) -> dict[str, str]:
 def _note(member: Member) -> str:
     if member.status in (Status.RUNNING, Status.INTERRUPTED):
         process = f"process {member.metrics.get('pid', '?')} on {member.metrics.get('host', '?')}"
-        age = timedelta(seconds=round(max(0, time.time() - member.last_heartbeat)))
-        return f"{process}, " + (f"last heartbeat {age} ago" if member.last_heartbeat else "no heartbeat")
+        last = RunFolder(member.path).last_heartbeat
+        age = timedelta(seconds=round(max(0, time.time() - last)))
+        return f"{process}, " + (f"last heartbeat {age} ago" if last else "no heartbeat")
     if member.status == Status.FAILED:
         return error_of(member.metrics)
     return member.fault if member.status in (Status.UNREADABLE, Status.NOT_STARTED) else ""

@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, read_write
 
 import overlapped_words.training.sweep  # noqa: F401  registers the resolver fold_suffix
-from overlapped_words.inference.predictions import predict
+from overlapped_words.inference.predict import predict
 from overlapped_words.settings.callback import hydra_config, without_hydra
 from overlapped_words.settings.check import check
 from tests.helpers.scripts import ROOT

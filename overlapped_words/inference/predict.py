@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from overlapped_words.inference.checkpoints import find_checkpoints
 from overlapped_words.inference.files import check_writable, find_inputs, plot_paths
 from overlapped_words.messages import printable
-from overlapped_words.settings.predict import Predict
+from overlapped_words.settings.scripts import Predict
 
 if TYPE_CHECKING:
     from overlapped_words.inference.predictor import Predictor
