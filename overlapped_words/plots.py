@@ -35,18 +35,17 @@ def as_png(figure: Figure) -> bytes:
     return content.getvalue()
 
 
-def draw_features(features: Tensor, win_lengths: Sequence[int], duration: float) -> Figure:
+def draw_features(features: Tensor, win_lengths: Sequence[int]) -> Figure:
     """Draw the features of one clip, `(C, F, T)`, as spectrograms with one color scale, two per row.
 
     Args:
         win_lengths: one per spectrogram, in samples.
-        duration: of the clip, in seconds.
     """
     rows = (len(features) + 1) // 2
     figure = Figure(figsize=(6, 1 + 2.2 * rows), layout="constrained")
     axes = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).flatten()
     for axis, spectrogram, win_length in zip(axes, features, win_lengths, strict=False):
-        extent = (0, duration, 0, len(spectrogram))
+        extent = (0, 1, 0, len(spectrogram))  # a clip is one second
         image = axis.imshow(spectrogram, origin="lower", aspect="auto", extent=extent, vmin=-3, vmax=3, cmap=COLORS)
         axis.set_title(f"window of {win_length} samples")
         axis.xaxis.set_major_locator(MaxNLocator(4, prune="upper"))  # or it would touch the next plot's zero

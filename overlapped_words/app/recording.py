@@ -71,7 +71,7 @@ def results(model: AppModel, read: Callable[[], Recording | None]) -> tuple:
     is_long = model.has_events and len(waveform) > LONG * SAMPLE_RATE
     features, front_end = model.features(waveform)
     with rc_context(STYLE):
-        features_plot = draw_features(features, front_end.win_lengths, NUM_SAMPLES / SAMPLE_RATE)
+        features_plot = draw_features(features, front_end.win_lengths)
         features_plot.suptitle("Features of the loudest second")
         if len(waveform) > NUM_SAMPLES:
             windows, events = model.timeline(waveform)

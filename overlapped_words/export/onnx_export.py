@@ -54,9 +54,9 @@ class Exported(nn.Module):
         front_ends: Any = self.predictor.front_ends
         self.predictor.front_ends = nn.ModuleList(map(PortableMel, front_ends))
         outputs = {"probs": self.predictor.to_probs}
-        if predictor.k_varies:
-            outputs["num_words"] = self.predictor.to_num_words
         if predictor.k:
+            if predictor.k[0] < predictor.k[1]:
+                outputs["num_words"] = self.predictor.to_num_words
             outputs["presence"] = self.predictor.to_presence
         self.names, self.functions = list(outputs), list(outputs.values())
 

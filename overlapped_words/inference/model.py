@@ -26,8 +26,6 @@ from overlapped_words.inference.predictor import BATCH_SIZE, Predictor, load_pre
 from overlapped_words.messages import count, first_names
 from overlapped_words.pretrained import PRETRAINED
 
-EVENT_TYPES = {"start_s": float, "end_s": float, "word": str, "probability": float}
-
 
 def load(path: str | Path = PRETRAINED, device: str | torch.device = "auto") -> "Model":
     """Load a trained model.
@@ -169,7 +167,7 @@ class Model:
         for starts, ends, presence, events in detect(self.predictor, blocks, self.rule(threshold)):
             index = pd.MultiIndex.from_arrays([starts, ends], names=["start_s", "end_s"])
             windows = pd.DataFrame(presence, index, self.class_names)
-            yield pd.DataFrame(events, columns=list(EVENT_TYPES)).astype(EVENT_TYPES), windows
+            yield pd.DataFrame(events, columns=Event._fields).astype(Event.__annotations__), windows
 
     def listen(
         self, blocks: Iterable[np.ndarray], sample_rate: int | None = None, threshold: float | None = None

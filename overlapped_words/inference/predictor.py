@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,7 +41,6 @@ class Predictor(nn.Module):
 
     tuner: ThreadTuner | None = None  # of the number of CPU threads
     k: tuple[int, int] | None  # fewest and most words of a clip; None unless all members predict sets of such words
-    k_varies: bool
     weights: Tensor  # stacking weights, `(members,)`
     offsets: Tensor  # of the words, `(num_classes,)`
 
@@ -64,11 +64,9 @@ class Predictor(nn.Module):
         self.front_ends = nn.ModuleList(group[0].features for group in groups)
         self.groups: list[list[Network]] = [[member.network.folded() for member in group] for group in groups]
         self.networks = nn.ModuleList(network for group in self.groups for network in group)
-        self.outputs = [network.output for group in self.groups for network in group]
-        self.set_outputs = [output for output in self.outputs if isinstance(output, WordSets)]
+        self.outputs: list[Any] = [network.output for group in self.groups for network in group]
         ks = {output.k for output in self.outputs}
         self.k = ks.pop() if len(ks) == 1 else None
-        self.k_varies = self.k is not None and self.k[0] < self.k[1]
         try:
             self.rule.thresholds(self.class_names)
         except RunError as error:
@@ -120,7 +118,7 @@ class Predictor(nn.Module):
 
     def _mean(self, function: Callable[[WordSets, Tensor], Tensor], logits: list[Tensor]) -> Tensor:
         """The mean over the members of a function of a member's output and its logits."""
-        return torch.stack(list(map(function, self.set_outputs, logits))).mean(dim=0)
+        return torch.stack(list(map(function, self.outputs, logits))).mean(dim=0)
 
     def to_sets(self, logits: list[Tensor], probs: Tensor) -> PredictedSets:
         """The members' mean distribution over sets of words, from `to_logits` and `to_probs`; not without `k`."""
@@ -152,9 +150,9 @@ class Predictor(nn.Module):
             self.tuner.step()
         return Prediction(probs.cpu().numpy(), self.to_sets(logits, probs) if self.k else None)
 
-    def predict_clips(self, clips: np.ndarray, batch_size: int = BATCH_SIZE) -> Prediction:
+    def predict_clips(self, clips: np.ndarray) -> Prediction:
         """Predict clips `(B, NUM_SAMPLES)` int16, as in training; B may be 0."""
-        return self.predict_chunks([clips], batch_size)
+        return self.predict_chunks([clips])
 
     def predict_chunks(self, chunks: Iterable[np.ndarray], batch_size: int = BATCH_SIZE) -> Prediction:
         """Predict consecutive chunks of clips as one; there may be none."""

@@ -58,7 +58,7 @@ def read_networks(path: Path) -> tuple[list[Checkpoint], StackingWeights | None,
     """
     with file_errors(path, "safetensors file of export.py"):
         with safe_open(path, framework="pt") as file:
-            metadata = {"events": "{}"} | file.metadata()  # files of version 0.3 and earlier have no rule
+            metadata = {"events": "{}"} | file.metadata()  # files of earlier versions have no rule
             settings, stacking, rule = (json.loads(metadata[name]) for name in ("members", "stacking", "events"))
             check_size("the number of members", len(settings), MAX_MEMBERS)
             weights: list[dict[str, torch.Tensor]] = [{} for _ in settings]

@@ -32,7 +32,7 @@ class Member:
     """The folder of one trained network, such as `avg_seed0` or, in a cross-validation, `avg_seed0_fold1`.
 
     `status` is a `Status`, or another text that metrics.json gives. `fault` is the message that says why the member
-    cannot be used; it is empty for a complete member. `last_heartbeat` is a time in seconds, 0 without one.
+    cannot be used; it is empty for a complete member.
     """
 
     path: Path
@@ -43,7 +43,6 @@ class Member:
     status: str
     metrics: Metrics
     fault: str = ""
-    last_heartbeat: float = 0.0
 
 
 def pool_of(model: Mapping[str, Any], member: str) -> str:
@@ -93,7 +92,7 @@ def read_member(folder: Path) -> Member:
         remedy = REMEDIES.get(status, f"not complete, metrics.json gives its status as {status}; {RETRAIN}")
         fault = f"{folder}: {remedy}".replace("{error}", error_of(metrics))
     pool, seed, fold = metrics.get("pool", name), metrics.get("seed", 0), metrics.get("fold")
-    return Member(folder, name, pool, seed, fold, status, metrics, fault, run.last_heartbeat)
+    return Member(folder, name, pool, seed, fold, status, metrics, fault)
 
 
 def error_of(metrics: Metrics) -> str:

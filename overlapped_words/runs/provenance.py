@@ -30,16 +30,14 @@ def this_process() -> dict[str, Any]:
 
 
 def is_running(pid: int) -> bool:
-    """Whether another process with this id runs on this machine; true where that cannot be checked."""
-    if os.name != "posix" or pid == os.getpid() or not 0 < pid < 2**31:
-        return pid != os.getpid()
+    """Whether another process with this id runs on this machine."""
     try:
         os.kill(pid, 0)  # signal 0 only checks that the process exists
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:  # it runs as another user
-        pass
-    return True
+        return True
+    return pid != os.getpid()
 
 
 def _git(*arguments: str) -> str | None:

@@ -7,6 +7,7 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.model_summary import summarize
 
+from datamodules.waveforms import SAMPLE_RATE
 from overlapped_words.messages import printable
 from overlapped_words.plots import draw_features, draw_predictions
 
@@ -28,19 +29,17 @@ class Dashboard(Callback):
         writers = _writers(trainer)
         if not writers or trainer.current_epoch > 0:  # a resumed run has written them already
             return
-        sample_rate = data.feature_options["sample_rate"]
-        with torch.random.fork_rng():  # must not change the random numbers of the training
+        with torch.random.fork_rng():  # must not change the random numbers of the training run
             augmented, _ = data.augment(self.features, self.targets)
-        duration = waveforms.shape[1] / sample_rate
         figures = {
-            f"{name}/clip_{i}": draw_features(clip, data.features.win_lengths, duration)
+            f"{name}/clip_{i}": draw_features(clip, data.features.win_lengths)
             for name, batch in (("features", self.features), ("features_augmented", augmented))
             for i, clip in enumerate(batch)
         }
         for writer in writers:
             for i, (waveform, target) in enumerate(zip(waveforms, self.targets, strict=True)):
                 words = ", ".join(self.class_names[word] for word in target.nonzero().flatten())
-                writer.add_audio(f"clip_{i}", waveform[None], 0, sample_rate)
+                writer.add_audio(f"clip_{i}", waveform[None], 0, SAMPLE_RATE)
                 writer.add_text(f"clip_{i}", verbatim(words), 0)
             for tag, figure in figures.items():
                 writer.add_figure(tag, figure, 0)

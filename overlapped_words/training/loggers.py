@@ -89,7 +89,7 @@ class MLFlowLogger(loggers.MLFlowLogger):
 
 
 class LogSettings(Callback):
-    """Log the settings when a training starts; for TensorBoard, `log_results` does it."""
+    """Log the settings when a training run starts; for TensorBoard, `log_results` does it."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.settings = logged_settings(config)

@@ -118,7 +118,7 @@ def write_predictions(
 
 
 def training_cost(folder: RunFolder) -> dict[str, Any]:
-    """Loss, time, speed and memory of the training, from the table of epochs: time between interruptions only.
+    """Loss, time, speed and memory of a training run, from its table of epochs; time of interruptions is not counted.
 
     Raises:
         RunError: the table is missing or damaged.

@@ -53,9 +53,10 @@ class Sweep(CheckSettings):
                 _check_devices(member)
             folders = _check_folders(members)
         if config.trainer.fast_dev_run:
-            with read_write(config.hydra):  # from which Hydra composes the members
-                config.hydra.overrides.hydra.append(f"hydra.sweep.dir={_temporary_folder()}")
-                config.hydra.sweep.dir = config.hydra.overrides.hydra[-1].partition("=")[2]
+            with read_write(config.hydra):
+                config.hydra.sweep.dir = _temporary_folder()
+                # Hydra composes the members from these.
+                config.hydra.overrides.hydra.append(f"hydra.sweep.dir={config.hydra.sweep.dir}")
             return
         for folder, member in zip(folders, members, strict=True):
             _announce(folder, member)
