@@ -34,7 +34,7 @@ def cache_key(*parts: Any) -> str:
 def fingerprint(rows: Iterable[Sequence[Any]]) -> str:
     """A short hash of what a split is made of: rows of plain values, in any order.
 
-    It holds for copies elsewhere: give names without folders, and checksums of samples, but no times. Unicode is
+    It is the same for copies elsewhere: give names without folders, and checksums of samples, but no times. Unicode is
     composed, because systems differ in file names.
     """
     lines = sorted(unicodedata.normalize("NFC", json.dumps(row, ensure_ascii=False)) for row in rows)

@@ -18,7 +18,7 @@ from datamodules.audio_files import FFMPEG_EXTENSIONS
 from datamodules.waveforms import SAMPLE_RATE, check_rate
 from overlapped_words.errors import DataError
 
-MAX_VALUES = 1 << 23  # decoded at a time, over all channels (32 MB), if a second has no more
+MAX_VALUES = 1 << 23  # decoded at a time, over all channels (32 MB); more only if one second has more
 MAX_SECOND = 1 << 25  # values of one second over all channels (128 MB)
 UNKNOWN_LENGTH = 1 << 48  # frames: libsndfile returns more than this if the header does not state the length
 MPEG_FRAME = 1152  # samples

@@ -51,7 +51,8 @@ class LongRecordings:
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self.key, self.names = list(paths), [normalize_name(path.name) for path in paths]
+        self.key = self.paths = list(paths)
+        self.names = [normalize_name(path.name) for path in paths]
         seconds = np.array([read_seconds(path) for path in paths])
         if seconds.sum() > 3600 * MAX_HOURS:
             raise DataError(
@@ -63,7 +64,7 @@ class LongRecordings:
     def rows(self) -> Iterator[np.ndarray]:
         """Yield the rows `(B, 16000)` int16 of all recordings."""
         errors: dict[Path, str] = {}
-        for path, num_rows in zip(self.key, self.num_rows.tolist(), strict=True):
+        for path, num_rows in zip(self.paths, self.num_rows.tolist(), strict=True):
             missing = num_rows
             try:
                 for block in read_blocks(path):
@@ -75,7 +76,7 @@ class LongRecordings:
             except DataError as error:
                 errors[path] = str(error)
             yield np.zeros((missing, NUM_SAMPLES), np.int16)  # of a recording shorter than its header says
-        check_all_read(errors, len(self.key))
+        check_all_read(errors, len(self.paths))
 
 
 OtherSounds = GeneratedNoise | LongRecordings
@@ -96,7 +97,10 @@ def find_background(folders: Sequence[Path], root: Path, needed: bool) -> OtherS
 
 
 def find_sounds(folders: Sequence[Path], setting: str, what: str, without: Sequence[str] = ()) -> LongRecordings:
-    """The recordings in the folders of a setting, but for those in a subfolder named in `without`; errors as above."""
+    """The recordings in the folders of a setting, but for those in subfolders named in `without`.
+
+    Raises what `find_background` raises.
+    """
     paths: dict[Path, None] = {}
     for folder in folders:
         existing_folder(folder, f"set {setting} to a folder with recordings of {what}")

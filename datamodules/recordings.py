@@ -71,7 +71,7 @@ def decode_mono(path: Path, seconds: int) -> Iterator[tuple[np.ndarray, int]]:
 def _louder_channel(channels: np.ndarray, name: str) -> int | None:
     """`(T, C)` -> index of the louder of two channels that cancel each other out, with a warning on `name`, or None."""
     energy, mean_energy = np.square(channels).sum(axis=0), np.square(channels.mean(axis=1)).sum()
-    if channels.shape[1] != 2 or not mean_energy < CANCELED * energy.max():  # not a number, too
+    if channels.shape[1] != 2 or not mean_energy < CANCELED * energy.max():  # true for NaN
         return None
     log.warning(OPPOSITE, name)
     return int(energy.argmax())

@@ -190,7 +190,7 @@ class WordFolder:
     def _mixer(
         self, split: str, recordings: Recordings, unknown: Spans, background: Spans, extents: np.ndarray | None
     ) -> TimelineMixer:
-        """What samples the mixtures of a split. Only training clips may have no words: they have no KL divergence."""
+        """What samples the mixtures of a split. Only training has clips without words, which have no KL divergence."""
         rows = [recordings.rows(split, label) for label in range(len(recordings.names))]  # per word
         (min_k, max_k), training = self.num_words, split == "train"
         most = self.speed_speakers or math.inf  # more speakers differ enough

@@ -77,7 +77,7 @@ class WordClassifier(LightningModule):
 
     def on_fit_start(self) -> None:
         if self.teacher:
-            self.teacher.to(self.device)
+            self.teacher.networks.to(self.device)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         features, targets = batch

@@ -20,11 +20,7 @@ class Teacher:
     """
 
     def __init__(self, networks: Sequence[nn.Module], weight: float) -> None:
-        self.networks, self.weight = list(networks), weight
-
-    def to(self, device: torch.device) -> None:
-        for network in self.networks:
-            network.to(device)
+        self.networks, self.weight = nn.ModuleList(networks), weight
 
     @torch.no_grad()
     def probs(self, features: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ def exit_on_error(any_error: Callable[[], bool] = lambda: False) -> Iterator[Non
     """End the program with the message of an error that is not a bug.
 
     Args:
-        any_error: whether an exception of any type is the user's: while Hydra reads the command line.
+        any_error: whether any exception counts as the user's error, as it does while Hydra reads the command line.
     """
     try:
         yield

@@ -80,7 +80,7 @@ def fit(cfg: Train, devices: Any, folder: RunFolder | None) -> dict[str, Any]:
     datamodule = build_data(cfg)
     datamodule.setup()  # first: the data determine the number of classes
     if folder and rank_zero_only.rank == 0:  # type: ignore[attr-defined]
-        folder.check_data(getattr(datamodule.splits, "fingerprints", {}))
+        folder.check_data(datamodule.splits.fingerprints)
     seed_everything(cfg.seed, workers=True, verbose=False)  # of the weights; each step seeds its own draws
     learner = build_learner(cfg, datamodule.splits)
     trainer = build_trainer(cfg, devices, has_val=datamodule.val is not None)

@@ -1,6 +1,5 @@
 """The settings that a script would run with, in this process."""
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,10 @@ from omegaconf import DictConfig, read_write
 
 import overlapped_words.training.sweep  # noqa: F401  registers the resolver fold_suffix
 from overlapped_words.inference.predict import predict
+from overlapped_words.settings import scripts
 from overlapped_words.settings.callback import hydra_config, without_hydra
 from overlapped_words.settings.check import check
+from overlapped_words.settings.train import Train
 from tests.helpers.scripts import ROOT
 
 
@@ -21,7 +22,7 @@ def configuration(script: str, *overrides: str, hydra: bool = False) -> DictConf
 
 
 def schema(script: str) -> Any:
-    return getattr(import_module(f"overlapped_words.settings.{script}"), script.title())
+    return Train if script == "train" else getattr(scripts, script.title())
 
 
 def run_predict(run_dir: Path, *overrides: str) -> None:
