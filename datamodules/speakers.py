@@ -8,6 +8,7 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
+import pandas as pd
 
 from overlapped_words.errors import DataError
 from overlapped_words.messages import count, normalize_name
@@ -117,8 +118,7 @@ class Recordings:
 
     def one_of_each(self) -> "Recordings":
         """The first recording of each word in each split."""
-        pairs = zip(self.split_of, self.labels, strict=True)
-        rows = sorted({pair: i for i, pair in reversed(list(enumerate(pairs)))}.values())
+        rows = pd.DataFrame({"split": self.split_of, "label": self.labels}).drop_duplicates().index
         paths = [self.paths[i] for i in rows]
         return Recordings(self.names, paths, self.labels[rows], self.speakers[rows], self.split_of[rows])
 

@@ -75,10 +75,6 @@ class WordClassifier(LightningModule):
         """
         self.compiled = torch.compile(self.logits_and_loss, mode=mode, dynamic=False)
 
-    def on_fit_start(self) -> None:
-        if self.teacher:
-            self.teacher.networks.to(self.device)
-
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         features, targets = batch
         logits, loss = (self.compiled or self.logits_and_loss)(features, targets)
@@ -127,6 +123,8 @@ class WordClassifier(LightningModule):
 
     def on_train_start(self) -> None:
         self.initial_seed = torch.initial_seed()  # of seed_everything
+        if self.teacher:
+            self.teacher.networks.to(self.device)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         # The dropout of a step depends on the step alone, so a resumed run repeats it. 1: not the seed of augmentation.

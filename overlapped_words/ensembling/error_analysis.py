@@ -8,6 +8,7 @@ import pandas as pd
 
 from lightning_modules.metrics.kl import PROB_FLOOR
 
+NUM_ORDERS = 20  # of the members, drawn at random
 EVENTS_PER_HOUR = 20  # in clips without words, at the threshold that is fitted
 
 
@@ -74,7 +75,7 @@ def reliability(targets: pd.DataFrame, probs: pd.DataFrame, num_bins: int = 12) 
     return table.reset_index(drop=True)
 
 
-def kl_by_number(targets: np.ndarray, probs: np.ndarray, num_orders: int = 20) -> np.ndarray:
+def kl_by_number(targets: np.ndarray, probs: np.ndarray) -> np.ndarray:
     """KL (nats) of the mean of the first 1 to M members, for random orders of the members.
 
     KL is convex in the prediction. By Jensen's inequality, the mean of all members is at most the mean of their KLs;
@@ -85,12 +86,12 @@ def kl_by_number(targets: np.ndarray, probs: np.ndarray, num_orders: int = 20) -
         probs: `(M, N, num_classes)`.
 
     Returns:
-        `(num_orders, M)`.
+        `(NUM_ORDERS, M)`.
     """
     true = targets > 0  # other words add nothing to the KL
     targets_of_words, probs = targets[true], probs[:, true]
     rng = np.random.default_rng(0)
-    curves = np.empty((num_orders, len(probs)))
+    curves = np.empty((NUM_ORDERS, len(probs)))
     for curve in curves:
         totals = np.cumsum(probs[rng.permutation(len(probs))], axis=0)  # (M, number of targets above 0)
         means = totals / np.arange(1, len(probs) + 1)[:, None]

@@ -62,7 +62,7 @@ def diversity(names: Sequence[str], kls: np.ndarray, ensemble: float) -> go.Figu
 
 
 def kl_by_number(curves: np.ndarray) -> go.Figure:
-    """Plot the mean and standard deviation of `curves`, `(num_orders, M)`, over the orders of the members."""
+    """Plot the mean and standard deviation of `curves`, `(NUM_ORDERS, M)`, over the orders of the members."""
     number, spread = np.arange(1, curves.shape[1] + 1), curves.std(axis=0)
     figure = _figure("members averaged", "KL (nats)")
     figure.add_scatter(x=number, y=curves.mean(axis=0), error_y={"array": spread, "width": 3}, mode="lines+markers")
