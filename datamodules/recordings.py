@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, pairwise
 from pathlib import Path
@@ -19,8 +19,9 @@ log = logging.getLogger(__name__)
 BLOCK = 60  # seconds decoded at a time
 CANCELED = 0.01  # two channels have opposite phase if their mean has less than this share of the louder one's energy
 OPPOSITE = "%s: the two channels have opposite phase and cancel each other out; only the louder one is used"
-
 NARROWBAND = "%s: narrowband audio, sampled below the model's rate; the model may be less accurate on it"
+LOUDEST = "only the loudest second of %s is used; add hop=0.25 for a timeline of all of it"
+LONG = 2  # seconds; a longer recording is not a single clip
 
 
 def within_full_scale(waveform: np.ndarray) -> np.ndarray:
@@ -43,7 +44,7 @@ def read_blocks(path: Path, seconds: int = BLOCK) -> Iterator[np.ndarray]:
     """Yield the samples of `read_recording` in blocks `(T,)` of up to `seconds`, so that memory stays constant.
 
     Blocks are not scaled to [-1, 1], because the level of later blocks is unknown. Raises what `read_recording` raises;
-    for a truncated recording only after its last block.
+    for a truncated recording only at its last block.
     """
     before = np.zeros(0, np.float32)
     for (block, rate), (following, _) in pairwise(chain(decode_mono(path, seconds), [(before, 0)])):
@@ -110,16 +111,16 @@ def fit_length(waveform: np.ndarray) -> np.ndarray:
 def read_clips(
     paths: Sequence[Path],
     chunk_size: int = 256,
-    inspect: Callable[[Path, np.ndarray], None] | None = None,
     unreadable: dict[Path, str] | None = None,
+    warn: bool = False,
 ) -> Iterator[np.ndarray]:
     """Recordings -> chunks `(chunk_size, NUM_SAMPLES)` int16, in order; threads decode, libsndfile releases the GIL.
 
     The threads decode the next chunk while the caller uses one.
 
     Args:
-        inspect: called with each path and its clip `(NUM_SAMPLES,)` float32, in one of the threads.
         unreadable: filled with the reason for each recording that cannot be used; its clip is zeros.
+        warn: log which recordings are narrowband or too long for a single clip.
 
     Raises:
         DataError: recordings cannot be used and `unreadable` is None; raised after reading all, names up to five.
@@ -128,13 +129,16 @@ def read_clips(
 
     def read(path: Path) -> np.ndarray:
         try:
-            clip = fit_length(read_recording(path))
+            clip = to_int16(fit_length(read_recording(path)))
         except DataError as error:
             errors[path] = str(error)
             return np.zeros(NUM_SAMPLES, np.int16)
-        if inspect:
-            inspect(path, clip)
-        return to_int16(clip)
+        if warn:
+            header = read_header(path)
+            warn_if_narrowband(str(path), header.sample_rate)
+            if header.seconds > LONG:
+                log.warning(LOUDEST, f"{header.seconds:,.0f} s ({printable(str(path))})")
+        return clip
 
     with grouped(log), ThreadPoolExecutor() as pool:
         chunks = (pool.map(read, paths[start : start + chunk_size]) for start in range(0, len(paths), chunk_size))

@@ -7,10 +7,10 @@ from typing import Any
 import gradio as gr
 from matplotlib import rc_context
 
+from datamodules.recordings import LONG
 from datamodules.waveforms import NUM_SAMPLES, SAMPLE_RATE, to_int16
 from overlapped_words.app.model import AppModel, Recording
 from overlapped_words.errors import DataError
-from overlapped_words.inference.audio_input import LONG
 from overlapped_words.messages import clock, count, printable
 from overlapped_words.plots import draw_features, draw_timeline
 

@@ -1,24 +1,29 @@
 """Convert what a caller passes as audio: arrays, tensors, paths; whole, or as clips prepared as in training."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from datamodules import recordings
 from datamodules.decoding import read_header
-from datamodules.recordings import fit_length, log, mix_down, read_blocks, warn_if_narrowband, within_full_scale
+from datamodules.recordings import (
+    fit_length,
+    log,
+    mix_down,
+    read_blocks,
+    read_clips,
+    warn_if_narrowband,
+    within_full_scale,
+)
 from datamodules.waveforms import resample, to_int16
 from overlapped_words.errors import DataError
-from overlapped_words.messages import grouped, printable
+from overlapped_words.messages import grouped
 
 AudioInput = str | Path | np.ndarray | Tensor
 AudioInputs = list[Any] | tuple[Any, ...]  # paths, or waveforms (T,)
 SHAPES = "a waveform is (T,), a batch of them (B, T), a batch with channels (B, channels, T)"
-LOUDEST = "only the loudest second of %s is used; add hop=0.25 for a timeline of all of it"
-LONG = 2  # seconds; a longer recording is not a single clip
 MIN_SAMPLES = 100  # a shorter last axis is taken for channels if the axis before it is longer
 
 
@@ -96,20 +101,6 @@ def as_blocks(waveform: AudioInput, sample_rate: int | None) -> Iterator[np.ndar
     yield from blocks
 
 
-def read_clips(
-    paths: Sequence[Path], batch_size: int, unreadable: dict[Path, str] | None = None
-) -> Iterator[np.ndarray]:
-    """`datamodules.recordings.read_clips`, with a warning for a recording that is narrowband or long."""
-
-    def inspect(path: Path, clip: np.ndarray) -> None:
-        header = read_header(path)
-        warn_if_narrowband(str(path), header.sample_rate)
-        if header.seconds > LONG:
-            log.warning(LOUDEST, f"{header.seconds:,.0f} s ({printable(str(path))})")
-
-    return recordings.read_clips(paths, batch_size, inspect=inspect, unreadable=unreadable)
-
-
 def as_clips(waveform: Any, sample_rate: int | None, first: int = 0) -> np.ndarray:
     """One waveform or a batch -> `(B, NUM_SAMPLES)` int16 at SAMPLE_RATE; messages number them from `first`."""
     rate = as_rate(sample_rate)
@@ -129,12 +120,12 @@ def as_chunks(
     Also the index of the clips, if they are paths in a list, and whether it is one clip, not in a batch or a list.
     """
     if isinstance(waveform, str | Path):
-        return read_clips([as_path(waveform, sample_rate)], batch_size), None, True
+        return read_clips([as_path(waveform, sample_rate)], batch_size, warn=True), None, True
     if not isinstance(waveform, list | tuple):
         return [as_clips(waveform, sample_rate)], None, waveform.ndim == 1
     if waveform and all(isinstance(item, str | Path) for item in waveform):
         paths = [as_path(item, sample_rate) for item in waveform]
-        return read_clips(paths, batch_size), list(map(str, paths)), False
+        return read_clips(paths, batch_size, warn=True), list(map(str, paths)), False
     for i, item in enumerate(waveform):
         if not isinstance(item, np.ndarray | Tensor) or item.ndim != 1:
             what = f"has shape {tuple(item.shape)}" if hasattr(item, "shape") else f"is {item!r:.40}"

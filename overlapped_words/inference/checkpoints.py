@@ -42,8 +42,8 @@ def find_checkpoints(path: Path) -> list[Path]:
 def find_fitted(checkpoints: Sequence[Path]) -> tuple[StackingWeights | None, EventRule]:
     """Read the stacking weights, in the order of the checkpoints, and the rule of events from an ensemble.json.
 
-    Return None, to use the mean, and the default rule without an ensemble.json, or, with a warning, if it belongs to
-    other members or to older training runs of these. Return None if the mean was better than the weights.
+    The weights are None if the mean was better. Without an ensemble.json, they are None and the rule is the default.
+    Likewise if it belongs to other members or to older training runs of these; for several, with a warning.
 
     Raises:
         RunError: ensemble.json is damaged.

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from datamodules.recordings import read_clips
 from overlapped_words.inference.checkpoints import find_checkpoints
 from overlapped_words.inference.files import check_writable, find_inputs, plot_paths
 from overlapped_words.messages import printable
@@ -52,9 +53,7 @@ def predict(cfg: Predict) -> None:
 
 def print_words(path: Path, predictor: "Predictor", top: int) -> None:
     """Print the `top` words of one recording: with the most likely set and their presence, or with their shares."""
-    from overlapped_words.inference.audio_input import read_clips
-
-    prediction = predictor.predict_chunks(read_clips([path], batch_size=1))
+    prediction = predictor.predict_chunks(read_clips([path], warn=True))
     print(f"{printable(str(path))}, {predictor.summary}")
     if prediction.sets:
         print(f"  most likely: {prediction.answer(predictor.class_names)}")

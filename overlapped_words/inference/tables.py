@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from datamodules.progress import Progress
-from datamodules.recordings import check_all_read, log
+from datamodules.recordings import check_all_read, log, read_clips
 from overlapped_words.errors import DataError
-from overlapped_words.inference.audio_input import read_clips
 from overlapped_words.inference.events import Event
 from overlapped_words.inference.files import Inputs
 from overlapped_words.inference.model import Model
@@ -97,7 +96,7 @@ def predict_clips(model: Model, inputs: Inputs, batch_size: int, errors: dict[Pa
     with Progress(len(inputs.paths), "predicting", "recording") as progress:
 
         def chunks() -> Iterator[np.ndarray]:
-            for chunk in read_clips(inputs.paths, batch_size, errors):
+            for chunk in read_clips(inputs.paths, batch_size, errors, warn=True):
                 yield chunk
                 progress.update(len(chunk))
 

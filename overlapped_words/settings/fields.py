@@ -65,7 +65,6 @@ Share = Annotated[float, Ge(0), Lt(1)]
 Fraction = Annotated[float, Ge(0), Le(1)]
 Pair = Annotated[list[float], Predicate(is_pair)]
 Text = Annotated[str, Predicate(is_text)]
-Path = Text
 ExistingFile = Annotated[str, Predicate(is_file)]
 ExistingFolder = Annotated[str, Predicate(is_folder)]
 ExistingPath = Annotated[str, Predicate(exists)]

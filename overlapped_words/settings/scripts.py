@@ -9,7 +9,7 @@ from typing_extensions import Self
 
 from overlapped_words.pretrained import PRETRAINED
 from overlapped_words.settings.check import STRICT
-from overlapped_words.settings.fields import Count, Device, ExistingFile, ExistingPath, Fraction, Hop, Index, Path, Text
+from overlapped_words.settings.fields import Count, Device, ExistingFile, ExistingPath, Fraction, Hop, Index, Text
 
 
 @dataclass(config=STRICT, kw_only=True)
@@ -37,7 +37,7 @@ class Predict(Trained):
 
     input: ExistingPath
     """A recording, a folder of recordings, or a list of them (.txt, one path per line)."""
-    output: Path | None
+    output: Text | None
     overwrite: bool
     skip_unreadable: bool
     top: Count
@@ -77,17 +77,17 @@ class Export(Trained):
     """Checkpoints to one file for other programs, or to a web page."""
 
     format: Literal["onnx", "web", "safetensors"]
-    output: Path | None
+    output: Text | None
     threshold: Fraction | None
     half: bool
-    cache_dir: Path
+    cache_dir: Text
 
 
 @dataclass(config=STRICT, kw_only=True)
 class Ensemble:
     """Combine the members of a sweep into a submission."""
 
-    run_dir: Path
+    run_dir: Text
     """Folder of a sweep, outputs/<name>, or of one of its members."""
     expect: Count | None
     combine: Literal["mean", "stacked"]
@@ -108,5 +108,5 @@ class App:
     max_seconds: Annotated[float, Gt(0), Le(86_400)]
     hop: Hop
     top: Count
-    record_dir: Path | None
+    record_dir: Text | None
     device: Device

@@ -9,7 +9,7 @@ from pydantic_core import ArgsKwargs
 from typing_extensions import Self
 
 from overlapped_words.settings.check import STRICT
-from overlapped_words.settings.fields import Count, ExistingFile, ExistingFolder, Group, Networks, Path, Seed, Text
+from overlapped_words.settings.fields import Count, ExistingFile, ExistingFolder, Group, Networks, Seed, Text
 from overlapped_words.settings.saved import upgrade_config
 
 TIMELINE = 0.5  # share of the training clips
@@ -29,7 +29,7 @@ class Train:
     threads: Literal["auto"] | Count
     ckpt_path: ExistingFile | None
     overwrite: bool
-    run_dir: Path
+    run_dir: Text
     data: Group
     features: Group
     augment: Group
