@@ -52,11 +52,14 @@ class Clips(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitems__(self, indices: Sequence[int]) -> Batch:
+    def batch(self, indices: Sequence[int]) -> Batch:
+        """The clips at `indices`, with targets on the device of the clips."""
         index = np.asarray(indices)
         clips = gather(self.array, self.rows[index])
         targets = torch.empty(len(index), 0) if self.targets is None else torch.from_numpy(self.targets[index])
         return Batch(clips, to_device(targets, clips.device))
+
+    __getitems__ = batch  # for data loaders
 
     @property
     def k(self) -> tuple[int, int]:

@@ -118,8 +118,7 @@ class OverlapDataModule(LightningDataModule):
         Fewer than `n` if the split is smaller.
         """
         clips = self.splits.val or self.splits.train
-        indices = range(min(n, len(clips)))
-        batch = clips.batch(indices) if isinstance(clips, OnTheFlyMixtures) else clips.__getitems__(indices)
+        batch = clips.batch(range(min(n, len(clips))))
         waveforms = as_waveforms(batch.clips)
         assert waveforms is not None
         return Batch(waveforms, batch.targets)

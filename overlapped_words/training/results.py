@@ -78,7 +78,7 @@ def write_without_words(folder: RunFolder, learner: WordClassifier, datamodule: 
     for clips, has_words in ((with_words, 1), (splits.no_words, 0)):
         lowest, probs = [], []
         for i in range(0, len(clips), 64):
-            batch = clips.__getitems__(range(i, min(i + 64, len(clips))))[0].to(learner.device)
+            batch = clips.batch(range(i, min(i + 64, len(clips)))).clips.to(learner.device)
             shifted = [F.pad(batch, (shift, -shift)) for shift in [0, *shifts]]
             center, *around = [learner.logits(datamodule.to_features(waveforms)) for waveforms in shifted]
             probs.append(1 - output.log_num_words(center)[:, 0].exp())
