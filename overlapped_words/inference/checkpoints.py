@@ -50,12 +50,11 @@ def find_fitted(checkpoints: Sequence[Path]) -> tuple[StackingWeights | None, Ev
     """
     files = [file.absolute() for file in checkpoints]
     folders = [file.parent.parent for file in files]
-    if files != [RunFolder(folder).last_checkpoint for folder in folders]:
-        return None, EventRule()  # ensemble.py uses the predictions of the last checkpoints
-    file = folders[0].parent / "ensemble.json"
-    if len(folders) == 1 and (own := folders[0] / "ensemble.json").exists():
-        file = own
-    saved, stacking, events = read_ensemble(file) if file.exists() else ({}, None, {})
+    own = folders[0] / "ensemble.json"
+    file = own if len(folders) == 1 and own.exists() else folders[0].parent / "ensemble.json"
+    # ensemble.py uses the predictions of the last checkpoints.
+    of_runs = files == [RunFolder(folder).last_checkpoint for folder in folders]
+    saved, stacking, events = read_ensemble(file) if of_runs and file.exists() else ({}, None, {})
     if not stacking and not events:
         return None, EventRule()
     fingerprints = {folder_name(folder): fingerprint(folder / "val_predictions.csv") for folder in folders}
