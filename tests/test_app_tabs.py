@@ -107,9 +107,10 @@ def test_a_stream_has_the_events_of_the_recording(tmp_path: Path, rate: int) -> 
 
 def test_a_network_without_events_shows_its_shares(tmp_path: Path) -> None:
     write_network(tmp_path, "avg", 0)
-    page = AppModel(load(tmp_path, "cpu"), 60, 0.25)
+    model = load(tmp_path, "cpu")
+    page = AppModel(model, 60, 0.25)
     stream = heard(page, tmp_path, 8_000, seconds=2)
-    expected = page.model(talk(8_000)[8_000:16_000], 8_000)
+    expected = model(talk(8_000)[8_000:16_000], 8_000)
     assert not stream.events and stream.windows[-1][1] == pytest.approx(expected, abs=1e-3)
     html = draw(page, stream)
     assert f"Now: {expected.idxmax()} (" in html and "microphone: narrowband" in html
@@ -118,10 +119,7 @@ def test_a_network_without_events_shows_its_shares(tmp_path: Path) -> None:
 
 def test_the_picture_shows_the_likely_words_of_the_last_seconds() -> None:
     class Page:
-        class model:
-            class_names = "up", WORD, "go"
-
-        has_events = True
+        class_names, has_events = ("up", WORD, "go"), True
 
     stream = Stream()
     stream.rate = RATE

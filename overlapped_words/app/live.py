@@ -88,7 +88,7 @@ class Stream:
 
 def draw(model: AppModel, stream: Stream | None) -> str:
     """What the tab shows of a stream, as HTML: the last word, the words of the last seconds, the last events."""
-    names, now = model.model.class_names, 0.0
+    names, now = model.class_names, 0.0
     events, latest, note = list(stream.events) if stream else [], "Listening" if stream else "Not listening yet", ""
     table = pd.DataFrame(columns=names, dtype=float)
     if stream and stream.windows:

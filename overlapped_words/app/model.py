@@ -41,7 +41,8 @@ class AppModel:
     """
 
     def __init__(self, model: Model, max_seconds: float, hop: float) -> None:
-        self.model, self.max_seconds, self.hop = model, max_seconds, hop
+        self.predictor, self.class_names = model.predictor, model.class_names
+        self.max_seconds, self.hop = max_seconds, hop
         self.has_events = model.predictor.has_events
 
     def read(self, path: str) -> Recording:
@@ -67,11 +68,11 @@ class AppModel:
 
     def predict(self, waveform: np.ndarray) -> Prediction:
         """Predict the loudest second of a waveform `(T,)` at SAMPLE_RATE."""
-        return self.model.predictor.predict_clips(to_int16(fit_length(waveform))[None])
+        return self.predictor.predict_clips(to_int16(fit_length(waveform))[None])
 
     def features(self, waveform: np.ndarray) -> tuple[torch.Tensor, MultiResolutionMel]:
         """The features of the loudest second `(C, F, T)`, and the front end that computes them."""
-        front_end = self.model.predictor.front_ends[0]
+        front_end = self.predictor.front_ends[0]
         assert isinstance(front_end, MultiResolutionMel)
         clip = torch.from_numpy(fit_length(waveform))[None]
         return front_end(clip.to(next(front_end.buffers()).device))[0].cpu(), front_end
@@ -88,11 +89,10 @@ class AppModel:
 
     def listen(self, blocks: Iterable[np.ndarray]) -> Iterator[Heard]:
         """Find the events in blocks `(T,)` at SAMPLE_RATE; a model without a rule has only windows."""
-        predictor = self.model.predictor
         if self.has_events:
-            yield from detect(predictor, blocks, predictor.rule)
+            yield from detect(self.predictor, blocks, self.predictor.rule)
             return
-        for starts, ends, prediction in predict_windows(predictor, blocks, round(self.hop * SAMPLE_RATE)):
+        for starts, ends, prediction in predict_windows(self.predictor, blocks, round(self.hop * SAMPLE_RATE)):
             yield Heard(starts, ends, prediction.shown, [])
 
     def timeline(self, waveform: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -101,4 +101,4 @@ class AppModel:
         starts, ends, probs = (np.concatenate(arrays) for arrays in list(zip(*heard, strict=True))[:3])
         index = pd.MultiIndex.from_arrays([starts, ends], names=["start_s", "end_s"])
         events = [event for own in heard for event in own.events]
-        return pd.DataFrame(probs, index, self.model.class_names), pd.DataFrame(events, columns=Event._fields)
+        return pd.DataFrame(probs, index, self.class_names), pd.DataFrame(events, columns=Event._fields)

@@ -49,7 +49,7 @@ def build_page(model: AppModel, settings: App, name: str, config: Mapping[str, A
         gr.HTML(
             "<h1>Which words are spoken at once?</h1>"
             "<p>Record or upload one person, or several at the same time, who say some of these words: "
-            f"<b>{escape(', '.join(map(printable, model.model.class_names)))}</b>.</p>"
+            f"<b>{escape(', '.join(map(printable, model.class_names)))}</b>.</p>"
         )
         with gr.Accordion("About the network and its limits", open=False):
             gr.HTML(about(model, name, training_data(config), limits))
@@ -79,13 +79,12 @@ def about(model: AppModel, name: str, data: str, limits: str) -> str:
     second = "The network listens to one second, the loudest one of a longer recording."
     seconds = "The network listens to one second, the loudest one of up to two; in a longer recording, to all."
     items = {
-        "Probabilities": presence if model.model.predictor.k else shares,
+        "Probabilities": presence if model.predictor.k else shares,
         "One second": seconds if model.has_events else second,
         "Recordings": f"{limits[0].upper()}{limits[1:]}; WAV, FLAC, Ogg, MP3, AIFF and other formats of libsndfile.",
         "Other words": "The network mistakes other words for similar ones"
         + (", unless it answers that none of its words is spoken." if model.has_events else "."),
-        "Network": f"{name}: {model.model.predictor.summary}, "
-        f"{count(len(model.model.class_names), 'word')}, {SAMPLE_RATE} Hz",
+        "Network": f"{name}: {model.predictor.summary}, {count(len(model.class_names), 'word')}, {SAMPLE_RATE} Hz",
         "Trained on": data,
     }
     rows = [f"<dt><b>{item}</b></dt><dd>{escape(printable(text))}</dd>" for item, text in items.items() if text]

@@ -82,7 +82,7 @@ def results(model: AppModel, read: Callable[[], Recording | None]) -> tuple:
         table = gr.HTML(f"<h3>{count(len(events), 'word')} found</h3>{event_table(events.itertuples())}", visible=True)
         likely, words = "", gr.Label(visible=False)
     else:
-        prediction, class_names = model.predict(waveform), model.model.class_names
+        prediction, class_names = model.predict(waveform), model.class_names
         likely = prediction.answer(class_names)
         words = gr.Label(dict(zip(class_names, prediction.shown[0].tolist(), strict=True)), visible=True)
     answer = show(likely), show(recording.note), words

@@ -111,7 +111,7 @@ def build_tab(model: AppModel, record_dir: str | None) -> None:
             "this page again with your network, to listen in the tab Live."
         )
         with gr.Row():
-            word = gr.Textbox(label="Word", placeholder="for example " + model.model.class_names[0], max_length=MOST)
+            word = gr.Textbox(label="Word", placeholder="for example " + model.class_names[0], max_length=MOST)
             speaker = gr.Textbox(label="Speaker, without _", placeholder="for example ann", max_length=MOST)
         sources: list[Literal["microphone", "upload"]] = ["microphone", "upload"]  # the first one is shown first
         audio = gr.Audio(sources=sources, type="filepath", label="Recording of the word", buttons=["download"])
