@@ -36,11 +36,13 @@ RATE = (120, 190)  # words per minute
 MIN_SAMPLES, MIN_PEAK = 2_205, 655  # 0.1 s and 2 % of full scale: anything less counts as silent
 
 
-def speak_corpus(cache_dir: Path, words: Sequence[str], language: str, num_voices: int, takes: int) -> Path:
+def speak_corpus(
+    cache_dir: Path, words: Sequence[str], language: str, num_voices: int, takes: int, seed: int = SEED
+) -> Path:
     """Return the folder `cache_dir/synthetic-<key>` with `<word>/<speaker>_<take>.wav`; the first call builds it.
 
     Recordings are 16-bit mono at 22,050 Hz, at least one second long with the word in the middle. The pitch and rate of
-    each one depend on its name alone, so a larger corpus contains the smaller one.
+    each one depend on its name and `seed` alone, so a larger corpus contains the smaller one of the same seed.
 
     Args:
         words: what to say, from `clean_words`.
@@ -50,7 +52,7 @@ def speak_corpus(cache_dir: Path, words: Sequence[str], language: str, num_voice
         DataError: espeakng-loader does not work or has fewer voices, or says nothing.
         CacheError: the disk is full, or the folder is not writable.
     """
-    voices = draw_voices(num_voices, language)
+    voices = draw_voices(num_voices, language, seed)
 
     def build(folder: Path) -> None:
         for word in words:
@@ -60,13 +62,13 @@ def speak_corpus(cache_dir: Path, words: Sequence[str], language: str, num_voice
         def texts(speaker: str) -> dict[str, str]:
             return {f"{word}/{speaker}_{take}": word for word, take in names}
 
-        samples = np.array(write_utterances(folder, voices, texts, "speaking words"))
+        samples = np.array(write_utterances(folder, voices, texts, "speaking words", seed))
         if not samples.any():
             raise DataError(f"eSpeak NG produced no audio for any of {len(voices)} voices; {REMEDY}")
         if silent := int((samples == 0).sum()):
             log.warning("skipped %d silent utterances of %d", silent, samples.size)
 
-    parts = [words, list(voices.items()), takes, SEED, SAMPLE_RATE, PITCH, RATE]
+    parts = [words, list(voices.items()), takes, seed, SAMPLE_RATE, PITCH, RATE]
     return cached_folder(cache_dir, "synthetic", parts, build)
 
 
@@ -100,7 +102,11 @@ def clean_words(words: Sequence[str]) -> list[str]:
 
 
 def write_utterances(
-    folder: Path, voices: Mapping[str, str], texts_of: Callable[[str], Mapping[str, str]], description: str
+    folder: Path,
+    voices: Mapping[str, str],
+    texts_of: Callable[[str], Mapping[str, str]],
+    description: str,
+    seed: int = SEED,
 ) -> list[list[int]]:
     """Let each voice speak its texts, several voices in parallel; return the number of samples of each recording.
 
@@ -110,7 +116,7 @@ def write_utterances(
     def write_voice(speaker: str) -> list[int]:
         texts, utterances = texts_of(speaker), []
         for file, text in texts.items():
-            rng = np.random.default_rng([SEED, *file.encode()])  # so a larger corpus contains the smaller one
+            rng = np.random.default_rng([seed, *file.encode()])  # so a larger corpus contains the smaller one
             pitch = int(rng.integers(*PITCH, endpoint=True))
             utterances.append((text, pitch, int(rng.integers(*RATE, endpoint=True))))
         waveforms = speak(voices[speaker], utterances)

@@ -18,7 +18,7 @@ from datamodules import espeak
 from overlapped_words.errors import DataError
 
 LIBRARY, DATA = espeakng_loader.get_library_path(), Path(espeakng_loader.get_data_path())
-SEED = 0  # of all that is drawn
+SEED = 0  # of the voices, and of what they say, how high and how fast
 REMEDY = "reinstall espeakng-loader, or mix your own recordings (data=words)"
 NAME = re.compile(r"^name\s+(.+)", re.MULTILINE)  # in the file of an accent, in English
 
@@ -43,7 +43,7 @@ def find_accents(language: str) -> list[str]:
     return sorted(path.relative_to(DATA / "lang").as_posix() for path in accents)
 
 
-def draw_voices(num_voices: int, language: str = "en") -> dict[str, str]:
+def draw_voices(num_voices: int, language: str = "en", seed: int = SEED) -> dict[str, str]:
     """Draw `num_voices` voices: the name of each in file names, without underscores -> an accent and a variant.
 
     The first voices do not depend on `num_voices`.
@@ -59,8 +59,8 @@ def draw_voices(num_voices: int, language: str = "en") -> dict[str, str]:
     if not 1 <= num_voices <= len(variants):
         raise DataError(f"data.num_voices is {num_voices}; choose 1 to {len(variants)}")
     voices = {}
-    for variant in np.random.default_rng(SEED).permutation(variants)[:num_voices]:
-        accent = np.random.default_rng([SEED, *variant.encode()]).choice(accents)
+    for variant in np.random.default_rng(seed).permutation(variants)[:num_voices]:
+        accent = np.random.default_rng([seed, *variant.encode()]).choice(accents)
         voices[re.sub(r"[\s_]+", "-", variant)] = f"{accent}+{variant}"
     return voices
 
