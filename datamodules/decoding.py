@@ -38,7 +38,7 @@ FFMPEG_OPTIONS = "-v error -xerror -nostdin -protocol_whitelist file -format_whi
 class Header(NamedTuple):
     """What a recording's header says; it may be wrong."""
 
-    seconds: float = 0  # if the header does not state the length
+    seconds: float = 0  # 0 if the header does not state the length
     sample_rate: int = SAMPLE_RATE
 
 

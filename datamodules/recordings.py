@@ -90,7 +90,7 @@ def read_seconds(path: Path) -> float:
 
 
 def warn_if_narrowband(name: str, rate: int) -> None:
-    """Warn if a recording at `rate` Hz, such as telephone audio, has fewer samples than the model's."""
+    """Warn if a recording at `rate` Hz, such as telephone audio, is sampled below SAMPLE_RATE."""
     if rate < SAMPLE_RATE:
         log.warning(NARROWBAND, printable(name))
 
