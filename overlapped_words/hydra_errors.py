@@ -1,13 +1,13 @@
 """Errors as one line: those of users, and those of Hydra in its own words."""
 
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+import yaml
 from hydra.errors import HydraException, InstantiationException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -77,7 +77,6 @@ def unknown_setting(setting: str, group: DictConfig) -> str:
 
 def _has_setting(file: Path, name: str) -> bool:
     """Whether the file of an option, or one that it includes, has a setting."""
-    text = file.read_text(encoding="utf-8")
-    included = re.search(r"^defaults: \[\"([\w/]+)@_here_", text, re.MULTILINE)
-    inherits = included is not None and _has_setting(file.parent / f"{included[1]}.yaml", name)
-    return inherits or re.search(rf"^{re.escape(name)}:", text, re.MULTILINE) is not None
+    settings = yaml.safe_load(file.read_text(encoding="utf-8"))
+    included = [str(each).removesuffix("@_here_") for each in settings.get("defaults", ()) if "@_here_" in str(each)]
+    return name in settings or any(_has_setting(file.parent / f"{each}.yaml", name) for each in included)
