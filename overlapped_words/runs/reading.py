@@ -25,7 +25,6 @@ LARGEST = {".json": 2**20, ".yaml": 2**16, ".csv": 2**30}  # bytes; 1 GiB is 100
 MAX_LINE = 2**18  # bytes of the first line; pandas takes minutes for a million columns
 MAX_DEPTH = 20  # levels of nesting; train.py writes six
 
-
 # The tables of a member by file name without `.csv`: predictions, and the targets of each.
 TARGETS_OF = {"predictions": "test_answers", "val_predictions": "val_answers"}
 TABLES = (*TARGETS_OF.keys(), *TARGETS_OF.values())

@@ -26,9 +26,9 @@ from overlapped_words.settings.train import Train
 OmegaConf.register_new_resolver(
     "member_prefix", lambda mode, member: f"{member}: " if mode == RunMode.MULTIRUN else "", replace=True
 )
+OmegaConf.register_new_resolver("fold_suffix", lambda fold: "" if fold is None else f"_fold{fold}", replace=True)
 # conf/hydra/launcher/ changes defaults of the launchers' own configurations, which Hydra 1.3 allows with a warning.
 warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated against ConfigStore")
-OmegaConf.register_new_resolver("fold_suffix", lambda fold: "" if fold is None else f"_fold{fold}", replace=True)
 
 
 class Sweep(CheckSettings):
