@@ -40,19 +40,17 @@ def speak(words: Words, sound: np.ndarray, below_db: float) -> tuple[np.ndarray,
     classes = rng.integers(len(words.names), size=NUM_WORDS)
     rows = np.array([rng.choice(words.rows[label]) for label in classes])
     extents, length = find_extents(words.waveforms[rows]), round(EVERY * SAMPLE_RATE)
-    recording, starts = np.resize(sound, (NUM_WORDS, length)).astype(np.float32), []
-    for part, row, (first, last) in zip(recording, rows, extents, strict=True):
-        word = from_int16(words.waveforms[row])
+    recording, spoken = np.resize(sound, (NUM_WORDS, length)).astype(np.float32), []
+    for i, (part, (first, last)) in enumerate(zip(recording, extents.tolist(), strict=True)):
+        word = from_int16(words.waveforms[rows[i]])
         start = rng.integers(length - len(word))
         level = np.sqrt(np.square(word[first:last]).mean() / max(np.square(part).mean(), 1e-10))
         part *= level * 10 ** (-below_db / 20)
         part[start : start + len(word)] += word
         part *= min(1, 0.99 / np.abs(part).max())
-        starts.append(start)
-    bounds = (extents + (np.array(starts) + length * np.arange(NUM_WORDS))[:, None]) / SAMPLE_RATE
-    return recording.ravel(), [
-        Event(start, end, words.names[label], 1.0) for (start, end), label in zip(bounds.tolist(), classes, strict=True)
-    ]
+        start_s, end_s = ((i * length + int(start) + sample) / SAMPLE_RATE for sample in (first, last))
+        spoken.append(Event(start_s, end_s, words.names[classes[i]], 1.0))
+    return recording.ravel(), spoken
 
 
 def presence(model: Model, recording: np.ndarray) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from benchmarks.workload import make_clips, train
 WINNER_CLIPS = 16 * 200 * 781 * 128
 BF16, LARGE = "trainer.precision=bf16-mixed", "data.batch_size=1024"
 
-WINNER: dict[str, list[str]] = {
+ROWS: dict[str, list[str]] = {
     "16-mixed": [],
     "bf16-mixed": [BF16],
     "16-mixed, batch 1024": [LARGE],
@@ -33,8 +33,6 @@ WINNER: dict[str, list[str]] = {
     "16-mixed, compiled, CUDA graphs": ["compile=reduce-overhead"],
     "16-mixed, compiled, batch 1024": ["compile=default", LARGE],
     "bf16-mixed, compiled": ["compile=default", BF16],
-}
-WORDS: dict[str, list[str]] = {
     "best_words, 16-mixed": [],
     "best_words, bf16-mixed": [BF16],
     "best_words, mixed on the host": ["data.device_cache=none"],
@@ -48,14 +46,14 @@ SMALL_WORDS = ["data.num_voices=4", "data.takes=1", "data.train_size=16", "data.
 
 def print_row(name: str, rate: float, reference: float, memory: float) -> None:
     """Print the row of a run of the winner's recipe, or of best_words without what is computed for the winner."""
-    ratio, hours = ("", "") if name in WORDS else (f"{rate / reference:.1f}", f"{WINNER_CLIPS / rate / 3600:.1f}")
+    ratio, hours = ("", "") if "words" in name else (f"{rate / reference:.1f}", f"{WINNER_CLIPS / rate / 3600:.1f}")
     print(f"| {name} | {rate:,.0f} | {ratio} | {memory:.1f} | {hours} |", flush=True)
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tiny", action="store_true", help="smoke test on any device")
-    tiny = parser.parse_args(arguments).tiny
+    tiny = parser.parse_args().tiny
     if not tiny and not torch.cuda.is_available():
         sys.exit("no GPU: torch.cuda.is_available() is False; use --tiny for a smoke test")
     print(f"{torch.cuda.get_device_name() if torch.cuda.is_available() else 'CPU'}, PyTorch {torch.__version__}\n")
@@ -74,9 +72,9 @@ def main(arguments: list[str] | None = None) -> None:
         winner = ["experiment=winner", f"data.root={folder / 'many'}"]
         words = ["experiment=best_words", "data=synthetic", "data.curriculum=0"]
         words += SMALL_WORDS if tiny else ["data.train_size=9600"]
-        rows = {name: [] for name in ("16-mixed", "best_words, 16-mixed")} if tiny else WINNER | WORDS
+        rows = {name: [] for name in ("16-mixed", "best_words, 16-mixed")} if tiny else ROWS
         for i, (name, settings) in enumerate(rows.items()):
-            recipe = [*(words if name in WORDS else winner), *settings, *(SMALL if tiny else LONG)]
+            recipe = [*(words if "words" in name else winner), *settings, *(SMALL if tiny else LONG)]
             try:
                 rate, memory = train(folder, f"row{i}", *recipe, seconds=180)
                 print_row(name, rate, reference, memory)

@@ -13,74 +13,45 @@ noise 10 dB below the speech.
 import argparse
 import shutil
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import soundfile
 
-from datamodules.audio_files import list_recordings
+from benchmarks.unseen_speakers import Words, read_words
 from datamodules.clips import render
 from datamodules.mixer import Mixer
-from datamodules.recordings import read_clips
 from datamodules.waveforms import SAMPLE_RATE
 
-
-class MixtureSet(NamedTuple):
-    """How to generate one set of mixtures."""
-
-    size: int
-    k: int = 4  # words per clip
-    gain_db: float = 3.0  # each word is attenuated by up to this level
-    noise_db: float | None = None  # level of white noise below the mixture
-
-
-TEST_SETS = {
-    "test": MixtureSet(1000),
-    "words2": MixtureSet(500, k=2),
-    "words3": MixtureSet(500, k=3),
-    "words5": MixtureSet(500, k=5),
-    "gain12": MixtureSet(500, gain_db=12.0),
-    "noise10": MixtureSet(500, noise_db=10.0),
-    "words1": MixtureSet(500, k=1),
+TEST_SETS: dict[str, dict[str, Any]] = {  # name -> arguments of `write_mixtures`
+    "test": {},
+    "words2": {"k": 2},
+    "words3": {"k": 3},
+    "words5": {"k": 5},
+    "gain12": {"gain_db": 12.0},
+    "noise10": {"noise_db": 10.0},
+    "words1": {"k": 1},
 }
 
 
-class Words:
-    """The recordings of a word folder in memory; their file names are `<speaker>_...`."""
+def write_mixtures(
+    words: Words, folder: Path, size: int, seed: int, k: int = 4, gain_db: float = 3.0, noise_db: float = np.inf
+) -> pd.DataFrame:
+    """Write `size` mixtures of `k` words each to `folder`; return their targets.
 
-    def __init__(self, root: Path, num_held_out: int, seed: int) -> None:
-        self.names = sorted(folder.name for folder in root.iterdir() if folder.is_dir())
-        self.paths = paths = [path for name in self.names for path in list_recordings(root / name)]
-        self.waveforms = np.concatenate(list(read_clips(paths)))
-        self.labels = np.array([self.names.index(path.parent.name) for path in paths])
-        speakers = np.array([path.name.split("_")[0] for path in paths])
-        held_out = np.random.default_rng(seed).permutation(np.unique(speakers))[:num_held_out]
-        self.held_out = np.isin(speakers, held_out)
-
-    def copy(self, folder: Path) -> None:
-        """Copy the recordings of the training speakers to a word folder."""
-        for path, held_out in zip(self.paths, self.held_out, strict=True):
-            if not held_out:
-                (folder / path.parent.name).mkdir(parents=True, exist_ok=True)
-                shutil.copy(path, folder / path.parent.name)
-
-    def write(self, folder: Path, table: Path, spec: MixtureSet, held_out: bool, seed: list[int]) -> None:
-        """Write mixtures by the held-out speakers, or by the training speakers, to `folder` and targets to `table`."""
-        rng = np.random.default_rng(seed)
-        rows = [np.flatnonzero((self.labels == i) & (self.held_out == held_out)) for i in range(len(self.names))]
-        mixtures = Mixer(rows, k=(spec.k, spec.k), gain_db=spec.gain_db, offset=0.02).draw(spec.size, rng)
-        folder.mkdir(parents=True, exist_ok=True)
-        ids = [f"{folder.name}_{i:05d}" for i in range(spec.size)]
-        clips = (render(self.waveforms, mixtures, np.arange(spec.size)[i : i + 256]) for i in range(0, spec.size, 256))
-        for clip_id, clip in zip(ids, (clip.numpy() for chunk in clips for clip in chunk), strict=True):
-            if spec.noise_db is not None:
-                level = np.sqrt(np.mean(np.square(clip))) * 10 ** (-spec.noise_db / 20)
-                clip = clip + level * rng.standard_normal(len(clip))
-            soundfile.write(folder / f"{clip_id}.flac", clip / max(1.0, np.abs(clip).max()), SAMPLE_RATE)
-        targets = pd.DataFrame(mixtures.targets, columns=self.names)
-        targets.insert(0, "id", ids)
-        targets.to_csv(table, index=False)
+    Each word is attenuated by up to `gain_db`; `noise_db` is the level of white noise below the mixture.
+    """
+    rng = np.random.default_rng([0, seed])
+    mixtures = Mixer(words.rows, k=(k, k), gain_db=gain_db, offset=0.02).draw(size, rng)
+    folder.mkdir(parents=True)
+    ids = pd.Index([f"{folder.name}_{i:05d}" for i in range(size)], name="id")
+    clips = (render(words.waveforms, mixtures, np.arange(size)[i : i + 256]) for i in range(0, size, 256))
+    for clip_id, clip in zip(ids, (clip.numpy() for chunk in clips for clip in chunk), strict=True):
+        level = np.sqrt(np.mean(np.square(clip))) * 10 ** (-noise_db / 20)
+        clip = clip + level * rng.standard_normal(len(clip))
+        soundfile.write(folder / f"{clip_id}.flac", clip / max(1.0, np.abs(clip).max()), SAMPLE_RATE)
+    return pd.DataFrame(mixtures.targets, ids, words.names)
 
 
 def main() -> None:
@@ -90,18 +61,21 @@ def main() -> None:
     parser.add_argument("--speakers", type=int, default=6, help="number of held-out speakers")
     parser.add_argument("--train-size", type=int, default=4000, help="number of training mixtures")
     parser.add_argument("--test-size", type=int, default=1000, help="of the set `test`; others are half as large")
-    parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    words, out = Words(arguments.words, arguments.speakers, arguments.seed), arguments.out
-    words.copy(out / "words")
-    words.write(out / "train", out / "train_answer.csv", MixtureSet(arguments.train_size), False, [arguments.seed, 0])
-    for i, (name, test_set) in enumerate(TEST_SETS.items(), start=1):
-        test_set = test_set._replace(size=test_set.size * arguments.test_size // 1000)
-        words.write(out / "test_sets" / name, out / "test_sets" / f"{name}.csv", test_set, True, [arguments.seed, i])
+    words, out = read_words(arguments.words), arguments.out
+    speakers = np.array([path.name.split("_")[0] for path in words.paths])  # files are named `<speaker>_...`
+    held_out = np.isin(speakers, np.random.default_rng(0).permutation(np.unique(speakers))[: arguments.speakers])
+    training, unseen = (words._replace(rows=[row[kept[row]] for row in words.rows]) for kept in (~held_out, held_out))
+    for path in (words.paths[row] for row in np.concatenate(training.rows)):
+        (out / "words" / path.parent.name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, out / "words" / path.parent.name)
+    write_mixtures(training, out / "train", arguments.train_size, seed=0).to_csv(out / "train_answer.csv")
+    for seed, (name, options) in enumerate(TEST_SETS.items(), start=1):
+        size = arguments.test_size if name == "test" else arguments.test_size // 2
+        targets = write_mixtures(unseen, out / "test_sets" / name, size, seed, **options)
+        targets.to_csv(out / "test_sets" / f"{name}.csv")
     (out / "test").symlink_to("test_sets/test")
-    submission = pd.read_csv(out / "test_sets" / "test.csv")
-    submission.iloc[:, 1:] = 0
-    submission.to_csv(out / "submission.csv", index=False)
+    (pd.read_csv(out / "test_sets" / "test.csv", index_col=0) * 0).to_csv(out / "submission.csv")
 
 
 if __name__ == "__main__":

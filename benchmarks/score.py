@@ -49,64 +49,47 @@ def calibration_error(targets: np.ndarray, probs: np.ndarray) -> float:
     return kl(targets, probs).mean() - min(kl(targets, p).mean() for p in scaled)
 
 
-def interval(values: np.ndarray, rng: np.random.Generator, num_draws: int = 2000) -> tuple[float, float]:
+def interval(values: np.ndarray, rng: np.random.Generator, prefix: str = "") -> dict[str, float]:
     """95 % bootstrap interval of the mean of `values` `(N,)`, one value per clip."""
-    means = values[rng.integers(len(values), size=(num_draws, len(values)))].mean(axis=1)
-    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
+    means = values[rng.integers(len(values), size=(2000, len(values)))].mean(axis=1)
+    return {f"{prefix}low": np.quantile(means, 0.025), f"{prefix}high": np.quantile(means, 0.975)}
 
 
-def scarce_words(root: Path, names: Sequence[str]) -> np.ndarray:
-    """Which words have less than a quarter of the recordings of the largest one in the word folder: bool."""
-    counts = np.array([len(list_recordings(root / name)) for name in names])
-    return 4 * counts < counts.max()
-
-
-def recall_of(words: np.ndarray | list[int], targets: np.ndarray, probs: np.ndarray) -> float:
+def recall_of(words: np.ndarray, targets: np.ndarray, probs: np.ndarray) -> float:
     """The fraction of the occurrences of some words that are among the k most probable words of a clip of k words."""
     true = targets[:, words] > 0
     return (true & top_k(targets, probs)[:, words]).sum() / true.sum() if true.any() else np.nan
 
 
-def score(targets: np.ndarray, probs: np.ndarray, scarce: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
-    """Compute the metrics of one recipe on one test set.
-
-    Args:
-        targets: `(N, num_classes)`.
-        probs: the members' predictions, `(M, N, num_classes)`.
-        scarce: which words are scarce, `(num_classes,)` bool.
-    """
-    each = np.array([kl(targets, member).mean() for member in probs])
-    mean = probs.mean(axis=0)
-    low, high = interval(kl(targets, mean), rng)
-    return {
-        "members": len(probs),
-        "kl": each.mean(),
-        "std": each.std(ddof=1) if len(each) > 1 else np.nan,
-        "recall": np.mean([recall(targets, member).mean() for member in probs]),
-        "scarce_recall": np.mean([recall_of(scarce, targets, member) for member in probs]),
-        "calibration": np.mean([calibration_error(targets, member) for member in probs]),
-        "ensemble_kl": kl(targets, mean).mean(),
-        "low": low,
-        "high": high,
-        "ensemble_recall": recall(targets, mean).mean(),
-        "constant": kl(targets, uniform(targets)).mean(),
-    }
-
-
 def score_test_set(table: Path, recipes: Sequence[Path]) -> Iterator[dict[str, object]]:
-    """Yield one row per recipe: its metrics, and the difference of its members' mean KL to that of the first recipe."""
+    """Yield one row per recipe, the columns of which are explained above."""
     rng = np.random.default_rng(0)
-    targets = pd.read_csv(table, index_col=0)
-    scarce = scarce_words(table.parents[1] / "words", list(targets.columns))
+    answers = pd.read_csv(table, index_col=0)
+    targets, names = answers.to_numpy(), list(map(str, answers))
+    counts = np.array([len(list_recordings(table.parents[1] / "words" / name)) for name in names])
     first = None
     for recipe in recipes:
-        probs = predict(recipe, table.with_suffix(""), list(targets.columns))
-        clip_kl = np.mean([kl(targets.to_numpy(), member) for member in probs], axis=0)
-        first = clip_kl if first is None else first
-        low, high = interval(clip_kl - first, rng)
-        difference = {"difference": (clip_kl - first).mean(), "difference_low": low, "difference_high": high}
-        metrics = score(targets.to_numpy(), probs, scarce, rng)
-        yield {"test_set": table.stem, "recipe": recipe.name, **metrics, **difference}
+        probs = predict(recipe, table.with_suffix(""), names)
+        mean, each = probs.mean(axis=0), np.array([kl(targets, member) for member in probs])
+        first = each.mean(axis=0) if first is None else first
+        difference = each.mean(axis=0) - first
+        bounds = interval(difference, rng, "difference_")
+        yield {
+            "test_set": table.stem,
+            "recipe": recipe.name,
+            "members": len(probs),
+            "kl": each.mean(),
+            "std": pd.Series(each.mean(axis=1)).std(),
+            "recall": np.mean([recall(targets, member).mean() for member in probs]),
+            "scarce_recall": np.mean([recall_of(4 * counts < counts.max(), targets, member) for member in probs]),
+            "calibration": np.mean([calibration_error(targets, member) for member in probs]),
+            "ensemble_kl": kl(targets, mean).mean(),
+            **interval(kl(targets, mean), rng),
+            "ensemble_recall": recall(targets, mean).mean(),
+            "constant": kl(targets, uniform(targets)).mean(),
+            "difference": difference.mean(),
+            **bounds,
+        }
 
 
 def main() -> None:

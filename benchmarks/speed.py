@@ -10,20 +10,19 @@ table: median clips/s, and the median, lowest and highest ratio over the rounds.
 
 import argparse
 import multiprocessing
-import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import count
 from pathlib import Path
 from statistics import median
-from types import SimpleNamespace
+from timeit import timeit
 
 import torch
 from hydra.utils import instantiate
+from lightning import Trainer
 from omegaconf import OmegaConf
 
 from benchmarks import notebook
@@ -31,23 +30,22 @@ from benchmarks.workload import ROOT, make_clips, rate, train
 from datamodules.features import MultiResolutionMel
 from datamodules.overlap import OverlapDataModule
 from datamodules.sources import CompetitionFolder
-from overlapped_words import load
+from lightning_modules.mac import MAC
+from overlapped_words import Model
 from overlapped_words.allocator import keep_freed_memory
+from overlapped_words.inference.member import TrainedNetwork
+from overlapped_words.inference.predictor import Predictor
 
 NUM_CLIPS = 640  # five batches of 128
-FLOAT32 = "trainer.precision=32-true"  # as the notebook on a CPU
 
 
 def data_module(root: Path, cache_dir: Path, num_workers: int = 0) -> OverlapDataModule:
-    """The winner's data module with its feature cache, and a stub in place of the trainer."""
+    """The winner's data module with its feature cache, and a trainer that is in training."""
     augment = instantiate(OmegaConf.load(ROOT / "conf" / "augment" / "winner.yaml"))
     source = CompetitionFolder(str(root), val_fraction=0)
     data = OverlapDataModule(source, {}, augment, num_workers=num_workers, cache="features", cache_dir=str(cache_dir))
-    progress = SimpleNamespace(total=SimpleNamespace(completed=0))  # batches
-    loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
-    strategy = SimpleNamespace(root_device=torch.device("cpu"))
-    trainer = SimpleNamespace(training=True, world_size=1, global_rank=0, fit_loop=loop, strategy=strategy)
-    data.trainer = trainer  # type: ignore[assignment]
+    data.trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+    data.trainer.training = True
     return data
 
 
@@ -66,29 +64,23 @@ def loading(root: Path, num_workers: int) -> float:
 
 
 def training(root: Path, pool: str) -> float:
-    """Train for four epochs with train.py; the mean speed of the last three."""
-    options = (f"data.root={root}", f"model.pool={pool}", "data.cache=features", "trainer.max_epochs=4", FLOAT32)
-    return train(root, pool, "experiment=winner", *options, "overwrite=true")[0]
+    """Train for four epochs with train.py, in float32 as the notebook on a CPU; the mean speed of the last three."""
+    options = (f"data.root={root}", f"model.pool={pool}", "data.cache=features", "trainer.max_epochs=4")
+    return train(root, pool, "experiment=winner", *options, "trainer.precision=32-true", "overwrite=true")[0]
 
 
 def caching(root: Path) -> float:
     """Measure building the feature cache from recordings."""
     with tempfile.TemporaryDirectory(dir=root) as folder:
-        data = data_module(root, Path(folder))
-        start = time.perf_counter()
-        data.setup()
-        return NUM_CLIPS / (time.perf_counter() - start)
+        return NUM_CLIPS / timeit(data_module(root, Path(folder)).setup, number=1)
 
 
 def prediction(root: Path) -> float:
-    """Measure the Python API with sixteen members: copies of two that were trained for one step."""
-    sweep = root / "outputs" / "sweep"
-    for pool in ("avg", "max") if not sweep.exists() else ():
-        options = (f"data.root={root}", f"model.pool={pool}", "trainer.max_epochs=1", "trainer.limit_train_batches=1")
-        train(root, f"one_{pool}", "experiment=winner", *options, FLOAT32)
-        for seed in range(8):
-            shutil.copytree(root / "outputs" / f"one_{pool}" / f"{pool}_seed0", sweep / f"{pool}_seed{seed}")
-    model, waveforms = load(sweep, "cpu"), 0.1 * torch.randn(32, 16_000)
+    """Measure the Python API with sixteen members of random weights."""
+    names, front_end, waveforms = [f"word{i}" for i in range(30)], MultiResolutionMel(), 0.1 * torch.randn(32, 16_000)
+    networks = (MAC(pool).eval().to(memory_format=torch.channels_last) for _ in range(8) for pool in ("avg", "max"))
+    members = [TrainedNetwork(names, {}, front_end, network) for network in networks]
+    model = Model(Predictor(members, ["member"] * len(members)))
     return rate(lambda: len(model(waveforms, 16_000)))
 
 

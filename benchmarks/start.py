@@ -13,7 +13,6 @@ from timeit import timeit
 
 from benchmarks.workload import ROOT
 
-ROUNDS = 5
 CLIP = "examples/two_words.flac"
 COMMANDS = {
     "import torch": ["-c", "import torch"],
@@ -28,12 +27,11 @@ def seconds(command: list[str]) -> float:
 
 
 def main() -> None:
-    measured = [[seconds(command) for command in COMMANDS.values()] for _ in range(ROUNDS + 1)]
+    _, *rounds = [list(map(seconds, COMMANDS.values())) for _ in range(6)]  # the first round fills the page cache
     for i, name in enumerate(COMMANDS):
-        times = [each[i] for each in measured[1:]]  # the first round fills the page cache
-        ratios = [each[i] / each[0] for each in measured[1:]]
+        ratios = [each[i] / each[0] for each in rounds]
         spread = f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-        print(f"{name:<18} {median(times):5.2f} s, ratio {spread}")
+        print(f"{name:<18} {median(each[i] for each in rounds):5.2f} s, ratio {spread}")
 
 
 if __name__ == "__main__":

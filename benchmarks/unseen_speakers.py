@@ -27,9 +27,10 @@ SIZE, NOISE_DB = 1000, 10  # clips of each kind; noise below a word
 
 
 class Words(NamedTuple):
-    """The recordings of a word folder: names of the words, `(N, T)` int16, the rows of each word."""
+    """The recordings of a word folder: names of the words, paths, `(N, T)` int16, the rows of each word."""
 
     names: list[str]
+    paths: list[Path]
     waveforms: np.ndarray
     rows: list[np.ndarray]
 
@@ -37,7 +38,7 @@ class Words(NamedTuple):
 def read_words(root: Path) -> Words:
     names, paths, labels = find_words(root, "give a folder with one subfolder of recordings per word")
     waveforms = np.concatenate(list(read_clips(paths)))
-    return Words(names, waveforms, [np.flatnonzero(labels == i) for i in range(len(names))])
+    return Words(names, paths, waveforms, [np.flatnonzero(labels == i) for i in range(len(names))])
 
 
 def mixtures(words: Words, noises: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:

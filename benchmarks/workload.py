@@ -1,4 +1,4 @@
-"""What speed.py and gpu.py share: generated clips, a timer, and training with train.py."""
+"""What the benchmarks of speed share: generated clips, a timer, and training with train.py."""
 
 import json
 import os
@@ -30,13 +30,12 @@ def make_clips(root: Path, num_clips: int, num_distinct: int = 640) -> None:
         else:
             os.link(root / "train" / f"{i % num_distinct:06d}.wav", path)
     targets = (rng.random((num_clips, 30)).argsort(axis=1) < 4) / 4
-    table = pd.DataFrame(targets, columns=[f"word{i}" for i in range(30)])
-    table.insert(0, "id", [f"{i:06d}" for i in range(num_clips)])
-    table.to_csv(root / "train_answer.csv", index=False)
+    ids = pd.Index([f"{i:06d}" for i in range(num_clips)], name="id")
+    pd.DataFrame(targets, ids, [f"word{i}" for i in range(30)]).to_csv(root / "train_answer.csv")
 
 
 def rate(work: Callable[[], int], seconds: float = 6.0) -> float:
-    """Measure clips/s of `work`, which returns the number of clips it processed: two warmup calls, then `seconds`."""
+    """Measure the clips/s or steps/s of `work`, which returns how many it did: two warmup calls, then `seconds`."""
     for _ in range(2):
         work()
     start, clips = time.perf_counter(), 0
@@ -53,10 +52,9 @@ def train(folder: Path, name: str, *settings: str, seconds: float | None = None)
     Raises:
         RuntimeError: train.py failed, with its last line; subprocess.TimeoutExpired: it took more than `seconds`.
     """
-    command = [sys.executable, str(ROOT / "train.py"), *settings, f"name={name}", f"data.cache_dir={folder / 'cache'}"]
-    done = subprocess.run(
-        [*command, "callbacks.dashboard=null"], cwd=folder, capture_output=True, text=True, timeout=seconds
-    )
+    settings = (*settings, f"name={name}", f"data.cache_dir={folder / 'cache'}", "callbacks.dashboard=null")
+    command = [sys.executable, str(ROOT / "train.py"), *settings]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds)
     if done.returncode:
         raise RuntimeError((done.stdout + done.stderr).strip().rpartition("\n")[2])
     (epochs,) = folder.glob(f"outputs/{name}/*/metrics.csv")
