@@ -5,14 +5,16 @@ import shutil
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: as many tests run at once as there are cores
 
+from datamodules.timeline import TimelineMixer
 from overlapped_words import Model, load
 from tests.helpers.fake_recordings import write_competition, write_word_folder
-from tests.helpers.golden import SHARED
 from tests.helpers.small_runs import write_data
 
 
@@ -46,9 +48,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def set_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tests.helpers.networks import write_set_members  # torch takes seconds to import
+    from tests.helpers.networks import write_members  # torch takes seconds to import
 
-    return write_set_members(tmp_path_factory.mktemp("sweep"))
+    return write_members(tmp_path_factory.mktemp("sweep"), output="set", k=[0, 2])
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +76,13 @@ def cache_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def overlap30() -> Path:
-    """The real recordings, where they are."""
-    folder = SHARED / "data" / "overlap30"
-    if not folder.is_dir():
-        pytest.skip(f"no real recordings in {folder}")
-    return folder
+def rows(monkeypatch: pytest.MonkeyPatch) -> list[list[np.ndarray]]:
+    """The rows of each word's recordings, of each split that a word folder has mixed."""
+    drawn = []
+
+    def mixer(words: list[np.ndarray], **mixing: Any) -> TimelineMixer:
+        drawn.append(words)
+        return TimelineMixer(words, **mixing)
+
+    monkeypatch.setattr("datamodules.words.TimelineMixer", mixer)
+    return drawn

@@ -28,7 +28,6 @@ from tests.helpers.served_app import served, settings, write_home
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = write_home(tmp_path_factory.mktemp("home"), output="set", k=[0, 2])
-
     (home / "broken.wav").write_text("not audio")
     (home / "big.wav").write_bytes(bytes(1_200_000))
     return home

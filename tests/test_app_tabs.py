@@ -20,9 +20,8 @@ from overlapped_words.app.word_folder import WordRecorder, build_tab
 from overlapped_words.cli import as_overrides
 from overlapped_words.errors import DataError
 from overlapped_words.inference.events import Event
-from overlapped_words.settings.check import check
 from overlapped_words.settings.train import Train
-from tests.helpers.composed import configuration
+from tests.helpers.composed import settings_of
 from tests.helpers.fake_recordings import RATE, speech, talk
 from tests.helpers.networks import write_network
 
@@ -45,7 +44,7 @@ def test_a_recording_is_saved_under_its_word_and_speaker(tmp_path: Path) -> None
     arguments = shlex.split(train)[2:]
     assert arguments[:2] == ["experiment=spotter", "data.words=[up, 사과]"]
     assert arguments[2:] == ["data.language=en", 'data.root="my words"', "name=my_words"]
-    data = check(Train, configuration("train", *as_overrides([*arguments, "member=one", "run_dir=."], Train))).data
+    data = settings_of("train", *as_overrides(arguments, Train)).data
     assert (data["words"], data["root"], data["k"]) == (["up", "사과"], "my words", [0, 2])
 
 

@@ -3,15 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from torch import Tensor
 from torchaudio.functional import mask_along_axis_iid
 
-from datamodules.augment import AddNoise, Augment, Mixup, RandomCrop, RandomWarp, SpecAugment
+from datamodules.augment import AddNoise, Mixup, RandomCrop, RandomWarp, SpecAugment
 from tests.helpers.distributions import assert_same_distribution, assert_share, assert_uniform, assert_uniform_between
-from tests.helpers.recipe import of_recipe
-from tests.helpers.scripts import ROOT
+from tests.helpers.recipe import of_recipe, winner
 
 
 @pytest.fixture(autouse=True)
@@ -93,10 +90,6 @@ def test_three_quarters_of_the_clips_are_mixed_with_their_neighbor_by_uniform_we
     weights = ((mixed - features - 1) / (others - features - 1)).mean(dim=(1, 2, 3), keepdim=True)
     assert torch.allclose(mixed, (features + 1).lerp(others, weights), atol=1e-5)
     assert torch.allclose(mixed_targets, targets.lerp(other_targets, weights.view(-1, 1)), atol=1e-5)
-
-
-def winner() -> Augment:
-    return instantiate(OmegaConf.load(ROOT / "conf/augment/winner.yaml"), _convert_="all")
 
 
 def test_the_winners_settings_are_exact_and_the_resolutions_share_all_random_numbers():

@@ -89,11 +89,8 @@ def test_members_of_a_fold_agree_in_its_clips_and_all_members_in_everything_else
 
 def test_folds_that_share_a_clip_are_an_error(tmp_path):
     fake.write_folds(tmp_path)
-    for name in ("val_predictions.csv", "val_answers.csv"):
-        for pool in ("avg", "max"):
-            fake.write_csv(
-                tmp_path / f"{pool}_seed0_fold1" / name, [fake.fold_ids(1)[0], fake.fold_ids(0)[1]], fake.VAL_ANSWERS
-            )
+    for table in tmp_path.glob("*_fold1/val_*.csv"):
+        fake.write_csv(table, [fake.fold_ids(1)[0], fake.fold_ids(0)[1]], fake.VAL_ANSWERS)
     members = find_members(tmp_path)
     with pytest.raises(RunError, match=f"^{tmp_path}: the validation clip v1 of fold 0 is in two folds"):
         combine(members, gather(members)[0])

@@ -1,6 +1,5 @@
 """Recordings are decoded to their last sample, also if the header says nothing or something wrong about the length."""
 
-import io
 import os
 import struct
 import subprocess
@@ -17,16 +16,10 @@ from datamodules.decoding import read_header
 from datamodules.long_recordings import LongRecordings
 from datamodules.recordings import decode_mono, read_blocks, read_recording, read_seconds
 from overlapped_words.errors import DataError
-from tests.helpers.fake_recordings import RATE, speech
+from tests.helpers.fake_recordings import RATE, encode, speech
 
 CLIP = speech(0)
 DELAY = 1105  # samples that encoder and decoder add at the start of an MP3, removed if its header states them
-
-
-def encode(samples: np.ndarray, kind: str, rate: int = RATE, **options: str) -> bytes:
-    file = io.BytesIO()
-    soundfile.write(file, samples, rate, format=kind, **options)
-    return file.getvalue()
 
 
 def write_mp3s(folder: Path, mode: str, rate: int, loud_first: bool) -> tuple[Path, Path]:

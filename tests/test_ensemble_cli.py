@@ -32,9 +32,8 @@ def test_the_submission_is_the_mean_in_the_order_of_the_members_tables(sweep):
     assert fake.files_in(sweep) == FILES
     submission, val, answers = (read(sweep / name) for name in ("submission.csv", *VALIDATION))
     assert submission.index.tolist() == fake.IDS and submission.index.name == "file name"
-    assert (
-        val.index.tolist() == answers.index.tolist() == fake.VAL_IDS and answers.to_numpy().tolist() == fake.VAL_ANSWERS
-    )
+    assert val.index.tolist() == answers.index.tolist() == fake.VAL_IDS
+    assert answers.to_numpy().tolist() == fake.VAL_ANSWERS
     assert all(own.columns.tolist() == fake.WORDS for own in (submission, val, answers))
     mean = np.mean([fake.probabilities(key, 3) for key in (0, 1, 1000, 1001)], axis=0)
     np.testing.assert_allclose(submission, mean, rtol=1e-8)

@@ -1,14 +1,10 @@
 """The rule of events, its detector, its files, and its threshold from clips without words."""
 
 import json
-import math
-import re
 
 import numpy as np
 import pandas as pd
 import pytest
-from safetensors import safe_open
-from safetensors.torch import save_file
 
 from overlapped_words import RunError, load
 from overlapped_words.ensembling.combine import average_scores
@@ -19,8 +15,7 @@ from overlapped_words.runs.members import find_members
 from tests.helpers.composed import settings_of
 from tests.helpers.data_modules import load_words
 from tests.helpers.fake_members import WORDS, write_member
-from tests.helpers.fake_recordings import RATE, tone
-from tests.helpers.networks import write_set_members
+from tests.helpers.networks import write_members
 from tests.helpers.scripts import combine
 
 
@@ -47,37 +42,8 @@ def test_an_utterance_is_one_event_when_it_reaches_the_threshold_in_enough_windo
         EventDetector(rule, ["a", "b", "c"])
 
 
-HOSTILE = [
-    ({"hop": 0}, "events.hop is 0, not a number from 0.01 to 1"),
-    ({"hop": math.nan}, "events.hop is nan"),
-    ({"windows": 101}, "events.windows is 101, not a number from 1 to 100"),
-    ({"windows": 2.0}, "events.windows is 2.0"),
-    ({"windows": True}, "events.windows is True"),
-    ({"refractory": -1}, "events.refractory is -1"),
-    ({"threshold": "0.5"}, "events.threshold is '0.5', not a number from 0 to 1"),
-    ({"threshold": {"yes": 2}}, "events.threshold is 2"),
-    ({"threshold": {"maybe": 0.5}}, "events.threshold is for different words (maybe, no, thanks"),
-    ({"windows": 9}, "9 windows every 0.125 s share nothing; lower one of events.windows, hop"),
-]
-
-
-def test_absurd_rules_of_a_file_are_named(set_sweep, tmp_path):
-    output = f"output={tmp_path / 'a.safetensors'}"
-    path = export(settings_of("export", f"run_dir={set_sweep}", "format=safetensors", output))
-    with safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        metadata = file.metadata()
-    for rule, message in HOSTILE:
-        save_file(tensors, path, metadata | {"events": json.dumps(rule)})
-        with pytest.raises(RunError, match=f"^{path}: {re.escape(message)}"):
-            load(path, "cpu")
-    del metadata["events"]  # as in older files
-    save_file(tensors, path, metadata)
-    assert load(path, "cpu").rule() == EventRule()
-
-
 def test_a_rule_of_ensemble_json_is_used_for_its_members_and_exported(tmp_path):
-    write_set_members(tmp_path)
+    write_members(tmp_path, output="set", k=[0, 2])
     combine(tmp_path)
     file = tmp_path / "ensemble.json"
     content, threshold = json.loads(file.read_text()), dict.fromkeys(WORDS, 0.25)
@@ -95,16 +61,6 @@ def test_a_rule_of_ensemble_json_is_used_for_its_members_and_exported(tmp_path):
         write(rule)
         with pytest.raises(RunError, match=f"^{file}: .*(windows|more).*; run ensemble.py again, or delete the file$"):
             find_fitted(sorted(tmp_path.glob("*_seed0/checkpoints/last.ckpt")))
-
-
-def test_presence_is_the_probability_over_all_sets(set_model):
-    clips = np.stack([tone(hertz) for hertz in (200, 700, 3000)])
-    presence, sets = set_model.presence(clips, RATE), set_model.word_sets(clips, RATE)
-    assert list(presence) == WORDS and presence.to_numpy().dtype == np.float32
-    expected_number = sets["num_words_1"] + 2 * sets["num_words_2"]
-    np.testing.assert_allclose(presence.sum(axis=1), expected_number, atol=1e-5)
-    one = set_model.presence(clips[0], RATE)
-    assert one.name == "presence" and np.allclose(one, presence.iloc[0], atol=1e-5)
 
 
 PROBS = [0.9, 0.2, 0.6, 0.6, 0.3, 0.1]
@@ -144,7 +100,7 @@ def write_scores(folder, num_silent, words=(0.9, 0.99, 0.7, 0.95)):
 
 
 def test_the_threshold_of_events_is_fitted_to_clips_without_words(tmp_path, capsys):
-    folders = sorted(write_set_members(tmp_path).iterdir())
+    folders = sorted(write_members(tmp_path, output="set", k=[0, 2]).iterdir())
     for folder in folders:
         write_scores(folder, 360)
     combine(tmp_path)

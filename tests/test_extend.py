@@ -3,26 +3,21 @@
 tests/test_docs.py runs the commands of the page, which use one at a time.
 """
 
-import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from tests.helpers.fake_recordings import write_word_folder
-from tests.helpers.scripts import ENVIRONMENT, ROOT, copy_project, run
-from tests.helpers.small_runs import metrics_of
-
-PAGE = (ROOT / "docs" / "extend.md").read_text(encoding="utf-8")
-FILES = dict(re.findall(r"^```(?:yaml|python)\n# (\S+\.(?:yaml|py))\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
-SMALL = ["data.train_size=16", "data.val_size=8", "data.test_size=8", "data.batch_size=8", "data.k=2"]
-SHORT = [*SMALL, "trainer.max_epochs=1", "callbacks.dashboard=null"]
+from tests.helpers.pages import files
+from tests.helpers.scripts import ENVIRONMENT, copy_project, run
+from tests.helpers.small_runs import TINY_WORDS, metrics_of
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = copy_project(tmp_path_factory.mktemp("copy"))
-    for path, text in FILES.items():
+    for path, text in files(["docs/extend.md"]):
         assert not (root / path).exists(), f"{path} exists: the page says that no existing file changes"
         (root / path).write_text(text, encoding="utf-8")
     write_word_folder(root / "words")
@@ -30,14 +25,13 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def call(copy: Path, script: str, *arguments: str, expect: int = 0) -> str:
-    environment = {**ENVIRONMENT, "PYTHONPATH": str(copy), "XDG_CACHE_HOME": str(copy / "cache")}
+    environment = {**ENVIRONMENT, "XDG_CACHE_HOME": str(copy / "cache")}
     return run(script, *arguments, cwd=copy, root=copy, environment=environment, expect=expect)
 
 
 def test_all_of_them_in_one_sweep(copy: Path) -> None:
     chosen = ["model=recurrent", "model.width=4", "optimizer=sign_sgd", "schedule=linear", "augment=loudness"]
-    data = ["data=words", "data.root=words", "logger=csv"]
-    call(copy, "train.py", "-m", *data, *chosen, *SHORT, "seed=0,1", "name=own")
+    call(copy, "train.py", "-m", *TINY_WORDS, *chosen, "logger=csv", "seed=0,1", "name=own")
     member = copy / "outputs" / "own" / "recurrent_seed0"
     metrics = metrics_of(member)
     assert metrics["status"] == "complete" and metrics["pool"] == "recurrent"

@@ -4,24 +4,14 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from torch import Tensor, nn
-from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
+from torch import nn
 
+from benchmarks import notebook
 from datamodules.features import MultiResolutionMel
 from lightning_modules.mac import MAC
 from overlapped_words.export.portable_features import PortableMel
 from tests.helpers.golden import GOLDEN, SHARED, chirp, max_error
 from tests.helpers.networks import fill
-
-
-def notebook(waveform: Tensor) -> Tensor:
-    """The notebook's features of one clip, from torchaudio's own transforms: `(T,)` -> `(4, 160, 160)`."""
-    spectrograms = []
-    for win_length in (250, 500, 750, 1000):
-        mel = MelSpectrogram(16_000, 2048, win_length, 100, f_min=25, f_max=7500, pad=50, n_mels=160)
-        spectrograms.append(AmplitudeToDB()(mel(waveform))[:, 1:-1])
-    out = torch.stack(spectrograms)
-    return (out - out.mean(dim=[1, 2], keepdim=True)) / 20 + torch.linspace(-0.5, 0.5, 160).view(1, -1, 1)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +35,7 @@ def test_other_waveforms_equal_torchaudio(front_end: MultiResolutionMel, name: s
         "faint": 1e-4 * torch.randn(16_000),
     }[name]
     for mel in (front_end, PortableMel(front_end)):
-        assert max_error(mel(waveform[None])[0], notebook(waveform)) < 1e-3
+        assert max_error(mel(waveform[None])[0], notebook.Features()(waveform[None])) < 1e-3
 
 
 def test_clips_of_a_batch_are_independent_and_autocast_changes_nothing(front_end: MultiResolutionMel) -> None:
@@ -66,9 +56,7 @@ def test_clips_of_a_batch_are_independent_and_autocast_changes_nothing(front_end
     ("n_fft", "win_lengths", "hop_length", "pad"),
     [(1024, (250, 500, 750, 1000), 200, 50), (600, (401, 600), 300, 0), (405, (100,), 81, 7)],
 )
-def test_the_portable_front_end_gives_the_same_features(
-    n_fft: int, win_lengths: tuple[int, ...], hop_length: int, pad: int
-) -> None:
+def test_the_portable_front_end_gives_the_same_features(n_fft, win_lengths, hop_length, pad) -> None:
     front_end = MultiResolutionMel(n_fft=n_fft, win_lengths=win_lengths, hop_length=hop_length, pad=pad, n_mels=20)
     torch.manual_seed(0)
     narrowband = torch.fft.rfft(0.1 * torch.randn(16_000))

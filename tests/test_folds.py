@@ -9,7 +9,6 @@ import pytest
 
 from datamodules.clips import Clips, Splits
 from datamodules.sources import CompetitionFolder, WordFolder
-from datamodules.timeline import TimelineMixer
 from lightning_modules.metrics.kl import kl
 from overlapped_words.errors import DataError
 from tests.helpers.fake_recordings import SPEAKERS
@@ -32,26 +31,21 @@ def test_folds_contain_every_training_clip_once(competition, cache_dir, val_frac
     assert max(map(len, folds)) - min(map(len, folds)) <= 1
 
 
-def speakers_of(words: Path, cache_dir: Path, monkeypatch, **options) -> tuple[Splits, list[set[str]]]:
+def speakers_of(words: Path, cache_dir: Path, rows, **options) -> tuple[Splits, list[set[str]]]:
     """The splits of a word folder, and the speakers of each split."""
     paths = [path for word in sorted(words.iterdir()) for path in sorted(word.iterdir())]
-    speakers = []
-
-    def mixer(rows: list[np.ndarray], **mixing) -> TimelineMixer:
-        speakers.append({paths[row].name.split("_")[0] for row in np.concatenate(rows)})
-        return TimelineMixer(rows, **mixing)
-
-    monkeypatch.setattr("datamodules.words.TimelineMixer", mixer)
-    return WordFolder(words, k=2, **SIZES, **options).load(cache_dir, 0), speakers
+    rows.clear()
+    splits = WordFolder(words, k=2, **SIZES, **options).load(cache_dir, 0)
+    return splits, [{paths[row].name.split("_")[0] for row in np.concatenate(split)} for split in rows]
 
 
 @pytest.mark.parametrize("shares", [(0.4, 0.2), (0.3, 0.4), (0.2, 0.2)])
-def test_every_speaker_outside_the_test_split_is_in_one_fold(words, cache_dir, monkeypatch, shares):
+def test_every_speaker_outside_the_test_split_is_in_one_fold(words, cache_dir, rows, shares):
     shares = dict(zip(("val_fraction", "test_fraction"), shares, strict=True))
-    plain, (_, _, test_speakers) = speakers_of(words, cache_dir, monkeypatch, **shares)
+    plain, (_, _, test_speakers) = speakers_of(words, cache_dir, rows, **shares)
     folds, ids = [], []
     for fold in range(round(1 / shares["val_fraction"])):
-        splits, (train, val, test) = speakers_of(words, cache_dir, monkeypatch, **shares, fold=fold)
+        splits, (train, val, test) = speakers_of(words, cache_dir, rows, **shares, fold=fold)
         assert test == test_speakers and train | val == set(SPEAKERS) - test and not train & val
         assert splits.test.key == plain.test.key and splits.test.ids == plain.test.ids
         assert splits.val.ids == [f"fold{fold}_val_{i:05d}" for i in range(10)]
@@ -70,10 +64,10 @@ def test_folds_have_different_mixtures(words, cache_dir):
     assert val(fold=3).key == clips[4].key
 
 
-def test_plain_splits_do_not_change_between_versions(competition, words, cache_dir, monkeypatch):
+def test_plain_splits_do_not_change_between_versions(competition, words, cache_dir, rows):
     splits = CompetitionFolder(competition, val_fraction=0.3).load(cache_dir, 0)
     assert splits.val.ids == ["train_002", "train_004", "train_007", "train_009"]
-    splits, speakers = speakers_of(words, cache_dir, monkeypatch, val_fraction=0.3, test_fraction=0.2)
+    splits, speakers = speakers_of(words, cache_dir, rows, val_fraction=0.3, test_fraction=0.2)
     assert speakers == [{"ann", "bob", "eve"}, {"cleo", "dan"}, {"finn"}]
     assert splits.val.ids[:2] == ["val_00000", "val_00001"]
     assert [np.flatnonzero(row).tolist() for row in splits.val.targets[:5]] == [[1, 2], [0, 3], [2, 3], [0, 3], [1, 2]]

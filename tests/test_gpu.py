@@ -108,11 +108,9 @@ def fit(device: torch.device, root: Path, *overrides: str) -> pd.DataFrame:
     return pd.read_csv(run_dir / "metrics.csv")
 
 
-@pytest.fixture(scope="module")
-def run_dir(device: torch.device, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of the winner's recipe that crashed half way and was resumed, as the test below wants it."""
+def test_the_winners_recipe_is_finite_resumes_and_predicts_as_on_the_cpu(device: torch.device, tmp_path: Path) -> None:
     size, steps, epochs, _ = SIZES[device.type]
-    root = write_competition(tmp_path_factory.mktemp("winner"), size)
+    root = write_competition(tmp_path, size)
     with pytest.raises(RuntimeError, match="crashed on purpose"):
         fit(device, root, crash(epochs // 2, root / "crashed"))
     before = pd.read_csv(root / "run" / "metrics.csv")
@@ -120,11 +118,7 @@ def run_dir(device: torch.device, tmp_path_factory: pytest.TempPathFactory) -> P
     table = fit(device, root, crash(epochs // 2, root / "crashed"))
     pd.testing.assert_frame_equal(table[: epochs // 2], before)
     assert list(table.step) == list(range(steps, steps * epochs + 1, steps))
-    return root / "run"
-
-
-def test_the_winners_recipe_is_finite_resumes_and_predicts_as_on_the_cpu(run_dir: Path, device: torch.device) -> None:
-    table = pd.read_csv(run_dir / "metrics.csv")
+    run_dir = root / "run"
     assert np.isfinite(table["train/loss"]).all()
     assert table["train/loss"].iloc[-1] < table["train/loss"].iloc[0]
     weights = torch.load(run_dir / "checkpoints" / "last.ckpt", weights_only=True, map_location="cpu")["state_dict"]

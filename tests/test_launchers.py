@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
 from overlapped_words import cli  # noqa: F401  which registers the resolvers of conf/
 from overlapped_words.training.run import hydra_job
+from tests.helpers.composed import configuration
 from tests.helpers.scripts import ENVIRONMENT, ROOT, fresh, run
 from tests.helpers.small_runs import TINY, crash, metrics_of
 
@@ -66,7 +66,9 @@ def test_members_in_parallel_equal_those_one_after_the_other(home: Path, launche
 
 def test_a_failed_member_does_not_stop_the_others(home: Path) -> None:
     failing = crash("'${seed}'", home / "crashed")
-    assert "crashed on purpose" in sweep(home, "joblib", "seed=1,0,2", failing, expect=1)
+    printed = sweep(home, "joblib", "seed=1,0,2", failing, expect=1)
+    assert "crashed on purpose" in printed and "2 of 3 members complete" in printed
+    assert "avg_seed0: not complete, its training failed (" in printed and "Repeat the command, after" in printed
     assert_equal_to_basic(home, "joblib")
     shown = run("ensemble.py", "run_dir=outputs/joblib", "status=true", cwd=home)
     lines = {line.split()[0]: line for line in shown.splitlines() if line}
@@ -78,8 +80,7 @@ def test_a_failed_member_does_not_stop_the_others(home: Path) -> None:
 
 @pytest.mark.parametrize(("job", "number"), [(["+hydra.job.num=5"], 5), ([], 0)])
 def test_members_know_their_number_in_the_sweep(monkeypatch: pytest.MonkeyPatch, job: list[str], number: int) -> None:
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        cfg = compose("train", [*job, "hydra.runtime.output_dir=here"], return_hydra_config=True)
+    cfg = configuration("train", *job, "hydra.runtime.output_dir=here", hydra=True)
     monkeypatch.setattr(HydraConfig.instance(), "cfg", cfg)
     assert hydra_job() == ([], number)
 
@@ -88,8 +89,7 @@ def test_members_know_their_number_in_the_sweep(monkeypatch: pytest.MonkeyPatch,
 def test_by_default_one_job_per_core_or_one_on_a_gpu(monkeypatch, gpu: bool, accelerator: str, jobs: int) -> None:
     monkeypatch.setattr("joblib.cpu_count", lambda: 3)
     monkeypatch.setattr("torch.cuda.is_available", lambda: gpu)
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        cfg = compose("train", [f"trainer.accelerator={accelerator}"], return_hydra_config=True)
+    cfg = configuration("train", f"trainer.accelerator={accelerator}", hydra=True)
     assert cfg.hydra.launcher.n_jobs == jobs
 
 

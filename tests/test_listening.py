@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from datamodules.recordings import read_blocks, read_recording
 from datamodules.waveforms import to_int16
 from overlapped_words import DataError, Model, RunError, load
 from overlapped_words.inference.events import Event, EventRule
@@ -129,10 +128,6 @@ def test_predict_prints_and_plots_the_events_of_a_recording(set_sweep, set_model
     assert plot == f"1 plot: {tmp_path}/a.png" and (tmp_path / "a.png").exists()
 
 
-def blocks_of(waveform: np.ndarray, size: int) -> list[np.ndarray]:
-    return [waveform[start : start + size] for start in range(0, len(waveform), size)]
-
-
 def test_at_most_one_block_is_kept():
     read = []
 
@@ -144,14 +139,3 @@ def test_at_most_one_block_is_kept():
     for start, _, window in chain.from_iterable(cut_windows(blocks(), RATE // 4)):
         assert len(read) <= start // (10 * RATE) + 2
         assert len(window) == RATE and len(window.base) <= 11 * RATE
-
-
-@pytest.mark.parametrize("rate", [RATE, 11_025, 48_000])
-@pytest.mark.parametrize("seconds", [0.4, 2, 4.7])
-def test_blocks_add_up_to_the_recording(tmp_path, rate, seconds):
-    path = write(tmp_path / "a.wav", np.stack([speech(i, seconds, rate) for i in range(2)], axis=1), rate)
-    whole = read_recording(path)
-    blocks = list(read_blocks(path, seconds=2))
-    assert [len(block) for block in blocks[:-1]] == [2 * RATE] * (len(blocks) - 1)
-    assert len(blocks) == -(-len(whole) // (2 * RATE))
-    np.testing.assert_allclose(np.concatenate(blocks), whole, atol=1e-6)

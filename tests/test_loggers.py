@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from overlapped_words.training.loggers import MLFlowLogger
 from tests.helpers.runtime import needs
 from tests.helpers.scripts import run
 from tests.helpers.small_runs import TINY, crash, data, metrics_of
@@ -56,13 +55,3 @@ def test_mlflow_has_one_run_per_member(home: Path) -> None:
         assert len({point.step for point in client.get_metric_history(row.run_id, "val/kl")}) == 2
         artifacts = {item.path for item in client.list_artifacts(row.run_id)}
         assert {"audio", "text", "features", "features_augmented", "predicted_and_true"} == artifacts
-
-
-@needs("mlflow")
-def test_mlflow_resumes_a_run_that_its_store_has(tmp_path: Path) -> None:
-    def logger(store: str) -> MLFlowLogger:
-        return MLFlowLogger(str(tmp_path), f"sqlite:///{tmp_path}/{store}.db", experiment_name="words")
-
-    first = logger("a").run_id
-    assert logger("a").run_id == first
-    assert logger("b").run_id != first

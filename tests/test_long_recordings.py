@@ -109,8 +109,6 @@ def test_shares_of_recordings_are_exact_and_no_sample_is_in_two_splits():
     for i in range(5):
         cuts = sorted(tuple(part[i]) for part in parts.values() if part[i, 1] > part[i, 0])
         assert [end for _, end in cuts[:-1]] == [start for start, _ in cuts[1:]]
-    whole = [split for split, size in sizes.items() for group in "ab" if size[groups.index("bob")] == 50]
-    assert whole or len(set(groups)) == 4
     alone = split_recordings(np.array([1000]), ["one"], {}, shares, seed=0)
     assert [alone[split].tolist() for split in ("train", "val", "test")] == [[[0, 700]], [[700, 900]], [[900, 1000]]]
     assert split_recordings(lengths[:0], [], {}, shares, seed=0)["train"].shape == (0, 2)

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import math
 import zipfile
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
@@ -15,13 +16,11 @@ from safetensors import safe_open
 from safetensors.torch import save, save_file
 
 from overlapped_words import load
-from overlapped_words.ensembling.ensemble_file import StackingWeights
 from overlapped_words.errors import RunError
 from overlapped_words.export.export import export
 from overlapped_words.inference.checkpoints import find_checkpoints
 from overlapped_words.inference.events import EventRule
 from overlapped_words.inference.member import build_member, read_checkpoint
-from overlapped_words.inference.predictor import load_predictor
 from overlapped_words.inference.safetensors_file import read_networks, read_trained, write_networks
 from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import WORDS
@@ -64,9 +63,8 @@ def test_a_checkpoint_gives_its_network_but_not_a_compressed_archive(checkpoint,
     weights = torch.load(checkpoint, weights_only=True)["state_dict"]
     assert read_checkpoint(checkpoint).class_names == member.class_names == WORDS
     assert member.features.n_fft == 2048 and not member.network.training
-    assert all(
-        torch.equal(value, weights[name]) for name, value in member.network.state_dict(prefix="network.").items()
-    )
+    loaded = member.network.state_dict(prefix="network.")
+    assert all(torch.equal(value, weights[name]) for name, value in loaded.items())
     with zipfile.ZipFile(checkpoint) as old, zipfile.ZipFile(tmp_path / "a.ckpt", "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
             new.writestr(name, old.read(name))
@@ -133,7 +131,19 @@ def test_a_file_that_git_did_not_fetch_is_named(tmp_path, name):
 NOT_SAFETENSORS = "not a safetensors file of export.py, or a damaged one; give another"
 
 
-def test_absurd_settings_of_a_safetensors_file_are_named(checkpoint, tmp_path):
+def rewrite(path: Path, **changes: Any) -> None:
+    """Write other metadata into a safetensors file; None removes an entry."""
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata = file.metadata() | {name: json.dumps(value) for name, value in changes.items()}
+    save_file(tensors, path, {name: text for name, text in metadata.items() if changes.get(name, "") is not None})
+
+
+def test_absurd_settings_and_rules_of_a_safetensors_file_are_named(checkpoint, tmp_path):
+    path, (members, *fitted) = tmp_path / "a.safetensors", read_trained([checkpoint])
+    write_networks(path, members, *fitted, half=False)
+    rewrite(path, events=None)  # as in older files
+    assert load(path, "cpu").predictor.rule == EventRule()
     for number, changes, message in (
         (0, {}, "the number of members is 0, not"),
         (300, {}, "the number of members is 300, not"),
@@ -142,27 +152,32 @@ def test_absurd_settings_of_a_safetensors_file_are_named(checkpoint, tmp_path):
         (1, {"network": {"name": "mac", "width": 3}}, "its settings and weights disagree"),
         (1, {"features": {"hop_length": 1}}, "the number of values in the features of a clip is 7"),
     ):
-        path, (members, *fitted) = tmp_path / "a.safetensors", read_trained([checkpoint])
-        write_networks(path, members, *fitted, half=False)
-        settings = {**members[0]._replace(weights={})._asdict(), **changes}
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            metadata = {**file.metadata(), "members": json.dumps([settings] * number)}
-        save_file(tensors, path, metadata)
+        rewrite(path, members=[{**members[0]._replace(weights={})._asdict(), **changes}] * number)
+        assert reason(path).startswith(message)
+    write_networks(path, members, *fitted, half=False)
+    for rule, message in (
+        ({"hop": 0}, "events.hop is 0, not a number from 0.01 to 1"),
+        ({"hop": math.nan}, "events.hop is nan"),
+        ({"windows": 101}, "events.windows is 101, not a number from 1 to 100"),
+        ({"windows": 2.0}, "events.windows is 2.0"),
+        ({"windows": True}, "events.windows is True"),
+        ({"refractory": -1}, "events.refractory is -1"),
+        ({"threshold": "0.5"}, "events.threshold is '0.5', not a number from 0 to 1"),
+        ({"threshold": {"yes": 2}}, "events.threshold is 2"),
+        ({"threshold": {"maybe": 0.5}}, "events.threshold is for different words (maybe, no, thanks"),
+        ({"windows": 9}, "9 windows every 0.125 s share nothing; lower one of events.windows, hop"),
+    ):
+        rewrite(path, events=rule)
         assert reason(path).startswith(message)
 
 
 CLIPS = np.stack([speech(i) for i in range(3)])
 
 
-@pytest.fixture
-def sweep(tmp_path: Path) -> Path:
-    write_network(tmp_path / "sweep", "avg", 0, output="set", k=[0, 2])
-    return write_network(tmp_path / "sweep", "max", 0).parent
-
-
 @pytest.mark.parametrize(("half", "tolerance"), [(False, 0), (True, 1e-2)])
-def test_an_exported_file_predicts_what_its_checkpoints_predict(sweep, capsys, half, tolerance):
+def test_an_exported_file_predicts_what_its_checkpoints_predict(tmp_path, capsys, half, tolerance):
+    sweep = write_network(tmp_path, "avg", 0, output="set", k=[0, 2]).parent
+    write_network(sweep, "max", 0)
     path = export(settings_of("export", f"run_dir={sweep}", "format=safetensors", f"half={half}", "threshold=0.75"))
     assert path == sweep / "model.safetensors"
     np.testing.assert_allclose(load(path, "cpu")(CLIPS, RATE), load(sweep, "cpu")(CLIPS, RATE), rtol=tolerance)
@@ -174,12 +189,3 @@ def test_an_exported_file_predicts_what_its_checkpoints_predict(sweep, capsys, h
     line, checksum = capsys.readouterr().out.splitlines()
     assert line.startswith(f"{path}: 2 members, 4 words, 0.")
     assert checksum == f"SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
-
-
-def test_stacking_weights_are_in_the_file(sweep, tmp_path):
-    offsets = dict(zip(WORDS, (0.5, 0.0, -1.0, 0.2), strict=True))
-    stacking = StackingWeights({"avg_seed0": 1.5, "max_seed0": -0.25}, offsets, 1e-10, val_kl=0.1, mean_kl=0.2)
-    path = tmp_path / "words.safetensors"
-    write_networks(path, read_trained(find_checkpoints(sweep))[0], stacking, EventRule(), half=False)
-    predictor = load_predictor([path], "cpu")
-    assert predictor.summary == "2 members, stacked" and predictor.stacking == stacking

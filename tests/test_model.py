@@ -12,17 +12,14 @@ from datamodules.waveforms import to_int16
 from overlapped_words import DataError, Model, load
 from tests.helpers.fake_members import WORDS
 from tests.helpers.fake_recordings import RATE, speech, tone, write
-from tests.helpers.networks import write_network
+from tests.helpers.networks import write_members
 
 CLIP = speech(0)
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    sweep = tmp_path_factory.mktemp("sweep")
-    for pool in ("avg", "max"):
-        write_network(sweep, pool, 0)
-    return load(sweep, "cpu")
+    return load(write_members(tmp_path_factory.mktemp("sweep")), "cpu")
 
 
 def test_one_waveform_gives_a_probability_for_each_word(model, tmp_path):
@@ -31,8 +28,8 @@ def test_one_waveform_gives_a_probability_for_each_word(model, tmp_path):
     assert isinstance(probs, pd.Series) and list(probs.index) == WORDS == model.class_names
     assert probs.sum() == pytest.approx(1, abs=1e-6) and (probs > 0).all()
     assert not np.allclose(probs, model(tone(440), RATE), atol=1e-4)
-    folders = [write_network(tmp_path, pool, 0) for pool in ("avg", "max")]
-    members = [load(path)(CLIP, RATE) for path in (folders[0], folders[1] / "checkpoints" / "last.ckpt")]
+    write_members(tmp_path)
+    members = [load(tmp_path / name)(CLIP, RATE) for name in ("avg_seed0", "max_seed0/checkpoints/last.ckpt")]
     np.testing.assert_allclose(probs, sum(members) / 2, atol=1e-6)
     assert not np.allclose(*members, atol=1e-4)
     # Samples beyond full scale are scaled down.
@@ -55,9 +52,7 @@ def test_the_loudest_second_of_a_longer_waveform_is_used(model, tmp_path, caplog
     long = np.concatenate([0.1 * speech(1, 2), CLIP, 0.1 * speech(2, 2)])
     pd.testing.assert_series_equal(model(long, RATE), model(fit_length(long), RATE))
     assert not np.allclose(model(long, RATE), model(long[:RATE], RATE), atol=1e-4)
-    paths = [
-        write(tmp_path / f"{name}.wav", long[: seconds * RATE]) for name, seconds in (("a", 5), ("b", 5), ("c", 2))
-    ]
+    paths = [write(tmp_path / f"{i}.wav", long[: seconds * RATE]) for i, seconds in enumerate((5, 5, 2))]
     model(paths)
     (message,) = caplog.messages
     both = ", ".join(f"5 s ({path})" for path in paths[:2])

@@ -14,7 +14,6 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from omegaconf import OmegaConf
 
 from overlapped_words.errors import CacheError, UserError
 from overlapped_words.export import onnx_export, web_page
@@ -24,16 +23,13 @@ from overlapped_words.export.web_page import FILES, URL, digest, runtime_files
 from overlapped_words.inference.checkpoints import find_checkpoints
 from overlapped_words.inference.events import EventRule
 from overlapped_words.inference.predictor import Predictor, load_predictor
-from overlapped_words.settings.check import check
-from overlapped_words.settings.scripts import Export
+from tests.helpers.composed import settings_of
 from tests.helpers.fake_recordings import write
 from tests.helpers.networks import write_network
 from tests.helpers.runtime import CACHE
 from tests.helpers.scripts import ROOT, fresh, run
 
 WORDS = ["no", "on", "영"]
-DEFAULTS = {"format": "onnx", "half": False, "cache_dir": "nix"}
-DEFAULTS |= dict.fromkeys(("run_dir", "ckpt_path", "output", "threshold"))
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +101,7 @@ def test_the_example_runs_without_this_project(sweep: Path, tmp_path: Path) -> N
     assert others == [f"{WORDS[i]}  {presence[i]:.1%}" for i in np.argsort(-presence)]
 
 
-def test_invalid_settings_and_missing_packages_are_errors_before_the_export(
-    sweep: Path, tmp_path: Path, monkeypatch
-) -> None:
+def test_what_cannot_be_exported_is_an_error_before_the_export(sweep: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sweep").symlink_to(sweep)
     (tmp_path / "broken.ckpt").write_text("no checkpoint")
@@ -117,21 +111,21 @@ def test_invalid_settings_and_missing_packages_are_errors_before_the_export(
     monkeypatch.setattr(onnx_export, "to_onnx", lambda *_: pytest.fail("exported"))
     monkeypatch.setattr(web_page, "urlopen", Mock(side_effect=URLError("offline")))
     for settings, message in (
-        ({"run_dir": "empty"}, "empty: no members in it; give a folder"),
-        ({"ckpt_path": "broken.ckpt"}, "broken.ckpt: not a checkpoint of train.py, or a damaged one"),
-        ({"run_dir": "sweep", "format": "web", "output": "broken.ckpt"}, "broken.ckpt, a file; give the name of a fol"),
-        ({"run_dir": "sweep", "format": "web", "output": "nix/web"}, "nix/web: cannot be written .*; create"),
-        ({"run_dir": "sweep", "format": "web"}, "onnxruntime-web cannot be downloaded .offline.; download https://"),
-        ({"run_dir": "sweep", "output": "broken.ckpt"}, "output is broken.ckpt; .* ends in .onnx"),
-        ({"run_dir": "sweep", "output": "pipe.onnx"}, "output is pipe.onnx; .* ends in .onnx"),
-        ({"format": "safetensors", "half": True}, "words.safetensors, the file to export; give another output=FILE"),
+        ("run_dir=empty", "empty: no members in it; give a folder"),
+        ("ckpt_path=broken.ckpt", "broken.ckpt: not a checkpoint of train.py, or a damaged one"),
+        ("run_dir=sweep format=web output=broken.ckpt", "broken.ckpt, a file; give the name of a fol"),
+        ("run_dir=sweep format=web output=nix/web", "nix/web: cannot be written .*; create"),
+        ("run_dir=sweep format=web", "onnxruntime-web cannot be downloaded .offline.; download https://"),
+        ("run_dir=sweep output=broken.ckpt", "output is broken.ckpt; .* ends in .onnx"),
+        ("run_dir=sweep output=pipe.onnx", "output is pipe.onnx; .* ends in .onnx"),
+        ("format=safetensors half=true", "words.safetensors, the file to export; give another output=FILE"),
     ):
         with pytest.raises(ValueError, match=message):
-            export(check(Export, OmegaConf.create({**DEFAULTS, **settings})))
+            export(settings_of("export", *settings.split(), "cache_dir=nix"))
         assert sorted(tmp_path.rglob("*")) == before
     monkeypatch.setattr("overlapped_words.export.export.find_spec", lambda name: None if name == "onnxscript" else name)
     with pytest.raises(ValueError, match=r"needs onnxscript; pip install -e '\.\[onnx\]'"):
-        export(check(Export, OmegaConf.create({**DEFAULTS, "run_dir": "."})))
+        export(settings_of("export", "run_dir=."))
 
 
 NAME = URL.rpartition("/")[2]

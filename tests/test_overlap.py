@@ -11,9 +11,9 @@ from datamodules.mixer import Mixer
 from datamodules.overlap import OverlapDataModule
 from datamodules.sources import CompetitionFolder
 from overlapped_words.errors import DataError
-from tests.helpers.data_modules import attend, on_competition, on_words, winner
+from tests.helpers.data_modules import attend, on_competition, on_words
 from tests.helpers.fake_recordings import cached_files, tone
-from tests.helpers.recipe import of_recipe
+from tests.helpers.recipe import of_recipe, winner
 
 
 def on_the_fly(seed: int = 0, size: int = 20, curriculum: int = 0) -> OnTheFlyMixtures:

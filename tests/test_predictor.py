@@ -12,8 +12,10 @@ from lightning_modules.network import build_network
 from overlapped_words.ensembling.ensemble_file import StackingWeights
 from overlapped_words.ensembling.stacking import pool
 from overlapped_words.errors import RunError
+from overlapped_words.export.export import export
 from overlapped_words.inference.member import TrainedNetwork
 from overlapped_words.inference.predictor import Predictor, load_predictor
+from tests.helpers.composed import settings_of
 from tests.helpers.fake_members import write_unequal
 from tests.helpers.networks import SMALLER_FRONT_END, set_norms, write_network
 from tests.helpers.scripts import combine
@@ -37,15 +39,8 @@ def noise(num_clips: int) -> Tensor:
     return clips * ((positions >= 0) & (positions < 8_000))
 
 
-@pytest.fixture(scope="module")
-def members() -> list[TrainedNetwork]:
-    """The last one has another front end."""
-    return [member(0), member(1), member(2, n_mels=40)]
-
-
-def test_the_predictor_pools_as_the_ensemble_does_and_one_member_is_bitwise_its_network(
-    members: list[TrainedNetwork],
-) -> None:
+def test_members_are_pooled_as_in_the_ensemble_and_one_is_bitwise_its_network() -> None:
+    members = [member(0), member(1), member(2, n_mels=40)]  # the last one has another front end
     alone = np.stack([Predictor([one], ["one"])(noise(3)).numpy() for one in members])
     weights, offsets = {"one": 1.5, "two": -0.25, "three": 0.5}, {"c": 0.5, "a": 0.0, "b": -1.0}
     stacking = StackingWeights(weights, offsets, 1e-10, val_kl=0.1, mean_kl=0.2)
@@ -63,12 +58,15 @@ def test_the_predictor_pools_as_the_ensemble_does_and_one_member_is_bitwise_its_
         Predictor([broken], ["one"]).predict(noise(1))
 
 
-def test_stacking_weights_are_loaded_with_the_members(tmp_path: Path) -> None:
+def test_stacking_weights_are_loaded_with_the_members_and_exported(tmp_path: Path) -> None:
     write_unequal(tmp_path / "sweep")
     for name in ("avg", "max"):
         folder = write_network(tmp_path / "networks", name, 0)
         (folder / "checkpoints").rename(tmp_path / "sweep" / folder.name / "checkpoints")
     combine(tmp_path / "sweep", combine="stacked")
     checkpoints = sorted(tmp_path.glob("**/last.ckpt"))
-    assert load_predictor(checkpoints).summary == "2 members, stacked"
+    assert (stacked := load_predictor(checkpoints)).summary == "2 members, stacked"
     assert load_predictor(checkpoints[:1]).summary == "1 member"
+    path = export(settings_of("export", f"run_dir={tmp_path / 'sweep'}", "format=safetensors"))
+    exported = load_predictor([path], "cpu")
+    assert exported.summary == stacked.summary and exported.stacking == stacked.stacking

@@ -118,9 +118,6 @@ def test_warnings_about_many_recordings_are_one_and_bad_ones_are_counted_or_coll
     assert [clip.any() for clip in clips] == [True, True, False]
 
 
-CLIP = speech(0)
-
-
 def read_error(path: Path) -> str:
     """The error of a recording that cannot be read: one line with its path, what is wrong and what to do."""
     with pytest.raises(DataError) as caught:

@@ -8,15 +8,22 @@ from omegaconf import OmegaConf
 from overlapped_words.hydra_errors import as_message
 from overlapped_words.training.components import check_components
 from tests.helpers.composed import configuration, settings_of
+from tests.helpers.fake_recordings import write_competition
 from tests.helpers.scripts import ROOT, fresh, run
-from tests.helpers.small_runs import write_finished
 
 COMPETITION = "data=competition data.root=data"
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_finished(tmp_path_factory.mktemp("home"))
+    """Data and the complete run outputs/competition/avg_seed0, with what train.py reads of it."""
+    home = tmp_path_factory.mktemp("home")
+    write_competition(home / "data")
+    run_dir = home / "outputs" / "competition" / "avg_seed0"
+    (run_dir / "checkpoints").mkdir(parents=True)
+    (run_dir / "checkpoints" / "last.ckpt").write_bytes(b"weights")
+    (run_dir / "metrics.json").write_text('{"status": "complete", "pool": "avg", "seed": 0, "objective": 1.0}')
+    return home
 
 
 def test_settings_in_conf_that_no_page_has_are_legal_and_interpolations_resolved(finished: Path, monkeypatch) -> None:
@@ -27,7 +34,6 @@ def test_settings_in_conf_that_no_page_has_are_legal_and_interpolations_resolved
         f"experiment=distill {COMPETITION} teacher=data",
     ):
         check_components(settings_of("train", *line.split()))
-    monkeypatch.chdir(finished)
     settings = settings_of("train", "name=w${model.width}", "model.width=7")
     assert settings.name == "w7" and OmegaConf.is_missing(configuration("train", "data=words").data, "root")
 

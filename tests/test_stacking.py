@@ -112,9 +112,7 @@ def checkpoints(sweep: Path, name: str = "last.ckpt") -> list[Path]:
     return [sweep / member / "checkpoints" / name for member in ("avg_seed0", "max_seed0")]
 
 
-def test_weights_are_those_of_the_file_in_the_order_of_the_checkpoints(
-    sweep: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_weights_are_those_of_the_file_in_the_order_of_the_checkpoints(sweep: Path, monkeypatch) -> None:
     numbers = json.loads((sweep / "ensemble.json").read_text(encoding="utf-8"))["stacking"]
     stacking = find_fitted(checkpoints(sweep)[::-1])[0]
     assert list(stacking.weights) == ["max_seed0", "avg_seed0"] and stacking.weights == numbers["weights"]

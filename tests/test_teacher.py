@@ -16,23 +16,19 @@ from tests.helpers.networks import FEATURES, QUIET, TARGETS, learner, save
 
 
 @pytest.fixture
-def sweep(tmp_path: Path) -> Path:
-    return tmp_path / "sweep"
-
-
-@pytest.fixture
-def members(sweep: Path) -> list[WordClassifier]:
+def members(tmp_path: Path) -> list[WordClassifier]:
+    """The members of the sweep in `tmp_path`."""
     torch.manual_seed(0)
     learners = [learner().eval() for _ in range(2)]
     for i, member in enumerate(learners):
-        save(member, write_member(sweep, "avg", i) / "checkpoints" / "last.ckpt")
+        save(member, write_member(tmp_path, "avg", i) / "checkpoints" / "last.ckpt")
     return learners
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.25])
-def test_the_gradient_is_that_of_the_blended_targets(members, sweep, weight):
+def test_the_gradient_is_that_of_the_blended_targets(members, tmp_path, weight):
     student = learner()
-    student.teacher = load_teacher(sweep, student, weight)
+    student.teacher = load_teacher(tmp_path, student, weight)
     batch = FEATURES, TARGETS.clone()
     student.log = lambda *args, **kwargs: None
     weights = student.network.dense[-1].weight
@@ -45,9 +41,9 @@ def test_the_gradient_is_that_of_the_blended_targets(members, sweep, weight):
     assert torch.equal(batch[1], TARGETS)  # the batch stays as it is
 
 
-def test_the_teacher_is_not_part_of_the_student(members, sweep, tmp_path):
+def test_the_teacher_is_not_part_of_the_student(members, tmp_path):
     student = learner()
-    student.teacher = load_teacher(sweep, student, 1.0)
+    student.teacher = load_teacher(tmp_path, student, 1.0)
     before = [weight.clone() for network in student.teacher.networks for weight in network.state_dict().values()]
     trainer = Trainer(max_steps=1, accelerator="cpu", **QUIET)
     trainer.fit(student, DataLoader(list(zip(FEATURES, TARGETS, strict=True)), batch_size=4))
@@ -59,12 +55,12 @@ def test_the_teacher_is_not_part_of_the_student(members, sweep, tmp_path):
     assert all(map(torch.equal, before, after))
 
 
-def test_a_teacher_or_weights_that_do_not_fit_are_an_error(members, sweep, tmp_path, trained):
+def test_a_teacher_or_weights_that_do_not_fit_are_an_error(members, tmp_path, trained):
     with pytest.raises(RunError, match=r"avg_seed0/checkpoints/last\.ckpt has different words than the data"):
-        load_teacher(sweep, learner(class_names=["no", "on", "up"]), 1.0)
+        load_teacher(tmp_path, learner(class_names=["no", "on", "up"]), 1.0)
     other = {**members[0].hparams["features"], "hop_length": 200}
     with pytest.raises(RunError, match=r"different features than the student .*'hop_length': 250.*features\.\*="):
-        load_teacher(sweep, learner(features=other), 1.0)
+        load_teacher(tmp_path, learner(features=other), 1.0)
     with pytest.raises(RunError, match=r"nobody: no such file or folder"):
         load_teacher(tmp_path / "nobody", learner(), 1.0)
     model = learner()

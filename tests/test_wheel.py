@@ -9,12 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.fake_recordings import speech, write, write_word_folder
-from tests.helpers.scripts import ENVIRONMENT, ROOT, copy, copy_project, fresh, run
-
-SMALL = [
-    "data=words", "data.root=words", "data.k=2", "data.train_size=16", "data.val_size=8", "data.test_size=8",
-    "data.batch_size=8", "model.width=2", "trainer.max_epochs=1", "callbacks.dashboard=null", "data.cache_dir=cache",
-]  # fmt: skip
+from tests.helpers.scripts import ROOT, copy, copy_project, fresh, run
+from tests.helpers.small_runs import TINY_WORDS
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +52,10 @@ def test_the_installed_names_and_the_api(site: Path, home: Path) -> None:
 
 def test_the_commands(site: Path, home: Path) -> None:
     def command(*arguments: str) -> str:
-        environment = {**ENVIRONMENT, "PYTHONPATH": str(site)}
-        return run("-m", "overlapped_words", *arguments, cwd=home, root=site, environment=environment)
+        return run("-m", "overlapped_words", *arguments, cwd=home, root=site)
 
-    printed = command("train", "-m", *SMALL, "seed=0,1", "name=own")
+    own = ["model.width=2", "data.cache_dir=cache", "name=own"]
+    printed = command("train", "-m", *TINY_WORDS, *own, "seed=0,1")
     assert "2 of 2 members complete" in printed and "overlapped-words ensemble run_dir=outputs/own" in printed
     command("ensemble", "run_dir=outputs/own", "html=false")
     assert (home / "outputs" / "own" / "submission.csv").exists()
@@ -81,9 +77,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_image_predicts_a_recording_has_the_page_and_runs_as_a_user(image: Path, tmp_path: Path) -> None:
     shutil.copy(ROOT / "examples/two_words.flac", tmp_path)
-    environment = {**ENVIRONMENT, "PYTHONPATH": str(image)}
-    printed = run("predict.py", "input=two_words.flac", cwd=tmp_path, root=image, environment=environment)
-    assert "most likely: left, dog" in printed
+    assert "most likely: left, dog" in run("predict.py", "input=two_words.flac", cwd=tmp_path, root=image)
     program = "from overlapped_words.app import page, server; print(page.__file__, server.__file__)"
     printed = fresh("-c", program, cwd=image.parent, PYTHONPATH=str(image)).stdout
     assert printed.split() == [str(image / f"overlapped_words/app/{name}.py") for name in ("page", "server")]

@@ -8,30 +8,15 @@ import pytest
 from datamodules import voices
 from datamodules.corpus import clean_words
 from datamodules.synthetic import Synthetic
-from datamodules.timeline import TimelineMixer
 from overlapped_words.cli import as_overrides
 from overlapped_words.errors import DataError
 from overlapped_words.messages import printable
-from overlapped_words.settings.check import check
 from overlapped_words.settings.train import Train
-from tests.helpers.composed import configuration
+from tests.helpers.composed import settings_of
 from tests.helpers.fake_recordings import write, write_word_folder
 
 FRUIT = ["apfel", "birne", "Äpfel"]
 SIZES = {"train_size": 5, "val_size": 4, "test_size": 4}
-
-
-@pytest.fixture
-def rows(monkeypatch) -> list[list[np.ndarray]]:
-    """The rows of each word's recordings, of each split."""
-    drawn = []
-
-    def mixer(words, **mixing):
-        drawn.append(words)
-        return TimelineMixer(words, **mixing)
-
-    monkeypatch.setattr("datamodules.words.TimelineMixer", mixer)
-    return drawn
 
 
 def source(words=FRUIT, language="de", root=None, **mixing) -> Synthetic:
@@ -106,7 +91,7 @@ def test_own_words_are_to_be_found_in_other_speech():
         ([], None, 0.0, "softmax"),
         (["data=words", "data.root=.", "data.k=[0,2]"], [0, 2], 0.0, "set"),
     ):
-        settings = check(Train, configuration("train", "name=fruit", "member=one", "run_dir=.", *given))
+        settings = settings_of("train", *given)
         assert (settings.data["k"], settings.data["timeline"], settings.model["output"]) == (k, timeline, output)
 
 
@@ -117,9 +102,7 @@ def test_words_of_a_command_line():
         ("['yes, please',no]", ["yes, please", "no"]),
         ("null", None),
     ):
-        arguments = ["name=fruit", "member=one", "run_dir=.", f"data.words={given}", "data.language=no"]
-        overrides = as_overrides(arguments, Train)
-        data = check(Train, configuration("train", *overrides)).data
+        data = settings_of("train", *as_overrides([f"data.words={given}", "data.language=no"], Train)).data
         assert (data["words"], data["language"]) == (words, "no")
 
 

@@ -1,23 +1,17 @@
 """Command lines with any value for any setting."""
 
-import os
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
 from hypothesis import given
 from hypothesis import strategies as st
-from omegaconf import OmegaConf, read_write
+from omegaconf import OmegaConf
 
-import overlapped_words.training.sweep  # noqa: F401  registers the resolver fold_suffix
 from overlapped_words.hydra_errors import as_message
-from overlapped_words.settings.callback import hydra_config, without_hydra
-from overlapped_words.settings.check import check
 from overlapped_words.training.components import check_components
 from tests.fuzz.damage import NAMES, NUMBERS
-from tests.helpers.composed import schema
+from tests.helpers.composed import checked, configuration
 from tests.helpers.fake_recordings import write_competition, write_word_folder
-from tests.helpers.scripts import ROOT
 
 LINES = [
     "train",
@@ -39,11 +33,9 @@ def home(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("overrides")
     write_word_folder(folder / "words")
     write_competition(folder / "competition")
-    before = Path.cwd()
-    os.chdir(folder)
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
         yield folder
-    os.chdir(before)
 
 
 def names(node, prefix: str = ""):
@@ -56,7 +48,7 @@ def names(node, prefix: str = ""):
 @given(data=st.data())
 def test_an_override_is_legal_or_an_error(home: Path, data: st.DataObject):
     script, *overrides = data.draw(st.sampled_from(LINES)).split()
-    config = compose(script, overrides, return_hydra_config=True)
+    config = configuration(script, *overrides, hydra=True)
     settings = [name for name in names(OmegaConf.to_container(config)) if not name.startswith("hydra")]
     for _ in range(data.draw(st.integers(1, 3))):
         sign = data.draw(st.sampled_from(["", "", "", "+", "++", "~"]))
@@ -64,16 +56,13 @@ def test_an_override_is_legal_or_an_error(home: Path, data: st.DataObject):
         overrides.append(sign + name + (f"={data.draw(VALUES)}" if sign != "~" else ""))
     before = sorted(home.rglob("*"))
     try:
-        cfg = compose(script, overrides, return_hydra_config=True)
+        config = configuration(script, *overrides, hydra=True)
     except Exception:  # of any type: cli.run prints it, because the job has not started
         return
     try:
-        with read_write(cfg.hydra):
-            cfg.hydra.job.num, cfg.hydra.job.id, cfg.hydra.runtime.output_dir = 0, "0", "outputs"
-        with hydra_config(cfg):
-            checked = check(schema(script), without_hydra(cfg))
-            if script == "train":
-                check_components(checked)
+        settings = checked(script, config)
+        if script == "train":
+            check_components(settings)
     except Exception as error:
         message = as_message(error)
         assert message, (overrides, error)

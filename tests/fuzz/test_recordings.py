@@ -1,28 +1,20 @@
 """Recordings of which some bytes are others."""
 
-import io
-
 import numpy as np
 import pytest
-import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
 from datamodules.recordings import read_blocks, read_recording
 from overlapped_words.errors import UserError
 from tests.fuzz.damage import damaged
-from tests.helpers.fake_recordings import speech
+from tests.helpers.fake_recordings import encode, speech
 
 FORMATS = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".mp3": "MP3", ".aiff": "AIFF"}
 
 
-def encode(kind: str, channels: int) -> bytes:
-    file = io.BytesIO()
-    soundfile.write(file, np.stack([speech(i, 0.1, 8000) for i in range(channels)], axis=1), 8000, format=kind)
-    return file.getvalue()
-
-
-CONTENTS = {suffix: [encode(kind, channels) for channels in (1, 2)] for suffix, kind in FORMATS.items()}
+CLIPS = [np.stack([speech(i, 0.1, 8000) for i in range(channels)], axis=1) for channels in (1, 2)]
+CONTENTS = {suffix: [encode(clip, kind, 8000) for clip in CLIPS] for suffix, kind in FORMATS.items()}
 CONTENTS[".mp3"] += [content[content.index(content[:2], 4) :] for content in CONTENTS[".mp3"]]  # without a frame count
 MOST = 60 * 16_000  # samples: a header of a few bytes may claim hours
 

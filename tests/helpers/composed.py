@@ -21,10 +21,6 @@ def configuration(script: str, *overrides: str, hydra: bool = False) -> DictConf
         return compose(script, list(overrides), return_hydra_config=hydra)
 
 
-def schema(script: str) -> Any:
-    return Train if script == "train" else getattr(scripts, script.title())
-
-
 def run_predict(run_dir: Path, *overrides: str) -> None:
     """predict.py on the CPU, in this process."""
     predict(settings_of("predict", f"run_dir={run_dir}", "device=cpu", *overrides))
@@ -32,8 +28,13 @@ def run_predict(run_dir: Path, *overrides: str) -> None:
 
 def settings_of(script: str, *overrides: str) -> Any:
     """The checked settings of `script`, as in its job."""
-    config = configuration(script, *overrides, hydra=True)
+    return checked(script, configuration(script, *overrides, hydra=True))
+
+
+def checked(script: str, config: DictConfig) -> Any:
+    """The same of a configuration that has been composed with Hydra's own settings."""
     with read_write(config.hydra):
         config.hydra.job.num, config.hydra.job.id, config.hydra.runtime.output_dir = 0, "0", "outputs"
     with hydra_config(config):
-        return check(schema(script), without_hydra(config))
+        schema = Train if script == "train" else getattr(scripts, script.title())
+        return check(schema, without_hydra(config))

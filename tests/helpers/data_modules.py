@@ -48,11 +48,7 @@ def fit_loop(step: int) -> Any:
 def attend(datamodule: OverlapDataModule, training: bool = True, step: int = 0, rank: int = 0) -> OverlapDataModule:
     """Set up a data module as a trainer does, with the attributes of a trainer that it uses."""
     datamodule.setup()
-    datamodule.trainer = SimpleNamespace(
-        training=training,
-        global_rank=rank,
-        world_size=1,
-        fit_loop=fit_loop(step),
-        strategy=SimpleNamespace(root_device=torch.device("cpu")),
-    )
+    loop, strategy = fit_loop(step), SimpleNamespace(root_device=torch.device("cpu"))
+    state = {"training": training, "global_rank": rank, "world_size": 1}
+    datamodule.trainer = SimpleNamespace(**state, fit_loop=loop, strategy=strategy)
     return datamodule

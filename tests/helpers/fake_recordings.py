@@ -1,6 +1,7 @@
 """Generated recordings and folders of them: a word is a tone, a speaker a level with noise."""
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,6 +33,13 @@ def talk(rate: int = RATE) -> np.ndarray:
 def write(path: Path, samples: np.ndarray, rate: int = RATE, **options: str) -> Path:
     soundfile.write(path, samples, rate, **options)
     return path
+
+
+def encode(samples: np.ndarray, kind: str, rate: int = RATE, **options: str) -> bytes:
+    """The content of a file in a format of libsndfile, such as WAV."""
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, format=kind, **options)
+    return file.getvalue()
 
 
 def write_word_folder(

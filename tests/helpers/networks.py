@@ -60,10 +60,10 @@ def save(model: WordClassifier, path: Path) -> None:
     torch.save({**content, "pytorch-lightning_version": version("lightning")}, path)
 
 
-def write_set_members(sweep: Path) -> Path:
-    """Two members that predict up to two words."""
+def write_members(sweep: Path, **network) -> Path:
+    """Two members, as by `write_network`; with output="set" and k=[0, 2], they predict up to two words."""
     for pool in ("avg", "max"):
-        write_network(sweep, pool, 0, output="set", k=[0, 2])
+        write_network(sweep, pool, 0, **network)
     return sweep
 
 

@@ -1,17 +1,13 @@
 """What README, CONTRIBUTING and docs/ show: their commands and their files, in the order of a reader."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tests.helpers.scripts import ROOT
 
 INDEX = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
-ORDER = [
-    "README.md",
-    "CONTRIBUTING.md",
-    "docs/README.md",
-    *(f"docs/{name}" for name in re.findall(r"\((\w+\.md)\)", INDEX)),
-]
+ORDER = ["README.md", "CONTRIBUTING.md", "docs/README.md"]
+ORDER += [f"docs/{name}" for name in re.findall(r"\((\w+\.md)\)", INDEX)]
 TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in dict.fromkeys(ORDER)}
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"(?:^`([\w/.-]+\.\w+)`:\n+)?^```\w*\n(?:# ([\w/]+\.\w+)\n)?(.*?)^```$", flags=BLOCK.flags)
@@ -32,9 +28,9 @@ def commands() -> list[tuple[str, str]]:
     return [(page, command) for command, page in found.items()]
 
 
-def files() -> Iterator[tuple[str, str]]:
+def files(pages: Iterable[str] = TEXTS) -> Iterator[tuple[str, str]]:
     """(path, text) of the files that pages show: blocks after a line "`path`:" or with a first line "# path"."""
-    for text in TEXTS.values():
-        for above, first, block in FILE.findall(text):
+    for page in pages:
+        for above, first, block in FILE.findall(TEXTS[page]):
             if path := above or first:
                 yield path, block

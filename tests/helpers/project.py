@@ -59,6 +59,7 @@ class Project:
         self.root = root / "overlapped-words"
         self.environment = {**ENVIRONMENT, "PYTHONPATH": str(self.root), "XDG_CACHE_HOME": str(root / "cache")}
         self.environment["PATH"] = f"{Path(sys.executable).parent}:{ENVIRONMENT['PATH']}"
+        self.options = {"cwd": self.root, "root": self.root, "environment": self.environment}
         shutil.copytree(ROOT, self.root, ignore=shutil.ignore_patterns(*NOT_COPIED))
         for path, text in files():
             if not (file := self.root / path).exists():  # else a page shows a part of it
@@ -102,9 +103,9 @@ class Project:
             case ["python", *arguments] if "hydra/launcher=" in command:
                 return self.call(sys.executable, *arguments)
             case ["python", "-m", module, *arguments]:
-                return self.python("-m", module, *arguments, *MODULES.get(module, []))
+                return run("-m", module, *arguments, *MODULES.get(module, []), **self.options)
             case ["python", *arguments]:
-                return self.python(*arguments)
+                return run(*arguments, **self.options)
             case ["python3", "-m", "venv", folder]:
                 return self.call(sys.executable, "-m", "venv", "--without-pip", folder)
             case ["pip", *arguments]:
@@ -119,9 +120,6 @@ class Project:
                 return self.call(*words, cwd=self.root.parent / "cloned")
         return self.call("bash", "-c", command, cwd=self.root.parent if words[0] == "cd" else self.root)
 
-    def python(self, script: str, *arguments: str) -> str:
-        return run(script, *arguments, cwd=self.root, root=self.root, environment=self.environment)
-
     def call(self, *command: str, cwd: Path | None = None) -> str:
         """A process of its own, for what no fork can do."""
         done = subprocess.run(command, cwd=cwd or self.root, env=self.environment, text=True, capture_output=True)
@@ -134,8 +132,7 @@ class Project:
             number = free.getsockname()[1]
         output = self.root.parent / "served.txt"
         output.touch()
-        given = {"cwd": self.root, "root": self.root, "output": str(output), "environment": self.environment}
-        process = start(script, *arguments, port.format(number), **given)
+        process = start(script, *arguments, port.format(number), output=str(output), **self.options)
         try:
             while True:
                 assert process.is_alive(), output.read_text()

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import yaml
+from hydra.utils import instantiate
 
-from datamodules.augment import Augment, Mixup, RandomCrop, SpecAugment
+from datamodules.augment import Augment
 from tests.helpers.scripts import ROOT
 
 T = TypeVar("T")
@@ -17,11 +18,15 @@ def of_recipe(transform: type[T], **changes: Any) -> T:
     return transform(**{name: value for name, value in options.items() if name != "_target_"} | changes)
 
 
-def winner(padding: int = 32) -> Augment:
-    return Augment([of_recipe(SpecAugment), of_recipe(RandomCrop, padding=padding)], of_recipe(Mixup))
+def winner() -> Augment:
+    return instantiate(_read("winner"), _convert_="all")
 
 
 def _entries() -> Iterator[dict[str, Any]]:
     for name in ("winner", "warp", "noise"):
-        config = yaml.safe_load((ROOT / "conf" / "augment" / f"{name}.yaml").read_text())
+        config = _read(name)
         yield from [*config.get("waveforms", []), *config["transforms"], *filter(None, [config.get("mixup")])]
+
+
+def _read(name: str) -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "conf" / "augment" / f"{name}.yaml").read_text())

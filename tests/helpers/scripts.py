@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 import pandas as pd
 from omegaconf import OmegaConf
@@ -18,15 +19,10 @@ from omegaconf import OmegaConf
 from overlapped_words.report import report
 
 ROOT = Path(__file__).parents[2]
-# PYTHONPATH: a process that starts outside of this checkout would import the installed packages.
 # LOKY_MAX_CPU_COUNT: the members of a sweep run one after the other, in the process of the sweep.
-ENVIRONMENT = {
-    **os.environ,
-    "OMP_NUM_THREADS": "1",
-    "LOKY_MAX_CPU_COUNT": "1",
-    "CUDA_VISIBLE_DEVICES": "",
-    "PYTHONPATH": str(ROOT),
-}
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "LOKY_MAX_CPU_COUNT": "1", "CUDA_VISIBLE_DEVICES": ""}
+# A process that starts outside of this checkout would import the installed packages.
+ENVIRONMENT["PYTHONPATH"] = str(ROOT)
 
 # A process that has imported the slow modules; every script runs in a fork of it.
 SERVER = multiprocessing.get_context("forkserver")
@@ -45,21 +41,13 @@ SERVER.set_forkserver_preload(
 )
 
 
-def run(
-    script: str,
-    *arguments: str,
-    cwd: Path,
-    expect: int = 0,
-    root: Path = ROOT,
-    environment: Mapping[str, str] = ENVIRONMENT,
-) -> str:
-    """Run a script in `cwd` and return its output; `expect` is its exit status.
+def run(script: str, *arguments: str, expect: int = 0, **options: Any) -> str:
+    """Run a script and return its output; `expect` is its exit status, `options` are those of `start`.
 
-    `script` is a file of the project in `root`, or "-m" before the name of a module. Do not use it for a launcher that
-    starts workers: a fork ends in another order and would wait for them forever.
+    Do not use it for a launcher that starts workers: a fork ends in another order and would wait for them forever.
     """
     with NamedTemporaryFile() as output:
-        process = start(script, *arguments, cwd=cwd, output=output.name, root=root, environment=environment)
+        process = start(script, *arguments, output=output.name, **options)
         process.join()
         printed = Path(output.name).read_text(encoding="utf-8")
     assert process.exitcode == expect, printed
@@ -80,7 +68,10 @@ def start(
     root: Path = ROOT,
     environment: Mapping[str, str] = ENVIRONMENT,
 ) -> BaseProcess:
-    """Start what `run` runs, with its output in the file `output`."""
+    """Start a script in `cwd`, with its output in the file `output`.
+
+    `script` is a file of the project in `root`, or "-m" before the name of a module.
+    """
     process = SERVER.Process(target=_run, args=(script, arguments, cwd, output, root, environment))
     process.start()
     return process
@@ -127,7 +118,7 @@ def _run(
     os.dup2(file, sys.stdout.fileno())
     os.dup2(file, sys.stderr.fileno())
     os.chdir(cwd)
-    os.environ.update(environment)
+    os.environ.update(environment, PYTHONPATH=str(root))
     if root != ROOT:  # the server has imported this checkout's modules
         sys.dont_write_bytecode = False  # otherwise each command compiles the copy's modules again
         own = {path.stem for path in ROOT.glob("*.py")} | {path.parent.name for path in ROOT.glob("*/__init__.py")}
