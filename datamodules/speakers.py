@@ -130,15 +130,16 @@ def check_k(k: int | Sequence[int] | None, names: Sequence[str], where: str | Pa
     nothing to learn.
 
     Raises:
-        DataError: there are fewer words, or only one, which every clip would have.
+        DataError: there are fewer words, or every clip would have all words.
     """
     if k is None:
         k = 4 if len(names) > 4 else (1, len(names))
     min_k, max_k = (k, k) if isinstance(k, int) else k
-    if not (0 <= min_k <= max_k <= len(names) and max_k):
+    most, more = len(names), f"add another word, or {ONE_OR_NONE}"
+    if min_k == max_k == most == 1:
+        raise DataError(f"{where}: has one word, {names[0]}, {ONE_WORD}; {more}")
+    if not (0 <= min_k <= max_k <= most and min_k < most and max_k):
         shown = min_k if min_k == max_k else f"[{min_k}, {max_k}]"
-        remedy = f"choose 1 to {len(names)}" if len(names) > 1 else f"add another word, or {ONE_OR_NONE}"
-        raise DataError(f"data.k is {shown}, but {where} has {count(len(names), 'word')}; {remedy}")
-    if len(names) == min_k == 1:
-        raise DataError(f"{where}: has one word, {names[0]}, {ONE_WORD}; add another word, or {ONE_OR_NONE}")
+        remedy = f"choose a number below {most}, or a range such as [1,{most}]" if most > 1 else more
+        raise DataError(f"data.k is {shown}, but {where} has {count(most, 'word')}; {remedy}")
     return min_k, max_k

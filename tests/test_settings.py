@@ -63,6 +63,7 @@ def test_settings_in_conf_that_no_page_has_are_legal_and_interpolations_resolved
         ("~callbacks.last", "callbacks.last is null"),
         ("callbacks.epoch_csv=null", "callbacks.epoch_csv is null"),
         ("trainer.precision=16-true", "trainer.precision is 16-true; features are float32, choose auto, 16-mixed"),
+        ("trainer.precision=64", "trainer.precision is 64; features are float32, choose auto, 16-mixed"),
     ],
 )
 def test_a_wrong_setting_is_named(finished: Path, monkeypatch: pytest.MonkeyPatch, line: str, message: str) -> None:

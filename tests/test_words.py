@@ -119,10 +119,11 @@ def test_bad_word_folders(words, cache_dir, spoil, message):
     assert f"{words}{message}" in load_error(WordFolder(words, k=2), cache_dir)
 
 
-@pytest.mark.parametrize(("k", "shown"), [(5, "5"), ((3, 2), r"\[3, 2\]"), (0, "0")])
+@pytest.mark.parametrize(("k", "shown"), [(5, "5"), (4, "4"), ((3, 2), r"\[3, 2\]"), (0, "0")])
 def test_more_or_fewer_words_per_clip_than_there_are(words, cache_dir, k, shown):
     error = load_error(WordFolder(words, k=k), cache_dir)
-    assert re.fullmatch(rf"data\.k is {shown}, but {words} has 4 words; choose 1 to 4", error)
+    remedy = r"choose a number below 4, or a range such as \[1,4\]"
+    assert re.fullmatch(rf"data\.k is {shown}, but {words} has 4 words; {remedy}", error)
 
 
 def test_a_word_without_recordings_in_a_split(words, cache_dir):

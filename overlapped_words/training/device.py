@@ -43,7 +43,7 @@ def resolve_auto(cfg: Train) -> None:
         on_cpu = "bf16-mixed" if accelerator == "cpu" and has_bfloat16() else "32-true"
         cfg.trainer["precision"] = "16-mixed" if accelerator == "cuda" else on_cpu
     precision = cfg.trainer.get("precision", "32-true")
-    if precision in ("16-true", "bf16-true"):
+    if precision in ("16-true", "bf16-true", "64-true", "64", 64):
         raise SettingError(f"trainer.precision is {precision}; features are float32, choose auto, 16-mixed or 32-true")
 
 
