@@ -106,12 +106,12 @@ class WordFolder:
         recordings = Recordings(names, paths, labels, *self._split(paths, labels))
         unknown: OtherSounds = find_sounds(self.unknown, "data.unknown", "other words and speech", names)
         background = find_background(self.background, self.root, min_k == 0)
-        folder: Path | None = cache_dir
-        if self.limit:
-            recordings, folder, unknown, background = recordings.one_of_each(), None, NO_SOUNDS, NO_SOUNDS
         splits = ["train", *(split for split, share in self.fractions.items() if share)]
         for split in splits:
             self._check_speakers(split, recordings)
+        folder: Path | None = cache_dir
+        if self.limit:
+            recordings, folder, unknown, background = recordings.one_of_each(), None, NO_SOUNDS, NO_SOUNDS
         submission = self.submission.load_test(cache_dir, names) if self.submission else None
         # One array `(N, 16000)` for all splits: a row for each word, then other speech and background in rows of one
         # second. Each split mixes its own part of it.
