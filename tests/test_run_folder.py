@@ -77,7 +77,7 @@ def test_a_damaged_run_is_an_error_until_it_is_overwritten(tmp_path: Path) -> No
 
 def test_a_folder_that_was_moved_is_resumed_and_a_complete_run_left_alone(tmp_path: Path) -> None:
     save_checkpoint(prepare(tmp_path, {"seed": 1, "run_dir": "before", "trainer": {"default_root_dir": "before"}}))
-    moved = {"seed": 1, "run_dir": "after", "trainer": {"default_root_dir": "after"}}
+    moved = {"seed": 1, "name": "after", "run_dir": "after", "trainer": {"default_root_dir": "after"}}
     folder = prepare(tmp_path, moved)
     with pytest.raises(RunError, match=r"different configuration:\n  seed: saved 1, current 2\n"):
         prepare(tmp_path, {"seed": 2, "run_dir": "after"})

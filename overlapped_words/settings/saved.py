@@ -29,8 +29,9 @@ IGNORED_SETTINGS = (
     "data.source",  # interpolated from other settings in data
     "logger",
     "member",  # a folder may be renamed
+    "name",
     "overwrite",
-    "run_dir",  # a folder may be moved
+    "run_dir",  # or moved
     "threads",
     "trainer.accelerator",
     "trainer.default_root_dir",
