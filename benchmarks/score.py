@@ -1,7 +1,7 @@
 """Score recipes on unseen speakers and compare them.
 
 python -m benchmarks.score DATA outputs/winner outputs/best     # DATA is the output of benchmarks.held_out
-python -m benchmarks.score DATA outputs/best --test-sets test   # one test set only
+python -m benchmarks.score DATA outputs/best --test-sets test   # one test set; --plot FILE.png: KL by minutes
 
 Each folder is a sweep of one recipe; its members are the seeds. For every test set (test, other numbers of words,
 unequal levels, noise) and every recipe, the table has one row:
@@ -12,11 +12,13 @@ unequal levels, noise) and every recipe, the table has one row:
 - calibration: the part of the KL that the best single temperature removes, mean over the members;
 - ensemble_kl, low, high, ensemble_recall: the mean of the members, with a 95 % bootstrap interval over clips;
 - constant: the KL of the uniform prediction;
+- minutes: of training, mean over the members;
 - difference, difference_low, difference_high: the members' mean KL minus that of the first recipe, paired by clip, with
   a 95 % bootstrap interval.
 """
 
 import argparse
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -97,12 +99,21 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="output of benchmarks.held_out")
     parser.add_argument("recipes", type=Path, nargs="+", help="folder of a sweep")
     parser.add_argument("--test-sets", nargs="*", help="score only these test sets")
+    parser.add_argument("--plot", type=Path, help="file of KL against minutes on the last test set (PNG)")
     arguments = parser.parse_args()
     keep_freed_memory()
     for table in sorted((arguments.data / "test_sets").glob("*.csv")):
         if not arguments.test_sets or table.stem in arguments.test_sets:
             rows = pd.DataFrame(score_test_set(table, arguments.recipes))
+            runs = [[json.loads(file.read_text()) for file in each.rglob("metrics.json")] for each in arguments.recipes]
+            rows["minutes"] = [np.mean([run["train_seconds"] / 60 for run in members]) for members in runs]
             print(rows.to_string(index=False, float_format="{:.4f}".format), flush=True)
+    if arguments.plot:
+        axes = rows.plot.scatter("minutes", "kl", figsize=(6, 4), xlabel="minutes of training", ylabel="KL (nats)")
+        for row in rows.itertuples():
+            axes.annotate(f" {row.recipe}", (row.minutes, row.kl))
+        axes.margins(0.3)  # room for the labels
+        axes.figure.savefig(arguments.plot, dpi=120)
 
 
 if __name__ == "__main__":
