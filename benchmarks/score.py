@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from datamodules.audio_files import list_recordings
 from lightning_modules.metrics import uniform
@@ -109,11 +110,13 @@ def main() -> None:
             rows["minutes"] = [np.mean([run["train_seconds"] / 60 for run in members]) for members in runs]
             print(rows.to_string(index=False, float_format="{:.4f}".format), flush=True)
     if arguments.plot:
-        axes = rows.plot.scatter("minutes", "kl", figsize=(6, 4), xlabel="minutes of training", ylabel="KL (nats)")
+        axes = (figure := Figure(figsize=(6, 4), layout="constrained")).subplots()
+        axes.plot(rows["minutes"], rows["kl"], "o")
         for row in rows.itertuples():
             axes.annotate(f" {row.recipe}", (row.minutes, row.kl))
-        axes.margins(0.3)  # room for the labels
-        axes.figure.savefig(arguments.plot, dpi=120)
+        right = 1.4 * rows["minutes"].max()  # room for the labels
+        axes.set(xlim=(0, right), xlabel="minutes of training", ylabel="KL (nats)")
+        figure.savefig(arguments.plot, dpi=120)
 
 
 if __name__ == "__main__":
