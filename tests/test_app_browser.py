@@ -58,7 +58,7 @@ def test_events_are_listed_while_the_microphone_listens(page: "Page") -> None:
     page.wait_for_timeout(1000)
     seconds = page.locator(".rolling").get_attribute("data-seconds")
     page.wait_for_timeout(1000)
-    assert page.locator(".rolling").get_attribute("data-seconds") == seconds and float(seconds) > 1
+    assert page.locator(".rolling").get_attribute("data-seconds") == seconds and float(seconds) > 0
     word = page.locator(".events td").nth(1).text_content()
     assert page.locator(".now").text_content().startswith(f"{word} at 0:0")
 
