@@ -24,7 +24,7 @@ PROGRAMS = {"nothing": "", "a loop in Python": "while True: pass", "PyTorch with
 
 
 def steps_per_second(threads: int) -> float:
-    """Train for 40 seconds; 0 threads: as threads=auto does, its trials included."""
+    """Train for 40 seconds after two steps; 0 threads: as threads=auto does, its trials in that time included."""
     network, features = MAC(width=16), torch.randn(32, 4, 80, 79)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
     tuner = ThreadTuner(max_threads() if threads == 0 else threads, threads)

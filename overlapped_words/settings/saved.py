@@ -29,9 +29,9 @@ IGNORED_SETTINGS = (
     "data.source",  # interpolated from other settings in data
     "logger",
     "member",  # a folder may be renamed
-    "name",
+    "name",  # so may that of a sweep
     "overwrite",
-    "run_dir",  # or moved
+    "run_dir",  # a folder may be moved
     "threads",
     "trainer.accelerator",
     "trainer.default_root_dir",
