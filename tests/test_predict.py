@@ -52,6 +52,7 @@ def test_invalid_settings_are_errors(home, tmp_path, monkeypatch):
     for overrides, message in (
         (["plot=true"], "plot is true; add events=true or hop=0.25"),
         (["hop=0.5", "events=true"], "events is true and hop is 0.5; leave out hop"),
+        (["threshold=0.5"], "threshold is 0.5, but only events have one; add events=true"),
         (["events=true"], "events need members that predict sets of words and know silence; train them with"),
         (["hop=0.5", "output=nix/probs.csv"], "nix/probs.csv: folder nix not found; create it"),
         (["output=probs.parquet"], "output is probs.parquet; the table is a CSV file: give a name that ends in .csv"),

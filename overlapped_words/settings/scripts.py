@@ -62,6 +62,8 @@ class Predict(Trained):
             raise ValueError(
                 f"events is true and hop is {self.hop}; leave out hop, the rule of the network has its own"
             )
+        if self.threshold is not None and not self.events:
+            raise ValueError(f"threshold is {self.threshold}, but only events have one; add events=true")
         if self.plot and (self.loudest or self.shards > 1):
             raise ValueError("plot is true; add events=true or hop=0.25, and leave out shards")
         return self
