@@ -49,6 +49,7 @@ def test_settings_in_conf_that_no_page_has_are_legal_and_interpolations_resolved
         ("+data.k=true", "data.k: CompetitionFolder has no such setting"),
         ("data.batch_size=0", "data.batch_size is 0; it should be greater than or equal to 1"),
         ("data.val_fraction=1", "data.val_fraction is 1; it should be less than 1"),
+        ("features.n_mels=20", "model or features: RuntimeError: Given input size"),
         ("features.f_max=nan", "features.f_max is nan; it should be a finite number"),
         ("model.pool=median", "model.pool is 'median'; it should be 'avg' or 'max'"),
         ("model._target_=torch.nn.Linear", "give a subclass of Network in lightning_modules"),

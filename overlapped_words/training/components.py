@@ -10,8 +10,9 @@ from torch import nn
 from datamodules.clips import Splits
 from datamodules.features import MultiResolutionMel
 from datamodules.overlap import OverlapDataModule
+from datamodules.waveforms import NUM_SAMPLES
 from lightning_modules.classifier import NUM_STEPS, WordClassifier
-from lightning_modules.network import find_network
+from lightning_modules.network import MAX_K, build_network, find_network
 from overlapped_words.settings.component import build, check_arguments, check_component, naming
 from overlapped_words.settings.train import Train
 from overlapped_words.training.device import resolve_auto
@@ -44,6 +45,11 @@ def check_components(cfg: Train) -> None:
     # Those for one weight check what annotations do not say, such as a rate below 0.
     optimizer = build("optimizer", cfg.optimizer, params=[nn.Parameter(torch.zeros(1))], fused=False)
     build("schedule", cfg.schedule, optimizer=optimizer, **dict.fromkeys(NUM_STEPS, 100))
+    with naming("features"):
+        features = MultiResolutionMel(**cfg.features)
+    with naming("model or features"), torch.no_grad():  # such as too few bands for the pools of the network
+        network = build_network(cfg.model, num_classes=MAX_K, in_chans=len(features.win_lengths), k=[1, 1])
+        network.eval()(features(torch.zeros(1, NUM_SAMPLES)))
 
 
 def split_data(data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
