@@ -69,6 +69,14 @@ def test_a_teacher_or_weights_that_do_not_fit_are_an_error(members, tmp_path, tr
         load_initial_weights(model, trained)
 
 
+def test_weights_of_the_same_shape_that_would_compute_something_else_are_reported(trained, caplog):
+    model = learner()
+    model.hparams["network"] = {**model.hparams["network"], "time_pools": 0, "drop_rate": 0.5}
+    load_initial_weights(model, trained)
+    (warning,) = (record.getMessage() for record in caplog.records if record.levelname == "WARNING")
+    assert warning.endswith("trained.ckpt was trained with model.time_pools=4; it is 0 here")
+
+
 @pytest.fixture
 def trained(tmp_path: Path) -> str:
     model = learner()

@@ -13,6 +13,7 @@ from overlapped_words.inference.checkpoints import find_checkpoints
 from overlapped_words.inference.member import Checkpoint, build_member, read_checkpoint
 from overlapped_words.inference.safetensors_file import read_trained
 from overlapped_words.pretrained import PRETRAINED
+from overlapped_words.settings.saved import differences
 
 log = logging.getLogger("train")
 
@@ -60,6 +61,10 @@ def load_initial_weights(learner: WordClassifier, checkpoint: str | Sequence[str
         if mean.shape == own[name].shape and not of_words:
             weights[name] = mean
     learner.load_state_dict(own | weights)
+    # With another pool, for example, weights of the same shape compute something else.
+    for name, theirs, ours in differences({"model": first.network}, {"model": learner.hparams["network"]}):
+        if name not in ("model.drop_rate", "model.k", "model.output"):
+            log.warning("%s was trained with %s=%s; it is %s here", paths[0], name, theirs, ours)
     log.info("starting from %s: %d of %d arrays of weights", ", ".join(map(str, paths)), len(weights), len(own))
 
 
