@@ -12,9 +12,9 @@ unequal levels, noise) and every recipe, the table has one row:
 - calibration: the part of the KL that the best single temperature removes, mean over the members;
 - ensemble_kl, low, high, ensemble_recall: the mean of the members, with a 95 % bootstrap interval over clips;
 - constant: the KL of the uniform prediction;
-- minutes: of training, mean over the members;
 - difference, difference_low, difference_high: the members' mean KL minus that of the first recipe, paired by clip, with
-  a 95 % bootstrap interval.
+  a 95 % bootstrap interval;
+- minutes: of training, mean over the members.
 """
 
 import argparse
@@ -92,6 +92,7 @@ def score_test_set(table: Path, recipes: Sequence[Path]) -> Iterator[dict[str, o
             "constant": kl(targets, uniform(targets)).mean(),
             "difference": difference.mean(),
             **bounds,
+            "minutes": np.mean([json.loads(p.read_text())["train_seconds"] / 60 for p in recipe.rglob("metrics.json")]),
         }
 
 
@@ -106,8 +107,6 @@ def main() -> None:
     for table in sorted((arguments.data / "test_sets").glob("*.csv")):
         if not arguments.test_sets or table.stem in arguments.test_sets:
             rows = pd.DataFrame(score_test_set(table, arguments.recipes))
-            runs = [[json.loads(file.read_text()) for file in each.rglob("metrics.json")] for each in arguments.recipes]
-            rows["minutes"] = [np.mean([run["train_seconds"] / 60 for run in members]) for members in runs]
             print(rows.to_string(index=False, float_format="{:.4f}".format), flush=True)
     if arguments.plot:
         axes = (figure := Figure(figsize=(6, 4), layout="constrained")).subplots()
