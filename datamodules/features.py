@@ -50,7 +50,7 @@ class MultiResolutionMel(nn.Module):
         sample_rate: Literal[16_000] = 16_000,
         n_fft: Annotated[int, Ge(16), Le(32_768)] = 2048,
         win_lengths: Annotated[Sequence[Count], MinLen(1), MaxLen(64)] = (250, 500, 750, 1000),
-        hop_length: Annotated[int, Ge(1), Le(16_000)] = 100,
+        hop_length: Annotated[int, Ge(1), Le(8_000)] = 100,
         pad: Annotated[int, Ge(0), Le(16_000)] = 50,
         f_min: Annotated[float, Ge(0), Le(8000)] = 25.0,
         f_max: Annotated[float, Ge(0), Le(8000)] = 7500.0,
