@@ -131,6 +131,8 @@ def diagnose(path: Path, reason: str) -> str:
         return "no such file; correct the path or remove it"
     if is_lfs_pointer(path):
         return "a Git LFS pointer, not the recording; fetch it: git lfs pull"
+    if re.search("[\ud800-\udfff]", str(path)):  # what Python makes of other bytes, which soundfile rejects
+        return "its name is not in UTF-8; rename it"
     return f"cannot be read as audio ({reason}); {use_ffmpeg([path]) or 'replace it or remove it'}"
 
 

@@ -10,6 +10,10 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lightning_modules.metrics.kl import kl
+from overlapped_words.errors import UserError
+from overlapped_words.runs.folder import RunFolder
+from overlapped_words.training.run import find_checkpoint, train
+from tests.helpers.composed import settings_of
 from tests.helpers.scripts import run
 from tests.helpers.small_runs import TINY, WORDS, data, metrics_of, write_data
 
@@ -84,6 +88,22 @@ def test_a_different_configuration_or_a_checkpoint_of_other_words_is_an_error(ho
     options = ["data.root=Other", f"ckpt_path={members / 'avg_seed0/checkpoints/last.ckpt'}", "name=other"]
     printed = run("train.py", *TINY, *data(home), *options, cwd=home, expect=1)
     assert "영" in printed and "zero" in printed and "last.ckpt" in printed and "Traceback" not in printed
+
+
+def test_overwriting_keeps_the_old_run_until_the_new_one_can_begin(home: Path, members: Path) -> None:
+    member = members / "avg_seed0"
+    before = (member / "metrics.json").read_bytes()
+    for setting, message in (
+        (f"data.root={home / 'nix'}", "nix: no such folder"),
+        (f"ckpt_path={member / 'checkpoints' / 'last.ckpt'}", "overwrite=true would delete .*last.ckpt, with which"),
+        (f"teacher={members}", "overwrite=true would delete"),
+    ):
+        with pytest.raises(UserError, match=message):
+            train(settings_of("train", *TINY, *data(home), f"run_dir={member}", "overwrite=true", setting))
+    assert (member / "metrics.json").read_bytes() == before and (member / "checkpoints" / "last.ckpt").exists()
+    own, other = RunFolder(member), str(members / "max_seed0" / "checkpoints" / "last.ckpt")
+    assert find_checkpoint(other, own, WORDS) == own.last_checkpoint  # where a run left off, not where it began
+    assert find_checkpoint(other, RunFolder(home), WORDS) == Path(other)
 
 
 def test_callbacks_loggers_and_validation_can_be_off(home: Path, members: Path) -> None:

@@ -48,6 +48,7 @@ def test_errors_of_lightning_are_those_of_a_user_and_others_unchanged():
         (ValueError("a bug"), ValueError, "^a bug$"),
         (MisconfigurationException("No supported\n gpu found!"), SettingError, "^No supported gpu found!$"),
         (PermissionError(errno.EACCES, "Permission denied", "file"), PermissionError, "Permission denied"),
+        (OSError(errno.ENOSPC, "No space left"), RunError, "^/run: No space left; free some, and repeat the command"),
         (CacheError("no space left on the disk"), CacheError, "^no space left on the disk$"),
     ):
         with pytest.raises(kind, match=message), clear_end("/run"):

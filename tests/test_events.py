@@ -87,6 +87,9 @@ def test_the_probability_of_any_word_is_averaged_if_all_members_have_it(tmp_path
         write_any_word(folders[1], probs, has_words)
         with pytest.raises(RunError, match=f"avg_seed1/any_word.csv: {message}"):
             average_scores(find_members(tmp_path), "any_word")
+    for fold, probs in enumerate((PROBS[:4], PROBS)):  # in a cross-validation without test clips
+        write_any_word(write_member(tmp_path / "folds", "avg", 0, fold), probs, HAS_WORDS[: len(probs)])
+    assert average_scores(find_members(tmp_path / "folds"), "any_word")["any_word"].tolist() == PROBS[:4] + PROBS
     (folders[1] / "any_word.csv").unlink()
     assert average_scores(find_members(tmp_path), "any_word") is None
 

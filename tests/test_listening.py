@@ -88,6 +88,7 @@ def test_invalid_blocks_are_errors(set_model):
             list(set_model.listen(blocks, RATE))
     with pytest.raises(RunError, match=r"events.threshold is 2, not a number from 0 to 1"):
         set_model.listen([], RATE, threshold=2)
+    assert set_model.rule(np.float32(0.5)).threshold == 0.5
     none = set_model.events(np.zeros(RATE), RATE, threshold=1)
     assert none.dtypes.tolist() == pd.DataFrame([Event(0.0, 0.0, "", 0.0)]).dtypes.tolist()
 

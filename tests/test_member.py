@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import math
+import shutil
 import zipfile
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
@@ -178,7 +179,12 @@ CLIPS = np.stack([speech(i) for i in range(3)])
 def test_an_exported_file_predicts_what_its_checkpoints_predict(tmp_path, capsys, half, tolerance):
     sweep = write_network(tmp_path, "avg", 0, output="set", k=[0, 2]).parent
     write_network(sweep, "max", 0)
-    path = export(settings_of("export", f"run_dir={sweep}", "format=safetensors", f"half={half}", "threshold=0.75"))
+    command = f"run_dir={sweep}", "format=safetensors", f"half={half}", "threshold=0.75"
+    other = write_network(sweep, "avg", 1, words=WORDS[::-1])
+    with pytest.raises(RunError, match="different words"):
+        export(settings_of("export", *command))
+    shutil.rmtree(other)
+    path = export(settings_of("export", *command))
     assert path == sweep / "model.safetensors"
     np.testing.assert_allclose(load(path, "cpu")(CLIPS, RATE), load(sweep, "cpu")(CLIPS, RATE), rtol=tolerance)
     assert path.stat().st_size < sum(file.stat().st_size for file in find_checkpoints(sweep)) / (2 if half else 1)

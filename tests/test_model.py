@@ -69,6 +69,8 @@ def test_a_batch_or_a_list_gives_a_table_and_channels_are_averaged(model, tmp_pa
     clips = torch.from_numpy(np.stack([speech(i) for i in range(6)])).reshape(3, 2, RATE)
     probs = model(clips.mean(dim=1), RATE)
     pd.testing.assert_frame_equal(model(clips, RATE), probs)
+    lazily_negated = torch.complex(clips, clips).conj().imag
+    pd.testing.assert_frame_equal(model(lazily_negated, RATE), model(-clips, RATE))
     for dtype in (torch.float16, torch.bfloat16):
         np.testing.assert_allclose(model(clips.to(dtype), RATE), probs, atol=0.02)
     waveforms = [speech(0), speech(1, 0.6), speech(2, 1.7)]
@@ -124,6 +126,6 @@ def test_a_timeline_has_the_probabilities_of_every_window(model, tmp_path):
 def test_invalid_timelines_are_errors(model):
     with pytest.raises(DataError, match=r"shape \(2, 16000\), a batch; a timeline needs one waveform"):
         model.timeline(np.zeros((2, RATE)), RATE)
-    for hop in (0, 1.5, float("nan")):
+    for hop in (0, 1.5, float("nan"), None):
         with pytest.raises(DataError, match=f"hop is {hop}; give 0.01 to 1"):
             model.timeline(CLIP, RATE, hop)

@@ -54,7 +54,7 @@ def test_invalid_settings_are_errors(home, tmp_path, monkeypatch):
         (["hop=0.5", "events=true"], "events is true and hop is 0.5; leave out hop"),
         (["threshold=0.5"], "threshold is 0.5, but only events have one; add events=true"),
         (["events=true"], "events need members that predict sets of words and know silence; train them with"),
-        (["hop=0.5", "output=nix/probs.csv"], "nix/probs.csv: folder nix not found; create it"),
+        (["hop=0.5", "output=nix/probs.csv"], "nix/probs.csv: cannot be written (No such file or directory); create"),
         (["output=probs.parquet"], "output is probs.parquet; the table is a CSV file: give a name that ends in .csv"),
         (["output=/dev/null", "overwrite=true"], "output is /dev/null; the table is a CSV file"),
         (["top=0"], "top is 0; it should be greater than or equal to 1"),

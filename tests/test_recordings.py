@@ -164,6 +164,7 @@ def test_what_a_file_is_instead_of_a_recording(tmp_path, monkeypatch):
         ("folder.wav", None, "cannot be read as audio"),
         ("absent.wav", None, "no such file; correct"),
         ("empty.wav", None, "contains no samples; replace"),
+        ("a\udcff.wav", bytes(9), "its name is not in UTF-8; rename it"),
     ):
         if content:
             (tmp_path / name).write_bytes(content)

@@ -84,6 +84,9 @@ def test_a_folder_that_was_moved_is_resumed_and_a_complete_run_left_alone(tmp_pa
     folder.write_metrics(status="complete")
     before = folder.metrics
     assert not folder.prepare(moved, [], False, **MEMBER) and folder.metrics == before
+    folder.last_checkpoint.unlink()  # to save space
+    with pytest.raises(RunError, match=r"different configuration"):
+        prepare(tmp_path, {"seed": 2, "run_dir": "after"})
 
 
 @pytest.mark.parametrize(

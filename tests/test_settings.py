@@ -35,6 +35,8 @@ def test_settings_in_conf_that_no_page_has_are_legal_and_interpolations_resolved
     ):
         check_components(settings_of("train", *line.split()))
     settings = settings_of("train", "name=w${model.width}", "model.width=7")
+    monkeypatch.setenv("HOME", str(finished))
+    assert settings_of("train", "data=speech_commands", "teacher='~/data'").teacher == str(finished / "data")
     assert settings.name == "w7" and OmegaConf.is_missing(configuration("train", "data=words").data, "root")
 
 

@@ -90,6 +90,12 @@ def test_an_unreadable_recording_stops_only_its_shard(home, clips, tmp_path, con
         predicted(home, listed, output, "shards=3", "shard=1")
     for shard in (0, 2):
         predicted(home, listed, output, "shards=3", f"shard={shard}")
+    with pytest.raises(DataError, match=re.escape(str(paths[4]))):  # no table without a row, of the same path twice
+        listed.write_text(f"{paths[4]}\n{paths[4]}")
+        predicted(home, listed, output, "skip_unreadable=true")
+    with pytest.raises(SettingError, match="the input; give another"):
+        predicted(home, listed, listed, "overwrite=true")
+    listed.write_text("\n".join(path.name for path in paths))
     before = parts_of(output)
     assert [name[:6] for name in before] == ["part-0", "part-2"] and not output.exists()
     shutil.copy(home / "clips" / paths[4].name, paths[4])

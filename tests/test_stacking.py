@@ -16,7 +16,7 @@ from overlapped_words.errors import RunError
 from overlapped_words.inference.checkpoints import find_fitted
 from overlapped_words.runs.members import find_members
 from tests.helpers import scripts
-from tests.helpers.fake_members import WORDS, fold_ids, probabilities, write_csv, write_folds, write_unequal
+from tests.helpers.fake_members import IDS, WORDS, fold_ids, probabilities, write_csv, write_folds, write_unequal
 
 
 def stacking_of(sweep) -> tuple[StackingWeights, Tables]:
@@ -56,6 +56,9 @@ def test_unequal_members_beat_their_mean_and_a_clip_is_predicted_by_weights_fitt
     weights, offsets = (np.array([*values.values()]) for values in (stacking.weights, stacking.offsets))
     by_hand = pool(np.stack(list(test_probs.values())), weights, offsets)
     np.testing.assert_allclose(stacked["predictions"].to_numpy(), by_hand, rtol=1e-6)
+    for name, probs in test_probs.items():  # a submission whose sample has another order of columns
+        write_csv(tmp_path / name / "predictions.csv", IDS, probs[:, ::-1], WORDS[::-1])
+    np.testing.assert_allclose(stacking_of(tmp_path)[1]["predictions"][WORDS].to_numpy(), by_hand, rtol=1e-6)
     for folder in tmp_path.iterdir():
         lines = (folder / "val_answers.csv").read_text(encoding="utf-8").splitlines()
         lines[18] = "v17," + ("1.0,0,0,0" if lines[18].split(",")[1] == "0.0" else "0,0,0,1.0")

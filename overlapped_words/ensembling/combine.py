@@ -1,6 +1,7 @@
 """Check which members belong together, and average their tables."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,21 +25,25 @@ def average_scores(members: Sequence[Member], name: str) -> pd.DataFrame | None:
     """The mean of the members' any_word.csv or event_score.csv: `has_words` and `name`; None if a member has none.
 
     Raises:
-        RunError: a file is damaged, or has other clips than that of the first member.
+        RunError: a file is damaged, or has other clips than that of the first member of its fold.
     """
     paths, columns = [member.path / f"{name}.csv" for member in members], {"id": str, "has_words": int, name: float}
     if not all(path.is_file() for path in paths):
         return None
-    tables: list[pd.DataFrame] = []
-    for path in paths:
+    first_of: dict[int | None, tuple[Path, str]] = {}  # by fold: its first file, and the clips in it
+    tables: dict[str, list[pd.DataFrame]] = {}  # by their clips
+    for member, path in zip(members, paths, strict=True):
         check_file(path, RETRAIN)
         table = read_csv(path, RunError, dtype=columns)
         if list(table) != list(columns) or set(table["has_words"]) != {0, 1}:
             raise RunError(f"{path}: not a table of clips with and without words; {RETRAIN}")
-        if tables and not table[["id", "has_words"]].equals(tables[0][["id", "has_words"]]):
-            raise RunError(f"{path}: other clips than in {paths[0]}; {RETRAIN}")
-        tables.append(table)
-    return tables[0].assign(**{name: np.mean([table[name] for table in tables], axis=0)}).set_index("id")
+        clips = table[["id", "has_words"]].to_csv(index=False)
+        first, expected = first_of.setdefault(member.fold, (path, clips))
+        if clips != expected:
+            raise RunError(f"{path}: other clips than in {first}; {RETRAIN}")
+        tables.setdefault(clips, []).append(table)
+    means = [same[0].assign(**{name: np.mean([each[name] for each in same], axis=0)}) for same in tables.values()]
+    return pd.concat(means).set_index("id")
 
 
 def combine(members: Sequence[Member], tables: dict[str, Tables]) -> Tables:

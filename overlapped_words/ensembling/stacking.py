@@ -56,7 +56,9 @@ def fit_stacking(
     weights = {name: float(weight_of[shared]) for name, shared in unfolded.items()}
     if "predictions" in combined:
         test = np.stack([tables[name]["predictions"].to_numpy() for name in weights])
-        stacked["predictions"] = pool(test, np.array(list(weights.values())), offsets)
+        # The columns of a submission have the order of its sample.
+        order = combined["val_answers"].columns.get_indexer(combined["predictions"].columns)
+        stacked["predictions"] = pool(test, np.array(list(weights.values())), offsets[order])
     frames = {
         kind: pd.DataFrame(values, combined[kind].index, combined[kind].columns) for kind, values in stacked.items()
     }

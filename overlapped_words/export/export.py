@@ -4,13 +4,13 @@ import hashlib
 import shlex
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 from overlapped_words.errors import SettingError
 from overlapped_words.inference.checkpoints import find_checkpoints
 from overlapped_words.messages import count, printable
 from overlapped_words.paths import install
+from overlapped_words.runs.files import check_writable
 from overlapped_words.settings.scripts import Export
 
 
@@ -62,9 +62,12 @@ def export_web(cfg: Export, output: Path) -> None:
 
 def export_safetensors(cfg: Export, output: Path) -> None:
     """Write weights and settings to one file that contains no pickle."""
+    from overlapped_words.inference.predictor import load_predictor
     from overlapped_words.inference.safetensors_file import read_trained, write_networks
 
-    members, stacking, rule = read_trained(find_checkpoints(Path(cfg.path)))
+    checkpoints = find_checkpoints(Path(cfg.path))
+    load_predictor(checkpoints, "cpu")  # members with different words are an error here, not where the file is used
+    members, stacking, rule = read_trained(checkpoints)
     write_networks(output, members, stacking, rule.with_threshold(cfg.threshold), cfg.half)
     content = output.read_bytes()
     what = f"{count(len(members), 'member')}, {count(len(members[0].class_names), 'word')}"
@@ -89,8 +92,5 @@ def output_path(trained: Path, output: str | None, format: str) -> Path:
             raise SettingError(f"output is {path}; give the name of a file that ends in {suffix}")
         if path.exists() and path.samefile(trained):
             raise SettingError(f"output is {path}, the file to export; give another output=FILE")
-    try:
-        TemporaryFile(dir=path if path.is_dir() else path.parent).close()
-    except OSError as error:
-        raise SettingError(f"{path}: cannot be written ({error.strerror}); create its folder, or set output") from error
+    check_writable(path)
     return path

@@ -52,7 +52,7 @@ def as_mono(waveform: np.ndarray | Tensor, first: int = 0) -> np.ndarray:
         DataError: another type, shape or dtype, no samples, or samples that are not finite.
     """
     if isinstance(waveform, Tensor):
-        waveform = waveform.detach().cpu()
+        waveform = waveform.detach().cpu().resolve_neg()
         waveform = (waveform.float() if waveform.is_floating_point() else waveform).numpy()  # numpy has no bfloat16
     if not isinstance(waveform, np.ndarray):
         raise DataError(f"expected an array, a tensor or the path of a recording, got {type(waveform).__name__}")

@@ -4,6 +4,7 @@ import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +54,7 @@ class EventRule:
         numbers = [("hop", self.hop), ("windows", self.windows), ("refractory", self.refractory)]
         for name, value in [*numbers, *(("threshold", value) for value in of_words)]:
             least, most = LIMITS[name]
-            number = isinstance(value, int) or (isinstance(value, float) and name != "windows")
+            number = isinstance(value, Integral if name == "windows" else Real)
             if not number or isinstance(value, bool) or not least <= value <= most:
                 raise RunError(f"events.{name} is {value!r:.40}, not a number from {least} to {most}")
         if (self.windows - 1) * self.hop >= 1:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from datamodules.audio_files import find_recordings
 from overlapped_words.errors import DataError, SettingError
 from overlapped_words.messages import first_names, normalize_name
+from overlapped_words.runs.files import check_writable
 
 
 class Inputs(NamedTuple):
@@ -56,16 +57,15 @@ def plot_paths(output: Path, inputs: Inputs) -> list[Path]:
     return [output.with_suffix("") / f"{i:04}_{path.stem}.png" for i, path in enumerate(inputs.paths)]
 
 
-def check_writable(output: Path, plots: Sequence[Path], overwrite: bool) -> None:
+def check_output(output: Path, plots: Sequence[Path], overwrite: bool) -> None:
     """Check that the table `output` and the plots can be written, and replace no file unless `overwrite`.
 
     Raises:
         SettingError: they cannot be written, or exist.
     """
-    if not output.parent.is_dir():
-        raise SettingError(f"{output}: folder {output.parent} not found; create it, or give another output=FILE")
     files = [file for file in (output, *plots) if file.exists()]
     if output.suffix.lower() not in (".csv", ".txt") or output.is_dir():
         raise SettingError(f"output is {output}; the table is a CSV file: give a name that ends in .csv")
     if files and not overwrite:
         raise SettingError(f"{first_names(map(str, files))}: exists; give another output=FILE, or overwrite=true")
+    check_writable(output)

@@ -131,7 +131,7 @@ class Model:
 
     def stream(self, waveform: AudioInput, sample_rate: int | None = None, hop: float = 0.25) -> Iterator[pd.DataFrame]:
         """Yield the rows of `timeline` in batches. Recordings are read block by block and may have any length."""
-        if not 0.01 <= hop <= 1:
+        if not isinstance(hop, int | float | np.floating) or not 0.01 <= hop <= 1:
             raise DataError(f"hop is {hop!r}; give 0.01 to 1 seconds, for example hop=0.25")
         blocks = as_blocks(waveform, sample_rate)
         for starts, ends, (probs, sets) in predict_windows(self.predictor, blocks, round(hop * SAMPLE_RATE)):

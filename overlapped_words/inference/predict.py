@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.recordings import read_clips
+from overlapped_words.errors import SettingError
 from overlapped_words.inference.checkpoints import find_checkpoints
-from overlapped_words.inference.files import check_writable, find_inputs, plot_paths
+from overlapped_words.inference.files import check_output, find_inputs, plot_paths
 from overlapped_words.messages import printable
 from overlapped_words.settings.scripts import Predict
 
@@ -23,9 +24,11 @@ def predict(cfg: Predict) -> None:
     table = "events.csv" if cfg.events else "predictions.csv" if cfg.hop is None else "timeline.csv"
     output = Path(cfg.output or table)
     plots = plot_paths(output, inputs) if cfg.plot else []
+    if output.exists() and output.samefile(cfg.input):
+        raise SettingError(f"output is {output}, the input; give another output=FILE")
     words_only = inputs.alone and cfg.output is None and cfg.loudest
     if cfg.shards == 1 and not words_only:
-        check_writable(output, plots, cfg.overwrite)
+        check_output(output, plots, cfg.overwrite)
     checkpoints = find_checkpoints(Path(cfg.path))
 
     # These import torch, which takes seconds: the paths are checked first.

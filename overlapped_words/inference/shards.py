@@ -8,7 +8,7 @@ from pathlib import Path
 from datamodules.cache import cache_key
 from overlapped_words.errors import SettingError
 from overlapped_words.inference.checkpoints import find_fitted
-from overlapped_words.inference.files import Inputs, check_writable
+from overlapped_words.inference.files import Inputs, check_output
 from overlapped_words.inference.model import Model
 from overlapped_words.inference.predictor import load_predictor
 from overlapped_words.inference.tables import predict_table, write_predictions
@@ -42,7 +42,7 @@ def predict_shard(cfg: Predict, inputs: Inputs, checkpoints: list[Path], output:
         known = [path if path.exists() else str(path) for path in (*checkpoints, *block.paths)]
         parts.append(folder / f"part-{i}-of-{cfg.shards}-{cache_key(settings, block.ids, known)}.csv")
     own, part = blocks[cfg.shard], parts[cfg.shard]
-    check_writable(output, [], cfg.overwrite or all(path.exists() for path in parts))
+    check_output(output, [], cfg.overwrite or all(path.exists() for path in parts))
     folder.mkdir(parents=True, exist_ok=True)
     if not part.exists():
         errors: dict[Path, str] = {}
@@ -71,7 +71,7 @@ def merge(parts: Sequence[Path], output: Path, overwrite: bool) -> None:
     """Write the table from all its parts, and delete the parts of other jobs."""
     table = b"".join(part.read_bytes() for part in parts)
     if not output.exists() or output.read_bytes() != table:
-        check_writable(output, [], overwrite)
+        check_output(output, [], overwrite)
         write_bytes(output, table)
     for stale in set(parts[0].parent.glob("part-*.csv")) - set(parts):
         stale.unlink(missing_ok=True)  # another shard may be doing the same

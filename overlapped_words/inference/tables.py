@@ -34,7 +34,7 @@ def write_table(cfg: Predict, inputs: Inputs, predictor: Predictor, output: Path
     """Write the table of all recordings and the plot of each timeline; print the events of one recording."""
     errors: dict[Path, str] = {}
     table, timelines = predict_table(cfg, Model(predictor), inputs, errors)
-    if len(errors) == len(inputs.paths):
+    if len(errors) == len(set(inputs.paths)):
         check_all_read(errors, len(inputs.paths))
     if plots:
         from overlapped_words.plots import as_png, draw_timeline  # Matplotlib takes half a second to import

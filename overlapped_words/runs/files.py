@@ -3,11 +3,24 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 from uuid import uuid4
 
-from overlapped_words.errors import RunError
+from overlapped_words.errors import RunError, SettingError
 
 TEMPORARY = f".*.{'[0-9a-f]' * 32}.tmp"  # glob of the names of temporary files
+
+
+def check_writable(path: Path) -> None:
+    """Check that files can be created in the folder `path`, or beside the file `path`, before minutes of work.
+
+    Raises:
+        SettingError: they cannot.
+    """
+    try:
+        TemporaryFile(dir=path if path.is_dir() else path.parent).close()
+    except OSError as error:
+        raise SettingError(f"{path}: cannot be written ({error.strerror}); create its folder, or set output") from error
 
 
 def write_text(path: Path, text: str) -> None:

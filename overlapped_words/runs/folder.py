@@ -99,7 +99,7 @@ class RunFolder:
             if overwrite:
                 self._delete_run()
             file = self.path / ".hydra" / "config.yaml"
-            started = self.last_checkpoint.exists() or self.metrics.get("status") == Status.RUNNING
+            started = self.last_checkpoint.exists() or self.metrics.get("status") in (Status.RUNNING, Status.COMPLETE)
             if started and file.exists():
                 self._check_configuration(config)
             else:

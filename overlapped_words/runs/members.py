@@ -111,7 +111,10 @@ def read_tables(member: Member) -> "dict[str, pd.DataFrame]":
         check_file(path, RETRAIN)
     tables = {name: read_table(path, RunError) for name, path in paths.items()}
     if not tables.keys() & TARGETS_OF.keys():
-        raise RunError(f"{member.path}: neither predictions.csv nor val_predictions.csv; {RETRAIN}")
+        raise RunError(
+            f"{member.path}: neither predictions.csv nor val_predictions.csv; {RETRAIN}, with validation or test clips "
+            "(data.val_fraction)"
+        )
     needs = {"val_predictions": "val_answers", "val_answers": "val_predictions", "test_answers": "predictions"}
     for name, other in needs.items():
         if name in tables and other not in tables:

@@ -1,5 +1,6 @@
 """A composed configuration -> typed settings, or an error that names every setting that is wrong."""
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -21,11 +22,13 @@ def check(schema: type[T], cfg: DictConfig) -> T:
     """The settings in `cfg` as a `schema`; a SettingError has one line for each that is missing or wrong."""
     try:
         missing = sorted(OmegaConf.missing_keys(cfg))
-        values: Any = OmegaConf.to_container(cfg, resolve=True)
+        settings: Any = OmegaConf.to_container(cfg, resolve=True)
     except OmegaConfBaseException as error:  # an interpolation that cannot be resolved
         raise SettingError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     if missing:
         raise SettingError("\n".join(not_set(name, schema) for name in missing))
+    # Shells expand ~ only in some places; components expand it in their own settings.
+    values = {name: os.path.expanduser(value) if isinstance(value, str) else value for name, value in settings.items()}
     return validate(lambda settings: schema(**settings), values)  # strict types accept no dict for a dataclass
 
 

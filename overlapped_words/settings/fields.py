@@ -18,17 +18,17 @@ def is_text(value: str) -> bool:
 
 def is_file(value: str) -> bool:
     """no such file"""
-    return is_text(value) and os.path.isfile(os.path.expanduser(value))
+    return is_text(value) and os.path.isfile(value)
 
 
 def is_folder(value: str) -> bool:
     """no such folder"""
-    return is_text(value) and os.path.isdir(os.path.expanduser(value))
+    return is_text(value) and os.path.isdir(value)
 
 
 def exists(value: str) -> bool:
     """no such file or folder"""
-    return is_text(value) and os.path.exists(os.path.expanduser(value))
+    return is_text(value) and os.path.exists(value)
 
 
 def are_networks(value: str | list[str]) -> bool:

@@ -1,5 +1,6 @@
 """How a training run ends: complete, at its time limit, by a signal or by an error."""
 
+import errno
 import logging
 import multiprocessing
 import signal
@@ -13,7 +14,7 @@ from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from overlapped_words.errors import SettingError
+from overlapped_words.errors import RunError, SettingError
 from overlapped_words.messages import count
 from overlapped_words.runs.folder import Status
 
@@ -44,11 +45,15 @@ def clear_end(run_dir: str | None) -> Iterator[None]:
 
     Raises:
         SettingError: Lightning rejects a setting.
+        RunError: the disk is full.
     """
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     # A launcher may have set its own handler.
     ours = threading.current_thread() is threading.main_thread() and handlers[signal.SIGTERM] == signal.SIG_DFL
     RaiseAgain.received = None
+    hook = threading.excepthook
+    # The thread that writes for TensorBoard: the next write raises its error in this one.
+    threading.excepthook = lambda args: None if isinstance(args.exc_value, OSError) else hook(args)
     if ours:
         for number in SIGNALS:
             signal.signal(number, _exit)
@@ -60,9 +65,14 @@ def clear_end(run_dir: str | None) -> Iterator[None]:
             name = names[error.code]
             log.warning("ended by %s; repeat the command to resume from the last completed epoch", name)
         raise
+    except OSError as error:
+        if run_dir and error.errno in (errno.ENOSPC, errno.EDQUOT) and not error.filename:
+            raise RunError(f"{run_dir}: {error.strerror}; free some, and repeat the command to resume") from error
+        raise
     except MisconfigurationException as error:
         raise SettingError(" ".join(str(error).split())) from error
     finally:
+        threading.excepthook = hook
         for worker in multiprocessing.active_children():
             worker.kill()  # workers of a data loader ignore SIGTERM, by which Python would end them
         if ours:

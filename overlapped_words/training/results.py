@@ -131,7 +131,7 @@ def training_cost(folder: RunFolder) -> dict[str, Any]:
     memory = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else resident
     return {
         "train_loss": float(epochs["train/loss"].iloc[-1]),
-        "epochs": len(epochs),
+        "epochs": int(epochs["epoch"].iloc[-1]) + 1,
         "train_seconds": float(epochs["seconds"].sum()),
         "clips_per_second": float(epochs["train/clips_per_second"].median()),
         "peak_memory_gb": memory / 1e9,

@@ -12,8 +12,10 @@ from lightning import seed_everything
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import OmegaConf
 
+from datamodules.overlap import OverlapDataModule
+from lightning_modules.classifier import WordClassifier
 from overlapped_words.allocator import keep_freed_memory
-from overlapped_words.errors import RunError
+from overlapped_words.errors import RunError, SettingError
 from overlapped_words.inference.member import read_checkpoint
 from overlapped_words.runs.folder import RunFolder
 from overlapped_words.runs.members import pool_of
@@ -42,6 +44,10 @@ def train(cfg: Train) -> float:
     resolve_auto(cfg)
     overrides, number = hydra_job()
     devices = choose_devices(cfg.trainer, number)
+    silence_lightning()
+    keep_freed_memory()
+    if threads := fixed_threads(cfg):
+        torch.set_num_threads(threads)
     folder = None if cfg.trainer["fast_dev_run"] else RunFolder(cfg.run_dir)
     # On several devices, the first process keeps the folder.
     if folder is None or rank_zero_only.rank > 0:  # type: ignore[attr-defined]
@@ -49,11 +55,12 @@ def train(cfg: Train) -> float:
             return fit(cfg, devices, folder)["objective"]
     member = {"pool": pool_of(cfg.model, cfg.member), "seed": cfg.seed, "fold": cfg.data.get("fold")}
     facts = {**member, "max_epochs": cfg.trainer["max_epochs"], **provenance()}
+    built = build_before_overwriting(cfg) if cfg.overwrite else None
     if not folder.prepare(asdict(cfg), overrides, cfg.overwrite, **facts):
         log.info("%s is complete, nothing to do", cfg.run_dir)
         return folder.metrics["objective"]
     with folder.track_status(), clear_end(cfg.run_dir):
-        metrics = fit(cfg, devices, folder)
+        metrics = fit(cfg, devices, folder, built)
     results.print_summary(folder, metrics)
     return metrics["objective"]
 
@@ -67,22 +74,45 @@ def hydra_job() -> tuple[list[str], int]:
     return list(job.overrides.task), OmegaConf.select(job, "job.num", default=0)  # type: ignore[arg-type]
 
 
-def fit(cfg: Train, devices: Any, folder: RunFolder | None) -> dict[str, Any]:
-    """Build the data, the learner and the trainer; train; predict; write the results into `folder`.
+def build_before_overwriting(cfg: Train) -> tuple[OverlapDataModule, WordClassifier]:
+    """What `build` returns, while the old run is still there: an error in the data or in a teacher keeps it.
 
-    Without a `folder`, run one batch through everything and write nothing. Returns the run's metrics; "objective" is
-    the one to minimize.
+    Raises:
+        SettingError: the old run is among the networks that this one begins with.
     """
-    silence_lightning()
-    keep_freed_memory()
-    if number := fixed_threads(cfg):
-        torch.set_num_threads(number)
+    run = Path(cfg.run_dir).resolve()
+    initial = cfg.initial_checkpoint if isinstance(cfg.initial_checkpoint, list) else [cfg.initial_checkpoint]
+    for path in filter(None, (cfg.ckpt_path, cfg.teacher, *initial)):
+        absolute = Path(path).resolve()
+        if run.exists() and (run in (absolute, *absolute.parents) or absolute == run.parent):
+            raise SettingError(
+                f"overwrite=true would delete {path}, with which the run begins; choose another name=..."
+            )
+    return build(cfg)
+
+
+def build(cfg: Train) -> tuple[OverlapDataModule, WordClassifier]:
+    """Load the data, and build the learner for their words."""
     datamodule = build_data(cfg)
     datamodule.setup()  # first: the data determine the number of classes
+    seed_everything(cfg.seed, workers=True, verbose=False)  # of the weights; each step seeds its own draws
+    return datamodule, build_learner(cfg, datamodule.splits)
+
+
+def fit(
+    cfg: Train,
+    devices: Any,
+    folder: RunFolder | None,
+    built: tuple[OverlapDataModule, WordClassifier] | None = None,
+) -> dict[str, Any]:
+    """Build the data, the learner and the trainer; train; predict; write the results into `folder`.
+
+    Without a `folder`, run one batch through everything and write nothing. `built` is what `build` returns if it was
+    called before. Returns the run's metrics; "objective" is the one to minimize.
+    """
+    datamodule, learner = built or build(cfg)
     if folder and rank_zero_only.rank == 0:  # type: ignore[attr-defined]
         folder.check_data(datamodule.splits.fingerprints)
-    seed_everything(cfg.seed, workers=True, verbose=False)  # of the weights; each step seeds its own draws
-    learner = build_learner(cfg, datamodule.splits)
     trainer = build_trainer(cfg, devices, has_val=datamodule.val is not None)
     device = trainer.strategy.root_device
     trainer.fit(learner, datamodule, ckpt_path=find_checkpoint(cfg.ckpt_path, folder, datamodule.class_names))
@@ -107,9 +137,10 @@ def fit(cfg: Train, devices: Any, folder: RunFolder | None) -> dict[str, Any]:
 
 
 def find_checkpoint(ckpt_path: str | None, folder: RunFolder | None, class_names: list[str]) -> Path | None:
-    """The checkpoint to resume from: `ckpt_path` or the run's own, if any; a RunError if it has other words."""
-    checkpoint = Path(ckpt_path) if ckpt_path else folder.last_checkpoint if folder else None
-    if checkpoint is None or not checkpoint.exists():
+    """The checkpoint to resume from: the run's own or else `ckpt_path`, if any; a RunError if it has other words."""
+    own = folder.last_checkpoint if folder else None
+    checkpoint = own if own and own.exists() else Path(ckpt_path) if ckpt_path else None
+    if checkpoint is None:
         return None
     words = read_checkpoint(checkpoint).class_names
     if words != class_names:

@@ -1,6 +1,7 @@
 """Hydra's callback of train.py: check all members before the first one starts, report at the end which failed."""
 
 import atexit
+import shlex
 import shutil
 import tempfile
 import warnings
@@ -118,4 +119,4 @@ def _report_end(folders: list[Path]) -> None:
         print("Repeat the command, after you have fixed errors: it skips complete members and resumes the others.")
     else:
         for sweep in dict.fromkeys(folder.parent for folder in folders):
-            print(f"{command('ensemble')} run_dir={sweep}")
+            print(f"{command('ensemble')} {shlex.quote(f'run_dir={sweep}')}")
