@@ -11,7 +11,7 @@ from datamodules.audio_files import EXTENSIONS, FFMPEG_EXTENSIONS, check_words, 
 from datamodules.cache import fingerprint
 from datamodules.clips import Clips, Splits
 from datamodules.long_recordings import cached_waveforms
-from datamodules.speakers import ONE_OR_NONE, ONE_WORD, take_fold
+from datamodules.speakers import ONE_OR_NONE, ONE_WORD, split_folds
 from overlapped_words.errors import DataError
 from overlapped_words.messages import first_names, normalize_name
 from overlapped_words.settings.fields import Count, Index, Seed, Share, Text
@@ -102,7 +102,7 @@ class CompetitionFolder:
         if self.fold is None:
             val = order[: round(self.val_fraction * num_clips)]
         else:
-            val = take_fold(order, self.val_fraction, self.fold, "training clips")
+            val = split_folds(order, self.val_fraction, self.fold, "training clips")[self.fold]
         return np.isin(np.arange(num_clips), val)
 
     def _recordings(self, split: str, table: pd.DataFrame) -> dict[str, Path]:

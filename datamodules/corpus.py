@@ -29,7 +29,7 @@ WORDS = [
     "house", "left", "marvin", "nine", "no", "off", "on", "one", "right", "seven",
     "sheila", "six", "stop", "three", "tree", "two", "up", "wow", "yes", "zero",
 ]  # fmt: skip
-FOLDER_NAME = re.compile(r"(?![\s._])[^/\\]{1,60}(?<!\s)")
+FOLDER_NAME = re.compile(r"(?![\s._@#$~])[^/\\]{1,60}(?<!\s)")
 SAMPLE_RATE = 22_050  # Hz, the engine's output rate; reading the corpus resamples it
 PITCH = (30, 70)  # in 0 .. 99; 50 is the voice's default
 RATE = (120, 190)  # words per minute
@@ -93,7 +93,7 @@ def clean_words(words: Sequence[str]) -> list[str]:
         if not FOLDER_NAME.fullmatch(word) or not word.isprintable():
             raise DataError(
                 f"data.words: '{printable(word)}' is no folder name; give 1 to 60 characters without slashes, spaces "
-                "around them and . or _ at the start"
+                "around them and one of ._@#$~ at the start"
             )
     check_words(words, "data.words")
     if len(set(words)) < len(words):

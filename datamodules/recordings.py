@@ -129,16 +129,15 @@ def read_clips(
 
     def read(path: Path) -> np.ndarray:
         try:
-            clip = to_int16(fit_length(read_recording(path)))
+            waveform = read_recording(path)
         except DataError as error:
             errors[path] = str(error)
             return np.zeros(NUM_SAMPLES, np.int16)
         if warn:
-            header = read_header(path)
-            warn_if_narrowband(str(path), header.sample_rate)
-            if header.seconds > LONG:
-                log.warning(LOUDEST, f"{header.seconds:,.0f} s ({printable(str(path))})")
-        return clip
+            warn_if_narrowband(str(path), read_header(path).sample_rate)
+            if (seconds := len(waveform) / SAMPLE_RATE) > LONG:
+                log.warning(LOUDEST, f"{seconds:,.0f} s ({printable(str(path))})")
+        return to_int16(fit_length(waveform))
 
     with grouped(log), ThreadPoolExecutor() as pool:
         chunks = (pool.map(read, paths[start : start + chunk_size]) for start in range(0, len(paths), chunk_size))

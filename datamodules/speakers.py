@@ -14,6 +14,7 @@ from overlapped_words.errors import DataError
 from overlapped_words.messages import count, normalize_name
 
 MAX_DRAWS = 100  # random splits of the speakers to try
+SPEAKERS = "speakers outside the test split"
 # The constant answer of a network would be right about every clip.
 ONE_WORD = "so all clips have it and there is nothing to learn"
 ONE_OR_NONE = "learn whether a clip has it: data.k=[0,1] model.output=set"
@@ -42,28 +43,31 @@ def split_speakers(
     """The speaker and the word of each recording -> the name of its split: train, val or test.
 
     Speakers are split at random by the `fractions` of val and test, again if a split lacks a word that few recorded.
-    With a `fold`, that one of the speakers outside of test is val.
+    With a `fold`, that one of the speakers outside of test is val; a split of any fold may be the one that lacks a
+    word, so that the test speakers of all folds are the same.
 
     Raises:
         DataError: the fold is out of range.
     """
     rng = np.random.default_rng(seed)
-    num_pairs = (1 + sum(share > 0 for share in fractions.values())) * len(set(labels))
+    names, speaker_of = np.unique(speakers, return_inverse=True)
+    said = np.zeros((len(names), len(set(labels))), bool)  # by each speaker, each word
+    said[speaker_of, np.unique(labels, return_inverse=True)[1]] = True
     for _ in range(MAX_DRAWS):
-        order = rng.permutation(sorted(set(speakers)))
+        order = rng.permutation(len(names))
         num_val, num_test = (round(share * len(order)) or int(share > 0) for share in fractions.values())
         val, test, train = np.split(order, [num_val, num_val + num_test])
-        if fold is not None:
-            val = take_fold(np.concatenate([val, train]), fractions["val"], fold, "speakers outside the test split")
-        name_of = dict.fromkeys(order, "train") | dict.fromkeys(val, "val") | dict.fromkeys(test, "test")
-        split_of = np.array([name_of[speaker] for speaker in speakers])
-        if len(set(zip(split_of, labels, strict=True))) == num_pairs:
+        vals = [val] if fold is None else split_folds(np.concatenate([val, train]), fractions["val"], fold, SPEAKERS)
+        trains = [np.setdiff1d(order, [*val, *test]) for val in vals]
+        if all(said[split].any(axis=0).all() for split in (test, *vals, *trains) if len(split)):
             break
-    return split_of
+    split_of = np.full(len(names), "train")
+    split_of[vals[fold or 0]], split_of[test] = "val", "test"
+    return split_of[speaker_of]
 
 
-def take_fold(order: np.ndarray, val_fraction: float, fold: int, noun: str) -> np.ndarray:
-    """Part `fold` of `round(1 / val_fraction)` parts of `order`, whose lengths differ by at most one.
+def split_folds(order: np.ndarray, val_fraction: float, fold: int, noun: str) -> list[np.ndarray]:
+    """`round(1 / val_fraction)` parts of `order`, whose lengths differ by at most one; part `fold` must be one of them.
 
     Args:
         order: the shuffled clips or speakers, `(N,)`.
@@ -80,7 +84,7 @@ def take_fold(order: np.ndarray, val_fraction: float, fold: int, noun: str) -> n
             f"data.fold is {fold}, but data.val_fraction={val_fraction} makes {num_folds} folds of {len(order)} {noun}"
             "; choose a fold from 0 to their number less one, a fraction up to 0.5 (0.2 makes five), or data.fold=null"
         )
-    return np.array_split(order, num_folds)[fold]
+    return np.array_split(order, num_folds)
 
 
 @dataclass(frozen=True, eq=False)

@@ -65,6 +65,7 @@ class Synthetic(WordFolder):
         if min_k == 0 and not (self.unknown or self.limit):
             log.warning(NO_SPEECH)
             self.unknown = [speak_other(cache_dir, self.words, self.language, self.num_voices)]
+            self.other_regex = VOICE
         if self.people and min_k == 0 and (noise := self.people / "_background_noise_").is_dir():
             self.background = self.background or [noise]
         return super().load(cache_dir, seed)
@@ -97,5 +98,4 @@ class Synthetic(WordFolder):
         for name in held_out:
             by_people = labels[num_spoken:][people_split == name]
             split_of[(split_of == name) & np.isin(labels[:num_spoken], by_people)] = "unused"
-        speakers = [f"voice {voice}" for voice in voices] + [f"person {person}" for person in people]
-        return np.array(speakers), np.concatenate([split_of, people_split])
+        return np.concatenate([voices, people]), np.concatenate([split_of, people_split])

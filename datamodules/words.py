@@ -55,7 +55,7 @@ class WordFolder:
         val_size, test_size: number of fixed mixtures.
         split_seed: seed of the speakers' split and of the fixed mixtures, the same for all members of an ensemble.
         fold: which of the `round(1 / val_fraction)` folds of the speakers is for validation; None: a plain split. The
-            test speakers are the same in all folds and in the plain split.
+            test speakers are the same in all folds.
         submission: a competition's folder (see CompetitionFolder) whose clips are the test split, in the order and
             columns of its submission.csv; all speakers of `root` are then for training and validation.
         limit: use this many clips of a split at most, of one recording per word, and write nothing to the cache; for a
@@ -87,6 +87,7 @@ class WordFolder:
         limit: Count | None = None,
     ) -> None:
         self.root, self.speaker_regex, self.k = Path(root).expanduser(), speaker_regex, k
+        self.other_regex = speaker_regex  # of the names of other speech
         self.split_seed, self.fold, self.limit = split_seed, fold, limit
         self.gain_db, self.offset, self.speed, self.speed_speakers = gain_db, offset, speed, speed_speakers
         if curriculum and (num_epochs is None or num_epochs < 1):
@@ -177,9 +178,10 @@ class WordFolder:
 
         Speakers of other speech are in one split, that of their words if they recorded any.
         """
-        split_of = dict(zip(recordings.speakers.tolist(), recordings.split_of.tolist(), strict=True))
+        pairs = zip(recordings.speakers.tolist(), recordings.split_of.tolist(), strict=True)
+        split_of = {speaker: split for speaker, split in pairs if split != "unused"}
         row, parts = len(recordings.paths), []
-        for sounds, regex in ((unknown, self.speaker_regex), (background, None)):
+        for sounds, regex in ((unknown, self.other_regex), (background, None)):
             groups = [(regex and find_speaker(name, regex)) or name for name in sounds.names]
             first = NUM_SAMPLES * (row + sounds.num_rows.cumsum() - sounds.num_rows)
             cuts = split_recordings(sounds.lengths, groups, split_of, self.fractions, self.split_seed)

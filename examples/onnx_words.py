@@ -18,7 +18,8 @@ if len(sys.argv) != 3:
 model, recording = sys.argv[1:]
 
 options = onnxruntime.SessionOptions()
-options.intra_op_num_threads = len(os.sched_getaffinity(0))  # the cores that this process may use
+if hasattr(os, "sched_getaffinity"):  # Linux: the cores that this process may use
+    options.intra_op_num_threads = len(os.sched_getaffinity(0))
 session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 metadata = session.get_modelmeta().custom_metadata_map
 words, rate, length = json.loads(metadata["words"]), int(metadata["sample_rate"]), int(metadata["num_samples"])
@@ -29,7 +30,12 @@ except soundfile.LibsndfileError as error:
     sys.exit(f"{error}; give a recording such as WAV, FLAC, Ogg or MP3")
 if not len(samples):
     sys.exit(f"{recording}: contains no samples; give another recording")
+if not np.isfinite(samples).all():
+    sys.exit(f"{recording}: has samples that are not finite numbers; replace it")
 clip = samples.mean(axis=1)
+energies = np.square(samples).sum(axis=0)
+if samples.shape[1] == 2 and np.square(clip).sum() < 0.01 * energies.max():  # of opposite phase
+    clip = samples[:, energies.argmax()]
 clip /= max(1, np.abs(clip).max())
 
 second = round(length * recorded_rate / rate)

@@ -1,6 +1,7 @@
 """The page's tabs that record words into a folder, and that show the events of a stream."""
 
 import re
+import resource
 import shlex
 from pathlib import Path
 
@@ -53,6 +54,8 @@ def test_names_that_lead_elsewhere_and_what_cannot_be_saved_are_errors_with_a_re
         ("up", "  ", "give the speaker, up to 60 characters"),
         ("w" * 61, "ann", "give the word, up to 60 characters"),
         ("../up", "ann", "word '../up': use letters"),
+        ("@home", "ann", "word '@home': use letters"),
+        ("words", "ann", "the word: a word is named words"),
         ("up", "../ann", "speaker '../ann': use letters"),
         ("up", "ann_lee", "speaker 'ann_lee': use letters"),
         *((word, "ann", "use letters") for word in ("a\\b", "~", ".hidden", "up\0", "a, b", "_background_noise_")),
@@ -71,6 +74,14 @@ def test_names_that_lead_elsewhere_and_what_cannot_be_saved_are_errors_with_a_re
     ):
         with pytest.raises(DataError, match=message):
             WordRecorder(tmp_path / folder).save("up", "ann", waveform)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))  # as on a full disk
+    try:
+        with pytest.raises(DataError, match="left: cannot be saved"):
+            WordRecorder(tmp_path / "WORDS").save("left", "ann", WAVEFORM)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list((tmp_path / "WORDS" / "left").iterdir()) == []
     assert list((tmp_path / "elsewhere").iterdir()) == []
     with gr.Blocks() as page:
         build_tab(None, None)  # type: ignore[arg-type]

@@ -58,6 +58,13 @@ def test_licenses_and_speakers_are_those_of_the_source(tmp_path, source):
     configure(write_member(tmp_path, "avg", 0), source)
     text = build(tmp_path)
     assert ("GPL-3.0-or-later" in text) == ("not trained on human speech" in text) == (source == "Synthetic")
+    assert "taught the model" not in text
+    file = tmp_path / "avg_seed0" / ".hydra" / "config.yaml"
+    file.write_text(file.read_text() + "initial_checkpoint: pretrained\n")
+    text = build(tmp_path)
+    assert (
+        "human speech" not in text and "taught the model" in text and "origin: {initial_checkpoint: pretrained}" in text
+    )
     assert ("CC BY 4.0" in text) == (source == "SpeechCommands")
     assert ("user's own" in text) == (source in ("WordFolder", "CompetitionFolder"))
     assert ("It does not state the speakers" in text) == (source == "CompetitionFolder")

@@ -56,6 +56,11 @@ def test_the_example_prints_the_most_likely_set(tmp_path, monkeypatch, capsys) -
         outputs |= {"num_words": num_words} if num_words else {}
         run_onnx(monkeypatch, write(tmp_path / "clip.wav", tone(900)), outputs, words=["one", "two", "six"], k=k)
         assert capsys.readouterr().out.splitlines() == [expected, "six  90.0%", "two  80.0%", "one  20.0%"]
+    opposite = write(tmp_path / "opposite.wav", np.stack([tone(900), -tone(900)], axis=1))
+    assert np.abs(run_onnx(monkeypatch, opposite, outputs, words=["one", "two", "six"])).max() > 0.1
+    with pytest.raises(SystemExit, match=r"nan\.wav: has samples that are not finite"):
+        path = write(tmp_path / "nan.wav", np.full(99, np.nan), subtype="FLOAT")
+        run_onnx(monkeypatch, path, outputs, words=["one", "two", "six"])
     with pytest.raises(SystemExit, match=r"empty\.wav: contains no samples"):
         run_onnx(monkeypatch, write(tmp_path / "empty.wav", np.zeros(0)), outputs, words=["one", "two", "six"])
 

@@ -9,6 +9,7 @@ import pytest
 
 from datamodules.clips import Clips, Splits
 from datamodules.sources import CompetitionFolder, WordFolder
+from datamodules.speakers import split_speakers
 from lightning_modules.metrics.kl import kl
 from overlapped_words.errors import DataError
 from tests.helpers.fake_recordings import SPEAKERS
@@ -52,6 +53,18 @@ def test_every_speaker_outside_the_test_split_is_in_one_fold(words, cache_dir, r
         folds += sorted(val)
         ids += splits.val.ids
     assert sorted(folds) == sorted(set(SPEAKERS) - test_speakers) and len(set(ids)) == len(ids)
+
+
+def test_folds_of_a_word_by_few_speakers_have_the_same_test_speakers():
+    speakers = np.array([f"s{i:02}" for i in range(20)] + [f"s{i:02}" for i in range(8)])
+    labels = np.repeat([0, 3], [20, 8])
+    for seed in range(10):
+        shares = {"val": 0.2, "test": 0.1}
+        splits = [split_speakers(speakers, labels, shares, fold, seed) for fold in range(5)]
+        assert len({tuple(speakers[split == "test"]) for split in splits}) == 1
+        validated = sorted(name for split in splits for name in set(speakers[split == "val"]))
+        assert validated == sorted(set(speakers) - set(speakers[splits[0] == "test"]))
+        assert all(set(labels[split == name]) == {0, 3} for split in splits for name in ("train", "val", "test"))
 
 
 def test_folds_have_different_mixtures(words, cache_dir):

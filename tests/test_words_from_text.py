@@ -1,12 +1,14 @@
 """data=synthetic with words of the user's own, in any language, and with recordings by people."""
 
 import re
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 from datamodules import voices
 from datamodules.corpus import clean_words
+from datamodules.spans import split_recordings
 from datamodules.synthetic import Synthetic
 from overlapped_words.cli import as_overrides
 from overlapped_words.errors import DataError
@@ -54,6 +56,18 @@ def test_people_are_split_like_voices_and_replace_them_in_held_out_splits(tmp_pa
     assert by_people == [[3, 3, 0], [2, 2, 0], [1, 1, 0]]
     assert by_voices == [[3, 3, 3], [0, 0, 2], [0, 0, 1]]
     assert [splits.sizes[name]["speakers"] for name in ("train", "val", "test")] == [6, 4, 2]
+
+
+def test_other_speech_is_in_the_split_of_its_speaker(tmp_path, monkeypatch):
+    people = write_word_folder(tmp_path / "people", FRUIT[:2], takes=1)
+    other = write_word_folder(tmp_path / "other", ["says"], takes=2) / "says"
+    options = {"k": [0, 2], "val_fraction": 0.3, "test_fraction": 0.2}
+    for unknown in (str(other), None):  # by the same people; by the voices
+        asked = Mock(side_effect=split_recordings)
+        monkeypatch.setattr("datamodules.words.split_recordings", asked)
+        source(root=people, unknown=unknown, **options).load(tmp_path / "cache", seed=0)
+        _, groups, split_of, *_ = asked.call_args_list[0].args
+        assert set(groups) <= split_of.keys() and {split_of[group] for group in groups} >= {"train", "val"}
 
 
 def test_folders_of_people_that_cannot_be_used(tmp_path):

@@ -37,7 +37,7 @@ class Guard:
     """
 
     def __init__(self, app: Callable[..., Awaitable[None]], host: str, allowed_hosts: Iterable[str]) -> None:
-        self.app, self.any_address = app, host in ("0.0.0.0", "::")
+        self.app, self.any_address = app, host == "0.0.0.0"
         self.allowed = {name.lower() for name in allowed_hosts}
         self.names = {"localhost", "127.0.0.1", "::1", host.lower(), socket.gethostname().lower(), *self.allowed}
 

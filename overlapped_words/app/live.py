@@ -60,7 +60,10 @@ class Stream:
         self._put(next(decode_mono(Path(path), MAX_CHUNK))[0])
 
     def stop(self) -> None:
-        """End `listen` after the chunks that have been added."""
+        """End `listen` after the chunks that have been added, or at once if it is late."""
+        with suppress(Empty):
+            while self.chunks.full():
+                self.chunks.get_nowait()
         self._put(np.zeros(0, np.float32))
 
     def _put(self, samples: np.ndarray) -> None:
@@ -147,7 +150,7 @@ def build_tab(model: AppModel) -> None:
         yield stream, draw(model, stream)
         try:
             for _ in stream.listen(model):
-                yield stream, draw(model, stream)
+                yield gr.skip(), draw(model, stream)  # the visitor may have started another stream
         except DataError as error:
             raise gr.Error(str(error)) from error
 
@@ -157,6 +160,9 @@ def build_tab(model: AppModel) -> None:
                 stream.add(path)
         except DataError as error:
             raise gr.Error(str(error).replace(str(path), "sound")) from error
+        finally:
+            if path:
+                Path(path).unlink()  # ten a second
 
     with gr.Tab("Live"):
         gr.Markdown(

@@ -12,12 +12,12 @@ import gradio as gr
 import numpy as np
 import soundfile
 
-from datamodules.audio_files import list_recordings
+from datamodules.audio_files import check_words, list_recordings
 from datamodules.waveforms import SAMPLE_RATE, to_int16
 from overlapped_words.app.model import AppModel
 from overlapped_words.app.recording import show, text_box
 from overlapped_words.errors import DataError
-from overlapped_words.messages import count
+from overlapped_words.messages import count, normalize_name
 from overlapped_words.paths import command
 
 MOST = 60  # characters of a name
@@ -36,7 +36,8 @@ class WordRecorder:
         Raises:
             DataError: a name that cannot be one of a folder or file, silence, or a folder that cannot be written.
         """
-        word, speaker = check_name("word", word, "^[_']|,"), check_name("speaker", speaker, "_")
+        word, speaker = normalize_name(check_name("word", word, "^[_'@#$]|,")), check_name("speaker", speaker, "_")
+        check_words([word], "the word")
         if np.abs(waveform).max() < 1e-3:
             raise DataError("the recording is silent; check the microphone and record again")
         folder, content = self.root / word, BytesIO()
@@ -47,7 +48,12 @@ class WordRecorder:
                 raise DataError(f"word {word!r}: its folder is a link to another place; choose another word")
             path = next(path for n in itertools.count() if not (path := folder / f"{speaker}_{n}.wav").exists())
             with path.open("xb") as file:  # an error if someone else makes it at this moment
-                file.write(content.getvalue())
+                try:
+                    file.write(content.getvalue())
+                    file.flush()
+                except OSError:  # the disk is full
+                    path.unlink()
+                    raise
             return path
         except OSError as error:
             raise DataError(f"{word}: cannot be saved ({error.strerror}); check record_dir on the server") from error
@@ -117,8 +123,8 @@ def build_tab(model: AppModel, record_dir: str | None) -> None:
         audio = gr.Audio(sources=sources, type="filepath", label="Recording of the word", buttons=["download"])
         save = gr.Button("Save", variant="primary")
         error = text_box("Error")
-        status = gr.Textbox(recorder.counts(), label=f"In {recorder.name}", interactive=False)
+        status = gr.Textbox(recorder.counts, label=f"In {recorder.name}", interactive=False)
         label = "Train in the language of the words, add recordings of other speech with data.unknown=DIR, and listen"
-        commands = gr.Textbox(recorder.commands, label=label, lines=3, interactive=False, buttons=["copy"])
+        commands = gr.Textbox(lambda: recorder.commands, label=label, lines=3, interactive=False, buttons=["copy"])
         status.change(lambda: recorder.commands, None, commands, api_visibility="private")
         save.click(on_save, [word, speaker, audio], [audio, status, error], api_name="save")

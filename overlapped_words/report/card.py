@@ -81,6 +81,8 @@ def _recipe(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     recipe = {name: {key: own[key] for key in own if key not in OMITTED} for name, own in groups.items()}
     if "trainer" in config:
         recipe["trainer"] = {name: config["trainer"][name] for name in TRAINER if name in config["trainer"]}
+    if origin := {name: config[name] for name in ("initial_checkpoint", "teacher") if config.get(name)}:
+        recipe["origin"] = origin
     return recipe
 
 
