@@ -92,7 +92,7 @@ def check_name(what: str, name: str, forbidden: str) -> str:
 
 def build_tab(model: AppModel, record_dir: str | None) -> None:
     """Build the tab in the page that is being built; without `record_dir` it says which setting to give."""
-    with gr.Tab("Record words"):
+    with gr.Tab("Record words") as tab:
         if record_dir is None:
             gr.Markdown(
                 "This tab can save recordings of single words, to train on them. To use it, start `app.py` with "
@@ -123,8 +123,9 @@ def build_tab(model: AppModel, record_dir: str | None) -> None:
         audio = gr.Audio(sources=sources, type="filepath", label="Recording of the word", buttons=["download"])
         save = gr.Button("Save", variant="primary")
         error = text_box("Error")
-        status = gr.Textbox(recorder.counts, label=f"In {recorder.name}", interactive=False)
+        status = gr.Textbox(label=f"In {recorder.name}", interactive=False)
         label = "Train in the language of the words, add recordings of other speech with data.unknown=DIR, and listen"
-        commands = gr.Textbox(lambda: recorder.commands, label=label, lines=3, interactive=False, buttons=["copy"])
+        commands = gr.Textbox(label=label, lines=3, interactive=False, buttons=["copy"])
+        tab.select(recorder.counts, None, status, api_visibility="private")  # what is there now, also after a reload
         status.change(lambda: recorder.commands, None, commands, api_visibility="private")
         save.click(on_save, [word, speaker, audio], [audio, status, error], api_name="save")
