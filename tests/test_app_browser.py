@@ -78,6 +78,7 @@ def test_a_word_is_recorded_into_the_folder(home: Path, page: "Page") -> None:
     assert rate == RATE and len(samples) > RATE and np.abs(samples).max() > 0.05
     page.get_by_role("status").get_by_text("Complete").wait_for(state="attached")  # for screen readers
     page.reload()
+    page.get_by_role("tab", name="Live").wait_for()
     open_tab(page, "Record words")
     for text in ("1 recording of 1 word by 1 speaker", "data.words=[up]"):
         page.wait_for_function(f"[...document.querySelectorAll('textarea')].some(e => e.value.includes('{text}'))")
